@@ -1,0 +1,35 @@
+# Two commands do all the set-up on a fresh machine with Python 3.11+: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-long lint bench lock clean
+
+run: $(VENV)/.runtime ## start the gateway
+	@$(BIN)/omniroute $(ARGS)
+
+test: $(VENV)/.dev ## everything that CI checks
+	@$(BIN)/python -m tests.run
+
+test-long: $(VENV)/.dev ## the checks that take minutes
+	@$(BIN)/python -m tests.run --long
+
+lint: $(VENV)/.dev ## formatting, lint, types and import contracts
+	@$(BIN)/python -m tests.run --only lint
+
+bench: $(VENV)/.dev ## added latency and CPU per request, as ratios of one interleaved run
+	@$(BIN)/python -m benchmarks.run $(ARGS)
+
+lock: $(VENV)/.dev ## refresh every lock file and the price table made from them
+	@$(BIN)/python requirements/lock.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+	@$(PYTHON) requirements/install.py $(VENV) requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt requirements/runtime.txt pyproject.toml
+	@$(PYTHON) requirements/install.py $(VENV) requirements/dev.txt
+	@touch $@ $(VENV)/.runtime

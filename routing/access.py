@@ -1,0 +1,71 @@
+"""Scopes: their names, aliases and presets, and the one place that checks them."""
+
+from collections.abc import Iterable
+
+from .errors import BadRequest, NotAllowed
+from .model import Caller
+
+SCOPES = (
+    "read:health",
+    "read:combos",
+    "write:combos",
+    "read:quota",
+    "write:route",
+    "read:usage",
+    "write:config",
+    "read:models",
+)
+ADMIN = "admin"
+
+ALIASES = {
+    "execute:completions": "write:route",
+    "write:budget": "write:config",
+    "write:resilience": "write:config",
+}
+
+_READS = ("read:health", "read:combos", "read:quota", "read:usage", "read:models")
+PRESETS: dict[str, tuple[str, ...]] = {
+    "readonly": _READS,
+    "monitor": ("read:health", "read:quota", "read:usage"),
+    "agent": (*_READS, "write:route"),
+    "full": SCOPES,
+}
+
+
+def expand_scopes(names: Iterable[str]) -> frozenset[str]:
+    """Give the scopes that names, aliases, presets and wildcards (`read:*`, `*`) stand for.
+
+    `*` is every documented scope, not `admin`: management is always named.
+
+    Raises:
+        BadRequest: a name is none of these.
+    """
+    found: set[str] = set()
+    for name in names:
+        found.update(_expand_one(name.strip()))
+    return frozenset(found)
+
+
+def require(caller: Caller, scope: str) -> None:
+    """Raise NotAllowed unless the caller's key carries the scope."""
+    if scope not in caller.scopes and ADMIN not in caller.scopes:
+        raise NotAllowed(
+            f"key {caller.key_id} lacks scope {scope}; make a key that carries it with "
+            f"`omniroute keys add --scope {scope}`",
+            scope=scope,
+        )
+
+
+def _expand_one(name: str) -> Iterable[str]:
+    if name in SCOPES or name == ADMIN:
+        return (name,)
+    if name in ALIASES:
+        return (ALIASES[name],)
+    if name in PRESETS:
+        return PRESETS[name]
+    if name.endswith("*"):
+        matches = tuple(scope for scope in SCOPES if scope.startswith(name[:-1]))
+        if matches:
+            return matches
+    known = ", ".join((*SCOPES, ADMIN, *ALIASES, *PRESETS))
+    raise BadRequest(f"no scope is named {name!r}; known are {known}", field="scopes")

@@ -1,0 +1,176 @@
+"""A chat in no provider's format, and an answer as it comes.
+
+Every dialect parses into these values and renders from them: N parsers and N renderers,
+never N times N translators. What we do not act on stays in `rest` and goes out again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Json = Mapping[str, object]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+Finish = Literal["stop", "length", "tool_calls", "content_filter", "stop_sequence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Plain text. `rest` keeps markers such as cache_control."""
+
+    text: str
+    rest: Json = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image: exactly one of `url` and `data` (base64, with its media type) is set."""
+
+    url: str | None = None
+    media_type: str | None = None
+    data: str | None = None
+    rest: Json = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What a model thought aloud.
+
+    `signature` is the provider's own proof and only valid there: it is kept or dropped,
+    never made. `encrypted` holds a redacted block's opaque data.
+    """
+
+    text: str = ""
+    signature: str | None = None
+    encrypted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's wish to run a tool. `arguments` is JSON text, as the model wrote it."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answered to the call of that id."""
+
+    call_id: str
+    parts: tuple["Text | Image", ...]
+    is_error: bool = False
+
+
+Part = Text | Image | Reasoning | ToolCall | ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call; `parameters` is its JSON Schema."""
+
+    name: str
+    description: str = ""
+    parameters: Json = field(default_factory=dict[str, object])
+    rest: Json = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """Whether tools are called. `name` only with mode "named"."""
+
+    mode: Literal["auto", "none", "required", "named"]
+    name: str | None = None
+    parallel: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A conversation and how it should be answered.
+
+    `rest` holds every field of the body that we do not act on, in the words of the dialect
+    it came in: it goes out again only to that dialect.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    output_tokens_max: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    reasoning_effort: str | None = None
+    json_schema: Json | None = None
+    stream: bool = False
+    rest: Json = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer, each counted once.
+
+    `input_tokens` includes the cached and the cache-writing ones, `output_tokens` includes
+    the reasoning ones, whatever the provider's own way of counting.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call. `call_id` and `name` come with the first piece of an index."""
+
+    index: int
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerError:
+    """An error that a provider reported inside a 200 answer."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One step of an answer. A field that the step does not touch keeps its default.
+
+    `content` is set where sniffing saw that content begins without reading it: a
+    same-dialect stream is forwarded as bytes and gets no Delta per event.
+    `usage` replaces what came before (some providers count from the start in every chunk).
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    reasoning_signature: str | None = None
+    tool_call: ToolCallDelta | None = None
+    finish: Finish | None = None
+    usage: Usage | None = None
+    error: AnswerError | None = None
+    model: str | None = None
+    answer_id: str | None = None
+    content: bool = False
+    ended: bool = False
+
+    @property
+    def has_content(self) -> bool:
+        """Whether the client would see something of the answer: from here on it is committed."""
+        return bool(
+            self.content or self.text or self.reasoning or self.tool_call or self.finish is not None
+        )

@@ -1,0 +1,226 @@
+"""Every way the gateway can say no.
+
+    RoutingError
+    ├── NotAuthenticated     no key, or one that is not ours
+    ├── NotAllowed           the caller's key lacks a scope, or a model
+    ├── BadRequest           the request cannot be understood; a client error
+    ├── NotFound             what was asked for does not exist for this caller
+    │   └── ModelNotFound    no model, combo or provider goes by that name
+    ├── Conflict             it exists already, or changed in the meantime
+    ├── BudgetExceeded       the budget cannot pay for the request's upper bound
+    ├── LoopDetected         the request came from this gateway
+    ├── NoCandidate          nothing configured could serve the request now
+    ├── StorageUnavailable   the database does not answer
+    └── UpstreamFailure      a provider was called and did not answer well
+        └── AllFailed        every candidate was tried
+
+A door turns `status` and `code` into its own protocol's error; nothing else maps errors.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+FailureKind = Literal[
+    "auth",  # 401, 403: the provider refuses the account's credential
+    "quota_exhausted",  # no credit, or a spend limit: waiting does not help soon
+    "rate_limited",  # 429
+    "overloaded",  # 529, or an overloaded_error inside a stream
+    "server_error",  # other 5xx
+    "bad_request",  # the request itself is at fault: no candidate would do better
+    "context_too_long",  # another model may have more room
+    "content_policy",
+    "model_gone",  # 404, or the provider does not know the model
+    "connect",  # refused, reset before any byte, DNS
+    "tls",
+    "egress_refused",  # our own policy refuses the address
+    "timeout_connect",
+    "timeout_first_byte",
+    "timeout_idle",
+    "timeout_total",
+    "truncated",  # the stream ended without its terminator
+    "malformed",  # not the dialect: HTML, broken JSON, a broken event
+    "too_large",  # past a bound of ours
+    "busy",  # our own limit: the account has no room, or its circuit opened meanwhile
+]
+
+
+class RoutingError(Exception):
+    """Base of the tree.
+
+    Attributes:
+        status: the HTTP status a door reports.
+        code: a stable word for programs, the same in every door.
+        retry_after_s: when asking again makes sense, None when unknown.
+    """
+
+    status: int = 500
+    code: ClassVar[str] = "internal_error"
+    retry_after_s: float | None = None
+
+
+class NotAuthenticated(RoutingError):
+    """No key was presented where one is needed, or it is not one of ours."""
+
+    status = 401
+    code = "invalid_api_key"
+
+
+class NotAllowed(RoutingError):
+    """The caller's key does not carry what the operation needs.
+
+    Args:
+        message: which key, what is missing.
+        scope: the scope that would allow it, None when it is not about a scope.
+    """
+
+    status = 403
+    code = "insufficient_scope"
+
+    def __init__(self, message: str, *, scope: str | None = None) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class BadRequest(RoutingError):
+    """The request is not valid in its wire format.
+
+    Args:
+        message: what is wrong and what would be right.
+        field: the name of the faulty field, None when the whole is.
+    """
+
+    status = 400
+    code = "bad_request"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class TooLarge(BadRequest):
+    """The request is larger than a named limit."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class NotFound(RoutingError):
+    """What was asked for does not exist, or is another caller's: the same answer for both."""
+
+    status = 404
+    code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    """No model, combo or provider goes by that name."""
+
+    code = "model_not_found"
+
+
+class Conflict(RoutingError):
+    """The thing exists already, or has changed since it was read."""
+
+    status = 409
+    code = "conflict"
+
+
+class BudgetExceeded(RoutingError):
+    """A budget cannot pay for the request's upper bound."""
+
+    status = 402
+    code = "budget_exceeded"
+
+
+class LoopDetected(RoutingError):
+    """The request has already passed through this gateway."""
+
+    status = 508
+    code = "loop_detected"
+
+
+class NoCandidate(RoutingError):
+    """No candidate survived the filters; the Decision says why each fell."""
+
+    status = 503
+    code = "no_candidate"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class StorageUnavailable(RoutingError):
+    """The database does not answer, is locked too long, or is full."""
+
+    status = 503
+    code = "storage_unavailable"
+
+
+class UpstreamFailure(RoutingError):
+    """One provider call failed.
+
+    Args:
+        message: what happened, without secrets.
+        kind: its class; policy reads this, never the message.
+        provider_status: the provider's HTTP status, None when there was none.
+        retry_after_s: the provider's own hint.
+        body: the provider's error body when it should reach a client of the same dialect.
+    """
+
+    status = 502
+    code = "upstream_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: FailureKind,
+        provider_status: int | None = None,
+        retry_after_s: float | None = None,
+        body: bytes | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind: FailureKind = kind
+        self.provider_status = provider_status
+        self.retry_after_s = retry_after_s
+        self.body = body
+        self.status = _STATUS_BY_KIND.get(kind, 502)
+
+
+class AllFailed(UpstreamFailure):
+    """Every candidate was tried and none answered.
+
+    Args:
+        message: how many were tried and how each ended.
+        failures: the failure of each attempt, in order; the last decides the kind, unless
+            all were rate limits, when the earliest retry counts.
+    """
+
+    code = "all_candidates_failed"
+
+    def __init__(self, message: str, failures: Sequence[UpstreamFailure]) -> None:
+        hints = [one.retry_after_s for one in failures if one.retry_after_s is not None]
+        last = failures[-1]
+        super().__init__(
+            message,
+            kind=last.kind,
+            provider_status=last.provider_status,
+            retry_after_s=min(hints, default=None),
+            body=last.body if len(failures) == 1 else None,
+        )
+        self.failures = tuple(failures)
+
+
+_STATUS_BY_KIND: dict[FailureKind, int] = {
+    "rate_limited": 429,
+    "overloaded": 503,
+    "busy": 503,
+    "bad_request": 400,
+    "context_too_long": 400,
+    "content_policy": 400,
+    "model_gone": 404,
+    "timeout_connect": 504,
+    "timeout_first_byte": 504,
+    "timeout_idle": 504,
+    "timeout_total": 504,
+}

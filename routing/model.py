@@ -1,0 +1,373 @@
+"""The values that flow through a request, in the order they are born.
+
+    Caller + Operation -> RouteRequest -> Snapshot -> Decision -> Attempt... -> Piece... -> Outcome
+
+Every value is frozen; a stage returns a new one and never edits what it was given. Money is
+integer nano-dollars, tokens are integers, time is seconds of a passed Clock, sizes are bytes.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .conversation import Delta, Usage
+
+Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
+Strategy = Literal[
+    "priority",
+    "weighted",
+    "round-robin",
+    "random",
+    "least-used",
+    "cost-optimized",
+    "fill-first",
+    "p2c",
+    "last-known-good",
+    "headroom",
+    "context-fit",
+    "auto",
+]
+Capability = Literal["chat", "embedding", "image", "audio", "video", "rerank", "moderation"]
+Door = Literal["v1", "mcp", "a2a", "cli", "api"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: one key and what it may do.
+
+    Attributes:
+        key_id: the key's public id; "local" in keyless mode.
+        scopes: expanded, see access.SCOPES.
+        models: allowed targets, `*` as wildcard at the end; empty allows all.
+        budget_ids: the budgets every request of this key is charged to.
+        keep_content: False for a no-log key: nothing of its prompts is stored anywhere.
+    """
+
+    key_id: str
+    scopes: frozenset[str]
+    models: tuple[str, ...] = ()
+    budget_ids: tuple[str, ...] = ()
+    keep_content: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a decision reads of an operation. Holds nothing of the prompt's text.
+
+    `input_tokens_max` is a bound that holds for every byte-level tokenizer: bytes plus a
+    fixed overhead; `input_tokens` is an estimate. `output_tokens_max` is the client's own.
+    """
+
+    stream: bool = False
+    input_tokens: int = 0
+    input_tokens_max: int = 0
+    output_tokens_max: int | None = None
+    tools: bool = False
+    images: bool = False
+    json_schema: bool = False
+    family: str = "general"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What to do, as the client wrote it.
+
+    `body` is in `dialect` and stays as it is: a candidate of the same dialect gets these
+    bytes with the model's name spliced in, another one gets them parsed and rendered.
+
+    Attributes:
+        model_in_body: the name that splicing replaces.
+        forward: the door forwards bytes of its own dialect; False where it reads every Delta
+            (MCP, A2A), so that an answer is always decoded.
+    """
+
+    kind: Capability
+    dialect: Dialect
+    body: bytes
+    features: Features
+    model_in_body: str = ""
+    forward: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRequest:
+    """What to answer, for whom and under which limits.
+
+    Attributes:
+        request_id: ours; draws are keyed by it.
+        target: a model, a combo or one of our own names, as the client asked.
+        at_s: when it arrived, by the engine's Clock: a decision reads no other time.
+        spend_usd_nanos_max: the most it may cost: its own limit and its budgets' rest.
+        allowed: the caller's model patterns; empty allows all.
+        session_id: what ties requests of one conversation together, None when unknown.
+        client_request_id: recorded, never used for a draw.
+        role: what kind of task the client says it is, None when it does not.
+    """
+
+    request_id: str
+    target: str
+    operation: Operation
+    at_s: float
+    door: Door = "v1"
+    spend_usd_nanos_max: int | None = None
+    allowed: tuple[str, ...] = ()
+    session_id: str | None = None
+    client_request_id: str | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Nano-dollars per million tokens. None of a part means the same as `input` or `output`."""
+
+    input: int
+    output: int
+    cached_input: int | None = None
+    cache_write: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of a model; None is unknown, never "unlimited" or "free"."""
+
+    context_tokens_max: int | None = None
+    output_tokens_max: int | None = None
+    price: Price | None = None
+    capabilities: tuple[Capability, ...] = ("chat",)
+    tools: bool | None = None
+    images: bool | None = None
+    price_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One credential at one provider. Lives in the configuration, never in a record.
+
+    Attributes:
+        account_id: stable id of the row.
+        provider: the provider's name, the first part of `provider/model`.
+        base_url: up to where the dialect's own path begins.
+        credential: the provider's key; None for a server that needs none.
+        headers: extra headers, sent as they are.
+        models: model names it serves; empty means the provider's catalogue.
+        simulated: answered by the simulator in process.
+    """
+
+    account_id: str
+    provider: str
+    dialect: Dialect
+    base_url: str
+    credential: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    models: tuple[str, ...] = ()
+    enabled: bool = True
+    simulated: bool = False
+    local: bool = False
+    source: Literal["environment", "database", "probe", "builtin"] = "database"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ComboModel:
+    """One entry of a combo: `provider/model`, a model's name, or another combo's name."""
+
+    target: str
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Combo:
+    """A named, ordered list of models with a strategy. An inactive one neither routes nor lists.
+
+    The limits default to the gateway's own (see policy.Limits) when None.
+    """
+
+    combo_id: str
+    name: str
+    models: tuple[ComboModel, ...]
+    strategy: Strategy = "priority"
+    active: bool = True
+    attempts_max: int | None = None
+    first_byte_s: float | None = None
+    total_s: float | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to serve a target: a model at an account. Holds no secret."""
+
+    account_id: str
+    provider: str
+    model: str
+    dialect: Dialect
+    facts: ModelFacts = ModelFacts()
+    weight: int = 0
+    simulated: bool = False
+    local: bool = False
+
+    @property
+    def name(self) -> str:
+        """`provider/model`, as people write it."""
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateState:
+    """A candidate's health at one moment. Times are of the engine's Clock.
+
+    `open_until_s` is 0 while the circuit is closed; once it is past, one probe may go
+    (`probing` says that it is under way). `success` and `first_byte_ms` are estimates,
+    republished at most once a second, so that a snapshot stays the same for many requests.
+    """
+
+    open_until_s: float = 0.0
+    probing: bool = False
+    cooldown_until_s: float = 0.0
+    cooldown_reason: str = ""
+    success: float = 1.0
+    first_byte_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that a decision may know beside its request. Content-addressed and stored once."""
+
+    target: str
+    combo: str | None
+    strategy: Strategy
+    candidates: tuple[Candidate, ...]
+    states: tuple[CandidateState, ...]
+    config_version: int
+    attempts_max: int = 3
+    mode: str = "balanced"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the decision thought of one candidate.
+
+    Attributes:
+        reason: a code; "ok" when it may be tried.
+        detail: the same in words with its numbers.
+        first_q32: the probability, times 2**32, with which it could have been first.
+        score: the strategy's own figure, None where it has none.
+    """
+
+    candidate: Candidate
+    kept: bool
+    reason: str
+    detail: str = ""
+    first_q32: int = 0
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The order in which candidates will be tried, with a verdict on each."""
+
+    request_id: str
+    target: str
+    strategy: Strategy
+    combo: str | None
+    snapshot_id: str
+    order: tuple[Candidate, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times and bounds of one upstream call, in seconds and bytes."""
+
+    connect_s: float = 3.0
+    first_byte_s: float = 60.0
+    idle_s: float = 60.0
+    total_s: float = 600.0
+    answer_bytes_max: int = 64 * 2**20
+    event_bytes_max: int = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt, ready to go out: everything the upstream seam needs."""
+
+    request_id: str
+    attempt: int
+    candidate: Candidate
+    account: Account
+    operation: Operation
+    limits: Limits
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A step of an upstream answer.
+
+    In the same dialect `raw` is forwarded as it is and `delta` is set only where sniffing
+    found first content, usage, a finish or an error. From another dialect `delta` carries
+    the answer and `raw` is empty.
+    """
+
+    raw: bytes
+    delta: Delta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call to a provider and how it ended. `failure` is None when it answered well."""
+
+    number: int
+    candidate: Candidate
+    started_s: float
+    ended_s: float
+    first_byte_s: float | None = None
+    failure: str | None = None
+    detail: str = ""
+    provider_status: int | None = None
+    model_served: str | None = None
+
+
+Status = Literal["answered", "failed", "refused", "client_gone"]
+UsageSource = Literal["reported", "estimated", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The whole story of one request: one stored row, one log event, one explanation.
+
+    Attributes:
+        at_unix_s: the wall clock's time of arrival.
+        cost_usd_nanos: None when the price is unknown: unknown is never free.
+        reserved_usd_nanos: what was held for it before the call.
+        error: a code of errors.py when it was not answered.
+    """
+
+    request: RouteRequest
+    key_id: str
+    decision: Decision | None
+    attempts: tuple[Attempt, ...]
+    status: Status
+    usage: Usage
+    usage_source: UsageSource
+    cost_usd_nanos: int | None
+    reserved_usd_nanos: int
+    at_unix_s: float
+    first_content_s: float | None
+    total_s: float
+    winner: Candidate | None = None
+    model_served: str | None = None
+    finish: str | None = None
+    error: str | None = None
+    error_detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything configured, at one version. Replaced whole on a change, never edited."""
+
+    version: int
+    accounts: tuple[Account, ...] = ()
+    combos: tuple[Combo, ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
+    seed: bytes = b"omniroute"
+    mode: str = "balanced"

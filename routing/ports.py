@@ -1,0 +1,139 @@
+"""What the engine needs from outside, as protocols.
+
+The server room implements them; tests implement them in memory (`tests/fakes.py`).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .model import Account, Call, Combo, Config, Outcome, Piece, Snapshot
+
+
+class Clock(Protocol):
+    """The engine's only source of time."""
+
+    def now(self) -> float:
+        """Give monotonic seconds."""
+        ...
+
+    def unix(self) -> float:
+        """Give seconds since 1970, for records that people read."""
+        ...
+
+
+class Configs(Protocol):
+    """The configuration in force. Replaced whole when it changes, in any process."""
+
+    def current(self) -> Config: ...
+
+
+class Answer(Protocol):
+    """A provider's answer in progress. Iterate it once, and always close it."""
+
+    def __aiter__(self) -> AsyncIterator[Piece]: ...
+
+    def close(self) -> None:
+        """Give the connection back when the answer ended, else cut it at once; never waits."""
+        ...
+
+
+class Upstream(Protocol):
+    """Calls one provider.
+
+    Raises:
+        UpstreamFailure: from `open` and from iterating: the provider refused, broke off,
+            lied or timed out.
+    """
+
+    async def open(self, call: Call) -> Answer:
+        """Send the request and give the answer once its head says that it is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored outcome. The request's body is not kept: `operation.body` is empty."""
+
+    outcome: Outcome
+    snapshot: Snapshot | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    """Sums over outcomes. `cost_usd_nanos` adds up the known costs; `unpriced` counts the rest."""
+
+    requests: int = 0
+    answered: int = 0
+    fallbacks: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd_nanos: int = 0
+    unpriced: int = 0
+    total_ms: int = 0
+
+
+class Ledger(Protocol):
+    """Keeps outcomes. `record` never waits: it queues, and one writer stores batches."""
+
+    def record(self, outcome: Outcome, snapshot: Snapshot | None) -> None: ...
+
+    async def find(self, request_id: str, *, key_id: str | None) -> Record | None:
+        """Give one outcome; with a key_id only if it is that key's own."""
+        ...
+
+    async def totals_by_target(
+        self, *, key_id: str | None, since_unix_s: float
+    ) -> dict[str, UsageTotal]:
+        """Sum outcomes by the target that was asked for."""
+        ...
+
+    async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
+        """Give the newest outcomes first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Money set aside before a call: its upper bound, against every budget that pays."""
+
+    hold_id: str
+    key_id: str
+    budget_ids: tuple[str, ...]
+    usd_nanos: int
+
+
+class Budgets(Protocol):
+    """Exact budgets: reserve before a call, settle after it, idempotent by hold id."""
+
+    def left(self, budget_ids: tuple[str, ...]) -> int | None:
+        """Give what the tightest budget has left as last seen; None when there is none."""
+        ...
+
+    async def reserve(self, hold: Hold) -> None:
+        """Set the money aside in every budget of the hold, or in none.
+
+        Raises:
+            BudgetExceeded: judged against the store, never against a stale copy.
+            StorageUnavailable: the store does not answer: money fails closed.
+        """
+        ...
+
+    def settle(self, hold_id: str, *, usd_nanos: int) -> None:
+        """Turn a hold into what was really spent; queued, a second call changes nothing."""
+        ...
+
+
+class ConfigStore(Protocol):
+    """Changes to the configuration, each one transaction with its audit row.
+
+    Every change raises `config_version`; other processes see it within a second.
+    """
+
+    async def put_account(self, account: Account, *, actor: str) -> None: ...
+
+    async def remove_account(self, account_id: str, *, actor: str) -> bool: ...
+
+    async def put_combo(self, combo: Combo, *, actor: str) -> None: ...
+
+    async def remove_combo(self, combo_id: str, *, actor: str) -> bool: ...

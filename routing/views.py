@@ -1,0 +1,1 @@
+"""What callers may read. Needs read:* scopes; changes nothing."""
