@@ -12,20 +12,7 @@ from typing import Literal
 from .conversation import Delta, Usage
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
-Strategy = Literal[
-    "priority",
-    "weighted",
-    "round-robin",
-    "random",
-    "least-used",
-    "cost-optimized",
-    "fill-first",
-    "p2c",
-    "last-known-good",
-    "headroom",
-    "context-fit",
-    "auto",
-]
+Strategy = Literal["priority", "weighted", "random", "cost-optimized", "auto"]
 Capability = Literal["chat", "embedding", "image", "audio", "video", "rerank", "moderation"]
 Door = Literal["v1", "mcp", "a2a", "cli", "api"]
 
@@ -101,6 +88,7 @@ class RouteRequest:
         session_id: what ties requests of one conversation together, None when unknown.
         client_request_id: recorded, never used for a draw.
         role: what kind of task the client says it is, None when it does not.
+        via: the gateways it has come through, as the hop header names them.
     """
 
     request_id: str
@@ -113,6 +101,7 @@ class RouteRequest:
     session_id: str | None = None
     client_request_id: str | None = None
     role: str | None = None
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,182 @@
-"""What callers may read. Needs read:* scopes; changes nothing."""
+"""What callers may read. Needs read:* scopes; changes nothing.
+
+Answers are about the caller's own key; `admin` sees all. Another caller's id gives the same
+answer as one that does not exist.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .access import ADMIN, require
+from .catalog.listing import ModelRow, list_models
+from .catalog.prices import facts_of
+from .errors import NotFound
+from .health.book import HealthBook
+from .model import Caller, Capability, Combo, ModelFacts
+from .ports import Clock, Configs, Ledger, Record, UsageTotal
+
+METRICS_DAYS = 30
+"""How far back metrics of combos reach."""
+SECONDS_A_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitRow:
+    """One circuit that has a history. `model` is "" for the whole account's."""
+
+    provider: str
+    account_id: str
+    model: str
+    state: str
+    failures: int
+    last_failure_unix_s: float | None
+    next_try_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CooldownRow:
+    """One account or model that waits."""
+
+    provider: str
+    account_id: str
+    model: str
+    reason: str
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """How the gateway is."""
+
+    version: str
+    uptime_s: float
+    config_version: int
+    accounts: int
+    simulated_only: bool
+    circuits: tuple[CircuitRow, ...]
+    cooldowns: tuple[CooldownRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComboRow:
+    """A combo and, when asked for, what was measured of it."""
+
+    combo: Combo
+    metrics: UsageTotal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Read-only questions about the gateway."""
+
+    configs: Configs
+    health_book: HealthBook
+    ledger: Ledger
+    clock: Clock
+    version: str
+    started_s: float
+    facts: Callable[[str, str], ModelFacts] = facts_of
+
+    def health(self, caller: Caller) -> HealthView:
+        """Give uptime, open circuits and cooldowns. Needs read:health."""
+        require(caller, "read:health")
+        config, now = self.configs.current(), self.clock.now()
+        providers = {account.account_id: account.provider for account in config.accounts}
+        to_unix = self.clock.unix() - now
+        circuits = tuple(
+            CircuitRow(
+                provider=providers[account_id],
+                account_id=account_id,
+                model=model,
+                state=one.state(now),
+                failures=one.failures,
+                last_failure_unix_s=None
+                if one.last_failure_s is None
+                else one.last_failure_s + to_unix,
+                next_try_s=max(one.open_until_s - now, 0.0) if one.open_until_s else None,
+            )
+            for (account_id, model), one in self.health_book.breakers.items()
+            if account_id in providers
+        )
+        cooldowns = tuple(
+            CooldownRow(providers[account_id], account_id, model, one.reason, one.until_s - now)
+            for (account_id, model), one in self.health_book.cooldowns.items()
+            if account_id in providers and one.until_s > now
+        )
+        return HealthView(
+            version=self.version,
+            uptime_s=now - self.started_s,
+            config_version=config.version,
+            accounts=len(config.accounts),
+            simulated_only=all(account.simulated for account in config.accounts),
+            circuits=circuits,
+            cooldowns=cooldowns,
+        )
+
+    async def combos(self, caller: Caller, *, include_metrics: bool) -> tuple[ComboRow, ...]:
+        """Give every combo, the inactive ones too. Needs read:combos."""
+        require(caller, "read:combos")
+        combos = self.configs.current().combos
+        if not include_metrics:
+            return tuple(ComboRow(combo) for combo in combos)
+        totals = await self.ledger.totals_by_target(
+            key_id=self._owner(caller),
+            since_unix_s=self.clock.unix() - METRICS_DAYS * SECONDS_A_DAY,
+        )
+        return tuple(ComboRow(combo, totals.get(combo.name, UsageTotal())) for combo in combos)
+
+    def models(
+        self,
+        caller: Caller,
+        *,
+        provider: str | None = None,
+        capability: Capability | None = None,
+    ) -> tuple[ModelRow, ...]:
+        """Give what can be asked for by name: combos, our own names, models. Needs read:models."""
+        require(caller, "read:models")
+        return self.listing(caller, provider=provider, capability=capability)
+
+    def listing(
+        self,
+        caller: Caller,
+        *,
+        provider: str | None = None,
+        capability: Capability | None = None,
+    ) -> tuple[ModelRow, ...]:
+        """Give the same to a key that may only route: an SDK lists models before it asks.
+
+        Raises:
+            NotAllowed: the key carries neither write:route nor read:models.
+        """
+        if "read:models" not in caller.scopes:
+            require(caller, "write:route")
+        return list_models(
+            self.configs.current(),
+            facts=self.facts,
+            allowed=caller.models,
+            provider=provider,
+            capability=capability,
+        )
+
+    async def explanation(self, request_id: str, caller: Caller) -> Record:
+        """Give the whole story of one request. Needs read:usage.
+
+        Raises:
+            NotFound: no request has that id, or it is another key's.
+        """
+        require(caller, "read:usage")
+        record = await self.ledger.find(request_id, key_id=self._owner(caller))
+        if record is None:
+            raise NotFound(
+                f"no request {request_id!r} is on record for this key; the id is the answer's "
+                "x-request-id header"
+            )
+        return record
+
+    async def recent(self, caller: Caller, *, limit: int) -> Sequence[Record]:
+        """Give the newest requests first. Needs read:usage."""
+        require(caller, "read:usage")
+        return await self.ledger.recent(key_id=self._owner(caller), limit=limit)
+
+    def _owner(self, caller: Caller) -> str | None:
+        return None if ADMIN in caller.scopes else caller.key_id

@@ -1,0 +1,56 @@
+"""Tokens into money. Integers only, so sums never drift; an unknown price gives None."""
+
+from ..conversation import Usage
+from ..model import Candidate, Features, Price
+
+TOKENS_PER_MTOK = 1_000_000
+OUTPUT_TOKENS_EXPECTED = 500
+"""What an answer is taken to be long when the client set no bound."""
+OUTPUT_TOKENS_UNKNOWN_MAX = 128_000
+"""The output bound of a model that declares none."""
+
+
+def cost_usd_nanos(price: Price | None, usage: Usage) -> int | None:
+    """Give the price of one answer in nano-dollars, rounded up; each token counts once."""
+    if price is None:
+        return None
+    fresh = max(usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens, 0)
+    cached = price.input if price.cached_input is None else price.cached_input
+    written = price.input if price.cache_write is None else price.cache_write
+    exact = (
+        fresh * price.input
+        + usage.cached_input_tokens * cached
+        + usage.cache_write_tokens * written
+        + usage.output_tokens * price.output
+    )
+    return -(-exact // TOKENS_PER_MTOK)
+
+
+def output_tokens_bound(candidate: Candidate, features: Features) -> int:
+    """Give the most output tokens that the candidate can write for this request."""
+    bounds = (features.output_tokens_max, candidate.facts.output_tokens_max)
+    known = [bound for bound in bounds if bound is not None]
+    return min(known, default=OUTPUT_TOKENS_UNKNOWN_MAX)
+
+
+def upper_bound_usd_nanos(candidate: Candidate, features: Features) -> int:
+    """Give the most the candidate can cost for this request; 0 when its price is unknown.
+
+    Every input token is taken at the dearest input price: a provider may write all of it to
+    its cache.
+    """
+    price = candidate.facts.price
+    if price is None:
+        return 0
+    dearest = max(price.input, price.cache_write or 0, price.cached_input or 0)
+    exact = (
+        features.input_tokens_max * dearest
+        + output_tokens_bound(candidate, features) * price.output
+    )
+    return -(-exact // TOKENS_PER_MTOK)
+
+
+def expected_usd_nanos(candidate: Candidate, features: Features) -> int | None:
+    """Give what the candidate will probably cost; None when its price is unknown."""
+    output = min(output_tokens_bound(candidate, features), OUTPUT_TOKENS_EXPECTED)
+    return cost_usd_nanos(candidate.facts.price, Usage(features.input_tokens, output))

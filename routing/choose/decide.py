@@ -1,0 +1,46 @@
+"""Decide who answers. Pure: the same request, snapshot and seed give the same Decision.
+
+Live routing, dry runs and replay call this one function. It reads no clock, no environment
+and no database: the moment is `request.at_s`, the world is the snapshot.
+"""
+
+from ..model import Decision, RouteRequest, Snapshot, Verdict
+from .filters import Refusal, judge
+from .strategies import rank
+
+
+def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_id: str) -> Decision:
+    """Judge every candidate, and put those that may be tried in the strategy's order.
+
+    Args:
+        request: what is asked; its body is not read.
+        snapshot: the candidates and their states.
+        seed: the key of this gateway's draws, at most 64 bytes.
+        snapshot_id: the snapshot's id, as record.snapshot_id gives it.
+
+    Returns:
+        A Decision with a verdict on every candidate, in the snapshot's order.
+    """
+    pairs = tuple(zip(snapshot.candidates, snapshot.states, strict=True))
+    refusals: list[Refusal | None] = [judge(request, one, state) for one, state in pairs]
+    kept = [place for place, refusal in enumerate(refusals) if refusal is None]
+    ranking = rank(
+        snapshot.strategy, snapshot.mode, request, [pairs[place] for place in kept], seed
+    )
+    first = dict(zip(kept, ranking.first_q32, strict=True))
+    scores = dict(zip(kept, ranking.scores, strict=True))
+    verdicts = tuple(
+        Verdict(candidate, True, "ok", "", first[place], scores[place])
+        if (refusal := refusals[place]) is None
+        else Verdict(candidate, False, *refusal)
+        for place, candidate in enumerate(snapshot.candidates)
+    )
+    return Decision(
+        request_id=request.request_id,
+        target=request.target,
+        strategy=snapshot.strategy,
+        combo=snapshot.combo,
+        snapshot_id=snapshot_id,
+        order=tuple(snapshot.candidates[kept[place]] for place in ranking.order),
+        verdicts=verdicts,
+    )

@@ -1,0 +1,97 @@
+"""The gates: why a candidate must not be tried. The only source of probability zero.
+
+Each gate looks at one candidate and gives a reason code with its numbers in words, or None
+to keep it. They run in the order of GATES and the first refusal counts. All that they read
+is in the request, the candidate and its state: no clock, no configuration.
+"""
+
+from collections.abc import Callable
+
+from ..accounting.cost import upper_bound_usd_nanos
+from ..model import Candidate, CandidateState, RouteRequest
+
+Refusal = tuple[str, str]
+Gate = Callable[[RouteRequest, Candidate, CandidateState], Refusal | None]
+
+
+def judge(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
+    """Give the first gate's refusal, None when the candidate may be tried."""
+    for gate in GATES:
+        refusal = gate(request, candidate, state)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def matches(allowed: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    """Whether one of the names is allowed; a pattern may end in `*`, no patterns allow all."""
+    return not allowed or any(
+        name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
+        for pattern in allowed
+        for name in names
+    )
+
+
+def _allowed(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
+    if matches(request.allowed, (request.target, candidate.name, candidate.model)):
+        return None
+    return "not_allowed", "the key's model list does not hold it"
+
+
+def _kind(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
+    if request.operation.kind in candidate.facts.capabilities:
+        return None
+    return "wrong_kind", f"it does not do {request.operation.kind}"
+
+
+def _capable(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
+    features, facts = request.operation.features, candidate.facts
+    if features.tools and facts.tools is False:
+        return "no_tools", "the request has tools and the model takes none"
+    if features.images and facts.images is False:
+        return "no_images", "the request has images and the model reads none"
+    return None
+
+
+def _fits(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
+    room = candidate.facts.context_tokens_max
+    features = request.operation.features
+    needed = features.input_tokens + (features.output_tokens_max or 0)
+    if room is None or needed <= room:
+        return None
+    return "context_too_long", f"about {needed} tokens are needed and its context holds {room}"
+
+
+def _circuit(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
+    if not state.open_until_s:
+        return None
+    if request.at_s < state.open_until_s:
+        wait_s = state.open_until_s - request.at_s
+        return "circuit_open", f"its circuit is open, next try in {wait_s:.0f} s"
+    if state.probing:
+        return "circuit_probing", "its circuit is half open and a probe is under way"
+    return None
+
+
+def _cooled(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
+    if request.at_s >= state.cooldown_until_s:
+        return None
+    wait_s = state.cooldown_until_s - request.at_s
+    return "cooling_down", f"{state.cooldown_reason}, next try in {wait_s:.0f} s"
+
+
+def _affordable(
+    request: RouteRequest, candidate: Candidate, state: CandidateState
+) -> Refusal | None:
+    limit = request.spend_usd_nanos_max
+    if limit is None:
+        return None
+    if candidate.facts.price is None:
+        return "unknown_price", "a budget applies and its price is unknown; set one to use it"
+    bound = upper_bound_usd_nanos(candidate, request.operation.features)
+    if bound <= limit:
+        return None
+    return "over_budget", f"it may cost ${bound / 1e9:.6f} and ${limit / 1e9:.6f} is left"
+
+
+GATES: tuple[Gate, ...] = (_allowed, _kind, _capable, _fits, _circuit, _cooled, _affordable)

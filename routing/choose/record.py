@@ -1,0 +1,101 @@
+"""Decisions and snapshots as bytes: what is stored, hashed and replayed.
+
+A snapshot is content-addressed: the same bytes have the same id in every process, so it is
+stored once however many decisions were made on it. A decision is stored beside the request
+facts it was made from (never the prompt), as positions in its snapshot's candidates. Replay
+is `decide` on the unpacked pair: it must give the same bytes again.
+"""
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+import msgspec
+
+from ..model import Decision, RouteRequest, Snapshot, Strategy, Verdict
+from .decide import decide
+
+SNAPSHOT_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    kept: bool
+    reason: str
+    detail: str
+    first_q32: int
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    request: RouteRequest
+    strategy: Strategy
+    combo: str | None
+    snapshot_id: str
+    order: tuple[int, ...]
+    verdicts: tuple[_Judged, ...]
+
+
+_snapshots = msgspec.json.Decoder(Snapshot)
+_decisions = msgspec.json.Decoder(_Packed)
+
+
+def pack_snapshot(snapshot: Snapshot) -> bytes:
+    """Give the canonical bytes of a snapshot."""
+    return msgspec.json.encode(snapshot)
+
+
+def snapshot_id(packed: bytes) -> str:
+    """Give the id of packed snapshot bytes: 32 hex digits."""
+    return blake2b(packed, digest_size=SNAPSHOT_ID_BYTES).hexdigest()
+
+
+def unpack_snapshot(packed: bytes) -> Snapshot:
+    """Give the snapshot back, equal to the packed one."""
+    return _snapshots.decode(packed)
+
+
+def pack_decision(request: RouteRequest, decision: Decision) -> bytes:
+    """Give the bytes to store: the request without its body, and the decision."""
+    places = {id(one.candidate): place for place, one in enumerate(decision.verdicts)}
+    packed = _Packed(
+        request=replace(request, operation=replace(request.operation, body=b"")),
+        strategy=decision.strategy,
+        combo=decision.combo,
+        snapshot_id=decision.snapshot_id,
+        order=tuple(places[id(candidate)] for candidate in decision.order),
+        verdicts=tuple(
+            _Judged(one.kept, one.reason, one.detail, one.first_q32, one.score)
+            for one in decision.verdicts
+        ),
+    )
+    return msgspec.json.encode(packed)
+
+
+def unpack_decision(record: bytes, snapshot: Snapshot) -> tuple[RouteRequest, Decision]:
+    """Give the request facts and the decision that `pack_decision` stored."""
+    packed = _decisions.decode(record)
+    candidates = snapshot.candidates
+    decision = Decision(
+        request_id=packed.request.request_id,
+        target=packed.request.target,
+        strategy=packed.strategy,
+        combo=packed.combo,
+        snapshot_id=packed.snapshot_id,
+        order=tuple(candidates[place] for place in packed.order),
+        verdicts=tuple(
+            Verdict(candidate, one.kept, one.reason, one.detail, one.first_q32, one.score)
+            for candidate, one in zip(candidates, packed.verdicts, strict=True)
+        ),
+    )
+    return packed.request, decision
+
+
+def replays(record: bytes, packed_snapshot: bytes, seed: bytes) -> bool:
+    """Whether deciding again from what was stored gives the stored decision, bit for bit."""
+    snapshot = unpack_snapshot(packed_snapshot)
+    request, decision = unpack_decision(record, snapshot)
+    if decision.snapshot_id != snapshot_id(packed_snapshot):
+        return False
+    again = decide(request, snapshot, seed, snapshot_id=decision.snapshot_id)
+    return pack_decision(request, again) == record

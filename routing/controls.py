@@ -1,0 +1,64 @@
+"""What callers may change. Needs write:* scopes, or admin for accounts and keys."""
+
+from dataclasses import dataclass
+
+from .access import ADMIN, require
+from .errors import NotFound
+from .health.book import HealthBook
+from .model import Account, Caller, Combo
+from .ports import Configs, ConfigStore
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Changes to a running gateway. Each is one transaction with its audit row."""
+
+    configs: Configs
+    store: ConfigStore
+    health_book: HealthBook
+
+    async def put_account(self, account: Account, caller: Caller) -> None:
+        """Add an account or replace the one of its id. Needs admin.
+
+        Raises:
+            BadRequest: the account is not valid.
+        """
+        require(caller, ADMIN)
+        await self.store.put_account(account, actor=caller.key_id)
+
+    async def remove_account(self, account_id: str, caller: Caller) -> None:
+        """Remove an account for good. Needs admin.
+
+        Raises:
+            NotFound: no stored account has that id.
+        """
+        require(caller, ADMIN)
+        if not await self.store.remove_account(account_id, actor=caller.key_id):
+            raise NotFound(f"no stored account has the id {account_id!r}")
+
+    async def put_combo(self, combo: Combo, caller: Caller) -> None:
+        """Add a combo or replace the one of its id. Needs write:combos.
+
+        Raises:
+            BadRequest: its name, models or limits are not valid, or it contains itself.
+            Conflict: another combo has its name.
+        """
+        require(caller, "write:combos")
+        await self.store.put_combo(combo, actor=caller.key_id)
+
+    async def remove_combo(self, name: str, caller: Caller) -> None:
+        """Remove a combo by its name or id. Needs write:combos.
+
+        Raises:
+            NotFound: no combo goes by that.
+        """
+        require(caller, "write:combos")
+        combos = self.configs.current().combos
+        found = [one for one in combos if name in (one.name, one.combo_id)]
+        if not found or not await self.store.remove_combo(found[0].combo_id, actor=caller.key_id):
+            raise NotFound(f"no combo is named {name!r}")
+
+    def reset_health(self, caller: Caller) -> None:
+        """Close every circuit and end every cooldown at once. Needs write:config."""
+        require(caller, "write:config")
+        self.health_book.reset()

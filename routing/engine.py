@@ -1,0 +1,107 @@
+"""One request through the gateway, top to bottom.
+
+    allow -> decide -> try candidates in order -> account
+
+`open` returns once the first content of an answer is there: until then a candidate that
+fails is replaced by the next. From the first content on the answer belongs to its candidate:
+the caller has seen part of it, so a later failure ends the request. However a request ends,
+also by a caller that leaves, its outcome is recorded and its money settled exactly once.
+"""
+
+import secrets
+from dataclasses import dataclass, replace
+
+from .access import require
+from .choose.decide import decide
+from .errors import LoopDetected, RoutingError
+from .health.book import HealthBook
+from .model import Caller, Decision, RouteRequest
+from .ports import Budgets, Clock, Configs, Ledger, Upstream
+from .prepare import Prepared, Preparer
+from .reply import Parts, Reply
+
+ROUTE = "write:route"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Decides, calls and accounts. Holds no protocol and no database."""
+
+    configs: Configs
+    preparer: Preparer
+    upstream: Upstream
+    ledger: Ledger
+    budgets: Budgets
+    health: HealthBook
+    clock: Clock
+    instance_id: str = "gateway"
+
+    def decide(self, request: RouteRequest, caller: Caller) -> Decision:
+        """Say who would answer, without calling anyone: the same function a live request runs.
+
+        Raises:
+            NotAllowed: the caller may not route.
+            ModelNotFound: nothing goes by the target's name.
+        """
+        require(caller, ROUTE)
+        return self._decide(_bound(request, caller))[1]
+
+    async def open(self, request: RouteRequest, caller: Caller) -> Reply:
+        """Give an answer whose first content is there. The caller must close it.
+
+        Raises:
+            NotAllowed: the caller may not route, or not to this model.
+            LoopDetected: the request came from this gateway.
+            ModelNotFound: nothing goes by the target's name.
+            NoCandidate: every candidate was filtered out, the message says why.
+            BudgetExceeded: no candidate's bound can be paid.
+            UpstreamFailure: the candidates that were tried failed.
+        """
+        reply = self.begin(request, caller)
+        await reply.start()
+        return reply
+
+    def begin(self, request: RouteRequest, caller: Caller) -> Reply:
+        """Give a reply that is decided and calls no one yet. The caller must start and close it.
+
+        For a door that tells the story of a failed request too: the reply keeps its outcome.
+
+        Raises:
+            NotAllowed: the caller may not route.
+            LoopDetected: the request came from this gateway.
+            ModelNotFound: nothing goes by the target's name.
+        """
+        require(caller, ROUTE)
+        request = _bound(request, caller)
+        parts = Parts(
+            self.upstream, self.ledger, self.budgets, self.health, self.clock, self.instance_id
+        )
+        try:
+            if self.instance_id in request.via.split(","):
+                raise LoopDetected(
+                    "this request has already come through this gateway: a provider's base URL "
+                    "points back at it; see `omniroute doctor`"
+                )
+            prepared, decision = self._decide(request)
+        except RoutingError as error:
+            Reply(parts, request, caller, None, None).refuse(error)
+            raise
+        return Reply(parts, request, caller, prepared, decision)
+
+    def _decide(self, request: RouteRequest) -> tuple[Prepared, Decision]:
+        config = self.configs.current()
+        prepared = self.preparer.prepare(config, request.target, now_s=request.at_s)
+        decision = decide(request, prepared.snapshot, config.seed, snapshot_id=prepared.snapshot_id)
+        return prepared, decision
+
+
+def new_request_id() -> str:
+    """Give an id of ours: `req_` and 128 random bits."""
+    return "req_" + secrets.token_hex(16)
+
+
+def _bound(request: RouteRequest, caller: Caller) -> RouteRequest:
+    """Give the request with the caller's own model list, whatever the door wrote there."""
+    if request.allowed == caller.models:
+        return request
+    return replace(request, allowed=caller.models)

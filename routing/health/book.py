@@ -1,0 +1,174 @@
+"""The health of every account and model, as one book.
+
+Scopes: what concerns the way to a provider (connection, TLS, credential, credit) is written
+to its account and holds for all models there; what concerns an answer is written to the one
+model at the one account, so that a model that is gone never closes the others.
+
+A snapshot must stay the same for many requests. So changes are of two sorts: a transition
+(a circuit opens, a cooldown starts) raises `version` at once; the estimates of success and
+first byte are republished, and raise it, at most every REPUBLISH_S.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ..errors import FailureKind
+from ..model import Candidate, CandidateState
+from .breaker import Breaker
+from .cooldown import Cooldown
+
+REPUBLISH_S = 1.0
+SMOOTHING = 0.1
+"""The share of a new observation in an estimate (an exponential moving average)."""
+
+ACCOUNT_WIDE: frozenset[FailureKind] = frozenset(
+    {"auth", "quota_exhausted", "connect", "tls", "egress_refused", "timeout_connect"}
+)
+COUNTED: frozenset[FailureKind] = frozenset(
+    {
+        "connect",
+        "tls",
+        "server_error",
+        "timeout_connect",
+        "timeout_first_byte",
+        "timeout_idle",
+        "timeout_total",
+        "truncated",
+        "malformed",
+        "too_large",
+    }
+)
+"""The failures that move a circuit breaker. Refusals that name their reason do not."""
+
+SCOPES_MAX = 4096
+"""How many accounts and models are remembered at most, per kind of memory."""
+
+Value = TypeVar("Value")
+
+Scope = tuple[str, str]
+"""(account id, model); the model is "" for what holds for the whole account."""
+
+
+@dataclass(slots=True)
+class _Estimates:
+    success: float = 1.0
+    first_byte_s: float | None = None
+    published_success: float = 1.0
+    published_first_byte_ms: int | None = None
+
+    def publish(self) -> None:
+        self.published_success = round(self.success, 4)
+        if self.first_byte_s is not None:
+            self.published_first_byte_ms = round(self.first_byte_s * 1000)
+
+
+@dataclass(slots=True)
+class HealthBook:
+    """What was observed of every candidate since the start. Holds no clock."""
+
+    version: int = 0
+    breakers: dict[Scope, Breaker] = field(default_factory=dict[Scope, Breaker])
+    cooldowns: dict[Scope, Cooldown] = field(default_factory=dict[Scope, Cooldown])
+    _estimates: dict[Scope, _Estimates] = field(default_factory=dict[Scope, _Estimates])
+    _dirty: set[Scope] = field(default_factory=set[Scope])
+    _published_s: float = 0.0
+
+    def refresh(self, now_s: float) -> int:
+        """Republish the estimates when it is time, and give the version in force."""
+        if self._dirty and now_s - self._published_s >= REPUBLISH_S:
+            for scope in self._dirty & self._estimates.keys():
+                self._estimates[scope].publish()
+            self._dirty.clear()
+            self._published_s = now_s
+            self.version += 1
+        return self.version
+
+    def state(self, candidate: Candidate) -> CandidateState:
+        """Give the state of one candidate: the worse of its account's and its own."""
+        wide, own = (candidate.account_id, ""), (candidate.account_id, candidate.model)
+        breakers = [self.breakers[key] for key in (wide, own) if key in self.breakers]
+        worst = max(breakers, key=lambda one: one.open_until_s, default=None)
+        waits = [self.cooldowns[key] for key in (wide, own) if key in self.cooldowns]
+        longest = max(waits, key=lambda one: one.until_s, default=None)
+        known = self._estimates.get(own)
+        return CandidateState(
+            open_until_s=worst.open_until_s if worst else 0.0,
+            probing=any(one.probing for one in breakers),
+            cooldown_until_s=longest.until_s if longest else 0.0,
+            cooldown_reason=longest.reason if longest else "",
+            success=known.published_success if known else 1.0,
+            first_byte_ms=known.published_first_byte_ms if known else None,
+        )
+
+    def begin(self, candidate: Candidate, now_s: float) -> bool:
+        """Whether a call may go out now; a half-open circuit lets one through."""
+        probes = [one for one in self._breakers_of(candidate) if one.open_until_s]
+        if not all(one.open_until_s <= now_s and not one.probing for one in probes):
+            return False
+        for one in probes:
+            one.begin(now_s)
+        if probes:
+            self.version += 1
+        return True
+
+    def succeeded(self, candidate: Candidate, *, first_byte_s: float | None) -> None:
+        """Note a good answer."""
+        changed = [one.succeeded() for one in self._breakers_of(candidate)]
+        waits = [self.cooldowns.get(scope) for scope in self._scopes_of(candidate)]
+        changed += [one.answered() for one in waits if one is not None]
+        if any(changed):
+            self.version += 1
+        self._observe(candidate, good=True, first_byte_s=first_byte_s)
+
+    def failed(
+        self, candidate: Candidate, kind: FailureKind, *, hint_s: float | None, now_s: float
+    ) -> None:
+        """Note a failure of the provider's side; the request's own faults change nothing."""
+        scope = (candidate.account_id, "" if kind in ACCOUNT_WIDE else candidate.model)
+        cooldown = self.cooldowns.get(scope) or Cooldown()
+        if cooldown.refused(kind, hint_s=hint_s, now_s=now_s):
+            _keep(self.cooldowns, scope, cooldown)
+            self.version += 1
+        if kind in COUNTED:
+            breaker = _keep(self.breakers, scope, self.breakers.get(scope) or Breaker())
+            if breaker.failed(now_s):
+                self.version += 1
+            self._observe(candidate, good=False, first_byte_s=None)
+        self.released(candidate)
+
+    def released(self, candidate: Candidate) -> None:
+        """Give back a probe whose call ended without a verdict, such as a client that left."""
+        released = [one.released() for one in self._breakers_of(candidate)]
+        if any(released):
+            self.version += 1
+
+    def reset(self) -> None:
+        """Close every circuit and end every cooldown."""
+        self.breakers.clear()
+        self.cooldowns.clear()
+        self.version += 1
+
+    def _observe(self, candidate: Candidate, *, good: bool, first_byte_s: float | None) -> None:
+        scope = (candidate.account_id, candidate.model)
+        known = _keep(self._estimates, scope, self._estimates.get(scope) or _Estimates())
+        known.success += SMOOTHING * (float(good) - known.success)
+        if first_byte_s is not None:
+            before = known.first_byte_s
+            step = 0.0 if before is None else SMOOTHING * (first_byte_s - before)
+            known.first_byte_s = first_byte_s if before is None else before + step
+        self._dirty.add(scope)
+
+    def _scopes_of(self, candidate: Candidate) -> tuple[Scope, Scope]:
+        return (candidate.account_id, ""), (candidate.account_id, candidate.model)
+
+    def _breakers_of(self, candidate: Candidate) -> list[Breaker]:
+        keys = self._scopes_of(candidate)
+        return [self.breakers[key] for key in keys if key in self.breakers]
+
+
+def _keep(book: dict[Scope, Value], scope: Scope, value: Value) -> Value:
+    """Put a value in, and drop the oldest when there are SCOPES_MAX: model names are free text."""
+    if scope not in book and len(book) >= SCOPES_MAX:
+        del book[next(iter(book))]
+    book[scope] = value
+    return value

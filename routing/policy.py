@@ -1,0 +1,120 @@
+"""What a failed call means for what happens next, as tables keyed by its kind.
+
+The idea: a failure that names the request as its cause ends the request, for no candidate
+would do better; every other failure is the candidate's own, and the next one is tried. Only
+a failure that says "this provider is not well" moves a circuit breaker. A refusal that
+gives its reason (a rate limit, a credential, credit, a missing model) rests the account or
+the model for a while instead: a breaker's probe would meet the same refusal.
+
+A cooldown follows the provider's own hint where it gave one. Without a hint a rate limit or
+an overload waits a second, and twice as long for every further one in a row, up to
+BACKOFF_S_MAX; the caller adds the jitter. A success ends both. With no traffic nothing
+happens: cooldowns end by time passing, and no timer is kept.
+
+The times are those of the documented error table of OmniRoute 2.3.10: 120 s after a refused
+credential or missing credit, 1 s doubled up to 120 s after a rate limit, 5 s otherwise.
+"""
+
+from collections.abc import Mapping
+
+from .errors import FailureKind
+
+FALLS_BACK: Mapping[FailureKind, bool] = {
+    "auth": True,
+    "quota_exhausted": True,
+    "rate_limited": True,
+    "overloaded": True,
+    "server_error": True,
+    "bad_request": False,
+    # Only to a candidate with more room: the engine compares the context sizes.
+    "context_too_long": True,
+    "content_policy": False,
+    "model_gone": True,
+    "connect": True,
+    "tls": True,
+    "egress_refused": True,
+    "timeout_connect": True,
+    "timeout_first_byte": True,
+    "timeout_idle": True,
+    "timeout_total": True,
+    "truncated": True,
+    "malformed": True,
+    "too_large": True,
+    "busy": True,
+}
+"""Whether the next candidate is tried, as long as no content has reached the client."""
+
+COUNTS_FOR_BREAKER: Mapping[FailureKind, bool] = {
+    "auth": False,
+    "quota_exhausted": False,
+    "rate_limited": False,
+    # An overload says when it is over by its cooldown; a breaker on top would wait twice.
+    "overloaded": False,
+    "server_error": True,
+    "bad_request": False,
+    "context_too_long": False,
+    "content_policy": False,
+    "model_gone": False,
+    "connect": True,
+    "tls": True,
+    "egress_refused": False,
+    "timeout_connect": True,
+    "timeout_first_byte": True,
+    "timeout_idle": True,
+    "timeout_total": True,
+    "truncated": True,
+    "malformed": True,
+    "too_large": True,
+    "busy": False,
+}
+"""Whether the failure is one of those in a row that open a circuit."""
+
+COOLDOWN_S: Mapping[FailureKind, float] = {
+    "auth": 120.0,
+    "quota_exhausted": 120.0,
+    "rate_limited": 1.0,
+    "overloaded": 1.0,
+    "bad_request": 0.0,
+    "context_too_long": 0.0,
+    "content_policy": 0.0,
+    # Holds for the one model at the account, never for the account.
+    "model_gone": 600.0,
+    "busy": 0.0,
+}
+"""Seconds of rest after a failure without a hint; other kinds rest COOLDOWN_OTHER_S."""
+
+COOLDOWN_OTHER_S = 5.0
+BACKS_OFF: frozenset[FailureKind] = frozenset({"rate_limited", "overloaded"})
+"""The kinds whose rest doubles with every further one in a row."""
+
+BACKOFF_S_MAX = 120.0
+BACKOFF_LEVEL_MAX = 15
+
+
+def may_fall_back(kind: FailureKind) -> bool:
+    """Whether another candidate may do better; context_too_long only one with more room."""
+    return FALLS_BACK[kind]
+
+
+def counts_for_breaker(kind: FailureKind) -> bool:
+    """Whether a circuit breaker counts this failure."""
+    return COUNTS_FOR_BREAKER[kind]
+
+
+def cooldown_s(kind: FailureKind, *, hint_s: float | None = None, level: int = 0) -> float:
+    """Give the seconds to rest after a failure, without jitter; 0 when there is none to take.
+
+    Args:
+        kind: how the call failed.
+        hint_s: the provider's own hint, which wins where the kind rests at all.
+        level: how many failures of this kind came in a row before.
+    """
+    base_s = COOLDOWN_S.get(kind, COOLDOWN_OTHER_S)
+    if not base_s:
+        return 0.0
+    if hint_s is not None:
+        return hint_s
+    if kind not in BACKS_OFF:
+        return base_s
+    doublings = min(max(level, 0), BACKOFF_LEVEL_MAX)
+    return min(base_s * 2.0**doublings, BACKOFF_S_MAX)

@@ -1,0 +1,104 @@
+"""From a name to the snapshot a decision reads, prepared once for many requests.
+
+A prepared target holds while nothing that it was made from has changed: the configuration
+object in force and the version of the health book. So a request normally pays two
+comparisons. What changes with every request (its time, its size, its limits) is in the
+request, not here; see docs/decisions/0004-what-a-snapshot-holds.md.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .catalog.prices import facts_of
+from .catalog.resolve import resolve
+from .choose.record import pack_snapshot, snapshot_id
+from .health.book import HealthBook
+from .model import Account, Combo, Config, Limits, ModelFacts, Snapshot
+
+TARGETS_MAX = 1024
+"""Prepared targets kept; model names are free text, so the oldest go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One target, ready to decide on."""
+
+    config: Config
+    health_version: int
+    snapshot: Snapshot
+    snapshot_id: str
+    accounts: dict[str, Account]
+    limits: Limits
+
+
+class Preparer:
+    """Keeps prepared targets, and makes new ones when something changed."""
+
+    def __init__(
+        self,
+        health: HealthBook,
+        *,
+        facts: Callable[[str, str], ModelFacts] = facts_of,
+        limits: Limits = Limits(),  # noqa: B008 - a frozen value
+    ) -> None:
+        self._health = health
+        self._facts = facts
+        self._limits = limits
+        self._targets: OrderedDict[str, Prepared] = OrderedDict()
+
+    def prepare(self, config: Config, target: str, *, now_s: float) -> Prepared:
+        """Give the target as it stands now.
+
+        Raises:
+            ModelNotFound: nothing goes by that name.
+            BadRequest: the name is ambiguous.
+        """
+        version = self._health.refresh(now_s)
+        known = self._targets.get(target)
+        if known is not None and known.config is config and known.health_version == version:
+            return known
+        prepared = self._make(config, target, version, known)
+        self._targets[target] = prepared
+        self._targets.move_to_end(target)
+        if len(self._targets) > TARGETS_MAX:
+            self._targets.popitem(last=False)
+        return prepared
+
+    def _make(self, config: Config, target: str, version: int, known: Prepared | None) -> Prepared:
+        if known is not None and known.config is config:
+            states = tuple(map(self._health.state, known.snapshot.candidates))
+            if states == known.snapshot.states:
+                return replace(known, health_version=version)
+            snapshot = replace(known.snapshot, states=states)
+            packed_id = snapshot_id(pack_snapshot(snapshot))
+            return replace(known, health_version=version, snapshot=snapshot, snapshot_id=packed_id)
+        resolved = resolve(config, target, facts=self._facts)
+        snapshot = Snapshot(
+            target=target,
+            combo=resolved.combo,
+            strategy=resolved.strategy,
+            candidates=resolved.candidates,
+            states=tuple(map(self._health.state, resolved.candidates)),
+            config_version=config.version,
+            attempts_max=resolved.attempts_max,
+            mode=resolved.mode,
+        )
+        return Prepared(
+            config=config,
+            health_version=version,
+            snapshot=snapshot,
+            snapshot_id=snapshot_id(pack_snapshot(snapshot)),
+            accounts={account.account_id: account for account in config.accounts},
+            limits=self._limits_of(config, resolved.combo),
+        )
+
+    def _limits_of(self, config: Config, name: str | None) -> Limits:
+        combo: Combo | None = next((one for one in config.combos if one.name == name), None)
+        if combo is None:
+            return self._limits
+        return replace(
+            self._limits,
+            first_byte_s=combo.first_byte_s or self._limits.first_byte_s,
+            total_s=combo.total_s or self._limits.total_s,
+        )

@@ -1,0 +1,54 @@
+"""Why a request has no candidate left, as the error that says it best."""
+
+from collections import Counter
+
+from .errors import BadRequest, BudgetExceeded, NoCandidate, NotAllowed, RoutingError
+from .model import Decision, RouteRequest, Snapshot
+
+WAITING = frozenset({"circuit_open", "circuit_probing", "cooling_down"})
+
+
+def nothing_left(request: RouteRequest, snapshot: Snapshot, decision: Decision) -> RoutingError:
+    """Give the error for a decision whose order is empty.
+
+    When every candidate fell for the same reason and the client can mend it, the error is of
+    that kind; else it is NoCandidate with the earliest moment at which one may be tried.
+    """
+    reasons = Counter(verdict.reason for verdict in decision.verdicts)
+    told = _tell(decision)
+    hint = f"see `omniroute explain {request.request_id}`"
+    match tuple(reasons):
+        case ():
+            return NoCandidate(
+                f"{request.target!r} has no model that could answer; add a provider with "
+                "`omniroute providers add`"
+            )
+        case ("not_allowed",):
+            return NotAllowed(f"the key may not use {request.target!r}: {told}")
+        case ("over_budget",) | ("unknown_price",):
+            return BudgetExceeded(f"{request.target!r} is over the request's budget: {told}")
+        case ("context_too_long",):
+            return BadRequest(f"the request is too long for {request.target!r}: {told}")
+        case ("no_tools",) | ("no_images",) | ("wrong_kind",):
+            return BadRequest(f"{request.target!r} cannot do this: {told}")
+        case _:
+            return NoCandidate(
+                f"{request.target!r} has {len(decision.verdicts)} models and none can answer "
+                f"now: {told}; {hint}",
+                retry_after_s=_earliest(request, snapshot, decision),
+            )
+
+
+def _tell(decision: Decision) -> str:
+    return "; ".join(
+        f"{one.candidate.name}: {one.detail or one.reason}" for one in decision.verdicts[:8]
+    )
+
+
+def _earliest(request: RouteRequest, snapshot: Snapshot, decision: Decision) -> float | None:
+    waits = [
+        max(state.open_until_s, state.cooldown_until_s) - request.at_s
+        for state, verdict in zip(snapshot.states, decision.verdicts, strict=True)
+        if verdict.reason in WAITING
+    ]
+    return max(min(waits), 1.0) if waits else None

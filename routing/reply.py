@@ -1,0 +1,380 @@
+"""An answer in progress: the candidates tried in order, and the account of it all.
+
+A reply is born with a decision, `start` tries candidates until one shows content, iterating
+gives the answer's Pieces, and `close` ends it: whatever happened by then is the outcome. It
+is recorded exactly once. Nothing is awaited after the end, so a cancelled caller is
+accounted for like any other.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from .accounting.cost import cost_usd_nanos, output_tokens_bound, upper_bound_usd_nanos
+from .conversation import Delta, Usage
+from .errors import AllFailed, BudgetExceeded, FailureKind, RoutingError, UpstreamFailure
+from .health.book import HealthBook
+from .model import (
+    Attempt,
+    Call,
+    Caller,
+    Candidate,
+    Decision,
+    Outcome,
+    Piece,
+    RouteRequest,
+    Status,
+    UsageSource,
+)
+from .policy import FALLS_BACK
+from .ports import Answer, Budgets, Clock, Hold, Ledger, Upstream
+from .prepare import Prepared
+from .refusals import nothing_left
+
+HOP_HEADER = "x-omniroute-hop"
+"""Names the gateways that a request came through, so that a loop is seen."""
+
+HELD_BYTES_MAX = 2**20
+"""The most that is kept of an answer while its first content is awaited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a reply works with."""
+
+    upstream: Upstream
+    ledger: Ledger
+    budgets: Budgets
+    health: HealthBook
+    clock: Clock
+    instance_id: str
+
+
+class Reply:
+    """One answer. `start` it, iterate it once, `close` it always.
+
+    Attributes:
+        winner: the candidate that answers, None until `start` returned.
+        attempts: every call so far, the last one also while it runs.
+        outcome: set when the reply is closed.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        request: RouteRequest,
+        caller: Caller,
+        prepared: Prepared | None,
+        decision: Decision | None,
+    ) -> None:
+        self.request = request
+        self.decision = decision
+        self.attempts: list[Attempt] = []
+        self.winner: Candidate | None = None
+        self.model_served: str | None = None
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self.outcome: Outcome | None = None
+        self._parts = parts
+        self._caller = caller
+        self._prepared = prepared
+        self._answer: Answer | None = None
+        self._pieces: AsyncIterator[Piece] | None = None
+        self._held: list[Piece] = []
+        self._candidate: Candidate | None = None
+        self._hold: Hold | None = None
+        self._reserved = 0
+        self._started_s = 0.0
+        self._first_byte_s: float | None = None
+        self._first_content_s: float | None = None
+        self._bytes = 0
+        self._failed: RoutingError | None = None
+        self._ended = False
+        self._at_unix_s = parts.clock.unix() - (parts.clock.now() - request.at_s)
+
+    @property
+    def forwards(self) -> bool:
+        """Whether the Pieces are bytes of the client's own dialect, to be sent as they are."""
+        operation = self.request.operation
+        return (
+            operation.forward
+            and self.winner is not None
+            and self.winner.dialect == operation.dialect
+        )
+
+    async def start(self) -> None:
+        """Try candidates in order until one shows content.
+
+        Raises:
+            RoutingError: none did; the reply is closed and recorded.
+        """
+        try:
+            await self._try_in_order()
+        except RoutingError as error:
+            self.refuse(error)
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def __aiter__(self) -> "Reply":
+        return self
+
+    async def __anext__(self) -> Piece:
+        """Give the next Piece.
+
+        Raises:
+            UpstreamFailure: the answer broke off; what came before was real.
+        """
+        if self._held:
+            return self._held.pop(0)
+        if self._pieces is None:
+            raise StopAsyncIteration
+        try:
+            piece = await self._pieces.__anext__()
+        except StopAsyncIteration:
+            self._ended = True
+            raise
+        except UpstreamFailure as failure:
+            self._failed = failure
+            raise
+        self._bytes += len(piece.raw)
+        if piece.delta is not None:
+            self._note(piece.delta)
+        return piece
+
+    def refuse(self, error: RoutingError) -> None:
+        """End the reply because of an error."""
+        self._failed = error
+        self.close()
+
+    def close(self) -> None:
+        """End the upstream call if it runs, settle, and record the outcome, once."""
+        if self.outcome is not None:
+            return
+        if self._candidate is not None:
+            self._end_attempt(self._failed if isinstance(self._failed, UpstreamFailure) else None)
+        self.outcome = self._story()
+        self._parts.ledger.record(
+            self.outcome, None if self._prepared is None else self._prepared.snapshot
+        )
+
+    async def _try_in_order(self) -> None:
+        decision, prepared = self.decision, self._prepared
+        assert decision is not None and prepared is not None  # noqa: S101, PT018 - start's duty
+        if not decision.order:
+            raise nothing_left(self.request, prepared.snapshot, decision)
+        failures: list[UpstreamFailure] = []
+        refused: BudgetExceeded | None = None
+        for candidate in decision.order:
+            if len(failures) >= prepared.snapshot.attempts_max or self._too_small(
+                candidate, failures
+            ):
+                continue
+            try:
+                await self._try_one(candidate)
+            except BudgetExceeded as error:
+                refused = error
+            except UpstreamFailure as failure:
+                self._end_attempt(failure)
+                failures.append(failure)
+                if not FALLS_BACK[failure.kind]:
+                    break
+            else:
+                return
+        if failures:
+            raise self._all_failed(failures)
+        raise refused or nothing_left(self.request, prepared.snapshot, decision)
+
+    def _too_small(self, candidate: Candidate, failures: list[UpstreamFailure]) -> bool:
+        """Whether a model failed for want of room and this one is not known to have more."""
+        if not failures or failures[-1].kind != "context_too_long":
+            return False
+        failed = self.attempts[-1].candidate.facts.context_tokens_max or 0
+        return (candidate.facts.context_tokens_max or 0) <= failed
+
+    async def _try_one(self, candidate: Candidate) -> None:
+        parts, prepared = self._parts, self._prepared
+        assert prepared is not None  # noqa: S101 - _try_in_order has checked it
+        number = len(self.attempts) + 1
+        if self._caller.budget_ids:
+            await self._reserve(candidate, number)
+        now = parts.clock.now()
+        self._candidate, self._started_s, self._first_byte_s = candidate, now, None
+        left_s = prepared.limits.total_s - (now - self.request.at_s)
+        if left_s <= 0:
+            raise UpstreamFailure("the request's total time is over", kind="timeout_total")
+        if not parts.health.begin(candidate, now):
+            raise UpstreamFailure("its circuit opened meanwhile", kind="busy")
+        call = Call(
+            request_id=self.request.request_id,
+            attempt=number,
+            candidate=candidate,
+            account=prepared.accounts[candidate.account_id],
+            operation=self.request.operation,
+            limits=replace(prepared.limits, total_s=left_s),
+            headers=((HOP_HEADER, self._via()),),
+        )
+        self._answer = await parts.upstream.open(call)
+        self._pieces = aiter(self._answer)
+        await self._await_content(self._pieces)
+        self.winner = candidate
+
+    def _via(self) -> str:
+        came, own = self.request.via, self._parts.instance_id
+        return f"{came},{own}" if came else own
+
+    async def _reserve(self, candidate: Candidate, number: int) -> None:
+        if candidate.facts.price is None:
+            raise BudgetExceeded(
+                f"{candidate.name} has no known price and the key has a budget; give it one "
+                "with a price override, or use a priced model"
+            )
+        bound = upper_bound_usd_nanos(candidate, self.request.operation.features)
+        hold = Hold(
+            f"{self.request.request_id}:{number}",
+            self._caller.key_id,
+            self._caller.budget_ids,
+            bound,
+        )
+        await self._parts.budgets.reserve(hold)
+        self._hold = hold
+        self._reserved += bound
+
+    async def _await_content(self, pieces: AsyncIterator[Piece]) -> None:
+        held_bytes = 0
+        async for piece in pieces:
+            if self._first_byte_s is None:
+                self._first_byte_s = self._parts.clock.now() - self._started_s
+            self._held.append(piece)
+            held_bytes += len(piece.raw)
+            delta = piece.delta
+            if delta is None and held_bytes <= HELD_BYTES_MAX:
+                continue
+            if delta is not None and delta.error is not None:
+                raise _inside(delta)
+            if delta is not None:
+                self._note(delta)
+            if delta is None or delta.has_content:
+                self._bytes += held_bytes
+                self._first_content_s = self._parts.clock.now() - self.request.at_s
+                return
+        raise UpstreamFailure("the provider's answer has no content", kind="malformed")
+
+    def _note(self, delta: Delta) -> None:
+        if delta.usage is not None:
+            self.usage = delta.usage
+        if delta.finish is not None:
+            self.finish = delta.finish
+        if delta.model is not None:
+            self.model_served = delta.model
+        if not self.forwards:
+            self._bytes += len(delta.text) + len(delta.reasoning)
+        if delta.error is not None:
+            # Forwarded bytes already hold the provider's error event; the outcome must say so.
+            self._failed = _inside(delta)
+            if not self.forwards:
+                raise self._failed
+
+    def _end_attempt(self, failure: UpstreamFailure | None) -> None:
+        candidate, parts = self._candidate, self._parts
+        if candidate is None:
+            return
+        self._candidate = None
+        now = parts.clock.now()
+        ended_well = failure is None and self._ended
+        if self._answer is not None:
+            self._answer.close()
+        if failure is not None:
+            parts.health.failed(candidate, failure.kind, hint_s=failure.retry_after_s, now_s=now)
+        elif ended_well:
+            parts.health.succeeded(candidate, first_byte_s=self._first_byte_s)
+        else:
+            parts.health.released(candidate)
+        kind: FailureKind | str | None = failure.kind if failure is not None else None
+        if kind is None and not ended_well:
+            kind = "client_gone"
+        self.attempts.append(
+            Attempt(
+                number=len(self.attempts) + 1,
+                candidate=candidate,
+                started_s=self._started_s,
+                ended_s=now,
+                first_byte_s=self._first_byte_s,
+                failure=kind,
+                detail="" if failure is None else str(failure),
+                provider_status=failure.provider_status if failure is not None else 200,
+                model_served=self.model_served,
+            )
+        )
+        if self._hold is not None:
+            spent = self._spent(candidate, failure)
+            parts.budgets.settle(self._hold.hold_id, usd_nanos=min(spent, self._hold.usd_nanos))
+            self._hold = None
+        if self.winner is None:
+            self._answer, self._pieces, self.usage, self.model_served = None, None, None, None
+            self._held.clear()
+
+    def _spent(self, candidate: Candidate, failure: UpstreamFailure | None) -> int:
+        if failure is not None and self._first_byte_s is None:
+            return 0
+        usage = self.usage or self._estimate(candidate)
+        return cost_usd_nanos(candidate.facts.price, usage) or 0
+
+    def _estimate(self, candidate: Candidate) -> Usage:
+        """Bound what was used when the provider did not say: no token is under a byte."""
+        features = self.request.operation.features
+        written = min(self._bytes, output_tokens_bound(candidate, features))
+        return Usage(input_tokens=features.input_tokens_max, output_tokens=written)
+
+    def _all_failed(self, failures: list[UpstreamFailure]) -> UpstreamFailure:
+        if len(failures) == 1 and not FALLS_BACK[failures[0].kind]:
+            return failures[0]
+        told = "; ".join(
+            f"{one.candidate.name}: {one.failure} ({one.detail})" for one in self.attempts
+        )
+        return AllFailed(
+            f"{len(failures)} of {len(failures)} attempts failed. {told}. "
+            f"`omniroute explain {self.request.request_id}` tells the whole story",
+            failures,
+        )
+
+    def _story(self) -> Outcome:
+        winner = self.winner
+        status: Status = "answered"
+        if self._failed is not None:
+            status = "failed" if self.attempts else "refused"
+        elif winner is None or not self._ended:
+            status = "client_gone"
+        usage = self.usage
+        source: UsageSource = "none" if usage is None else "reported"
+        if usage is None and winner is not None:
+            usage, source = self._estimate(winner), "estimated"
+        cost = 0 if winner is None else cost_usd_nanos(winner.facts.price, usage or Usage())
+        return Outcome(
+            request=self.request,
+            key_id=self._caller.key_id,
+            decision=self.decision,
+            attempts=tuple(self.attempts),
+            status=status,
+            usage=usage or Usage(),
+            usage_source=source,
+            cost_usd_nanos=cost,
+            reserved_usd_nanos=self._reserved,
+            at_unix_s=self._at_unix_s,
+            first_content_s=self._first_content_s,
+            total_s=self._parts.clock.now() - self.request.at_s,
+            winner=winner,
+            model_served=self.model_served,
+            finish=self.finish,
+            error=None if self._failed is None else self._failed.code,
+            error_detail="" if self._failed is None else str(self._failed),
+        )
+
+
+def _inside(delta: Delta) -> UpstreamFailure:
+    """Give the failure for an error that came inside a 200 answer."""
+    assert delta.error is not None  # noqa: S101 - the caller has looked
+    kind: FailureKind = "overloaded" if "overloaded" in delta.error.kind else "server_error"
+    return UpstreamFailure(
+        f"the provider reported {delta.error.kind}: {delta.error.message}", kind=kind
+    )

@@ -1,0 +1,283 @@
+"""One fake per port of routing/ports.py, and a gateway made of them.
+
+A fake fulfils its port in memory; the contract tests of the real ones run on the fakes too.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from omniroute.routing.controls import Controls
+from omniroute.routing.conversation import Delta, Usage
+from omniroute.routing.engine import Engine
+from omniroute.routing.errors import BudgetExceeded, Conflict, UpstreamFailure
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.health.book import HealthBook
+from omniroute.routing.model import (
+    Account,
+    Call,
+    Caller,
+    Combo,
+    ComboModel,
+    Config,
+    ModelFacts,
+    Outcome,
+    Piece,
+    Price,
+    Snapshot,
+)
+from omniroute.routing.ports import Hold, Record, UsageTotal
+from omniroute.routing.prepare import Preparer
+from omniroute.routing.views import Views
+
+ADMIN = Caller("admin-key", frozenset({"admin"}))
+PRICE = Price(input=1_000_000_000, output=2_000_000_000)
+"""One dollar per million input tokens, two per million output tokens."""
+
+
+@dataclass
+class FakeClock:
+    """Time that moves only when told to."""
+
+    now_s: float = 1000.0
+    unix_s: float = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.now_s
+
+    def unix(self) -> float:
+        return self.unix_s
+
+    def advance(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.unix_s += seconds
+
+
+@dataclass
+class FakeConfigs:
+    """A configuration in memory: both the reading and the changing port."""
+
+    config: Config
+
+    def current(self) -> Config:
+        return self.config
+
+    async def put_account(self, account: Account, *, actor: str) -> None:
+        others = [one for one in self.config.accounts if one.account_id != account.account_id]
+        self._change(accounts=(*others, account))
+
+    async def remove_account(self, account_id: str, *, actor: str) -> bool:
+        left = tuple(one for one in self.config.accounts if one.account_id != account_id)
+        removed = len(left) < len(self.config.accounts)
+        self._change(accounts=left)
+        return removed
+
+    async def put_combo(self, combo: Combo, *, actor: str) -> None:
+        others = [one for one in self.config.combos if one.combo_id != combo.combo_id]
+        if any(one.name == combo.name for one in others):
+            raise Conflict(f"a combo named {combo.name!r} exists")
+        self._change(combos=(*others, combo))
+
+    async def remove_combo(self, combo_id: str, *, actor: str) -> bool:
+        left = tuple(one for one in self.config.combos if one.combo_id != combo_id)
+        removed = len(left) < len(self.config.combos)
+        self._change(combos=left)
+        return removed
+
+    def _change(self, **changes: object) -> None:
+        version = self.config.version + 1
+        self.config = replace(self.config, version=version, **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class FakeAnswer:
+    """Pieces from a list; a failure in the list is raised in its place."""
+
+    pieces: Sequence[Piece | UpstreamFailure]
+    closed: bool = False
+
+    def __aiter__(self) -> AsyncIterator[Piece]:
+        return self._iterate()
+
+    async def _iterate(self) -> AsyncIterator[Piece]:
+        for piece in self.pieces:
+            if isinstance(piece, UpstreamFailure):
+                raise piece
+            yield piece
+
+    def close(self) -> None:
+        self.closed = True
+
+
+Script = Callable[[Call], Sequence[Piece | UpstreamFailure]]
+
+
+@dataclass
+class FakeUpstream:
+    """Answers by script: by `provider/model`, else by repeating "hello" in two Deltas."""
+
+    scripts: dict[str, Script] = field(default_factory=dict[str, Script])
+    calls: list[Call] = field(default_factory=list[Call])
+    answers: list[FakeAnswer] = field(default_factory=list[FakeAnswer])
+
+    async def open(self, call: Call) -> FakeAnswer:
+        self.calls.append(call)
+        pieces = self.scripts.get(call.candidate.name, hello)(call)
+        if pieces and isinstance(pieces[0], UpstreamFailure):
+            raise pieces[0]
+        self.answers.append(FakeAnswer(pieces))
+        return self.answers[-1]
+
+
+def hello(call: Call) -> Sequence[Piece]:
+    """Say hello in two Deltas, a finish and a usage of 10 in and 2 out."""
+    return (
+        Piece(b"", Delta(text="hel")),
+        Piece(b"", Delta(text="lo")),
+        Piece(
+            b"", Delta(finish="stop", usage=Usage(10, 2), model=call.candidate.model, ended=True)
+        ),
+    )
+
+
+def failing(failure: UpstreamFailure) -> Script:
+    """Give a script that fails before anything came."""
+    return lambda call: (failure,)
+
+
+@dataclass
+class MemoryLedger:
+    """Outcomes in a list, newest last."""
+
+    records: list[Record] = field(default_factory=list[Record])
+
+    def record(self, outcome: Outcome, snapshot: Snapshot | None) -> None:
+        self.records.append(Record(outcome, snapshot))
+
+    async def find(self, request_id: str, *, key_id: str | None) -> Record | None:
+        found = [
+            record
+            for record in self.records
+            if record.outcome.request.request_id == request_id
+            and key_id in (None, record.outcome.key_id)
+        ]
+        return found[-1] if found else None
+
+    async def totals_by_target(
+        self, *, key_id: str | None, since_unix_s: float
+    ) -> dict[str, UsageTotal]:
+        totals: dict[str, UsageTotal] = {}
+        for record in self.records:
+            one = record.outcome
+            if key_id not in (None, one.key_id) or one.at_unix_s < since_unix_s:
+                continue
+            before = totals.get(one.request.target, UsageTotal())
+            totals[one.request.target] = UsageTotal(
+                requests=before.requests + 1,
+                answered=before.answered + (one.status == "answered"),
+                fallbacks=before.fallbacks + max(len(one.attempts) - 1, 0),
+                input_tokens=before.input_tokens + one.usage.input_tokens,
+                output_tokens=before.output_tokens + one.usage.output_tokens,
+                cost_usd_nanos=before.cost_usd_nanos + (one.cost_usd_nanos or 0),
+                unpriced=before.unpriced + (one.cost_usd_nanos is None),
+                total_ms=before.total_ms + round(one.total_s * 1000),
+            )
+        return totals
+
+    async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
+        own = [one for one in self.records if key_id in (None, one.outcome.key_id)]
+        return own[::-1][:limit]
+
+
+@dataclass
+class MemoryBudgets:
+    """Caps by budget id, with what is spent and held."""
+
+    caps: dict[str, int] = field(default_factory=dict[str, int])
+    spent: dict[str, int] = field(default_factory=dict[str, int])
+    holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
+
+    def left(self, budget_ids: tuple[str, ...]) -> int | None:
+        known = [self._left(one) for one in budget_ids if one in self.caps]
+        return min(known, default=None)
+
+    async def reserve(self, hold: Hold) -> None:
+        if any(self._left(one) < hold.usd_nanos for one in hold.budget_ids):
+            raise BudgetExceeded(f"{hold.usd_nanos} nano-dollars are more than what is left")
+        self.holds[hold.hold_id] = hold
+
+    def settle(self, hold_id: str, *, usd_nanos: int) -> None:
+        hold = self.holds.pop(hold_id, None)
+        for one in hold.budget_ids if hold is not None else ():
+            self.spent[one] = self.spent.get(one, 0) + usd_nanos
+
+    def _left(self, budget_id: str) -> int:
+        held = sum(one.usd_nanos for one in self.holds.values() if budget_id in one.budget_ids)
+        return self.caps[budget_id] - self.spent.get(budget_id, 0) - held
+
+
+@dataclass
+class World:
+    """A gateway on fakes, with every fake within reach."""
+
+    gateway: Gateway
+    clock: FakeClock
+    configs: FakeConfigs
+    upstream: FakeUpstream
+    ledger: MemoryLedger
+    budgets: MemoryBudgets
+    health: HealthBook
+
+
+def account(name: str, *models: str, **changes: object) -> Account:
+    """Give an account at the provider of that name, of the OpenAI dialect."""
+    made = Account(
+        account_id=f"acc-{name}",
+        provider=name,
+        dialect="openai_chat",
+        base_url=f"https://{name}.example/v1",
+        credential="sk-fake-credential",
+        models=models or ("m",),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def combo(name: str, *targets: str, **changes: object) -> Combo:
+    """Give a combo of these targets."""
+    made = Combo(f"cmb-{name}", name, tuple(ComboModel(target) for target in targets))
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def facts(provider: str, model: str) -> ModelFacts:
+    """Know every model: 100,000 tokens of context, 1,000 of output, PRICE."""
+    return ModelFacts(context_tokens_max=100_000, output_tokens_max=1_000, price=PRICE)
+
+
+def world(
+    *accounts: Account,
+    combos: Sequence[Combo] = (),
+    scripts: dict[str, Script] | None = None,
+    caps: dict[str, int] | None = None,
+    facts_by: Callable[[str, str], ModelFacts] | None = None,
+) -> World:
+    """Give a gateway on fakes; without accounts it has `one` and `two`, each serving `m`."""
+    config = Config(
+        version=1,
+        accounts=accounts or (account("one"), account("two")),
+        combos=tuple(combos),
+        seed=b"a fake seed",
+    )
+    clock, configs, health = FakeClock(), FakeConfigs(config), HealthBook()
+    upstream, ledger = FakeUpstream(scripts or {}), MemoryLedger()
+    budgets = MemoryBudgets(caps or {})
+    engine = Engine(
+        configs=configs,
+        preparer=Preparer(health, facts=facts_by or facts),
+        upstream=upstream,
+        ledger=ledger,
+        budgets=budgets,
+        health=health,
+        clock=clock,
+    )
+    views = Views(configs, health, ledger, clock, "0.0.0-test", clock.now(), facts_by or facts)
+    gateway = Gateway(route=engine, view=views, control=Controls(configs, configs, health))
+    return World(gateway, clock, configs, upstream, ledger, budgets, health)
