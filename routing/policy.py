@@ -12,7 +12,7 @@ BACKOFF_S_MAX; the caller adds the jitter. A success ends both. With no traffic 
 happens: cooldowns end by time passing, and no timer is kept.
 
 The times are those of the documented error table of OmniRoute 2.3.10: 120 s after a refused
-credential or missing credit, 1 s doubled up to 120 s after a rate limit, 5 s otherwise.
+credential or missing credit, 1 s doubled up to 120 s after a rate limit.
 """
 
 from collections.abc import Mapping
@@ -74,16 +74,15 @@ COOLDOWN_S: Mapping[FailureKind, float] = {
     "quota_exhausted": 120.0,
     "rate_limited": 1.0,
     "overloaded": 1.0,
-    "bad_request": 0.0,
-    "context_too_long": 0.0,
-    "content_policy": 0.0,
     # Holds for the one model at the account, never for the account.
     "model_gone": 600.0,
-    "busy": 0.0,
 }
-"""Seconds of rest after a failure without a hint; other kinds rest COOLDOWN_OTHER_S."""
+"""Seconds of rest after a failure without a hint.
 
-COOLDOWN_OTHER_S = 5.0
+Other kinds rest not at all: a breaker watches those that repeat, and resting an only account
+after one of them would refuse requests that it could have answered.
+"""
+
 BACKS_OFF: frozenset[FailureKind] = frozenset({"rate_limited", "overloaded"})
 """The kinds whose rest doubles with every further one in a row."""
 
@@ -109,7 +108,7 @@ def cooldown_s(kind: FailureKind, *, hint_s: float | None = None, level: int = 0
         hint_s: the provider's own hint, which wins where the kind rests at all.
         level: how many failures of this kind came in a row before.
     """
-    base_s = COOLDOWN_S.get(kind, COOLDOWN_OTHER_S)
+    base_s = COOLDOWN_S.get(kind, 0.0)
     if not base_s:
         return 0.0
     if hint_s is not None:

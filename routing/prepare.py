@@ -33,7 +33,11 @@ class Prepared:
 
 
 class Preparer:
-    """Keeps prepared targets, and makes new ones when something changed."""
+    """Keeps prepared targets, and makes new ones when something changed.
+
+    Attributes:
+        limits: the times and bounds of a call where a combo names no others.
+    """
 
     def __init__(
         self,
@@ -44,7 +48,7 @@ class Preparer:
     ) -> None:
         self._health = health
         self._facts = facts
-        self._limits = limits
+        self.limits = limits
         self._targets: OrderedDict[str, Prepared] = OrderedDict()
 
     def prepare(self, config: Config, target: str, *, now_s: float) -> Prepared:
@@ -96,9 +100,9 @@ class Preparer:
     def _limits_of(self, config: Config, name: str | None) -> Limits:
         combo: Combo | None = next((one for one in config.combos if one.name == name), None)
         if combo is None:
-            return self._limits
+            return self.limits
         return replace(
-            self._limits,
-            first_byte_s=combo.first_byte_s or self._limits.first_byte_s,
-            total_s=combo.total_s or self._limits.total_s,
+            self.limits,
+            first_byte_s=combo.first_byte_s or self.limits.first_byte_s,
+            total_s=combo.total_s or self.limits.total_s,
         )

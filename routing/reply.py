@@ -196,8 +196,7 @@ class Reply:
         parts, prepared = self._parts, self._prepared
         assert prepared is not None  # noqa: S101 - _try_in_order has checked it
         number = len(self.attempts) + 1
-        if self._caller.budget_ids:
-            await self._reserve(candidate, number)
+        await self._reserve(candidate, number)
         now = parts.clock.now()
         self._candidate, self._started_s, self._first_byte_s = candidate, now, None
         left_s = prepared.limits.total_s - (now - self.request.at_s)
@@ -224,7 +223,8 @@ class Reply:
         return f"{came},{own}" if came else own
 
     async def _reserve(self, candidate: Candidate, number: int) -> None:
-        if candidate.facts.price is None:
+        """Set the candidate's upper bound aside: in every budget of the key, also when none."""
+        if candidate.facts.price is None and self._caller.budget_ids:
             raise BudgetExceeded(
                 f"{candidate.name} has no known price and the key has a budget; give it one "
                 "with a price override, or use a priced model"

@@ -8,6 +8,7 @@ is in the request, the candidate and its state: no clock, no configuration.
 from collections.abc import Callable
 
 from ..accounting.cost import upper_bound_usd_nanos
+from ..catalog.names import name_allowed
 from ..model import Candidate, CandidateState, RouteRequest
 
 Refusal = tuple[str, str]
@@ -23,17 +24,8 @@ def judge(request: RouteRequest, candidate: Candidate, state: CandidateState) ->
     return None
 
 
-def matches(allowed: tuple[str, ...], names: tuple[str, ...]) -> bool:
-    """Whether one of the names is allowed; a pattern may end in `*`, no patterns allow all."""
-    return not allowed or any(
-        name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
-        for pattern in allowed
-        for name in names
-    )
-
-
 def _allowed(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
-    if matches(request.allowed, (request.target, candidate.name, candidate.model)):
+    if name_allowed(request.allowed, request.target, candidate.name, candidate.model):
         return None
     return "not_allowed", "the key's model list does not hold it"
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from ..errors import FailureKind
 from ..model import Candidate, CandidateState
+from ..policy import COUNTS_FOR_BREAKER
 from .breaker import Breaker
 from .cooldown import Cooldown
 
@@ -24,22 +25,6 @@ SMOOTHING = 0.1
 ACCOUNT_WIDE: frozenset[FailureKind] = frozenset(
     {"auth", "quota_exhausted", "connect", "tls", "egress_refused", "timeout_connect"}
 )
-COUNTED: frozenset[FailureKind] = frozenset(
-    {
-        "connect",
-        "tls",
-        "server_error",
-        "timeout_connect",
-        "timeout_first_byte",
-        "timeout_idle",
-        "timeout_total",
-        "truncated",
-        "malformed",
-        "too_large",
-    }
-)
-"""The failures that move a circuit breaker. Refusals that name their reason do not."""
-
 SCOPES_MAX = 4096
 """How many accounts and models are remembered at most, per kind of memory."""
 
@@ -129,7 +114,7 @@ class HealthBook:
         if cooldown.refused(kind, hint_s=hint_s, now_s=now_s):
             _keep(self.cooldowns, scope, cooldown)
             self.version += 1
-        if kind in COUNTED:
+        if COUNTS_FOR_BREAKER[kind]:
             breaker = _keep(self.breakers, scope, self.breakers.get(scope) or Breaker())
             if breaker.failed(now_s):
                 self.version += 1

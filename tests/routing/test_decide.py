@@ -18,12 +18,13 @@ from omniroute.routing.choose.record import (
     unpack_snapshot,
 )
 from omniroute.routing.choose.strategies import STRATEGIES
-from omniroute.routing.errors import RoutingError
+from omniroute.routing.errors import FailureKind, RoutingError
 from omniroute.routing.model import ComboModel, Features, ModelFacts, Operation, Price, RouteRequest
 from tests.fakes import ADMIN, World, account, combo, world
 
 REQUESTS = 10_000
 SEED = b"a fake seed"
+KINDS: tuple[FailureKind, ...] = ("server_error", "rate_limited", "auth")
 
 
 def random_world(random_source: random.Random) -> World:
@@ -40,7 +41,7 @@ def random_world(random_source: random.Random) -> World:
     )
     for candidate in prepared.snapshot.candidates:
         for _ in range(random_source.choice((0, 0, 1, 5))):
-            kind = random_source.choice(("server_error", "rate_limited", "auth"))
+            kind = random_source.choice(KINDS)
             here.health.failed(candidate, kind, hint_s=None, now_s=here.clock.now())
         if random_source.random() < 0.5:
             here.health.succeeded(candidate, first_byte_s=random_source.random())

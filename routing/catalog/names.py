@@ -1,0 +1,115 @@
+"""The names that are ours or not a model's own: `auto` and its kin, aliases, old names.
+
+Old names are documented ones that their vendors have retired, with what stands in for each.
+They count only when nobody serves the old name itself, and `Resolved.renamed` says so: a
+model is never swapped in silence. Source: OmniRoute's reference, section 3.2.
+"""
+
+from collections.abc import Iterable
+
+from .prices import fits
+
+OWN_NAMES: dict[str, str | None] = {
+    "auto": None,
+    "auto/coding": "coding",
+    "auto/fast": "fast",
+    "auto/cheap": "cheap",
+    "auto/smart": "smart",
+    "auto/offline": "offline",
+    # Some clients list only names that begin with "claude".
+    "claude-auto": None,
+}
+"""Our own names with their mode; None is the configured one."""
+
+OLD_NAMES: dict[str, str] = {
+    "gemini-pro": "gemini-2.5-pro",
+    "gemini-pro-vision": "gemini-2.5-pro",
+    "gemini-1.5-pro": "gemini-2.5-pro",
+    "gemini-1.0-pro": "gemini-2.5-pro",
+    "gemini-1.5-flash": "gemini-2.5-flash",
+    "gemini-2.0-flash": "gemini-2.5-flash",
+    "claude-3-opus-20240229": "claude-opus-4-20250514",
+    "claude-3-sonnet-20240229": "claude-sonnet-4-20250514",
+    "claude-3-5-sonnet-latest": "claude-sonnet-4-20250514",
+    "claude-3-haiku-20240307": "claude-3-5-sonnet-20241022",
+    "claude-3-5-haiku-latest": "claude-3-5-sonnet-20241022",
+    "gpt-4-turbo-preview": "gpt-4-turbo",
+    "gpt-4-0125-preview": "gpt-4-turbo",
+    "gpt-4-1106-preview": "gpt-4-turbo",
+    "gpt-3.5-turbo-0125": "gpt-3.5-turbo",
+    "kimi-k2p5": "moonshotai/Kimi-K2.5",
+    "accounts/fireworks/models/kimi-k2p5": "moonshotai/Kimi-K2.5",
+    "kimi-k2": "moonshotai/Kimi-K2",
+    "accounts/fireworks/models/kimi-k2": "moonshotai/Kimi-K2",
+    "mistral-large": "mistral-large-latest",
+    "mistral-small": "mistral-small-latest",
+    "codestral": "codestral-latest",
+    "llama-3.3": "llama-3.3-70b-versatile",
+    "llama-3-70b": "llama-3.3-70b-versatile",
+    "llama-3-8b": "llama3-8b-8192",
+}
+
+PREFIX = "omniroute/"
+LONG_CONTEXT = "[1m]"
+
+
+def spelled(target: str) -> str:
+    """Give the name without what clients put around it.
+
+    A trailing `[1m]` asks a client of Anthropic's for its long context, and some clients
+    send the gateway's own name before the model's.
+    """
+    name = target.strip().removesuffix(LONG_CONTEXT)
+    return name.removeprefix(PREFIX)
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a combo or provider must not have this name."""
+    return name in OWN_NAMES or name.startswith(("auto/", PREFIX))
+
+
+def alias_of(aliases: Iterable[tuple[str, str]], name: str) -> str | None:
+    """Give what the user's aliases make of a name; None when none fits.
+
+    An alias may hold `*` (any run of characters) and `?` (one). A plain one wins, then the
+    most specific.
+    """
+    best: tuple[int, str] | None = None
+    for pattern, target in aliases:
+        if pattern == name:
+            return target
+        if ("*" in pattern or "?" in pattern) and _matches(pattern, name):
+            weight = _specificity(pattern)
+            if best is None or weight > best[0]:
+                best = (weight, target)
+    return None if best is None else best[1]
+
+
+def name_allowed(allowed: tuple[str, ...], *names: str) -> bool:
+    """Whether one of the names is allowed; a pattern may end in `*`, no patterns allow all."""
+    return not allowed or any(fits(pattern, name) for pattern in allowed for name in names)
+
+
+def _specificity(pattern: str) -> int:
+    """Give the reference's measure: characters that must be there count, wildcards against."""
+    stars, marks = pattern.count("*"), pattern.count("?")
+    return 10 * (len(pattern) - stars - marks) - 50 * stars - 5 * marks + len(pattern)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Match without a regular expression: linear in memory, never exponential in time."""
+    place = start = 0
+    star, resume = -1, 0
+    while place < len(name):
+        sign = pattern[start] if start < len(pattern) else ""
+        if sign == "*":
+            star, resume = start, place
+            start += 1
+        elif sign in ("?", name[place]):
+            start, place = start + 1, place + 1
+        elif star >= 0:
+            resume += 1
+            start, place = star + 1, resume
+        else:
+            return False
+    return all(sign == "*" for sign in pattern[start:])
