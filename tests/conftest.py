@@ -1,8 +1,28 @@
 """What every test may use."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from tests import processes
+from tests.processes import RunningGateway
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """A keyless gateway with nothing but the simulator; tests must not change it."""
+    with processes.gateway(tmp_path_factory.mktemp("shared")) as running:
+        yield running
+
+
+@pytest.fixture
+def running_gateway(tmp_path: Path) -> Iterator[RunningGateway]:
+    """A keyless gateway of the test's own."""
+    with processes.gateway(tmp_path) as running:
+        yield running

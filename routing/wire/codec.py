@@ -25,8 +25,10 @@ class Head:
 
 
 class Sniffer(Protocol):
-    """Watches a same-dialect answer go by. Builds a Delta only for what accounting needs:
-    the first content, usage, a finish, an error, and the end.
+    """Watches a same-dialect answer go by.
+
+    Builds a Delta only for what accounting needs: the first content, usage, a finish, an
+    error, and the end.
     """
 
     def feed(self, data: bytes) -> Delta | None:

@@ -1,0 +1,164 @@
+"""The agent's card: where it is, which versions it speaks, what it can do, what it asks for.
+
+Three spellings of one card: pure 1.0, pure 0.3, and their union for the well-known paths,
+where clients of either version look. Nothing on it is wished for: the skills are those of
+the table, and what the agent does not do is false.
+
+Source: A2A 1.0, section 4.4 and 8; A2A 0.3, section 5.5.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import orjson
+
+from .dialects.codec import EXTENSION
+from .dialects.detect import major_minor
+from .skills import SKILLS, Skill
+from .task import Json
+
+CardKind = Literal["union", "1.0", "0.3"]
+
+CACHE_S = 3600
+
+ENDPOINT = "/a2a"
+
+_NAME = "OmniRoute"
+_DESCRIPTION = (
+    "An AI gateway that answers with the right model at the right provider, falls back when "
+    "one fails, keeps to budgets, and explains every decision."
+)
+_SCHEME = "bearer"
+_HTTP_BEARER = {
+    "scheme": "bearer",
+    "description": "An OmniRoute key, sent as Authorization: Bearer sk-omni-...",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card as it is sent."""
+
+    body: bytes
+    etag: str
+
+
+def kind_for(version: str) -> CardKind:
+    """Give which card a client of that A2A-Version wants; one that says none gets the union."""
+    if not version.strip():
+        return "union"
+    match major_minor(version):
+        case "0.3":
+            return "0.3"
+        case None:
+            return "union"
+        case asked:
+            return "1.0" if not asked.startswith("0.") else "union"
+
+
+@lru_cache(maxsize=64)
+def card(kind: CardKind, *, public_url: str, version: str, keys_required: bool) -> Card:
+    """Give a card.
+
+    Args:
+        kind: which spelling.
+        public_url: the gateway's own base URL, from its settings.
+        version: the gateway's version.
+        keys_required: whether a request needs a key; only then is a scheme declared.
+    """
+    url = public_url.rstrip("/") + ENDPOINT
+    shown: dict[str, object] = {
+        "name": _NAME,
+        "description": _DESCRIPTION,
+        "version": version,
+        "defaultInputModes": ["text/plain"],
+        "defaultOutputModes": ["text/plain"],
+        "skills": [_skill(skill) for skill in SKILLS.values()],
+        "capabilities": _capabilities(kind),
+    }
+    if kind != "0.3":
+        shown |= {"supportedInterfaces": _interfaces(url)}
+    if kind != "1.0":
+        shown |= {
+            "protocolVersion": "0.3.0",
+            "url": url,
+            "preferredTransport": "JSONRPC",
+            "additionalInterfaces": [{"url": url, "transport": "JSONRPC"}],
+            "supportsAuthenticatedExtendedCard": False,
+        }
+    if keys_required:
+        shown |= _security(kind)
+    body = orjson.dumps(shown)
+    return Card(body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
+
+
+def _interfaces(url: str) -> list[Json]:
+    return [
+        {"url": url, "protocolBinding": "JSONRPC", "protocolVersion": version}
+        for version in ("1.0", "0.3")
+    ]
+
+
+def _capabilities(kind: CardKind) -> Json:
+    shown: dict[str, object] = {
+        "streaming": True,
+        "pushNotifications": False,
+        "extensions": [
+            {
+                "uri": EXTENSION,
+                "description": "Routing options in the request's metadata; how the task was "
+                "routed and what it cost in the task's.",
+                "required": False,
+            }
+        ],
+    }
+    if kind != "0.3":
+        shown["extendedAgentCard"] = False
+    if kind != "1.0":
+        shown["stateTransitionHistory"] = False
+    return shown
+
+
+def _skill(skill: Skill) -> Json:
+    return {
+        "id": skill.skill_id,
+        "name": skill.name,
+        "description": skill.description,
+        "tags": skill.tags,
+        "examples": skill.examples,
+        "inputModes": skill.input_modes,
+        "outputModes": skill.output_modes,
+    }
+
+
+def _security(kind: CardKind) -> Json:
+    """Give how to authenticate; in the union one object satisfies the readers of both versions."""
+    scheme: dict[str, object] = {}
+    shown: dict[str, object] = {}
+    if kind != "0.3":
+        scheme["httpAuthSecurityScheme"] = _HTTP_BEARER
+        shown["securityRequirements"] = [{"schemes": {_SCHEME: {"list": []}}}]
+    if kind != "1.0":
+        scheme |= {"type": "http", **_HTTP_BEARER}
+        shown["security"] = [{_SCHEME: []}]
+    return {**shown, "securitySchemes": {_SCHEME: scheme}}
+
+
+def headers(card: Card) -> Mapping[str, str]:
+    """Give the headers of a card's answer, also of one that says it has not changed."""
+    return {
+        "cache-control": f"public, max-age={CACHE_S}",
+        "etag": card.etag,
+        "vary": "A2A-Version",
+    }
+
+
+def is_known(card: Card, if_none_match: str | None) -> bool:
+    """Whether the client has this card (RFC 9110, section 13.1.2: compared weakly)."""
+    if if_none_match is None:
+        return False
+    tags = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+    return any(tag in ("*", card.etag) for tag in tags)

@@ -1,0 +1,185 @@
+"""The native dialect: the A2A shapes that OmniRoute documents for its own clients.
+
+It is plainer than the standards: a skill and chat messages in, a state and artifacts out,
+metadata in snake_case. It knows five states, and its errors stay within JSON-RPC's own codes.
+
+Source: reference of the documented A2A server, sections 2.2, 2.3, 2.5 and 2.6.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from ..faults import Fault
+from ..record import Event
+from ..rpc import RequestId
+from ..task import Artifact, Json, Message, Options, Part, State, Task, Turn, recent
+from .codec import EXTENSION, Began, Ended, Send, StreamStep, Wrote
+from .common import dollars, iso, routing_story
+from .fields import Fields
+from .options import read_options, read_turns, turn_text
+
+_STATES: Mapping[State, str] = {
+    "submitted": "submitted",
+    "working": "working",
+    "input-required": "working",
+    "auth-required": "working",
+    "completed": "completed",
+    "failed": "failed",
+    "canceled": "cancelled",
+    "rejected": "failed",
+}
+_CODES = {
+    "parse": -32700,
+    "invalid_request": -32600,
+    "method_not_found": -32601,
+    "unknown_skill": -32601,
+    "internal": -32603,
+}
+_CODE_OTHERWISE = -32602
+_HTTP_STATUS = {-32600: 400, -32601: 404, -32603: 500}
+
+
+class Native:
+    """The codec of the native dialect."""
+
+    fault_as_event = False
+    shows_events = True
+
+    def read_send(self, params: Json) -> Send:
+        fields = Fields(params)
+        asked = fields.part("message")
+        turns = read_turns(fields) if asked is None else _turns_of_message(asked)
+        if not any(turn.text.strip() for turn in turns):
+            raise fields.fault("messages", "has no text; send messages: [{role, content}]")
+        said = asked or Fields({})
+        places = [one for one in (fields.part("metadata"), fields) if one is not None]
+        whole = [{"role": turn.role, "content": turn.text} for turn in turns]
+        message = Message(
+            message_id=said.name("messageId") or str(uuid.uuid4()),
+            role="user",
+            parts=(Part("text", _asked(turns)),),
+            context_id=said.name("contextId") or fields.name("contextId"),
+            metadata={EXTENSION: {"messages": whole}} if len(turns) > 1 else {},
+        )
+        return Send(message, read_options(places, turns=turns))
+
+    def read_query(self, params: Json) -> tuple[str, int | None]:
+        return self.read_task_id(params), Fields(params).count("historyLength")
+
+    def read_task_id(self, params: Json) -> str:
+        return Fields(params).required_name("taskId")
+
+    def render_sent(self, task: Task, history_length: int | None) -> Json:
+        return {
+            "task": {"id": task.task_id, "state": _STATES[task.state]},
+            "artifacts": _artifacts(task),
+            "metadata": _metadata(task),
+        }
+
+    def render_task(self, task: Task, events: Sequence[Event], history_length: int | None) -> Json:
+        shown = {
+            "id": task.task_id,
+            "skill": task.skill,
+            "state": _STATES[task.state],
+            "input": {
+                "skill": task.skill,
+                "messages": _messages(task, history_length),
+                "metadata": _asked_metadata(task.options),
+            },
+            "artifacts": _artifacts(task),
+            "events": [_event(event) for event in events],
+            "metadata": _metadata(task),
+            "contextId": task.context_id,
+            "createdAt": iso(task.created_unix_s),
+            "updatedAt": iso(task.at_unix_s),
+            "expiresAt": iso(task.expires_unix_s),
+        }
+        return {"task": shown}
+
+    def render_canceled(self, task: Task) -> Json:
+        return {"task": {"id": task.task_id, "state": _STATES[task.state]}}
+
+    def render_step(self, request_id: RequestId, step: StreamStep) -> Json | None:
+        match step:
+            case Began():
+                return None
+            case Wrote(task, text):
+                if not text:
+                    return None
+                shown = {"id": task.task_id, "state": "working"}
+                return _note({"task": shown, "chunk": {"type": "text", "content": text}})
+            case Ended(task):
+                shown = {"id": task.task_id, "state": _STATES[task.state]}
+                return _note({"task": shown, "metadata": _metadata(task)})
+            case _:
+                assert_never(step)
+
+    def render_fault(self, fault: Fault) -> Json:
+        return {"code": _CODES.get(fault.kind, _CODE_OTHERWISE), "message": fault.message}
+
+    def http_status(self, fault: Fault) -> int:
+        code = _CODES.get(fault.kind, _CODE_OTHERWISE)
+        return fault.http_status or _HTTP_STATUS.get(code, 200)
+
+
+def _turns_of_message(asked: Fields) -> tuple[Turn, ...]:
+    text = turn_text(asked)
+    return (Turn("user", text),) if text else ()
+
+
+def _asked(turns: tuple[Turn, ...]) -> str:
+    """Give what the user said last."""
+    asked = [turn.text for turn in turns if turn.role == "user"]
+    return (asked or [turn.text for turn in turns])[-1]
+
+
+def _note(params: Json) -> Json:
+    return {"jsonrpc": "2.0", "method": "message/stream", "params": params}
+
+
+def _artifacts(task: Task) -> list[Json]:
+    shown = [_artifact(one) for one in task.artifacts]
+    if _STATES[task.state] == "failed" and task.said is not None:
+        shown.append({"type": "error", "content": task.said})
+    return shown
+
+
+def _artifact(artifact: Artifact) -> Json:
+    kinds = {part.kind for part in artifact.parts}
+    return {
+        "type": "json" if kinds == {"data"} else "text",
+        "content": "".join(part.value for part in artifact.parts),
+    }
+
+
+def _metadata(task: Task) -> Json:
+    shown = dict(routing_story(task.routing, camel=False)) if task.routing is not None else {}
+    if _STATES[task.state] == "failed" and task.said is not None:
+        shown["error"] = task.said
+    return shown
+
+
+def _messages(task: Task, history_length: int | None) -> list[Json]:
+    if task.options.turns:
+        return [{"role": turn.role, "content": turn.text} for turn in task.options.turns]
+    return [
+        {"role": one.role, "content": "\n".join(part.value for part in one.parts)}
+        for one in recent(task.history, history_length)
+    ]
+
+
+def _asked_metadata(options: Options) -> Json:
+    return {
+        "model": options.model,
+        "combo": options.combo,
+        "budget": dollars(options.budget_usd_nanos),
+        "role": options.role,
+    }
+
+
+def _event(event: Event) -> Json:
+    shown: dict[str, object] = {"timestamp": iso(event.at_unix_s), "state": _STATES[event.state]}
+    if event.said is not None:
+        shown["message"] = event.said
+    return shown

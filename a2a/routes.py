@@ -1,0 +1,232 @@
+"""The A2A door: its HTTP routes. Bytes to values, one call of the agent, values to bytes.
+
+`/a2a` and `/a2a/` are the same endpoint, because clients post to either and follow no
+redirect. The caller is known before a byte of the body is read; a JSON-RPC error is HTTP 200
+in the standards and has the documented status in the native dialect, while a missing key
+(401), a missing scope (403), a body too large (413) and a body that is not JSON (415) have
+their HTTP status in every dialect, with a JSON-RPC error as body.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import assert_never
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from omniroute.routing.errors import NotAllowed, NotAuthenticated, RoutingError, TooLarge
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.model import Caller
+from omniroute.routing.ports import Clock
+
+from .card import ENDPOINT, CardKind, card, headers, is_known, kind_for
+from .dialects.codec import Codec
+from .dialects.detect import Operation, codec_of, operation_of
+from .faults import Fault
+from .methods import Agent
+from .rpc import RequestId, RpcCall, answer, read_call, read_id, read_json, refusal
+from .runs import RUNNING_MAX, TASK_S_MAX, Runs
+from .stream import stream_of, stream_of_fault
+from .tasks import TaskStore
+
+BODY_BYTES_MAX = 8 * 2**20
+VERSION_CHARS_MAX = 32
+ALLOW = "OPTIONS, POST"
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Door:
+    """The agent at its HTTP routes.
+
+    Attributes:
+        authenticate: gives the caller of a request, or raises NotAuthenticated.
+        public_url: the gateway's base URL as its settings have it, never the Host header.
+        keys_required: whether requests need a key; then the card says so.
+        task_s_max: how long a task may run.
+        running_max: how many tasks may run at once in this process.
+    """
+
+    gateway: Gateway
+    tasks: TaskStore
+    authenticate: Callable[[Request], Caller]
+    public_url: Callable[[], str]
+    keys_required: Callable[[], bool]
+    clock: Clock
+    task_s_max: float = TASK_S_MAX
+    running_max: int = RUNNING_MAX
+
+    def __post_init__(self) -> None:
+        self._runs = Runs(
+            self.tasks,
+            self.clock,
+            seconds_max=self.task_s_max,
+            running_max=self.running_max,
+        )
+        self._agent = Agent(self.gateway, self.tasks, self.clock, self._runs)
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """Give the context in which tasks run; the app enters it for as long as it serves."""
+        return self._runs.lifespan()
+
+    def routes(self) -> list[BaseRoute]:
+        """Give the routes, for the app to mount at its root."""
+        return [
+            *(
+                Route(path, self._endpoint, methods=["POST", "OPTIONS"])
+                for path in (ENDPOINT, f"{ENDPOINT}/")
+            ),
+            *(
+                Route(f"/.well-known/{name}", self._card, methods=["GET"])
+                for name in ("agent-card.json", "agent.json")
+            ),
+            Route(f"{ENDPOINT}/.well-known/agent-card.json", self._pure_card, methods=["GET"]),
+        ]
+
+    async def _endpoint(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"allow": ALLOW})
+        version = _version(request)
+        codec, request_id = codec_of("", {}, version), None
+        try:
+            caller = self.authenticate(request)
+            _check_content_type(request)
+            value = read_json(await _body(request))
+            request_id = read_id(value)
+            call = read_call(value)
+            codec = codec_of(call.method, call.params, version)
+            operation = operation_of(call.method, version)
+            return await self._answer(codec, operation, call, caller)
+        except Fault as fault:
+            return _refused(codec, request_id, fault)
+        except RoutingError as error:
+            return _refused(codec, request_id, _fault_of(error), error)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:
+            _logger.exception("a2a_request_broke")
+            return _refused(codec, request_id, Fault("internal", "an internal error; see the log"))
+
+    async def _answer(
+        self, codec: Codec, operation: Operation, call: RpcCall, caller: Caller
+    ) -> Response:
+        agent, params = self._agent, call.params
+        match operation:
+            case "send":
+                send = codec.read_send(params)
+                task = await agent.send(send, caller)
+                result = codec.render_sent(task, send.history_length)
+            case "stream":
+                return await self._stream(codec, call, caller)
+            case "get":
+                task_id, length = codec.read_query(params)
+                task = await agent.get(task_id, caller)
+                events = await agent.events(task_id, caller) if codec.shows_events else ()
+                result = codec.render_task(task, events, length)
+            case "cancel":
+                task = await agent.cancel(codec.read_task_id(params), caller)
+                result = codec.render_canceled(task)
+            case _:
+                assert_never(operation)
+        return _json(answer(call.request_id, result))
+
+    async def _stream(self, codec: Codec, call: RpcCall, caller: Caller) -> Response:
+        try:
+            run = await self._agent.stream(codec.read_send(call.params), caller)
+        except Fault as fault:
+            if not codec.fault_as_event:
+                raise
+            return stream_of_fault(fault, codec, call.request_id)
+        return stream_of(run, codec, call.request_id)
+
+    async def _card(self, request: Request) -> Response:
+        return self._give_card(request, kind_for(_version(request)))
+
+    async def _pure_card(self, request: Request) -> Response:
+        return self._give_card(request, "1.0")
+
+    def _give_card(self, request: Request, kind: CardKind) -> Response:
+        found = card(
+            kind,
+            public_url=self.public_url(),
+            version=self.gateway.view.version,
+            keys_required=self.keys_required(),
+        )
+        if is_known(found, request.headers.get("if-none-match")):
+            return Response(status_code=304, headers=headers(found))
+        return _json(found.body, more=headers(found))
+
+
+def _version(request: Request) -> str:
+    """Give the A2A version a request names, empty when it names none (A2A 1.0, section 3.6.1)."""
+    named = request.headers.get("a2a-version") or request.query_params.get("A2A-Version") or ""
+    return named[:VERSION_CHARS_MAX]
+
+
+def _check_content_type(request: Request) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise Fault(
+            "content_type",
+            f"Content-Type {media_type[:64]!r} is not supported; send application/json",
+            http_status=415,
+        )
+
+
+async def _body(request: Request) -> bytes:
+    """Give the body.
+
+    Raises:
+        TooLarge: it is larger than BODY_BYTES_MAX, told as soon as that is known.
+    """
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > BODY_BYTES_MAX:
+        raise _too_large()
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise _too_large()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"the body is larger than {BODY_BYTES_MAX} bytes")
+
+
+def _fault_of(error: RoutingError) -> Fault:
+    """Give the fault for an error of the gateway that is not about a task."""
+    if error.status >= 500:
+        return Fault("internal", str(error))
+    return Fault("invalid_request", str(error), http_status=error.status)
+
+
+def _refused(
+    codec: Codec, request_id: RequestId, fault: Fault, error: RoutingError | None = None
+) -> Response:
+    body = refusal(request_id, codec.render_fault(fault))
+    return _json(body, status=codec.http_status(fault), more=_challenge(error))
+
+
+def _challenge(error: RoutingError | None) -> dict[str, str]:
+    """Give the header that says how to authenticate (RFC 6750, section 3)."""
+    match error:
+        case NotAuthenticated():
+            return {"www-authenticate": 'Bearer realm="omniroute"'}
+        case NotAllowed(scope=str(scope)):
+            told = f'Bearer realm="omniroute", error="insufficient_scope", scope="{scope}"'
+            return {"www-authenticate": told}
+        case _:
+            return {}
+
+
+def _json(body: bytes, *, status: int = 200, more: Mapping[str, str] | None = None) -> Response:
+    return Response(body, status, headers=more, media_type="application/json")

@@ -1,0 +1,190 @@
+"""A task as a value and as a state machine, in no dialect's words.
+
+    submitted -> working -> completed | failed | canceled | rejected
+    submitted -> canceled | failed | rejected
+
+A task that has ended never changes again. `input-required` and `auth-required` are states in
+which a task waits for its client; no skill asks for anything yet, so no edge leads there.
+The dialects of `dialects/` spell these values; nothing here knows how.
+
+Times are seconds since 1970, money is integer nano-dollars.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Json = Mapping[str, object]
+
+State = Literal[
+    "submitted",
+    "working",
+    "input-required",
+    "auth-required",
+    "completed",
+    "failed",
+    "canceled",
+    "rejected",
+]
+TERMINAL: frozenset[State] = frozenset({"completed", "failed", "canceled", "rejected"})
+EDGES: Mapping[State, frozenset[State]] = {
+    "submitted": frozenset({"working", "failed", "canceled", "rejected"}),
+    "working": TERMINAL,
+}
+
+SMART_ROUTING = "smart-routing"
+ANSWER_ID = "answer"
+"""Id, within its task, of the one artifact that a skill writes."""
+ANSWER_NAME = "answer"
+
+FINISHED_KEPT_S = 86_400.0
+"""How long after its last change a task can be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of content. `kind` says what `value` is.
+
+    Attributes:
+        value: the text itself; a URL; base64 (standard alphabet, padded); or JSON text.
+    """
+
+    kind: Literal["text", "url", "raw", "data"]
+    value: str
+    media_type: str | None = None
+    filename: str | None = None
+    metadata: Json = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the client or the agent said."""
+
+    message_id: str
+    role: Literal["user", "agent"]
+    parts: tuple[Part, ...]
+    context_id: str | None = None
+    task_id: str | None = None
+    metadata: Json = field(default_factory=dict[str, object])
+    extensions: tuple[str, ...] = ()
+    reference_task_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A result."""
+
+    artifact_id: str
+    name: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One entry of a conversation that came whole, as chat clients write it."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the client wants its task done. `turns` is the conversation when it came whole."""
+
+    skill: str = SMART_ROUTING
+    model: str = "auto"
+    combo: str | None = None
+    budget_usd_nanos: int | None = None
+    role: str | None = None
+    turns: tuple[Turn, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """What the gateway is asked for."""
+        return self.combo or self.model
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step on the way to an answer: a candidate was taken, or had to be left."""
+
+    event: Literal["primary_selected", "fallback_needed"]
+    provider: str
+    model: str
+    at_unix_s: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """How a task was routed, as the gateway's Outcome tells it.
+
+    Attributes:
+        request_id: the gateway's own id, under which it explains the request.
+        estimated_usd_nanos: what the first candidate was expected to cost; None when unknown.
+        actual_usd_nanos: what it cost; None when the price is unknown.
+        allowed: whether keys, models and budgets allowed it, judged before any call.
+    """
+
+    request_id: str
+    explanation: str
+    estimated_usd_nanos: int | None
+    actual_usd_nanos: int | None
+    steps: tuple[Step, ...]
+    allowed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A unit of work.
+
+    Attributes:
+        owner: id of the key that sent it.
+        at_unix_s: when it reached its state.
+        said: what the agent says about its state, None when the state says it all.
+        history: the messages exchanged, oldest first.
+    """
+
+    task_id: str
+    context_id: str
+    owner: str
+    skill: str
+    state: State
+    created_unix_s: float
+    at_unix_s: float
+    options: Options
+    history: tuple[Message, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    said: str | None = None
+    routing: Routing | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in TERMINAL
+
+    @property
+    def expires_unix_s(self) -> float:
+        """When it may be forgotten."""
+        return self.at_unix_s + FINISHED_KEPT_S
+
+
+def moved(task: Task, state: State, *, at_unix_s: float, said: str | None = None) -> Task:
+    """Give the task in its next state.
+
+    Raises:
+        ValueError: no edge leads there.
+    """
+    if state not in EDGES.get(task.state, frozenset()):
+        raise ValueError(f"a task that is {task.state} cannot become {state}")
+    return replace(task, state=state, at_unix_s=at_unix_s, said=said)
+
+
+def recent(history: tuple[Message, ...], length: int | None) -> tuple[Message, ...]:
+    """Give the newest messages: all for None, none for 0.
+
+    Source: A2A 1.0, section 3.2.4.
+    """
+    if length is None:
+        return history
+    return history[-length:] if length else ()

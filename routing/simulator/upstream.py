@@ -1,0 +1,254 @@
+"""The simulated provider in process: a Call to Pieces without a socket.
+
+It speaks OpenAI chat, like the account it belongs to, and its bytes go through the same
+PieceReader as those of a real provider. Waits go through the passed `sleep`, and keep to the
+call's limits: a wait that is longer than a limit lasts until the limit and then fails.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+
+from ..errors import BadRequest, FailureKind, UpstreamFailure
+from ..model import Call, Dialect, Limits, Piece
+from ..ports import Answer, Clock
+from ..wire.pieces import PieceReader
+from ..wire.splice import splice_model
+from ..wire.table import codec
+from .director import refused, script_for
+from .embeddings import perform_embeddings, read_embeddings
+from .models import MODELS, SimulatedModel, find_model
+from .performance import Cut, Frame, Head, Performance
+from .script import Refusal
+from .stage import perform, refuse
+from .voices import openai_chat
+from .voices.voice import Occasion
+
+DIALECT: Dialect = "openai_chat"
+SEED_BYTES = 12
+
+Sleep = Callable[[float], Coroutine[object, object, None]]
+
+
+class SimulatedUpstream:
+    """Answers calls to simulated accounts; fulfils ports.Upstream.
+
+    Args:
+        clock: for the total time of a call and the answer's date.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(self, clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
+        self._clock = clock
+        self._sleep = sleep
+
+    async def open(self, call: Call) -> Answer:
+        """Give the answer once its head is there.
+
+        Raises:
+            UpstreamFailure: the request is refused, or the fault that it asks for says so.
+        """
+        patience = _Patience(call.limits, self._clock, self._sleep)
+        performance = _performance(call, _occasion(call, self._clock))
+        await patience.wait(performance.wait_s, call.limits.first_byte_s, "timeout_first_byte")
+        head = performance.head
+        if head is None:
+            raise UpstreamFailure("the simulated provider reset the connection", kind="connect")
+        operation = call.operation
+        forward = operation.forward and operation.dialect == DIALECT
+        _check(head, performance, stream=operation.features.stream, keep_body=forward)
+        reader = PieceReader(
+            codec(DIALECT),
+            forward=forward,
+            stream=operation.features.stream,
+            bytes_max=call.limits.answer_bytes_max,
+        )
+        return SimulatedAnswer(iter(performance.frames), reader, patience)
+
+
+class SimulatedAnswer:
+    """A simulated answer in progress; see ports.Answer."""
+
+    def __init__(self, frames: Iterator[Frame], reader: PieceReader, patience: "_Patience") -> None:
+        self._frames = frames
+        self._reader = reader
+        self._patience = patience
+        self._pieces: deque[Piece] = deque()
+        self._pause: asyncio.Task[None] | None = None
+        self._begun = False
+        self._ended = False
+        self._closed = False
+
+    def __aiter__(self) -> "SimulatedAnswer":
+        return self
+
+    async def __anext__(self) -> Piece:
+        """Give the next Piece.
+
+        Raises:
+            UpstreamFailure: the answer broke off, stalled, or is not one of its dialect.
+        """
+        while not self._pieces:
+            if self._closed:
+                raise StopAsyncIteration
+            try:
+                await self._advance()
+            except BaseException:
+                self.close()
+                raise
+        return self._pieces.popleft()
+
+    def close(self) -> None:
+        """Stop at once, also while a wait is under way; never waits."""
+        self._closed = True
+        self._pieces.clear()
+        if self._pause is not None:
+            self._pause.cancel()
+
+    async def _advance(self) -> None:
+        """Play one frame."""
+        match next(self._frames, None):
+            case None:
+                self._finish()
+            case bytes() as data:
+                self._begun = True
+                self._take(self._reader.feed(data))
+            case Cut(reset=reset):
+                if not self._ended:
+                    how = "reset" if reset else "closed"
+                    raise UpstreamFailure(
+                        f"the simulated provider {how} the connection in the middle of its answer",
+                        kind="truncated",
+                    )
+                self._finish()
+            case wait:
+                await self._wait(wait.seconds)
+
+    def _take(self, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            self._pieces.append(piece)
+            self._ended = self._ended or (piece.delta is not None and piece.delta.ended)
+
+    def _finish(self) -> None:
+        pieces = self._reader.end()
+        self._closed = True
+        self._take(pieces)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait for so long, or until `close` is called."""
+        limits = self._patience.limits
+        if self._begun:
+            waiting = self._patience.wait(seconds, limits.idle_s, "timeout_idle")
+        else:
+            waiting = self._patience.wait(seconds, limits.first_byte_s, "timeout_first_byte")
+        # A task of its own, awaited right here: `close` cancels it without its consumer.
+        self._pause = asyncio.ensure_future(waiting)
+        try:
+            await self._pause
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._closed or (task is not None and task.cancelling()):
+                raise
+        finally:
+            self._pause = None
+
+
+class _Patience:
+    """Waits within the limits of one call."""
+
+    def __init__(self, limits: Limits, clock: Clock, sleep: Sleep) -> None:
+        self.limits = limits
+        self._clock = clock
+        self._sleep = sleep
+        self._deadline_s = clock.now() + limits.total_s
+
+    async def wait(self, seconds: float, limit_s: float, kind: FailureKind) -> None:
+        """Wait for so many seconds.
+
+        Raises:
+            UpstreamFailure: of this kind, after `limit_s`, when the wait is longer; kind
+                "timeout_total" when the call's whole time is over before.
+        """
+        if seconds <= 0:
+            return
+        left_s = max(self._deadline_s - self._clock.now(), 0.0)
+        if left_s < limit_s:
+            limit_s, kind = left_s, "timeout_total"
+        if seconds <= limit_s:
+            await self._sleep(seconds)
+            return
+        await self._sleep(limit_s)
+        raise UpstreamFailure(f"the simulated provider sent nothing for {limit_s:g} s", kind=kind)
+
+
+def _occasion(call: Call, clock: Clock) -> Occasion:
+    """Give ids that are the same for the same attempt of the same request."""
+    name = f"{call.request_id}/{call.attempt}".encode()
+    return Occasion(blake2b(name, digest_size=SEED_BYTES).hexdigest(), int(clock.unix()))
+
+
+def _performance(call: Call, occasion: Occasion) -> Performance:
+    """Give what is played for a call; what is wrong with the request is a performance too."""
+    model = find_model(call.candidate.model)
+    if model is None:
+        names = ", ".join(model.name for model in MODELS)
+        message = f"the simulator has no model {call.candidate.model!r}; its models are {names}"
+        return refuse(Refusal("not_found", 404, message), openai_chat, occasion, kind="model_gone")
+    try:
+        return _played(call, model, occasion)
+    except BadRequest as error:
+        return refuse(refused(error), openai_chat, occasion, kind="bad_request")
+
+
+def _played(call: Call, model: SimulatedModel, occasion: Occasion) -> Performance:
+    operation = call.operation
+    if operation.kind not in model.facts.capabilities:
+        raise BadRequest(f"the simulator's model {model.name} does not do {operation.kind}")
+    body = _own_body(call)
+    if operation.kind == "embedding":
+        wanted = replace(read_embeddings(body), model=call.candidate.model)
+        return perform_embeddings(wanted, occasion)
+    # The codecs ask for usage in the bodies they render; one that is forwarded is the client's.
+    asked = replace(
+        openai_chat.read(body), model=call.candidate.model, stream=operation.features.stream
+    )
+    return perform(script_for(asked), openai_chat, occasion, stream=asked.stream)
+
+
+def _own_body(call: Call) -> bytes:
+    """Give the request's body in the simulator's dialect."""
+    operation, model = call.operation, call.candidate.model
+    if operation.dialect != DIALECT:
+        chat = codec(operation.dialect).parse_request(operation.body)
+        # What we do not act on is in the client's dialect, and only that one knows it.
+        return codec(DIALECT).render_request(replace(chat, rest={}), model=model)
+    if not operation.model_in_body:
+        return operation.body
+    return splice_model(operation.body, old=operation.model_in_body, new=model)
+
+
+def _check(head: Head, performance: Performance, *, stream: bool, keep_body: bool) -> None:
+    """Raise unless the head is that of an answer.
+
+    Raises:
+        UpstreamFailure: an error status, or an answer of the wrong kind.
+    """
+    headers = dict(head.headers)
+    expected = "text/event-stream" if stream else "application/json"
+    if (
+        head.status == 200
+        and headers.get("content-type", "").startswith(expected)
+        and "content-encoding" not in headers
+    ):
+        return
+    body = b"".join(frame for frame in performance.frames if isinstance(frame, bytes))
+    is_own = headers.get("content-type", "").startswith("application/json")
+    raise UpstreamFailure(
+        f"the simulated provider answered with status {head.status}",
+        kind=performance.kind or "malformed",
+        provider_status=head.status,
+        retry_after_s=performance.retry_after_s,
+        body=body if keep_body and is_own and head.status != 200 else None,
+    )

@@ -1,0 +1,277 @@
+"""OpenAI chat completions, as its API speaks them.
+
+Source: OpenAI API reference, "Chat Completions" (create, the chat completion object, the
+chat completion chunk object) and "Error codes", October 2026. Thoughts are sent as
+`reasoning_content`, which is not OpenAI's but what OpenAI-compatible servers agree on
+(DeepSeek API reference, vLLM "Reasoning outputs").
+"""
+
+from collections.abc import Iterator
+
+import orjson
+
+from ...conversation import Finish, Json, Usage
+from ...errors import BadRequest
+from ..script import (
+    Asked,
+    Breakdown,
+    OfferedTool,
+    Refusal,
+    Script,
+    Speech,
+    Thought,
+    ToolChoice,
+    ToolUse,
+)
+from .hearing import (
+    Call,
+    Result,
+    Turn,
+    canonical_text,
+    check_results,
+    count_of,
+    decode,
+    flag_of,
+    joined,
+    last_results,
+    last_words,
+    object_of,
+    objects_of,
+    text_of,
+    texts_of,
+    weigh,
+)
+from .openai_errors import error_body
+from .voice import JSON_TYPE, STREAM_TYPE, Event, Headers, Occasion, Reply, retry_headers, sse
+
+DONE = b"data: [DONE]\n\n"
+_FINGERPRINT = "fp_simulated"
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_FINISHES: dict[Finish, str] = {
+    "stop": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+def read(body: bytes) -> Asked:
+    asked = decode(body)
+    turns = [_turn(message) for message in objects_of(asked, "messages", required=True)]
+    check_results(turns)
+    tools = tuple(_tool(item) for item in objects_of(asked, "tools"))
+    choice, named = _choice(asked.get("tool_choice"))
+    if count_of(asked, "n") not in (None, 1):
+        raise BadRequest("the simulator gives one choice: leave `n` out", field="n")
+    limit = count_of(asked, "max_completion_tokens") or count_of(asked, "max_tokens")
+    return Asked(
+        model=text_of(asked, "model"),
+        said=last_words(turns),
+        input_bytes=weigh(turns, tools),
+        results=last_results(turns),
+        tools=tools,
+        tool_choice=choice,
+        named=named,
+        parallel=flag_of(asked, "parallel_tool_calls", default=True),
+        stream=flag_of(asked, "stream"),
+        stream_usage=flag_of(object_of(asked, "stream_options"), "include_usage"),
+        output_tokens_max=limit,
+        stop=texts_of(asked.get("stop"), "stop"),
+        thinking="none" if asked.get("reasoning_effort") == "none" else "shown",
+        json_schema=_json_schema(object_of(asked, "response_format")),
+    )
+
+
+def headers(occasion: Occasion, *, stream: bool) -> Headers:
+    return (
+        ("content-type", STREAM_TYPE if stream else JSON_TYPE),
+        ("x-request-id", occasion.name("req_")),
+        ("openai-processing-ms", "1"),
+    )
+
+
+def answer(script: Script, occasion: Occasion) -> bytes:
+    thoughts = "".join(
+        piece
+        for step in script.steps
+        if isinstance(step, Thought) and step.shown
+        for piece in step.pieces
+    )
+    calls = [
+        {
+            "id": occasion.name("call_", number),
+            "type": "function",
+            "function": {"name": step.name, "arguments": "".join(step.pieces)},
+        }
+        for number, step in enumerate(step for step in script.steps if isinstance(step, ToolUse))
+    ]
+    message: dict[str, object] = {
+        "role": "assistant",
+        "content": None if calls and not script.text else script.text,
+        "refusal": None,
+        "annotations": [],
+    }
+    if thoughts:
+        message["reasoning_content"] = thoughts
+    if calls:
+        message["tool_calls"] = calls
+    choice = {
+        "index": 0,
+        "message": message,
+        "logprobs": None,
+        "finish_reason": _FINISHES[script.finish],
+    }
+    whole = _frame("chat.completion", script, occasion)
+    whole["choices"] = [choice]
+    if script.usage is not None:
+        whole["usage"] = _usage(script.usage)
+    return orjson.dumps(whole)
+
+
+def events(script: Script, occasion: Occasion) -> Iterator[Event]:
+    frame = _frame("chat.completion.chunk", script, occasion)
+    if script.usage is not None:
+        frame["usage"] = None
+    calls_only = not script.text and any(isinstance(step, ToolUse) for step in script.steps)
+    opening = {"role": "assistant", "content": None if calls_only else "", "refusal": None}
+    yield Event(_chunk(frame, opening))
+    number = 0
+    for step in script.steps:
+        if isinstance(step, Breakdown):
+            yield Event(sse(error_body(step.refusal)))
+            return
+        yield from _step_events(step, number, frame, occasion)
+        number += isinstance(step, ToolUse)
+    for _ in range(script.endings):
+        yield Event(_chunk(frame, {}, _FINISHES[script.finish]))
+    if script.usage is not None:
+        yield Event(sse({**frame, "choices": [], "usage": _usage(script.usage)}))
+    if script.terminated:
+        yield Event(DONE)
+
+
+def refuse(refusal: Refusal, occasion: Occasion) -> Reply:
+    return Reply(
+        refusal.status,
+        (*headers(occasion, stream=False), *retry_headers(refusal, occasion)),
+        orjson.dumps(error_body(refusal)),
+    )
+
+
+def _frame(kind: str, script: Script, occasion: Occasion) -> dict[str, object]:
+    return {
+        "id": occasion.name("chatcmpl-"),
+        "object": kind,
+        "created": occasion.created_unix_s,
+        "model": script.model,
+        "service_tier": "default",
+        "system_fingerprint": _FINGERPRINT,
+    }
+
+
+def _chunk(frame: Json, delta: Json, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    return sse({**frame, "choices": [choice]})
+
+
+def _step_events(
+    step: Thought | Speech | ToolUse, number: int, frame: Json, occasion: Occasion
+) -> Iterator[Event]:
+    if isinstance(step, ToolUse):
+        call = {
+            "index": number,
+            "id": occasion.name("call_", number),
+            "type": "function",
+            "function": {"name": step.name, "arguments": ""},
+        }
+        yield Event(_chunk(frame, {"tool_calls": [call]}), content=True)
+    for piece in step.pieces:
+        match step:
+            case Thought(shown=False):
+                continue
+            case Thought():
+                delta: Json = {"reasoning_content": piece}
+            case Speech():
+                delta = {"content": piece}
+            case ToolUse():
+                part = {"index": number, "function": {"arguments": piece}}
+                delta = {"tool_calls": [part]}
+        yield Event(_chunk(frame, delta), content=True)
+
+
+def _usage(usage: Usage) -> Json:
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning_tokens,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def _turn(message: Json) -> Turn:
+    role = message.get("role")
+    if role not in _ROLES:
+        raise BadRequest(f"no role is named {role!r}", field="messages")
+    text, images = _content(message.get("content"))
+    if role in ("tool", "function"):
+        call_id = text_of(message, "tool_call_id" if role == "tool" else "name")
+        return Turn("tool", results=(Result(call_id, text),))
+    calls = tuple(_call(call) for call in objects_of(message, "tool_calls"))
+    return Turn(str(role), text, calls=calls, images=images)
+
+
+def _content(content: object) -> tuple[str, int]:
+    """Give the text of a message and how many images it has."""
+    if content is None or isinstance(content, str):
+        return content or "", 0
+    parts = objects_of({"content": content}, "content")
+    texts = [str(part.get("text", "")) for part in parts if part.get("type") == "text"]
+    return joined(texts), sum(part.get("type") == "image_url" for part in parts)
+
+
+def _call(call: Json) -> Call:
+    function = object_of(call, "function")
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        raise BadRequest("`arguments` of a tool call is JSON text", field="messages")
+    return Call(text_of(call, "id"), text_of(function, "name"), canonical_text(arguments))
+
+
+def _tool(item: Json) -> OfferedTool:
+    if item.get("type") != "function":
+        raise BadRequest("the simulator knows tools of type `function` alone", field="tools")
+    function = object_of(item, "function")
+    return OfferedTool(text_of(function, "name"), object_of(function, "parameters"))
+
+
+def _choice(choice: object) -> tuple[ToolChoice, str | None]:
+    match choice:
+        case None | "auto":
+            return "auto", None
+        case "none":
+            return "none", None
+        case "required":
+            return "required", None
+        case {"type": "function", "function": {"name": str(name)}}:
+            return "required", name
+        case _:
+            raise BadRequest(
+                "`tool_choice` is none, auto, required or a named function", field="tool_choice"
+            )
+
+
+def _json_schema(wanted: Json) -> Json | None:
+    match wanted.get("type"):
+        case "json_object":
+            return {"type": "object", "required": ["simulated"]}
+        case "json_schema":
+            return object_of(object_of(wanted, "json_schema"), "schema")
+        case _:
+            return None

@@ -1,0 +1,140 @@
+"""A provider's answer in progress: chunks of a connection into Pieces."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..conversation import Delta
+from ..errors import UpstreamFailure
+from ..model import Piece
+from ..wire.pieces import PieceReader
+from .classify import HIDDEN, scrub, without_secrets
+from .connection import Connection
+
+END_GRACE_S = 1.0
+"""How long the connection may stay open after the answer's own end before it is cut."""
+
+
+class HttpAnswer:
+    """Iterate it once and always close it; see ports.Answer.
+
+    An answer is over when its dialect says so, or when it holds the provider's own error.
+    What the connection does after that (stays open, breaks off) is no failure of the answer.
+
+    Args:
+        connection: with the head of an answer that was found to be one.
+        reader: makes Pieces of its body.
+        stream: whether the body is an event stream. Both kinds may begin with keep-alives:
+            events without content, or blank lines before a whole answer.
+        secrets: taken out of errors that come inside the answer.
+    """
+
+    __slots__ = (
+        "_at",
+        "_awaiting",
+        "_connection",
+        "_ended",
+        "_failed",
+        "_pieces",
+        "_reader",
+        "_secrets",
+        "_stream",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        reader: PieceReader,
+        *,
+        stream: bool,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        self._connection: Connection | None = connection
+        self._reader = reader
+        self._secrets = secrets
+        self._pieces: Sequence[Piece] = ()
+        self._at = 0
+        self._ended = False
+        self._failed = False
+        self._stream = stream
+        self._awaiting = True
+        connection.await_content()
+
+    def __aiter__(self) -> "HttpAnswer":
+        return self
+
+    async def __anext__(self) -> Piece:
+        """Give the next Piece.
+
+        Raises:
+            UpstreamFailure: the answer broke off, stalled, or is not one of its dialect.
+        """
+        while self._at >= len(self._pieces):
+            connection = self._connection
+            if connection is None:
+                raise StopAsyncIteration
+            try:
+                await self._advance(connection)
+            except UpstreamFailure as failure:
+                self.close()
+                raise without_secrets(failure, self._secrets) from failure.__cause__
+            except BaseException:
+                self.close()
+                raise
+        piece = self._pieces[self._at]
+        self._at += 1
+        return piece
+
+    def close(self) -> None:
+        """Give the connection back when the answer ended, else cut it at once; never waits."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    async def _advance(self, connection: Connection) -> None:
+        """Make the next Pieces, and give the connection back when there are no more."""
+        self._at = 0
+        try:
+            data = await connection.read()
+        except UpstreamFailure:
+            if not self._ended:
+                raise
+            data = b""
+        if not data:
+            # An error inside has said how the answer ends: it has no other end.
+            self._pieces = () if self._failed else self._watched(self._reader.end())
+            self.close()
+            return
+        awaiting = self._awaiting
+        if not self._stream and awaiting:
+            self._awaiting = data.isspace()
+        self._pieces = self._watched(self._reader.feed(data))
+        if self._ended:
+            connection.expect_end(END_GRACE_S)
+        elif awaiting and not self._awaiting:
+            connection.content_began()
+
+    def _watched(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
+        """Note where content begins and ends, and take our credential out of errors inside."""
+        for piece in pieces:
+            delta = piece.delta
+            if delta is None:
+                continue
+            self._failed = self._failed or delta.error is not None
+            self._ended = self._ended or delta.ended or self._failed
+            if self._awaiting and delta.has_content:
+                self._awaiting = False
+            if delta.error is not None and self._secrets:
+                return tuple(self._scrubbed(one) for one in pieces)
+        return pieces
+
+    def _scrubbed(self, piece: Piece) -> Piece:
+        raw = piece.raw
+        for secret in self._secrets:
+            raw = raw.replace(secret.encode(), HIDDEN.encode())
+        return Piece(raw, self._without_secrets(piece.delta))
+
+    def _without_secrets(self, delta: Delta | None) -> Delta | None:
+        if delta is None or delta.error is None:
+            return delta
+        said = scrub(delta.error.message, self._secrets)
+        return replace(delta, error=replace(delta.error, message=said))

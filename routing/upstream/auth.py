@@ -1,0 +1,139 @@
+"""How an account proves itself to its provider, and which headers may leave with a call.
+
+A dialect has its own header for the credential; an account whose provider wants another one
+gives it in its `headers`, and then ours is not sent. Headers of a call come from the door's
+allow list; the names in NEVER_FROM_A_CALL do not pass even if a door lets them through, so
+that a client's credential never reaches a provider.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import UpstreamFailure
+from ..model import Account, Dialect
+
+Headers = tuple[tuple[str, str], ...]
+
+USER_AGENT = "omniroute"
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """Where a dialect wants the credential, and what else it wants with every call.
+
+    Attributes:
+        header: the credential's header.
+        prefix: what stands before the credential.
+        defaults: sent unless the account or the call gives them.
+    """
+
+    header: str
+    prefix: str = ""
+    defaults: Headers = ()
+
+
+_BEARER = Scheme("authorization", "Bearer ")
+
+SCHEMES: Mapping[Dialect, Scheme] = {
+    "openai_chat": _BEARER,
+    "openai_responses": _BEARER,
+    # The version header is required; the value is the newest one there is (read 2026-11).
+    "anthropic": Scheme("x-api-key", defaults=(("anthropic-version", "2023-06-01"),)),
+    "gemini": Scheme("x-goog-api-key"),
+}
+
+CREDENTIAL_HEADERS = frozenset(
+    {"authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie", "proxy-authorization"}
+)
+"""Headers that carry a credential: one of them in `Account.headers` replaces the dialect's."""
+
+_FRAMING = frozenset(
+    {
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "keep-alive",
+        "expect",
+        "accept-encoding",
+        "proxy-connection",
+    }
+)
+"""Headers that say where a message ends or who answers: only we write them."""
+
+NEVER_FROM_A_CALL = (
+    CREDENTIAL_HEADERS
+    | _FRAMING
+    | {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"}
+)
+
+SECRET_CHARS_MIN = 8
+"""Shorter values, such as `ollama` or `true`, are conventions and no secrets."""
+
+_SECRET_NAME = re.compile("auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+def account_headers(account: Account) -> Headers:
+    """Give the headers every call of this account carries: its own ones and its credential.
+
+    Raises:
+        UpstreamFailure: kind "auth": a header or the credential cannot be sent as it is.
+    """
+    own = {name.lower(): value for name, value in account.headers}
+    framing = sorted(own.keys() & _FRAMING)
+    if framing:
+        raise UpstreamFailure(
+            f"account {account.account_id} sets the header {framing[0]!r}, which the gateway "
+            "writes itself; remove it from the account",
+            kind="auth",
+        )
+    scheme = SCHEMES[account.dialect]
+    found = {"user-agent": USER_AGENT}
+    if account.credential and not own.keys() & CREDENTIAL_HEADERS:
+        found[scheme.header] = scheme.prefix + account.credential
+    found.update(own)
+    return tuple(found.items())
+
+
+def header_line(
+    name: str, value: str, *, owner: str, kind: Literal["auth", "bad_request"] = "auth"
+) -> bytes:
+    """Give one header as it goes over the wire.
+
+    Args:
+        name: a token.
+        value: visible characters, of Latin-1 at most; never repeated in an error.
+        owner: whose header it is, for the error's message.
+        kind: the error's kind.
+
+    Raises:
+        UpstreamFailure: one of the two would break the message's framing.
+
+    Source: RFC 9110, section 5.5.
+    """
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or value != value.strip():
+        raise UpstreamFailure(
+            f"{owner} has a header {name[:64]!r} whose name or value holds characters that no "
+            "header may carry, such as a line break or a space at its end; enter it again",
+            kind=kind,
+        )
+    return f"{name}: {value}\r\n".encode("latin-1")
+
+
+def secrets_of(account: Account) -> tuple[str, ...]:
+    """Give every string of the account that must not be seen in a message or a record.
+
+    The longest first: one that holds a shorter one would else leave its rest readable.
+    """
+    values = [account.credential or ""]
+    values += [value for name, value in account.headers if _SECRET_NAME.search(name)]
+    words = {word for value in values for word in (value, value.rpartition(" ")[2])}
+    kept = (word for word in words if len(word) >= SECRET_CHARS_MIN)
+    return tuple(sorted(kept, key=lambda word: (-len(word), word)))

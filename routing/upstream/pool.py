@@ -1,0 +1,201 @@
+"""Connections by origin: the newest idle one first, a new one when there is none.
+
+A lane holds the idle connections of one origin under one permit, so that a connection made
+for an account that may reach private addresses never serves one that may not. Taking one out
+and putting one back are O(1); the newest goes out first, so that a burst's surplus ages and
+expires. The oldest is closed when more than IDLE_MAX are idle.
+"""
+
+import asyncio
+import ssl
+import weakref
+from collections.abc import Sequence
+from functools import partial
+
+from ..errors import FailureKind, UpstreamFailure
+from .connection import Connection
+from .egress import Egress, Origin, Permit
+
+IDLE_MAX = 128
+"""Idle connections kept for each lane."""
+
+CONNECTIONS_MAX = 4096
+"""Open connections of a pool, idle ones included."""
+
+ADDRESSES_TRIED_MAX = 4
+
+
+class Lane:
+    """The connections to one origin under one permit. Made by `Pool.lane`."""
+
+    __slots__ = ("__weakref__", "_idle", "_pool", "name", "origin", "permit")
+
+    def __init__(self, pool: "Pool", origin: Origin, permit: Permit) -> None:
+        self.name = str(origin)
+        self.origin = origin
+        self.permit = permit
+        self._pool = pool
+        # A dict keeps the order and drops any one of them in O(1).
+        self._idle: dict[Connection, None] = {}
+
+    @property
+    def idle(self) -> int:
+        """How many connections wait for a request."""
+        return len(self._idle)
+
+    def checkout(self) -> Connection | None:
+        """Give the idle connection that was used last, None when there is none."""
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            if connection.usable():
+                return connection
+            connection.abort()
+        return None
+
+    async def connect(self, *, timeout_s: float) -> Connection:
+        """Open a new connection to one of the origin's judged addresses.
+
+        Raises:
+            UpstreamFailure: kinds "connect", "timeout_connect", "tls", "egress_refused" and,
+                when CONNECTIONS_MAX are open, "busy".
+        """
+        return await self._pool.connect(self, timeout_s=timeout_s)
+
+    def take_back(self, connection: Connection) -> None:
+        if self._pool.closed:
+            connection.abort()
+            return
+        self._idle[connection] = None
+        if len(self._idle) > IDLE_MAX:
+            oldest = next(iter(self._idle))
+            del self._idle[oldest]
+            oldest.abort()
+
+    def lost(self, connection: Connection) -> None:
+        self._idle.pop(connection, None)
+        self._pool.forget(connection)
+
+
+class Pool:
+    """All lanes of one process.
+
+    Args:
+        egress: judges every address before it is connected to.
+        tls: verifies the servers; made by `verifying_context` unless a test brings its own.
+    """
+
+    def __init__(self, egress: Egress, tls: ssl.SSLContext) -> None:
+        self.closed = False
+        self._egress = egress
+        self._tls = tls
+        # A lane lives as long as an account or a connection needs it.
+        self._lanes: weakref.WeakValueDictionary[tuple[Origin, Permit], Lane] = (
+            weakref.WeakValueDictionary()
+        )
+        self._open: set[Connection] = set()
+        self._connecting = 0
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open, idle ones included."""
+        return len(self._open)
+
+    def lane(self, origin: Origin, permit: Permit) -> Lane:
+        """Give the one lane of an origin and a permit."""
+        found = self._lanes.get((origin, permit))
+        if found is None:
+            found = self._lanes[origin, permit] = Lane(self, origin, permit)
+        return found
+
+    async def connect(self, lane: Lane, *, timeout_s: float) -> Connection:
+        """Open a connection for a lane; see `Lane.connect`."""
+        if self.closed:
+            raise _failed(lane, "connect", "this gateway is shutting down")
+        if len(self._open) + self._connecting >= CONNECTIONS_MAX:
+            raise _failed(
+                lane, "busy", f"{CONNECTIONS_MAX} provider connections are open; try again"
+            )
+        self._connecting += 1
+        try:
+            async with asyncio.timeout(timeout_s):
+                addresses = await self._egress.addresses(lane.origin, lane.permit)
+                connection = await self._connect_first(lane, addresses, timeout_s)
+        except TimeoutError as error:
+            raise _failed(
+                lane, "timeout_connect", f"no connection within {round(timeout_s, 1)} s"
+            ) from error
+        finally:
+            self._connecting -= 1
+        # It may be gone already, and then nobody would take it out again.
+        if not connection.closing:
+            self._open.add(connection)
+        return connection
+
+    def forget(self, connection: Connection) -> None:
+        """Stop counting a closed connection."""
+        self._open.discard(connection)
+
+    def close(self) -> None:
+        """Cut every connection, also those in use, and open no more."""
+        self.closed = True
+        for connection in tuple(self._open):
+            connection.abort()
+
+    async def _connect_first(
+        self, lane: Lane, addresses: Sequence[str], timeout_s: float
+    ) -> Connection:
+        """Try the addresses in order; each but the last gets its share of the time."""
+        tried = addresses[:ADDRESSES_TRIED_MAX]
+        for address in tried[:-1]:
+            try:
+                async with asyncio.timeout(timeout_s / len(tried)):
+                    return await self._connect_one(lane, address)
+            except TimeoutError:
+                continue
+            except UpstreamFailure as failure:
+                if failure.kind != "connect":
+                    raise
+        return await self._connect_one(lane, tried[-1])
+
+    async def _connect_one(self, lane: Lane, address: str) -> Connection:
+        loop = asyncio.get_running_loop()
+        origin = lane.origin
+        secure = origin.scheme == "https"
+        try:
+            _, connection = await loop.create_connection(
+                partial(Connection, loop, lane),
+                address,
+                origin.port,
+                ssl=self._tls if secure else None,
+                # The certificate must be made out to the name that was asked for.
+                server_hostname=origin.host if secure else None,
+            )
+        except ssl.SSLError as error:
+            raise _failed(lane, "tls", _tls_reason(error)) from error
+        except TimeoutError:
+            # Also an OSError; it belongs to the deadline around it, or is the system's own.
+            raise
+        except OSError as error:
+            what = error.strerror or type(error).__name__
+            raise _failed(lane, "connect", f"cannot connect to {address} ({what})") from error
+        return connection
+
+
+def verifying_context() -> ssl.SSLContext:
+    """Make the context for providers: the system's authorities, host names checked, HTTP/1.1."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate was not accepted: {error.verify_message}. Nothing was sent. "
+            "Correct the base URL, or trust its authority with SSL_CERT_FILE"
+        )
+    return f"no encrypted connection came about ({error.reason or type(error).__name__})"
+
+
+def _failed(lane: Lane, kind: FailureKind, what: str) -> UpstreamFailure:
+    return UpstreamFailure(f"{lane.name}: {what}", kind=kind)

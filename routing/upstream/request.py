@@ -1,0 +1,99 @@
+"""The head of a request, most of it made once for each account.
+
+What never changes for an account (where to, its credential, its own headers) is bytes,
+joined for each path on its first use. A call adds its own headers, the body's length and
+nothing else.
+"""
+
+import re
+from functools import partial
+
+from ..errors import UpstreamFailure
+from ..model import Account
+from .auth import NEVER_FROM_A_CALL, SCHEMES, Headers, account_headers, header_line, secrets_of
+from .egress import parse_base_url
+
+PATHS_MAX = 256
+"""Prepared heads of one account; paths can hold a model's name, so the oldest go."""
+
+CALL_HEADERS_MAX = 64
+
+_FIXED: Headers = (
+    ("accept", "application/json, text/event-stream"),
+    # Nothing that was compressed is ever unpacked here: a few bytes could become gigabytes.
+    ("accept-encoding", "identity"),
+    ("content-type", "application/json"),
+)
+_PATH = re.compile(r"/[!-~]*")
+_UP = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+
+
+class Envelope:
+    """What every call of one account carries.
+
+    Attributes:
+        account: the account it was made from.
+        origin: the server to connect to.
+        secrets: what must never be seen in a message, the longest first.
+
+    Raises:
+        UpstreamFailure: the account's URL, headers or credential cannot be used.
+    """
+
+    def __init__(self, account: Account) -> None:
+        base = parse_base_url(account.base_url)
+        line = partial(header_line, owner=f"account {account.account_id}")
+        own = {**dict(_FIXED), **dict(account_headers(account))}
+        own["accept-encoding"] = "identity"
+        self.account = account
+        self.origin = base.origin
+        self.secrets = secrets_of(account)
+        self._base = base
+        self._taken = NEVER_FROM_A_CALL | own.keys()
+        self._lines = line("host", base.origin.authority) + b"".join(
+            line(name, value) for name, value in own.items()
+        )
+        self._defaults = tuple(
+            (name, line(name, value))
+            for name, value in SCHEMES[account.dialect].defaults
+            if name not in own
+        )
+        self._heads: dict[str, bytes] = {}
+
+    def head(self, path: str, headers: Headers, *, body_bytes: int) -> bytes:
+        """Give the whole head of a request, with the empty line that ends it.
+
+        Args:
+            path: below the base URL, with its query; the dialect's.
+            headers: the call's own; those that the account sets or that could carry a
+                client's credential are left out.
+            body_bytes: the body's length.
+
+        Raises:
+            UpstreamFailure: kind "bad_request": the path or a header cannot be sent.
+        """
+        head = self._heads.get(path) or self._prepare(path)
+        given: dict[str, bytes] = {}
+        for name, value in headers[:CALL_HEADERS_MAX]:
+            lower = name.lower()
+            if lower not in self._taken:
+                given[lower] = header_line(lower, value, owner="the request", kind="bad_request")
+        defaults = [line for name, line in self._defaults if name not in given]
+        length = b"content-length: %d\r\n\r\n" % body_bytes
+        return b"".join((head, *defaults, *given.values(), length))
+
+    def _prepare(self, path: str) -> bytes:
+        asked, _, query = path.partition("?")
+        target = self._base.path + asked
+        if not _PATH.fullmatch(path) or not _PATH.fullmatch(target) or _UP.search(target):
+            raise UpstreamFailure(
+                f"the model's name gives a path that cannot be asked for: {path[:128]!r}",
+                kind="bad_request",
+            )
+        queries = "&".join(part for part in (self._base.query, query) if part)
+        if queries:
+            target = f"{target}?{queries}"
+        if len(self._heads) >= PATHS_MAX:
+            del self._heads[next(iter(self._heads))]
+        head = self._heads[path] = b"POST %s HTTP/1.1\r\n%s" % (target.encode(), self._lines)
+        return head

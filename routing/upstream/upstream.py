@@ -1,0 +1,228 @@
+"""Calls providers over HTTP: from a Call to an Answer, or to the failure it ended in.
+
+`open` returns when the head of an answer says that it is one: status 200 and the content
+type of the dialect. Everything else (an error, a redirect, a web page) becomes a failure
+with its kind, and its bytes go no further.
+"""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..errors import BadRequest, UpstreamFailure
+from ..model import Account, Call, Dialect
+from ..ports import Answer, Clock, Upstream
+from ..wire.pieces import PieceReader
+from ..wire.splice import splice_model
+from ..wire.table import codec
+from .answer import HttpAnswer
+from .classify import Refusal, classify, without_secrets
+from .client import send
+from .connection import Connection
+from .egress import Egress, Permit, Resolve
+from .pool import Lane, Pool, verifying_context
+from .request import Envelope
+
+ERROR_BYTES_MAX = 64 * 1024
+"""How much of an error's body is read."""
+
+ACCOUNTS_MAX = 1024
+"""Accounts whose envelopes are kept; accounts come and go, so the oldest go."""
+
+MODEL_IN_PATH: frozenset[Dialect] = frozenset({"gemini"})
+"""The dialects whose bodies do not name the model."""
+
+_STREAM = b"text/event-stream"
+
+
+def may_reach_private(account: Account) -> bool:
+    """Whether an account may reach this machine and its networks.
+
+    Its base URL was then given by the administrator, or found on this machine.
+    """
+    return account.local or account.source in ("probe", "database", "environment")
+
+
+class HttpUpstream:
+    """Calls providers over pooled HTTP/1.1 connections; fulfils ports.Upstream.
+
+    Args:
+        clock: tells the wall clock's time, which retry hints may be dates of.
+        own_addresses: where this gateway listens; no call goes there.
+        tls: how servers are verified; the system's authorities unless given.
+        allow_private: which accounts may reach private addresses.
+        resolve: the resolver, replaced in tests.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        own_addresses: tuple[tuple[str, int], ...] = (),
+        tls: ssl.SSLContext | None = None,
+        allow_private: Callable[[Account], bool] = may_reach_private,
+        resolve: Resolve | None = None,
+    ) -> None:
+        self._clock = clock
+        self._allow_private = allow_private
+        self._pool = Pool(Egress(own_addresses, resolve), tls or verifying_context())
+        self._ready: dict[str, tuple[Envelope, Lane]] = {}
+
+    @property
+    def connections(self) -> int:
+        """How many provider connections are open, idle ones included."""
+        return self._pool.connections
+
+    async def open(self, call: Call) -> Answer:
+        """Send the request and give the answer once its head says that it is one.
+
+        Raises:
+            UpstreamFailure: it was refused, could not be sent, or what came is no answer.
+        """
+        envelope, lane = self._ready_for(call.account)
+        path, body = _request(call)
+        head = envelope.head(path, call.headers, body_bytes=len(body))
+        connection = await send(lane, head, body, call.limits)
+        try:
+            if connection.status != 200 or _is_encoded(connection):
+                raise await self._refusal(call, envelope, connection)
+            stream = _is_stream(call, connection)
+            forward = _forwards(call)
+            # Bytes are forwarded as they are: who asked for one kind cannot read the other.
+            if forward and stream != call.operation.features.stream:
+                raise await _other_kind(call, connection, stream=stream)
+            reader = PieceReader(
+                codec(call.account.dialect),
+                forward=forward,
+                stream=stream,
+                bytes_max=call.limits.answer_bytes_max,
+            )
+        except UpstreamFailure as failure:
+            connection.close()
+            raise without_secrets(failure, envelope.secrets) from failure.__cause__
+        except BaseException:
+            connection.close()
+            raise
+        return HttpAnswer(connection, reader, stream=stream, secrets=envelope.secrets)
+
+    def close(self) -> None:
+        """Cut every connection and open no more."""
+        self._pool.close()
+
+    def _ready_for(self, account: Account) -> tuple[Envelope, Lane]:
+        known = self._ready.get(account.account_id)
+        if known is not None and known[0].account is account:
+            return known
+        envelope = Envelope(account)
+        permit = Permit(self._allow_private(account), plain_public=account.local)
+        if len(self._ready) >= ACCOUNTS_MAX:
+            del self._ready[next(iter(self._ready))]
+        known = self._ready[account.account_id] = (
+            envelope,
+            self._pool.lane(envelope.origin, permit),
+        )
+        return known
+
+    async def _refusal(
+        self, call: Call, envelope: Envelope, connection: Connection
+    ) -> UpstreamFailure:
+        if connection.status == 200:
+            return _malformed(call, "compressed the answer, which it was asked not to do")
+        body = b"" if _is_encoded(connection) else await _error_body(connection)
+        account = call.account
+        refusal = Refusal(account.dialect, connection.status, connection.headers, body)
+        return classify(
+            refusal,
+            provider=account.provider,
+            secrets=envelope.secrets,
+            keep_body=account.dialect == call.operation.dialect,
+            now_unix_s=self._clock.unix(),
+        )
+
+
+class Upstreams:
+    """Sends simulated accounts to the simulator and all others over HTTP; a ports.Upstream."""
+
+    def __init__(self, *, simulated: Upstream, http: Upstream) -> None:
+        self._simulated = simulated
+        self._http = http
+
+    async def open(self, call: Call) -> Answer:
+        """Open the call where its account belongs."""
+        return await (self._simulated if call.account.simulated else self._http).open(call)
+
+
+def _request(call: Call) -> tuple[str, bytes]:
+    """Give path and body of the request, in the account's dialect."""
+    operation, model = call.operation, call.candidate.model
+    if operation.kind != "chat":
+        raise UpstreamFailure(
+            f"{operation.kind} requests cannot be sent to {call.account.provider} yet; "
+            "only chats can",
+            kind="bad_request",
+        )
+    theirs = codec(call.account.dialect)
+    path = theirs.path(model=model, stream=operation.features.stream)
+    try:
+        if operation.dialect == call.account.dialect:
+            if not operation.model_in_body or operation.dialect in MODEL_IN_PATH:
+                return path, operation.body
+            # Also where the name stays: it must stand there once, or the provider might read
+            # another one than was routed.
+            return path, splice_model(operation.body, old=operation.model_in_body, new=model)
+        chat = codec(operation.dialect).parse_request(operation.body)
+        # What we do not act on is in the client's dialect, and only that one knows it.
+        return path, theirs.render_request(replace(chat, rest={}), model=model)
+    except BadRequest as error:
+        raise UpstreamFailure(str(error), kind="bad_request") from error
+
+
+def _forwards(call: Call) -> bool:
+    return call.operation.forward and call.operation.dialect == call.account.dialect
+
+
+def _is_stream(call: Call, connection: Connection) -> bool:
+    """Whether the body is an event stream; what is neither that nor JSON is no answer."""
+    kind = connection.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    stream = kind == _STREAM
+    if not stream and kind != b"application/json" and not kind.endswith(b"+json"):
+        shown = kind[:64].decode("latin-1") or "no content type"
+        raise _malformed(
+            call, f"answered with {shown}; the base URL may be wrong, or a proxy stands in between"
+        )
+    return stream
+
+
+async def _other_kind(call: Call, connection: Connection, *, stream: bool) -> UpstreamFailure:
+    """Give the failure of a stream that nobody asked for, or of a whole answer in its place."""
+    if not stream:
+        try:
+            # Some providers answer a stream's request with an error that is not one.
+            codec(call.account.dialect).parse_answer(await _error_body(connection))
+        except UpstreamFailure as failure:
+            return failure
+    what = "a stream" if stream else "no stream"
+    return _malformed(call, f"sent {what}, but the opposite was asked for")
+
+
+def _is_encoded(connection: Connection) -> bool:
+    encoding = connection.headers.get(b"content-encoding")
+    return encoding is not None and encoding.strip().lower() not in (b"", b"identity")
+
+
+async def _error_body(connection: Connection) -> bytes:
+    """Give what can be read of an error's body, at most ERROR_BYTES_MAX."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while size < ERROR_BYTES_MAX and (data := await connection.read()):
+            parts.append(data)
+            size += len(data)
+    except UpstreamFailure:
+        # The status has said what matters; the rest of the words did not come.
+        pass
+    return b"".join(parts)[:ERROR_BYTES_MAX]
+
+
+def _malformed(call: Call, what: str) -> UpstreamFailure:
+    return UpstreamFailure(f"{call.account.provider} {what}", kind="malformed", provider_status=200)

@@ -1,0 +1,226 @@
+"""Anthropic messages, whole: reading a provider's, writing a client's, and usage.
+
+Usage counts apart what others count together: `input_tokens` is what was neither read from
+the cache nor written to it.
+
+Source: Anthropic API reference, "Create a Message", response and "Prompt caching", read 2026-11.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+import msgspec
+
+from ...conversation import Delta, Finish, Reasoning, Text, ToolCall, ToolCallDelta, Usage
+from ..codec import Head
+from ..counting import TOKENS_MAX, count_in, usage
+from ..failures import failure_of, malformed, reported
+from ..fields import encode
+from ..fold import AnswerPart, fold
+from ..parts import arguments_object, tool_id
+
+_FINISHES: dict[str, Finish] = {
+    "end_turn": "stop",
+    "pause_turn": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "stop_sequence": "stop_sequence",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+_WORDS: dict[Finish, str] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "stop_sequence": "stop_sequence",
+    "tool_calls": "tool_use",
+    "content_filter": "refusal",
+}
+
+
+class Block(msgspec.Struct):
+    """A content block, or its beginning in a stream."""
+
+    type: str
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: Any = None
+
+
+class _Whole(msgspec.Struct):
+    type: str | None = None
+    id: str | None = None
+    model: str | None = None
+    content: list[Block] | None = None
+    stop_reason: str | None = None
+    usage: Any = None
+    error: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Whole)
+
+
+def parse_answer(body: bytes) -> Sequence[Delta]:
+    """Give the Deltas of a whole answer, as if it had been streamed.
+
+    Raises:
+        UpstreamFailure: kind "malformed", or the kind of the error that it is.
+    """
+    whole, content = _read(body)
+    deltas = [Delta(model=whole.model, answer_id=whole.id)]
+    calls = 0
+    for block in content:
+        deltas += _block(block, calls)
+        calls += block.type == "tool_use"
+    found = Counted().add(whole.usage)
+    if found is not None:
+        deltas.append(Delta(usage=found))
+    return [*deltas, Delta(finish=finish_of(whole.stop_reason or "end_turn"), ended=True)]
+
+
+def sniff_answer(body: bytes) -> Delta:
+    """Give what accounting needs of a whole answer; raises as `parse_answer` does."""
+    whole, _ = _read(body)
+    return Delta(
+        content=True,
+        usage=Counted().add(whole.usage),
+        finish=finish_of(whole.stop_reason or "end_turn"),
+        model=whole.model,
+        answer_id=whole.id,
+        ended=True,
+    )
+
+
+def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
+    """Give the whole answer that the Deltas fold to."""
+    answer = fold(deltas, head)
+    return encode(
+        {
+            **message_json(head),
+            "content": [_content(part) for part in answer.parts],
+            "stop_reason": finish_word(answer.finish),
+            "stop_sequence": None,
+            "usage": usage_json(answer.usage),
+        }
+    )
+
+
+def message_json(head: Head) -> dict[str, object]:
+    """Give an answer's fields that are known before it begins."""
+    return {"id": head.answer_id, "type": "message", "role": "assistant", "model": head.model}
+
+
+def finish_of(word: str) -> Finish:
+    """Give why an answer ended."""
+    return _FINISHES.get(word, "stop")
+
+
+def finish_word(finish: Finish) -> str:
+    """Give a finish in this dialect's words."""
+    return _WORDS[finish]
+
+
+class Counted:
+    """Usage as a stream reports it: a later count replaces the earlier one of its kind."""
+
+    __slots__ = ("_counts",)
+
+    _NAMES = (
+        "input_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "output_tokens",
+    )
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def add(self, reported: object) -> Usage | None:
+        """Give all that was reported so far, None while input or output are unknown."""
+        if not isinstance(reported, Mapping):
+            return None
+        for name in self._NAMES:
+            found = count_in(reported, name)
+            if found is not None:
+                self._counts[name] = found
+        thinking = count_in(reported, "output_tokens_details", "thinking_tokens")
+        if thinking is not None:
+            self._counts["thinking"] = thinking
+        counts = self._counts
+        if "input_tokens" not in counts or "output_tokens" not in counts:
+            return None
+        cached = counts.get("cache_read_input_tokens", 0)
+        written = counts.get("cache_creation_input_tokens", 0)
+        return usage(
+            input_tokens=min(counts["input_tokens"] + cached + written, TOKENS_MAX),
+            output_tokens=counts["output_tokens"],
+            cached=cached,
+            cache_write=written,
+            reasoning=counts.get("thinking"),
+        )
+
+
+def usage_json(found: Usage | None) -> dict[str, object]:
+    """Give usage in this dialect's words; zero where it is unknown, since it is demanded."""
+    found = found or Usage()
+    apart = found.cached_input_tokens + found.cache_write_tokens
+    return {
+        "input_tokens": found.input_tokens - apart,
+        "cache_creation_input_tokens": found.cache_write_tokens,
+        "cache_read_input_tokens": found.cached_input_tokens,
+        "output_tokens": found.output_tokens,
+    }
+
+
+def _read(body: bytes) -> tuple[_Whole, list[Block]]:
+    try:
+        whole = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(f"not a message, {len(body)} bytes ({error})") from None
+    if whole.error is not None:
+        raise failure_of(reported(whole.error))
+    if whole.content is None:
+        raise malformed("a message without content")
+    return whole, whole.content
+
+
+def _block(block: Block, calls: int) -> list[Delta]:
+    match block.type:
+        case "text" if block.text:
+            return [Delta(text=block.text)]
+        case "thinking" if block.thinking or block.signature:
+            return [
+                Delta(reasoning=block.thinking or "", reasoning_signature=block.signature or None)
+            ]
+        case "tool_use":
+            if not block.name:
+                raise malformed("a tool_use block without a name")
+            arguments = encode(block.input if block.input is not None else {}).decode()
+            return [Delta(tool_call=ToolCallDelta(calls, block.id, block.name, arguments))]
+        case "text" | "thinking":
+            return []
+        case _:
+            return [Delta(content=True)]  # seen by a client of this dialect, and no value
+
+
+def _content(part: AnswerPart) -> dict[str, object]:
+    match part:
+        case Text():
+            return {"type": "text", "text": part.text}
+        case Reasoning():
+            return {
+                "type": "thinking",
+                "thinking": part.text,
+                "signature": part.signature or "",
+            }
+        case ToolCall():
+            return {
+                "type": "tool_use",
+                "id": tool_id(part.call_id),
+                "name": part.name,
+                "input": arguments_object(part.arguments),
+            }
+        case _:
+            assert_never(part)

@@ -1,0 +1,106 @@
+"""The Anthropic Messages dialect as one object."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ...conversation import Chat, Delta
+from ...errors import BadRequest, RoutingError
+from ...model import Dialect, Features
+from ..codec import Head, Sniffer, StreamReader, StreamWriter
+from ..failures import message_in
+from ..features import (
+    ABSENT,
+    ModelName,
+    TokenLimit,
+    decode_routed,
+    holds,
+    input_tokens,
+    input_tokens_max,
+    is_filled_list,
+    is_list,
+)
+from ..fields import Fields, encode
+from ..sniffing import SseSniffer, WholeSniffer
+from ..sse import SseReader
+from .answer import parse_answer, render_answer, sniff_answer
+from .parse import DIALECT, parse_request
+from .render import render_request
+from .stream import RARE, MessageReader, MessageWriter, error_json
+
+_IMAGES = re.compile(rb'"type"\s*:\s*"image"')
+
+
+class _Routed(msgspec.Struct):
+    model: ModelName
+    messages: msgspec.Raw
+    stream: bool | None = None
+    max_tokens: TokenLimit | None = None
+    tools: msgspec.Raw = ABSENT
+    output_config: msgspec.Raw = ABSENT
+
+
+_decoder = msgspec.json.Decoder(_Routed)
+
+
+@dataclass(frozen=True, slots=True)
+class Anthropic:
+    """Anthropic's Messages. An account's base URL ends in /v1."""
+
+    name: Dialect = DIALECT
+
+    def read_features(self, body: bytes) -> tuple[str, Features]:
+        routed = decode_routed(_decoder, body, _explain)
+        if not is_list(routed.messages):
+            raise BadRequest("`messages` must be a list", field="messages")
+        return routed.model, Features(
+            stream=bool(routed.stream),
+            input_tokens=input_tokens(body),
+            input_tokens_max=input_tokens_max(body),
+            output_tokens_max=routed.max_tokens,
+            tools=is_filled_list(routed.tools),
+            images=_IMAGES.search(body) is not None,
+            json_schema=holds(routed.output_config, b'"json_schema"'),
+        )
+
+    def parse_request(self, body: bytes) -> Chat:
+        return parse_request(body)
+
+    def render_request(self, chat: Chat, *, model: str) -> bytes:
+        return render_request(chat, model=model)
+
+    def path(self, *, model: str, stream: bool) -> str:
+        return "/messages"
+
+    def sniffer(self, *, stream: bool) -> Sniffer:
+        return SseSniffer(MessageReader().read, RARE) if stream else WholeSniffer(sniff_answer)
+
+    def reader(self) -> StreamReader:
+        return SseReader(MessageReader().read)
+
+    def parse_answer(self, body: bytes) -> Sequence[Delta]:
+        return parse_answer(body)
+
+    def writer(self, head: Head) -> StreamWriter:
+        return MessageWriter(head)
+
+    def render_answer(self, deltas: Sequence[Delta], head: Head) -> bytes:
+        return render_answer(deltas, head)
+
+    def render_error(self, error: RoutingError, *, request_id: str) -> bytes:
+        return encode({**error_json(error), "request_id": request_id})
+
+    def error_message(self, body: bytes) -> str | None:
+        return message_in(body)
+
+
+def _explain(fields: Fields) -> None:
+    if not fields.text("model"):
+        raise fields.wrong("model", "the name of a model")
+    if not fields.has("messages"):
+        raise fields.wrong("messages", "a list")
+    fields.items("messages")
+    fields.flag_or_none("stream")
+    fields.tokens_or_none("max_tokens")

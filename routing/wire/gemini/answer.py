@@ -1,0 +1,266 @@
+"""Gemini answers, whole and in chunks of the same shape: reading a provider's, writing a client's.
+
+Usage is counted from the start in every chunk: the last one counts. Its prompt includes what
+was cached; thoughts stand beside the candidates.
+
+Source: Gemini API reference, "GenerateContentResponse", read 2026-11.
+"""
+
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+import msgspec
+
+from ...conversation import (
+    AnswerError,
+    Delta,
+    Finish,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from ..codec import Head
+from ..counting import TOKENS_MAX, count_in, usage
+from ..failures import failure_of, malformed, reported
+from ..fields import encode
+from ..fold import AnswerPart, finish_without_word, fold
+from ..parts import arguments_object
+from ..signatures import marked
+from ..sniffing import summary
+from .parse import DIALECT
+
+_FILTERED = (
+    "SAFETY",
+    "RECITATION",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+    "MODEL_ARMOR",
+)
+# The model failed to answer: nothing of it can be used.
+_FAILED = (
+    "MALFORMED_FUNCTION_CALL",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "MALFORMED_RESPONSE",
+)
+_WORDS: dict[Finish, str] = {
+    "stop": "STOP",
+    "stop_sequence": "STOP",
+    "tool_calls": "STOP",
+    "length": "MAX_TOKENS",
+    "content_filter": "SAFETY",
+}
+
+
+class _Call(msgspec.Struct):
+    name: str | None = None
+    id: str | None = None
+    args: Any = None
+
+
+class _Part(msgspec.Struct, rename="camel"):
+    text: str | None = None
+    thought: bool | None = None
+    thought_signature: str | None = None
+    function_call: _Call | None = None
+
+
+class _Content(msgspec.Struct):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(msgspec.Struct, rename="camel"):
+    content: _Content | None = None
+    finish_reason: str | None = None
+    index: int = 0
+
+
+class _Feedback(msgspec.Struct, rename="camel"):
+    block_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct, rename="camel"):
+    candidates: list[_Candidate] | None = None
+    prompt_feedback: _Feedback | None = None
+    usage_metadata: Any = None
+    model_version: str | None = None
+    response_id: str | None = None
+    error: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Chunk)
+
+
+class ChunkReader:
+    """Reads chunks, of which a whole answer is one. Only the first candidate is an answer."""
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._calls = 0
+
+    def read(self, data: bytes) -> list[Delta]:
+        """Give the Deltas of one chunk.
+
+        Raises:
+            UpstreamFailure: kind "malformed".
+        """
+        try:
+            chunk = _decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise malformed(f"a chunk of {len(data)} bytes ({error})") from None
+        if chunk.error is not None:
+            return [Delta(error=reported(chunk.error))]
+        deltas: list[Delta] = []
+        if not self._begun:
+            self._begun = True
+            deltas.append(Delta(model=chunk.model_version, answer_id=chunk.response_id))
+        reason = None
+        for candidate in chunk.candidates or ():
+            if candidate.index == 0:
+                parts = candidate.content.parts if candidate.content is not None else None
+                deltas += [delta for part in parts or () for delta in self._part(part)]
+                reason = candidate.finish_reason
+        if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
+            reason = "SAFETY"
+        found = usage_of(chunk.usage_metadata)
+        if reason or found:
+            deltas.append(self._last(reason, found))
+        return deltas
+
+    def _part(self, part: _Part) -> list[Delta]:
+        call = part.function_call
+        if call is not None:
+            if not call.name:
+                raise malformed("a function call without a name")
+            arguments = encode(call.args if call.args is not None else {}).decode()
+            number = self._calls
+            self._calls += 1
+            # A signature is demanded back with its call; on text it may be left out.
+            proof = part.thought_signature
+            signed = [Delta(reasoning_signature=marked(proof, DIALECT))] if proof else []
+            piece = ToolCallDelta(number, call.id or None, call.name, arguments)
+            return [*signed, Delta(tool_call=piece)]
+        if part.text:
+            return [Delta(reasoning=part.text) if part.thought else Delta(text=part.text)]
+        if part.text is None and part.thought_signature is None:
+            return [Delta(content=True)]  # seen by a client of this dialect, and no value
+        return []
+
+    def _last(self, reason: str | None, found: Usage | None) -> Delta:
+        if reason is None:
+            return Delta(usage=found)
+        if reason in _FAILED:
+            message = f"the model's answer could not be used: {reason}"
+            error = AnswerError(kind="server_error", message=message)
+            return Delta(error=error, usage=found, ended=True)
+        return Delta(finish=self._finish(reason), usage=found, ended=True)
+
+    def _finish(self, reason: str) -> Finish:
+        if reason == "MAX_TOKENS":
+            return "length"
+        if reason in _FILTERED:
+            return "content_filter"
+        return "tool_calls" if self._calls else "stop"
+
+
+def parse_answer(body: bytes) -> Sequence[Delta]:
+    """Give the Deltas of a whole answer, as if it had been streamed.
+
+    Raises:
+        UpstreamFailure: kind "malformed", or the kind of the error that it is.
+    """
+    deltas = ChunkReader().read(body)
+    for delta in deltas:
+        if delta.error is not None:
+            raise failure_of(delta.error)
+    if any(delta.ended for delta in deltas):
+        return deltas
+    if not any(delta.has_content for delta in deltas):
+        raise malformed("an answer without a candidate")
+    has_calls = any(delta.tool_call is not None for delta in deltas)
+    return [*deltas, Delta(finish=finish_without_word(has_calls=has_calls), ended=True)]
+
+
+def sniff_answer(body: bytes) -> Delta:
+    """Give what accounting needs of a whole answer; raises as `parse_answer` does."""
+    return summary(parse_answer(body), content=True)
+
+
+def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
+    """Give the whole answer that the Deltas fold to."""
+    answer = fold(deltas, head)
+    parts = [part_json(part) for part in answer.parts if shown(part)]
+    return encode(chunk_json(head, parts, finish=answer.finish, usage=answer.usage))
+
+
+def shown(part: AnswerPart) -> bool:
+    """Whether a client sees anything of a part; of a signature alone it does not."""
+    return not isinstance(part, Reasoning) or bool(part.text)
+
+
+def part_json(part: AnswerPart) -> dict[str, object]:
+    """Give a part in this dialect's words."""
+    match part:
+        case Text():
+            return {"text": part.text}
+        case Reasoning():
+            return {"text": part.text, "thought": True}
+        case ToolCall():
+            arguments = arguments_object(part.arguments)
+            call = {"id": part.call_id, "name": part.name, "args": arguments}
+            return {"functionCall": call}
+        case _:
+            assert_never(part)
+
+
+def chunk_json(
+    head: Head,
+    parts: Sequence[dict[str, object]],
+    *,
+    finish: Finish | None = None,
+    usage: Usage | None = None,
+) -> dict[str, object]:
+    """Give a chunk; a whole answer is a chunk with everything in it."""
+    candidate: dict[str, object] = {"content": {"parts": parts, "role": "model"}, "index": 0}
+    if finish is not None:
+        candidate["finishReason"] = _WORDS[finish]
+    chunk: dict[str, object] = {"candidates": [candidate]}
+    if usage is not None:
+        chunk["usageMetadata"] = _usage_json(usage)
+    return {**chunk, "modelVersion": head.model, "responseId": head.answer_id}
+
+
+def usage_of(reported_usage: object) -> Usage | None:
+    """Give the counts of usageMetadata, None when it does not report the prompt's."""
+    prompt = count_in(reported_usage, "promptTokenCount")
+    if prompt is None:
+        return None
+    thoughts = count_in(reported_usage, "thoughtsTokenCount") or 0
+    candidates = count_in(reported_usage, "candidatesTokenCount")
+    tools = count_in(reported_usage, "toolUsePromptTokenCount") or 0
+    total = count_in(reported_usage, "totalTokenCount")
+    if candidates is None:
+        # Left out where it is zero, and by some models where only the total says it.
+        candidates = max(0, total - prompt - tools - thoughts) if total is not None else 0
+    return usage(
+        input_tokens=min(prompt + tools, TOKENS_MAX),
+        output_tokens=min(candidates + thoughts, TOKENS_MAX),
+        cached=count_in(reported_usage, "cachedContentTokenCount"),
+        reasoning=thoughts,
+    )
+
+
+def _usage_json(found: Usage) -> dict[str, object]:
+    return {
+        "promptTokenCount": found.input_tokens,
+        "candidatesTokenCount": found.output_tokens - found.reasoning_tokens,
+        "totalTokenCount": found.input_tokens + found.output_tokens,
+        "thoughtsTokenCount": found.reasoning_tokens,
+        "cachedContentTokenCount": found.cached_input_tokens,
+    }

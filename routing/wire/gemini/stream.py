@@ -1,0 +1,134 @@
+"""Gemini streams: chunks in the shape of whole answers, one an event.
+
+Source: Gemini API reference, "streamGenerateContent" with alt=sse, read 2026-11.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...conversation import Delta, Finish, Reasoning, Text, ToolCall, ToolCallDelta, Usage
+from ...errors import RoutingError
+from ..codec import Head
+from ..failures import words_of
+from ..fields import encode
+from ..fold import AnswerPart, finish_without_word
+from ..parts import is_object, missing_id
+from ..sse import Event, data_event
+from .answer import ChunkReader, chunk_json, part_json
+
+# Usage stands in every chunk and is read only in the last one, with the finish.
+RARE = (
+    re.compile(rb'"finishReason"\s*:\s*"'),
+    re.compile(rb'"blockReason"\s*:\s*"'),
+    re.compile(rb'"error"\s*:\s*\{'),
+)
+
+# An image comes whole, as base64 in one event.
+EVENT_BYTES_MAX = 32 * 2**20
+
+
+class EventReader:
+    """Reads a stream's events."""
+
+    def __init__(self) -> None:
+        self._chunks = ChunkReader()
+
+    def read(self, event: Event) -> Sequence[Delta]:
+        """Give the Deltas of one event.
+
+        Raises:
+            UpstreamFailure: kind "malformed".
+        """
+        return self._chunks.read(event.data) if event.data.strip() else ()
+
+
+@dataclass(slots=True)
+class _Held:
+    """A part that waits for the end of a call before it."""
+
+    part: AnswerPart
+    pieces: list[str] = field(default_factory=list)
+
+    def whole(self) -> AnswerPart:
+        text = "".join(self.pieces)
+        if isinstance(self.part, ToolCall):
+            return ToolCall(self.part.call_id, self.part.name, text)
+        return Text(text) if isinstance(self.part, Text) else Reasoning(text)
+
+    def is_whole(self) -> bool:
+        if not isinstance(self.part, ToolCall):
+            return True
+        # Only a closing brace can end an object: the rest need not be tried.
+        return (
+            bool(self.pieces)
+            and self.pieces[-1].rstrip()[-1:] == "}"
+            and is_object("".join(self.pieces))
+        )
+
+
+class ChunkWriter:
+    """Writes chunks. A call goes out whole, and what comes after it waits until it has."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._held: list[_Held] = []
+        self._calls: dict[int, _Held] = {}
+        self._finish: Finish | None = None
+        self._usage: Usage | None = None
+        self._ended = False
+
+    def write(self, delta: Delta) -> bytes:
+        """Give the chunks of one step; finish and usage wait for the end."""
+        self._usage = delta.usage or self._usage
+        if self._ended or self._finish is not None:
+            return b""
+        self._finish = delta.finish
+        if delta.reasoning:
+            self._held.append(_Held(Reasoning(), [delta.reasoning]))
+        if delta.text:
+            self._held.append(_Held(Text(""), [delta.text]))
+        if delta.tool_call is not None:
+            self._piece(delta.tool_call)
+        return self._released()
+
+    def end(self) -> bytes:
+        """Give what was held, and the last chunk with the reason and the usage."""
+        if self._ended:
+            return b""
+        self._ended = True
+        released = self._released(everything=True)
+        finish = self._finish or finish_without_word(has_calls=bool(self._calls))
+        last = chunk_json(self._head, [], finish=finish, usage=self._usage)
+        return released + data_event(encode(last))
+
+    def error(self, error: RoutingError) -> bytes:
+        """Give an error's event."""
+        if self._ended:
+            return b""
+        self._ended = True
+        return data_event(encode(error_json(error)))
+
+    def _piece(self, piece: ToolCallDelta) -> None:
+        held = self._calls.get(piece.index)
+        if held is None:
+            call_id = piece.call_id or missing_id(self._head.answer_id, len(self._calls))
+            held = self._calls[piece.index] = _Held(ToolCall(call_id, piece.name or "", ""))
+            self._held.append(held)
+        held.pieces.append(piece.arguments)
+
+    def _released(self, *, everything: bool = False) -> bytes:
+        written: list[bytes] = []
+        while self._held and (everything or self._held[0].is_whole()):
+            part = self._held.pop(0).whole()
+            written.append(data_event(encode(chunk_json(self._head, [part_json(part)]))))
+        return b"".join(written)
+
+
+def error_json(error: RoutingError) -> dict[str, object]:
+    """Give an error in this dialect's words.
+
+    Source: Gemini API reference, "Troubleshooting", and google.rpc.Status, read 2026-11.
+    """
+    status = words_of(error).gemini
+    return {"error": {"code": error.status, "message": str(error), "status": status}}

@@ -1,0 +1,123 @@
+"""Watching a same-dialect answer go by without reading it.
+
+Before the first content every event is read, since a role or a start message is not yet
+content. From then on an event is read only when its bytes hold one of the dialect's rare
+markers (a finish, usage, an error, the end); all others cost one search over the bytes.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from ..conversation import Delta
+from .sse import EVENT_BYTES_MAX, Event, EventBlocks, split_events
+
+
+class SseSniffer:
+    """A dialect's Sniffer of event streams.
+
+    Args:
+        read: gives an event's Deltas; it must bear that events between were left out.
+        rare: one of these is found in every event that must be read after the first content.
+            Each begins with literal bytes, which makes its search several times faster
+            than that of one pattern with alternatives.
+        bytes_max: the most bytes one event may have.
+    """
+
+    __slots__ = ("_answer_id", "_blocks", "_committed", "_model", "_read", "_searches")
+
+    def __init__(
+        self,
+        read: Callable[[Event], Sequence[Delta]],
+        rare: Sequence[re.Pattern[bytes]],
+        bytes_max: int = EVENT_BYTES_MAX,
+    ) -> None:
+        self._read = read
+        self._searches = tuple(pattern.search for pattern in rare)
+        self._blocks = EventBlocks(bytes_max)
+        self._committed = False
+        self._model: str | None = None
+        self._answer_id: str | None = None
+
+    def feed(self, data: bytes) -> Delta | None:
+        """Give one Delta of all that was found in the events ending here, else None.
+
+        Raises:
+            UpstreamFailure: kind "malformed" or "too_large".
+        """
+        block = self._blocks.feed(data)
+        if not block or (self._committed and not self._is_rare(block)):
+            return None
+        found: list[Delta] = []
+        content = False
+        for event in split_events(block):
+            if self._committed and not self._is_rare(event.data):
+                continue
+            for delta in self._read(event):
+                self._model = delta.model or self._model
+                self._answer_id = delta.answer_id or self._answer_id
+                content = content or (delta.has_content and not self._committed)
+                self._committed = self._committed or delta.has_content
+                found.append(delta)
+        return self._summary(found, content)
+
+    def _is_rare(self, data: bytes) -> bool:
+        for search in self._searches:  # noqa: SIM110 - a generator costs more than the search
+            if search(data) is not None:
+                return True
+        return False
+
+    def _summary(self, found: Sequence[Delta], content: bool) -> Delta | None:
+        delta = summary(found, content=content, model=self._model, answer_id=self._answer_id)
+        if not (content or delta.finish or delta.usage or delta.error or delta.ended):
+            return None
+        # Said once; a role-only event keeps them until there is something to say.
+        self._model = self._answer_id = None
+        return delta
+
+
+class WholeSniffer:
+    """A dialect's Sniffer of whole answers: feed it the body, once.
+
+    Args:
+        read: gives the one Delta of a whole body.
+    """
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[bytes], Delta]) -> None:
+        self._read = read
+
+    def feed(self, data: bytes) -> Delta | None:
+        """Give content, usage, finish, model and the end of a whole answer.
+
+        Raises:
+            UpstreamFailure: the body is not an answer of the dialect.
+        """
+        return self._read(data)
+
+
+def summary(
+    deltas: Iterable[Delta],
+    *,
+    content: bool,
+    model: str | None = None,
+    answer_id: str | None = None,
+) -> Delta:
+    """Give one Delta that says what accounting needs of many; later usage and finish win."""
+    finish, usage, error, ended = None, None, None, False
+    for delta in deltas:
+        finish = delta.finish or finish
+        usage = delta.usage or usage
+        error = delta.error or error
+        ended = ended or delta.ended
+        model = delta.model or model
+        answer_id = delta.answer_id or answer_id
+    return Delta(
+        content=content,
+        finish=finish,
+        usage=usage,
+        error=error,
+        model=model,
+        answer_id=answer_id,
+        ended=ended,
+    )

@@ -1,0 +1,63 @@
+"""Combos: list, put, remove."""
+
+import uuid
+from typing import get_args
+
+from starlette.requests import Request
+
+from omniroute.routing.errors import BadRequest
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.model import Caller, Combo, ComboModel, Strategy
+
+from ..management import ComboJson, CombosJson, ComboWish, combo_json
+from .rows import Row, body_as
+
+STARTER = "starter-"
+"""How the ids of combos begin that nobody has stored."""
+
+
+def rows(gateway: Gateway) -> tuple[Row, ...]:
+    """Give the routes."""
+
+    async def list_all(request: Request, caller: Caller) -> CombosJson:
+        found = await gateway.view.combos(caller, include_metrics=False)
+        return CombosJson(tuple(combo_json(row.combo) for row in found))
+
+    async def put(request: Request, caller: Caller) -> ComboJson:
+        wish = await body_as(request, ComboWish)
+        combo = Combo(
+            combo_id=_stored_id(gateway, wish.name) or f"combo-{uuid.uuid4().hex[:12]}",
+            name=wish.name,
+            models=tuple(ComboModel(one.target, one.weight) for one in wish.models),
+            strategy=_strategy(wish.strategy),
+            description=wish.description,
+        )
+        await gateway.control.put_combo(combo, caller)
+        return combo_json(combo)
+
+    async def remove(request: Request, caller: Caller) -> None:
+        await gateway.control.remove_combo(request.path_params["name"], caller)
+
+    return (
+        Row("GET", "/api/combos", "read:combos", "List combos", list_all),
+        Row("POST", "/api/combos", "write:combos", "Add or replace a combo", put, 201),
+        Row("DELETE", "/api/combos/{name:path}", "write:combos", "Remove a combo", remove, 204),
+    )
+
+
+def _stored_id(gateway: Gateway, name: str) -> str | None:
+    """Give the id of the stored combo of that name: it is the one to replace."""
+    combos = gateway.view.configs.current().combos
+    return next((one.combo_id for one in combos if one.name == name and not _is_starter(one)), None)
+
+
+def _is_starter(combo: Combo) -> bool:
+    return combo.combo_id.startswith(STARTER)
+
+
+def _strategy(text: str) -> Strategy:
+    known: tuple[Strategy, ...] = get_args(Strategy)
+    for strategy in known:
+        if strategy == text:
+            return strategy
+    raise BadRequest(f"strategy is one of {', '.join(known)}", field="strategy")

@@ -1,0 +1,58 @@
+"""The OpenAPI document, made from the tables of routes."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .rows import Row
+
+OTHER_ROUTES = (
+    ("post", "/v1/chat/completions", "Answer an OpenAI chat, streamed or whole"),
+    ("get", "/v1/models", "List what can be asked for by name"),
+    ("get", "/v1/models/{model}", "One row of that list"),
+    ("post", "/mcp", "The MCP server, streamable HTTP"),
+    ("post", "/a2a", "The A2A agent, JSON-RPC"),
+    ("get", "/.well-known/agent-card.json", "The agent card"),
+    ("get", "/health", "Whether the process lives"),
+    ("get", "/ready", "Whether it takes work"),
+)
+
+
+def document(rows: Sequence[Row], *, version: str) -> dict[str, Any]:
+    """Give the OpenAPI 3.1 document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        path = row.path.replace(":path}", "}")
+        paths.setdefault(path, {})[row.method.lower()] = {
+            **_operation(path, f"{row.summary} (needs {row.scope})"),
+            "x-omniroute-scope": row.scope,
+        }
+    for method, path, summary in OTHER_ROUTES:
+        paths.setdefault(path, {})[method] = _operation(path, summary)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "OmniRoute",
+            "version": version,
+            "description": "One gateway for agents and people: MCP, A2A and /v1 over one engine.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"key": []}, {}],
+    }
+
+
+def _operation(path: str, summary: str) -> dict[str, Any]:
+    names = re.findall(r"\{(\w+)\}", path)
+    return {
+        "summary": summary,
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ],
+        "responses": {
+            "200": {"description": "done"},
+            "default": {"description": "an error: {error: {message, type, param, code}}"},
+        },
+    }

@@ -1,0 +1,80 @@
+"""The management API as a table: one row a route, with the scope that it needs.
+
+The same table makes the routes and the OpenAPI document, so neither can miss one. A row's
+handler gets the request and the caller and gives a value of management.py; an error is a
+RoutingError.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from omniroute.routing.access import require
+from omniroute.routing.errors import BadRequest, TooLarge
+from omniroute.routing.model import Caller
+
+from ..auth import Authenticator
+
+BODY_BYTES_MAX = 2**20
+
+Handle = Callable[[Request, Caller], Awaitable[Any]]
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One route of the management API.
+
+    Attributes:
+        scope: what the caller's key must carry; the handler may ask for more.
+        status: of a good answer.
+    """
+
+    method: str
+    path: str
+    scope: str
+    summary: str
+    handle: Handle
+    status: int = 200
+
+
+def routes_of(rows: Sequence[Row], authenticator: Authenticator) -> list[Route]:
+    """Give the routes of a table."""
+    return [Route(row.path, _endpoint(row, authenticator), methods=[row.method]) for row in rows]
+
+
+async def body_as(request: Request, kind: type[Body]) -> Body:
+    """Give the request's JSON body as a value of `kind`, a dataclass.
+
+    Raises:
+        BadRequest: not JSON, or a field is missing or of the wrong type.
+        TooLarge: more than BODY_BYTES_MAX.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES_MAX:
+            raise TooLarge(f"the body is larger than {BODY_BYTES_MAX} bytes")
+    try:
+        return msgspec.json.decode(bytes(body), type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not right: {error}") from error
+
+
+def _endpoint(row: Row, authenticator: Authenticator) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        caller = authenticator.caller(request.scope)
+        require(caller, row.scope)
+        value = await row.handle(request, caller)
+        if row.status == 204:
+            return Response(status_code=204)
+        return Response(
+            msgspec.json.encode(value), status_code=row.status, media_type="application/json"
+        )
+
+    return endpoint

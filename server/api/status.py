@@ -1,0 +1,51 @@
+"""How the gateway is, and what it knows of itself for `doctor`."""
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.model import Caller
+
+from ..auth import Authenticator
+from ..management import CircuitJson, CooldownJson, GatewayFacts, StatusJson
+from ..store.keys import Keys
+from .rows import Row
+
+
+def rows(
+    gateway: Gateway,
+    authenticator: Authenticator,
+    keys: Keys,
+    facts: Callable[[], GatewayFacts],
+) -> tuple[Row, ...]:
+    """Give the routes."""
+
+    async def status(request: Request, caller: Caller) -> StatusJson:
+        health = gateway.view.health(caller)
+        return StatusJson(
+            version=health.version,
+            uptime_s=health.uptime_s,
+            config_version=health.config_version,
+            accounts=health.accounts,
+            simulated_only=health.simulated_only,
+            needs_key=authenticator.needs_key(),
+            keys=len(keys),
+            circuits=tuple(
+                CircuitJson(one.provider, one.model, one.state, one.failures, one.next_try_s)
+                for one in health.circuits
+                if one.state != "CLOSED"
+            ),
+            cooldowns=tuple(
+                CooldownJson(one.provider, one.model, one.reason, one.remaining_s)
+                for one in health.cooldowns
+            ),
+        )
+
+    async def doctor(request: Request, caller: Caller) -> GatewayFacts:
+        return facts()
+
+    return (
+        Row("GET", "/api/status", "read:health", "How the gateway is", status),
+        Row("GET", "/api/doctor", "admin", "What the gateway knows of itself", doctor),
+    )

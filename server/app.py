@@ -1,0 +1,127 @@
+"""Everything that is mounted, on one screen.
+
+`Front` is the application that the web server calls: it checks Host and Origin, counts
+requests in flight for the idle exit and the drain, sends the hot paths to their callables and
+everything else to the Starlette application.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from omniroute.routing.errors import RoutingError
+
+from .edge import Guard
+from .errors import error_response, refuse, refuse_fault, refuse_http
+from .v1.chat import Handler
+
+
+class Front:
+    """The ASGI application in front of all doors.
+
+    Attributes:
+        busy: requests that are being answered now.
+        last_s: monotonic time of the last request's begin or end.
+        app: answers what is not hot.
+        draining: no new work is taken; /ready says so.
+        mcp_only_port: a port where nothing but /mcp is answered.
+    """
+
+    def __init__(self, guard: Guard, hot: Mapping[str, Handler]) -> None:
+        self.app = build_app(())
+        self.busy = 0
+        self.last_s = time.monotonic()
+        self.draining = False
+        self.mcp_only_port: int | None = None
+        self._guard = guard
+        self._hot = hot
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = self._guard.refusal(scope) or self._not_here(scope)
+        if refusal is not None:
+            status, words = refusal
+            code = "not_found" if status == 404 else "host_not_allowed"
+            response = error_response(status, words, code=code)
+            await response(scope, receive, send)
+            return
+        self.busy += 1
+        try:
+            handler = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
+            if handler is not None:
+                await handler(scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
+        finally:
+            self.busy -= 1
+            self.last_s = time.monotonic()
+
+    def not_ready(self) -> str | None:
+        """Give why no new work is taken, None when it is."""
+        return "the gateway is shutting down" if self.draining else None
+
+    def _not_here(self, scope: Scope) -> tuple[int, str] | None:
+        if self.mcp_only_port is None or scope["server"][1] != self.mcp_only_port:
+            return None
+        if scope["path"].rstrip("/") == "/mcp":
+            return None
+        return 404, "this port answers MCP at /mcp alone"
+
+
+def build_app(routes: Sequence[BaseRoute]) -> Starlette:
+    """Give the application of every route that is not hot."""
+    return Starlette(
+        routes=list(routes),
+        exception_handlers={
+            RoutingError: refuse,
+            HTTPException: refuse_http,
+            Exception: refuse_fault,
+        },
+    )
+
+
+def health_routes(ready: Callable[[], str | None]) -> list[Route]:
+    """Give /health (the process lives) and /ready (it takes work).
+
+    Args:
+        ready: gives why not, None when it is.
+    """
+
+    async def health(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readiness(request: Request) -> Response:
+        why = ready()
+        if why is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not_ready", "reason": why}, status_code=503)
+
+    return [
+        Route("/health", health, methods=["GET"]),
+        Route("/ready", readiness, methods=["GET"]),
+    ]
+
+
+def home_route(page: Callable[[], str]) -> Route:
+    """Give / : a page for a person who opens the gateway's address in a browser."""
+
+    async def home(request: Request) -> Response:
+        return HTMLResponse(
+            page(),
+            headers={
+                "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
+                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+                "x-content-type-options": "nosniff",
+            },
+        )
+
+    return Route("/", home, methods=["GET", "HEAD"])

@@ -1,0 +1,287 @@
+"""Every command as a row: its words, options, examples, and the function that runs it.
+
+`--help` and docs/cli.md are made of this table. Only words are here: a command's own module is
+imported when it runs. Options that set a setting come from settings_names.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+SIMULATOR_PORT = 20129
+
+Arity = Literal["one", "optional", "any", "some", "repeated", "switch", "port"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option, or one word that has its place.
+
+    Attributes:
+        name: with its dashes, or the word's name.
+        words: what it does; "" hides it.
+        value: what stands for an option's value in help.
+        arity: `one` value; for words also `optional`, `any` number, or `some`, at least one; for
+            options also `repeated`, a `switch` without a value, or a `port`.
+    """
+
+    name: str
+    words: str
+    value: str = ""
+    arity: Arity = "one"
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        path: its name with its noun's, such as `keys add`.
+        target: `module:function` in this folder; "" for a noun, which does nothing itself.
+        usage: what may follow its name.
+        more: a paragraph below the examples.
+        settings: the settings' options it takes: every one, or the data folder's alone.
+    """
+
+    path: str
+    words: str
+    target: str = ""
+    usage: str = "[options]"
+    options: Sequence[Option] = ()
+    examples: Sequence[str] = ()
+    more: str = ""
+    aliases: Sequence[str] = ()
+    settings: Literal["all", "data_dir", "none"] = "data_dir"
+
+
+NOUN = "[options] command ..."
+JSON = Option("--json", "print JSON", arity="switch")
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "serve",
+        "start the gateway (the default)",
+        "serve:serve",
+        examples=(
+            "omniroute serve --data-dir ./data",
+            "OPENAI_API_KEY=... omniroute serve --host 0.0.0.0",
+        ),
+        settings="all",
+    ),
+    Command(
+        "chat",
+        "ask one question and stream the answer",
+        "chat:chat",
+        "[options] [prompt ...]",
+        options=(
+            Option("prompt", "the prompt; read from standard input without", arity="any"),
+            Option("--model", "a model, a combo or auto (the default)", "NAME", default="auto"),
+            Option("--system", "what the model is told beforehand", "TEXT"),
+        ),
+        examples=(
+            'omniroute chat "Why is the sky blue?"',
+            "omniroute chat --model fast-coding < question.txt",
+        ),
+        more="The answer goes to standard output, who gave it to standard error. Without a "
+        "running gateway one is made for this question alone.",
+    ),
+    Command("keys", "the keys that clients of the gateway present", usage=NOUN),
+    Command("keys list", "show the keys, never their secrets", "keys:show_all", options=(JSON,)),
+    Command(
+        "keys add",
+        "make a key and show it once",
+        "keys:add",
+        options=(
+            Option("--name", "what you will know it by", "NAME", default=""),
+            Option(
+                "--scope",
+                "a scope or preset, may be repeated: readonly, monitor, agent (the default), "
+                "full, admin, read:health, read:combos, write:combos, read:quota, write:route, "
+                "read:usage, write:config, read:models",
+                "SCOPE",
+                "repeated",
+            ),
+            Option(
+                "--models",
+                "a model or combo it may use, with * at its end for any rest; may be repeated; "
+                "all without",
+                "PATTERN",
+                "repeated",
+            ),
+            Option("--expires", "after 12h or 90d, or on a day such as 2027-01-31", "WHEN"),
+            Option("--no-log", "store nothing of what its requests contain", arity="switch"),
+            JSON,
+        ),
+        examples=(
+            "omniroute keys add --name laptop",
+            "omniroute keys add --name ci --scope write:route --models 'groq/*' --expires 90d",
+        ),
+    ),
+    Command(
+        "keys remove",
+        "revoke a key at once",
+        "keys:remove",
+        "[options] id",
+        options=(Option("id", "its id, as `omniroute keys list` shows it"),),
+        aliases=("revoke",),
+    ),
+    Command("providers", "the accounts that answer requests", usage=NOUN),
+    Command("providers list", "show every account", "providers:show_all", options=(JSON,)),
+    Command(
+        "providers add",
+        "add an account",
+        "providers:add",
+        "[options] provider",
+        options=(
+            Option("provider", "a known provider, or a name of your own for an endpoint"),
+            Option("--base-url", "where it is, if not the provider's own", "URL"),
+            Option(
+                "--dialect",
+                "what an endpoint of your own speaks: openai_chat, openai_responses, anthropic "
+                "or gemini",
+                "NAME",
+            ),
+            Option("--name", "tells two accounts apart", "NAME", default=""),
+            Option(
+                "--model",
+                "a model it serves, may be repeated; the catalogue's without",
+                "NAME",
+                "repeated",
+            ),
+            Option("--header", "sent with every call, may be repeated", "NAME=VALUE", "repeated"),
+            Option("--key-from", "take the key from this environment variable", "VARIABLE"),
+            Option("--no-key", "it needs none", arity="switch"),
+            Option("--key", ""),
+            JSON,
+        ),
+        examples=(
+            "omniroute providers add groq",
+            "omniroute providers add openai --name work --key-from WORK_OPENAI_KEY",
+            "omniroute providers add box --base-url http://10.0.0.5:8000/v1 "
+            "--dialect openai_chat --no-key",
+        ),
+        more="The key is asked for, or read from the first line of standard input: on the "
+        "command line it would stay in the shell's history.",
+    ),
+    Command(
+        "providers remove",
+        "remove an account that was added",
+        "providers:remove",
+        "[options] account",
+        options=(
+            Option("account", "its id or name, or its provider where that has only one account"),
+        ),
+    ),
+    Command(
+        "providers test",
+        "make a short real call and say how it went",
+        "providers:test",
+        "[options] [account ...]",
+        options=(Option("account", "as for remove; every account without", arity="any"), JSON),
+        examples=("omniroute providers test groq",),
+    ),
+    Command("combos", "named lists of models with a strategy", usage=NOUN),
+    Command("combos list", "show the combos", "combos:show_all", options=(JSON,)),
+    Command(
+        "combos show",
+        "show one combo",
+        "combos:show_one",
+        "[options] name",
+        options=(Option("name", "the combo's name"), JSON),
+    ),
+    Command(
+        "combos add",
+        "add a combo, or replace the one of its name",
+        "combos:add",
+        "[options] name model ...",
+        options=(
+            Option("name", "the combo's name, which clients ask for as a model"),
+            Option(
+                "model",
+                "provider/model, a model or another combo; =N at its end is its weight",
+                arity="some",
+            ),
+            Option(
+                "--strategy",
+                "how a model is chosen: priority (the default), weighted, random, "
+                "cost-optimized or auto",
+                "NAME",
+                default="priority",
+            ),
+            Option("--description", "what it is for", "TEXT", default=""),
+            JSON,
+        ),
+        examples=(
+            "omniroute combos add quick groq/llama-3.3-70b-versatile openai/gpt-5.4-mini",
+            "omniroute combos add split --strategy weighted openai/gpt-5.4=3 xai/grok-4=1",
+        ),
+    ),
+    Command(
+        "combos remove",
+        "remove a combo",
+        "combos:remove",
+        "[options] name",
+        options=(Option("name", "the combo's name"),),
+    ),
+    Command(
+        "explain",
+        "say why a request went where it went",
+        "explain:explain",
+        "[options] [id]",
+        options=(
+            Option("id", "the request's id: the x-request-id of its answer", arity="optional"),
+            Option("--last", "the newest request", arity="switch"),
+            JSON,
+        ),
+        examples=(
+            "omniroute explain --last",
+            "omniroute explain req_0123456789abcdef0123456789abcdef",
+        ),
+    ),
+    Command(
+        "status", "say whether a gateway runs, and how it is", "status:status", options=(JSON,)
+    ),
+    Command(
+        "doctor",
+        "say what is in force, from where, and what is wrong",
+        "doctor:doctor",
+        options=(JSON,),
+        settings="all",
+        more="Changes nothing. Takes the options of serve, to look at a start before it is made.",
+    ),
+    Command(
+        "system-info",
+        "write a report about this machine, without secrets",
+        "system_info:system_info",
+        options=(
+            Option(
+                "--out",
+                "where to (default: system-info.txt); - is standard output",
+                "FILE",
+                default="system-info.txt",
+            ),
+            JSON,
+        ),
+        examples=("omniroute system-info --out -",),
+    ),
+    Command(
+        "simulator",
+        "serve simulated providers over HTTP, for tests and for trying combos",
+        "serve:simulate",
+        options=(
+            Option(
+                "--host", "where to listen (default: 127.0.0.1)", "ADDRESS", default="127.0.0.1"
+            ),
+            Option(
+                "--port",
+                f"where to listen (default: {SIMULATOR_PORT}); 0 takes any free port",
+                "PORT",
+                "port",
+                default=str(SIMULATOR_PORT),
+            ),
+        ),
+        examples=("omniroute simulator --port 9000",),
+        settings="none",
+    ),
+)

@@ -1,0 +1,150 @@
+"""`omniroute providers`: the accounts that answer requests."""
+
+import sys
+from argparse import Namespace
+from urllib.parse import quote
+
+from ..management import AccountJson, AccountsJson, AccountWish, TestJson
+from ..settings import Settings, Sources
+from .client import Client, call, decoded, with_gateway
+from .exits import FAILED, OK, UNAVAILABLE, USAGE, Stop
+from .output import NOTHING, duration, listed, show, show_json, table
+
+KEY_CHARS_MAX = 4096
+MODELS_SHOWN_MAX = 3
+
+
+def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """List the accounts."""
+    with with_gateway(settings, sources) as gateway:
+        found = _accounts(gateway)
+    if arguments.json:
+        show_json(found)
+        return OK
+    headings = ("ID", "PROVIDER", "NAME", "FROM", "KEY", "URL", "MODELS")
+    show(table(headings, [_row(one) for one in found.providers]))
+    if all(one.simulated for one in found.providers):
+        show(
+            "\nNo provider is set up: answers come from the simulator. Set a provider's key, such "
+            "as OPENAI_API_KEY, or run `omniroute providers add`."
+        )
+    return OK
+
+
+def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """Add an account; its key is asked for."""
+    wish = AccountWish(
+        provider=arguments.provider,
+        key=_key(arguments, settings),
+        base_url=arguments.base_url,
+        dialect=arguments.dialect,
+        name=arguments.name,
+        models=tuple(arguments.model),
+        headers=dict(_header(one) for one in arguments.header),
+    )
+    with with_gateway(settings, sources) as gateway:
+        made = decoded(call(gateway, "POST", "/api/providers", wish), AccountJson)
+    if arguments.json:
+        show_json(made)
+    else:
+        show(
+            f"Added {made.account_id}: {made.provider} at {made.base_url}. "
+            f"`omniroute providers test {made.account_id}` calls it."
+        )
+    return OK
+
+
+def remove(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """Remove an account."""
+    with with_gateway(settings, sources) as gateway:
+        call(gateway, "DELETE", f"/api/providers/{quote(arguments.account, safe='')}")
+    show(f"Removed {arguments.account}.")
+    return OK
+
+
+def test(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """Call accounts and say how it went; the status is 69 when one did not answer."""
+    results: dict[str, TestJson] = {}
+    with with_gateway(settings, sources) as gateway:
+        wanted = arguments.account or [
+            one.account_id for one in _accounts(gateway).providers if one.enabled
+        ]
+        for account in wanted:
+            results[account] = _tested(gateway, account, timeout_s=settings.total_s)
+    if arguments.json:
+        show_json(results)
+    else:
+        headings = ("ACCOUNT", "ANSWER", "MODEL", "TIME", "WHY")
+        show(table(headings, [_test_row(name, one) for name, one in results.items()]))
+    return OK if all(one.ok for one in results.values()) else UNAVAILABLE
+
+
+def _accounts(gateway: Client) -> AccountsJson:
+    return decoded(call(gateway, "GET", "/api/providers"), AccountsJson)
+
+
+def _tested(gateway: Client, account: str, *, timeout_s: float) -> TestJson:
+    path = f"/api/providers/{quote(account, safe='')}/test"
+    return decoded(call(gateway, "POST", path, timeout_s=timeout_s), TestJson)
+
+
+def _key(arguments: Namespace, settings: Settings) -> str | None:
+    """Give the key from where the user has it: never from the command line."""
+    if arguments.key is not None:
+        raise Stop(
+            "a key on the command line stays in the shell's history and shows in the list of "
+            "processes: leave it out to be asked for it, or name a variable with --key-from",
+            USAGE,
+        )
+    if arguments.no_key:
+        return None
+    if arguments.key_from is not None:
+        key = settings.environment.get(arguments.key_from, "").strip()
+        if not key:
+            raise Stop(f"the environment variable {arguments.key_from} is not set", FAILED)
+        return key
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        key = getpass(f"Key for {arguments.provider} (not shown): ").strip()
+    else:
+        key = sys.stdin.readline(KEY_CHARS_MAX + 2).strip()
+    if not key:
+        raise Stop(
+            "no key was given: type it, send it to standard input, name a variable with "
+            "--key-from, or say --no-key for a server that needs none",
+            USAGE,
+        )
+    return key
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise Stop(f"--header is NAME=VALUE, and {name[:40]!r} is not", USAGE)
+    return name.strip(), value.strip()
+
+
+def _row(account: AccountJson) -> tuple[str, ...]:
+    models = account.models[:MODELS_SHOWN_MAX]
+    more = len(account.models) - len(models)
+    source = account.key_from or account.source
+    return (
+        account.account_id,
+        account.provider,
+        account.name or NOTHING,
+        source if account.enabled else f"{source} (off)",
+        account.key_masked or NOTHING,
+        "simulated" if account.simulated else account.base_url,
+        listed((*models, f"{more} more") if more else models, empty="the catalogue's"),
+    )
+
+
+def _test_row(account: str, result: TestJson) -> tuple[str, ...]:
+    return (
+        account,
+        "yes" if result.ok else "NO",
+        result.model or NOTHING,
+        duration(result.latency_ms / 1000) if result.ok else NOTHING,
+        result.error or NOTHING,
+    )

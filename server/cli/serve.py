@@ -1,0 +1,19 @@
+"""`omniroute serve` and `omniroute simulator`: the commands that go on until they are stopped."""
+
+from argparse import Namespace
+
+from ..settings import Settings, Sources
+
+
+def serve(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """Serve the gateway."""
+    from ..serve import run
+
+    return run(settings, sources)
+
+
+def simulate(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """Serve simulated providers."""
+    from ..simulator.main import run
+
+    return int(run(arguments.host, arguments.port))

@@ -1,0 +1,400 @@
+"""What `/api/*` speaks: the bodies it takes and the answers it gives, as values.
+
+The routes encode them, the command line decodes them. Money is nano-dollars, times are seconds
+since 1970 unless a name says otherwise. No answer holds a provider's key; a gateway's own key is
+in exactly one: the answer to its making.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from omniroute.routing.catalog.providers import provider_named
+from omniroute.routing.conversation import Usage
+from omniroute.routing.model import Account, Attempt, Combo, Outcome, Verdict
+from omniroute.routing.ports import Record
+
+MASKED_CHARS_MIN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class KeyJson:
+    """A key of the gateway, without its secret. Empty `models` allows all."""
+
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    enabled: bool = True
+    keep_content: bool = True
+    created_unix_s: float = 0.0
+    expires_unix_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeysJson:
+    """Every key."""
+
+    keys: tuple[KeyJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWish:
+    """A key to make. `scopes` are names, aliases or presets, as routing/access.py knows them."""
+
+    name: str = ""
+    scopes: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    expires_unix_s: float | None = None
+    keep_content: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeyJson:
+    """A key that was just made; `secret` is what a client presents, shown this once."""
+
+    key: KeyJson
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountJson:
+    """One account; `key_from` is the variable its key was found in, "" when it was entered."""
+
+    account_id: str
+    provider: str
+    dialect: str
+    base_url: str
+    source: str
+    name: str = ""
+    enabled: bool = True
+    simulated: bool = False
+    local: bool = False
+    key_masked: str | None = None
+    key_from: str = ""
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsJson:
+    """Every account, found and entered ones."""
+
+    providers: tuple[AccountJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountWish:
+    """An account to add; None and "" leave it to the catalogue's row of the provider."""
+
+    provider: str
+    key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    dialect: str | None = None
+    name: str = ""
+    models: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TestJson:
+    """How a short real call to an account went; a failed one is an answer, too."""
+
+    ok: bool
+    model: str = ""
+    latency_ms: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ComboModelJson:
+    """One entry of a combo."""
+
+    target: str
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ComboJson:
+    """A combo."""
+
+    combo_id: str
+    name: str
+    models: tuple[ComboModelJson, ...]
+    strategy: str
+    active: bool = True
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CombosJson:
+    """Every combo, the inactive ones too."""
+
+    combos: tuple[ComboJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComboWish:
+    """A combo to make."""
+
+    name: str
+    models: tuple[ComboModelJson, ...]
+    strategy: str = "priority"
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestJson:
+    """One request on a line. `cost_usd_nanos` is None when the price is unknown."""
+
+    request_id: str
+    at_unix_s: float
+    key_id: str
+    door: str
+    target: str
+    status: str
+    served_by: str | None
+    attempts: int
+    total_s: float
+    cost_usd_nanos: int | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestsJson:
+    """The newest requests first."""
+
+    requests: tuple[RequestJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateJson:
+    """What the decision thought of one candidate.
+
+    `place` is its place in the order of trying, from 1; None when it was not to be tried.
+    `first_share` is the probability with which it could have been first.
+    """
+
+    name: str
+    account_id: str
+    kept: bool
+    reason: str
+    detail: str = ""
+    place: int | None = None
+    first_share: float = 0.0
+    score: float | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptJson:
+    """One call to a provider; `started_s` and `ended_s` count from the request's arrival."""
+
+    number: int
+    candidate: str
+    account_id: str
+    started_s: float
+    ended_s: float
+    first_byte_s: float | None = None
+    failure: str | None = None
+    detail: str = ""
+    provider_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoryJson:
+    """Everything about one request. `first_content_s` counts from its arrival."""
+
+    request: RequestJson
+    strategy: str | None
+    combo: str | None
+    snapshot_id: str | None
+    stream: bool
+    finish: str | None
+    error_detail: str
+    first_content_s: float | None
+    usage: Usage
+    usage_source: str
+    reserved_usd_nanos: int
+    candidates: tuple[CandidateJson, ...]
+    attempts: tuple[AttemptJson, ...]
+    model_served: str | None = None
+    session_id: str | None = None
+    client_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitJson:
+    """A circuit that is not closed; `model` is "" for the whole account's."""
+
+    provider: str
+    model: str
+    state: str
+    failures: int
+    next_try_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CooldownJson:
+    """An account or a model that rests."""
+
+    provider: str
+    model: str
+    reason: str
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StatusJson:
+    """How a running gateway is."""
+
+    version: str
+    uptime_s: float
+    config_version: int
+    accounts: int
+    simulated_only: bool
+    needs_key: bool
+    keys: int
+    circuits: tuple[CircuitJson, ...] = ()
+    cooldowns: tuple[CooldownJson, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SettingJson:
+    """One setting in force, in words, and where it came from."""
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteJson:
+    """A variable that was passed over, and why."""
+
+    variable: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """What only a gateway knows of itself: what `doctor` looks at beside the machine.
+
+    `settings` are those in force in its process; another shell may have others. `ignored` are
+    provider variables that were not taken, such as those that lead to ourselves.
+    """
+
+    version: str
+    needs_key: bool
+    keys: int
+    accounts: tuple[AccountJson, ...]
+    ignored: tuple[NoteJson, ...] = ()
+    settings: tuple[SettingJson, ...] = ()
+    database: str = "sqlite"
+    now_unix_s: float | None = None
+
+
+def account_json(account: Account, environment: Mapping[str, str]) -> AccountJson:
+    """Give an account without its secrets; its key may have come from `environment`."""
+    row = provider_named(account.provider) if account.source == "environment" else None
+    variables = () if row is None else row.key_variables
+    found = [one for one in variables if environment.get(one, "").strip() == account.credential]
+    return AccountJson(
+        account_id=account.account_id,
+        provider=account.provider,
+        dialect=account.dialect,
+        base_url=account.base_url,
+        source=account.source,
+        name=account.name,
+        enabled=account.enabled,
+        simulated=account.simulated,
+        local=account.local,
+        key_masked=masked(account.credential),
+        key_from=found[0] if found else "",
+        models=account.models,
+    )
+
+
+def masked(secret: str | None) -> str | None:
+    """Give the end of a secret, enough to tell two apart; nothing of a short one."""
+    if not secret:
+        return None
+    return f"...{secret[-4:]}" if len(secret) >= MASKED_CHARS_MIN else "..."
+
+
+def combo_json(combo: Combo) -> ComboJson:
+    """Give a combo as the API shows it."""
+    models = tuple(ComboModelJson(one.target, one.weight) for one in combo.models)
+    return ComboJson(
+        combo.combo_id, combo.name, models, combo.strategy, combo.active, combo.description
+    )
+
+
+def request_json(outcome: Outcome) -> RequestJson:
+    """Give one line of the list of requests."""
+    return RequestJson(
+        request_id=outcome.request.request_id,
+        at_unix_s=outcome.at_unix_s,
+        key_id=outcome.key_id,
+        door=outcome.request.door,
+        target=outcome.request.target,
+        status=outcome.status,
+        served_by=None if outcome.winner is None else outcome.winner.name,
+        attempts=len(outcome.attempts),
+        total_s=outcome.total_s,
+        cost_usd_nanos=outcome.cost_usd_nanos,
+        error=outcome.error,
+    )
+
+
+def story_json(record: Record) -> StoryJson:
+    """Give a stored request with its decision and attempts."""
+    outcome = record.outcome
+    request, decision = outcome.request, outcome.decision
+    order = () if decision is None else decision.order
+    verdicts = () if decision is None else decision.verdicts
+    places = {id(one): place for place, one in enumerate(order, start=1)}
+    return StoryJson(
+        request=request_json(outcome),
+        strategy=None if decision is None else decision.strategy,
+        combo=None if decision is None else decision.combo,
+        snapshot_id=None if decision is None else decision.snapshot_id,
+        stream=request.operation.features.stream,
+        finish=outcome.finish,
+        error_detail=outcome.error_detail,
+        first_content_s=outcome.first_content_s,
+        usage=outcome.usage,
+        usage_source=outcome.usage_source,
+        reserved_usd_nanos=outcome.reserved_usd_nanos,
+        candidates=tuple(_candidate(one, places.get(id(one.candidate))) for one in verdicts),
+        attempts=tuple(_attempt(one, request.at_s) for one in outcome.attempts),
+        model_served=outcome.model_served,
+        session_id=request.session_id,
+        client_request_id=request.client_request_id,
+    )
+
+
+def _candidate(verdict: Verdict, place: int | None) -> CandidateJson:
+    return CandidateJson(
+        verdict.candidate.name,
+        verdict.candidate.account_id,
+        verdict.kept,
+        verdict.reason,
+        detail=verdict.detail,
+        place=place,
+        first_share=verdict.first_q32 / 2**32,
+        score=verdict.score,
+        simulated=verdict.candidate.simulated,
+    )
+
+
+def _attempt(attempt: Attempt, arrived_s: float) -> AttemptJson:
+    return AttemptJson(
+        attempt.number,
+        attempt.candidate.name,
+        attempt.candidate.account_id,
+        started_s=attempt.started_s - arrived_s,
+        ended_s=attempt.ended_s - arrived_s,
+        first_byte_s=attempt.first_byte_s,
+        failure=attempt.failure,
+        detail=attempt.detail,
+        provider_status=attempt.provider_status,
+    )

@@ -1,0 +1,248 @@
+"""The MCP door: our keys in front of the MCP SDK, mounted at /mcp.
+
+    authenticate -> method -> body under a limit -> scope of the called tool -> the SDK
+
+The SDK takes about a second to import, and many a gateway never sees an MCP client. So the
+door imports it with its first authenticated request, in a thread: other requests go on, and
+the loop is never blocked for longer than IMPORT_BLOCK_S. Requests that come meanwhile wait for
+the same build.
+
+Keys are checked here and not by the SDK's own OAuth settings: those publish metadata that
+names an authorization server, and with static keys there is none, so that clients would begin
+a dance that cannot end. A 401 therefore names no metadata. A call whose tool the key may not
+use is a 403 that names the scope, as the specification asks (2025-11-25, "Authorization",
+insufficient_scope); tools/binding.py asks again on every transport.
+
+There is no GET stream: this server sends nothing outside of the answers to requests.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from omniroute.routing.access import require
+from omniroute.routing.errors import NotAllowed, NotAuthenticated, RoutingError
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.model import Caller
+
+from .v1.bodies import ClientGone, Receive, read_body
+
+if TYPE_CHECKING:
+    from starlette.types import Scope, Send
+
+    from omniroute.tools.binding import HttpBinding
+
+BODY_BYTES_MAX = 4 * 2**20
+IMPORT_BLOCK_S = 0.25
+"""The longest that importing the SDK may keep the loop from running, in one piece."""
+STARTING_S_MAX = 30.0
+"""How long a request waits for the import before it is told to come again."""
+
+BINDING = "omniroute.tools.binding"
+METHODS = ("POST", "DELETE")
+
+REFUSED = -32000
+CODES = {400: -32600, 401: -32001, 403: -32003, 500: -32603}
+"""JSON-RPC codes by HTTP status; -32000 to -32019 are free for servers."""
+
+Authenticate = Callable[["Scope"], Caller]
+log = logging.getLogger("omniroute")
+
+
+def build_mcp(
+    gateway: Gateway,
+    *,
+    authenticate: Authenticate,
+    allowed_hosts: Iterable[str],
+    allowed_origins: Iterable[str] = (),
+    stateless: bool,
+) -> "McpDoor":
+    """Give the MCP door of a gateway.
+
+    Args:
+        gateway: what the tools call.
+        authenticate: gives the Caller of an ASGI scope; raises NotAuthenticated.
+        allowed_hosts: names and addresses of this gateway, without a port.
+        allowed_origins: origins of web pages that may call, such as "https://a.example".
+        stateless: keep no sessions for the older protocol era: needed with several workers.
+    """
+    hosts = tuple(map(_in_header, allowed_hosts))
+    pages = (f"{scheme}://{host}" for host in hosts for scheme in ("http", "https"))
+    return McpDoor(
+        gateway,
+        authenticate,
+        hosts=_with_any_port(hosts),
+        origins=_with_any_port((*pages, *allowed_origins)),
+        stateless=stateless,
+    )
+
+
+class McpDoor:
+    """An ASGI application that answers while the context of `run` is open."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        authenticate: Authenticate,
+        *,
+        hosts: tuple[str, ...],
+        origins: tuple[str, ...],
+        stateless: bool,
+    ) -> None:
+        self._gateway = gateway
+        self._authenticate = authenticate
+        self._hosts = hosts
+        self._origins = origins
+        self._stateless = stateless
+        self._wanted = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._binding: HttpBinding | None = None
+        self._open = False
+
+    @property
+    def app(self) -> "McpDoor":
+        """What to mount, at every path of the door."""
+        return self
+
+    @asynccontextmanager
+    async def run(self) -> AsyncGenerator[None]:
+        """Answer requests while this is open; enter it once, around the life of the app."""
+        # The SDK's sessions live in a task group that one task must enter and leave.
+        serving = asyncio.get_running_loop().create_task(self._serve(), name="mcp-door")
+        self._open = True
+        try:
+            yield
+        finally:
+            self._open = False
+            serving.cancel()
+            await asyncio.wait({serving})
+
+    async def __call__(self, scope: "Scope", receive: Receive, send: "Send") -> None:
+        """Answer one HTTP request."""
+        message: Mapping[str, Any] = {}
+        try:
+            caller = self._authenticate(scope)
+            if scope["method"] not in METHODS:
+                await _send(send, 405, {}, headers=[(b"allow", ", ".join(METHODS).encode())])
+                return
+            body = await read_body(dict(scope), receive, bytes_max=BODY_BYTES_MAX)
+            message = _decoded(body)
+            binding = await self._ready()
+            _check_scope(caller, message, binding.scopes)
+        except ClientGone:
+            return
+        except RoutingError as error:
+            await _refuse(send, error, message.get("id"))
+            return
+        await binding.answer(caller, scope, _replayed(body, receive), send)
+
+    async def _ready(self) -> "HttpBinding":
+        """Give the SDK's side, made by the first request that asks for it."""
+        if self._binding is None and self._open:
+            self._wanted.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STARTING_S_MAX):
+                    await self._settled.wait()
+        if self._binding is None:
+            error = RoutingError(
+                "the MCP door is not open: the gateway is starting, ending, or its log says why"
+            )
+            error.status = 503
+            raise error
+        return self._binding
+
+    async def _serve(self) -> None:
+        await self._wanted.wait()
+        try:
+            module = await asyncio.to_thread(import_module, BINDING)
+            binding: HttpBinding = module.HttpBinding(
+                self._gateway, hosts=self._hosts, origins=self._origins, stateless=self._stateless
+            )
+            async with binding.run():
+                self._binding = binding
+                self._settled.set()
+                await asyncio.Event().wait()
+        except Exception:
+            # Without the door the gateway still serves all others.
+            log.exception("mcp_door_failed")
+        finally:
+            self._binding = None
+            self._settled.set()
+
+
+def _with_any_port(names: Iterable[str]) -> tuple[str, ...]:
+    """Give each name as it is and with any port, as the SDK writes it."""
+    return tuple(one for name in names for one in (name, f"{name}:*"))
+
+
+def _in_header(host: str) -> str:
+    """Give a host as it stands in a Host header: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _decoded(body: bytes) -> Mapping[str, Any]:
+    """Give the message; empty when it is no object, which the SDK then answers."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _check_scope(caller: Caller, message: Mapping[str, Any], scopes: Mapping[str, str]) -> None:
+    """Raise NotAllowed for a call of a tool that the key may not use."""
+    params = message.get("params")
+    if message.get("method") != "tools/call" or not isinstance(params, dict):
+        return
+    name = params.get("name")
+    if isinstance(name, str) and name in scopes:
+        require(caller, scopes[name])
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Give the read body once more, then what comes after it."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> dict[str, Any]:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+async def _refuse(send: "Send", error: RoutingError, message_id: object) -> None:
+    """Answer a refusal as a JSON-RPC error with the status of HTTP."""
+    detail: dict[str, Any] = {"code": error.code}
+    headers: list[tuple[bytes, bytes]] = []
+    if isinstance(error, NotAuthenticated):
+        headers.append((b"www-authenticate", b'Bearer realm="omniroute"'))
+    if isinstance(error, NotAllowed) and error.scope is not None:
+        detail["required_scopes"] = [error.scope]
+        words = str(error).replace("\\", "").replace('"', "'")
+        challenge = (
+            f'Bearer realm="omniroute", error="insufficient_scope", scope="{error.scope}", '
+            f'error_description="{words}"'
+        )
+        headers.append((b"www-authenticate", challenge.encode("ascii", "replace")))
+    answer = {
+        "jsonrpc": "2.0",
+        "id": message_id if isinstance(message_id, str | int) else None,
+        "error": {
+            "code": CODES.get(error.status, REFUSED),
+            "message": str(error),
+            "data": detail,
+        },
+    }
+    await _send(send, error.status, answer, headers=headers)
+
+
+async def _send(
+    send: "Send", status: int, answer: Mapping[str, Any], *, headers: Sequence[tuple[bytes, bytes]]
+) -> None:
+    body = json.dumps(answer).encode() if answer else b""
+    head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": [*head, *headers]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,167 @@
+"""The documented variables that set nothing here, one row each, and what happens to them.
+
+*mapped*: another part reads it. *refused*: what it asks for is not to be had, and going on as if
+nothing had been said would leave the user less safe, or their data or listener elsewhere than
+they think; so the start stops and says what to do instead. *ignored*: it has no effect, and
+nothing of that kind is lost by it; `omniroute doctor` names it and says why.
+
+Source of the names: OmniRoute's reference, section 7.4 (version 2.3.10).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .settings_names import SETTINGS
+
+OWN_PREFIX = "OMNIROUTE_"
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """A documented variable that sets no setting, and what happens to it.
+
+    Attributes:
+        name: its name; `*` stands for any part of one.
+        outcome: see the module's docstring.
+        words: what to do instead, or why nothing is to do, or who reads it.
+        harmless: values of a refused variable that ask for nothing.
+        warn: an ignored variable whose owner should know of it.
+    """
+
+    name: str
+    outcome: Literal["mapped", "refused", "ignored"]
+    words: str
+    harmless: tuple[str, ...] = ()
+    warn: bool = False
+
+
+_OFF = ("0", "false", "no", "off", "disabled")
+_ONE_LISTENER = "one listener serves everything: remove it, and set PORT or --port"
+_GUARD = (
+    "this OmniRoute has no content guard, and going on would leave you with less protection "
+    "than you asked for: remove it to go on without"
+)
+_NO_CACHE = "answers are not cached"
+_NO_CLOUD = "nothing is synchronised with a cloud"
+_LOGS = "logs go to standard error; send them to a file with 2> or your service manager"
+_NO_STEALTH = "the gateway does not pose as another client and uses no vendor's OAuth client"
+_CLI_TOOLS = "only PATH is looked at for command line tools, and none is run or configured"
+_PROXY = (
+    "providers are called directly, never through a proxy from the environment; where only a "
+    "proxy leads out, give the account a base URL that is reachable"
+)
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+def _ignored(words: str, *names: str, warn: bool = False) -> tuple[Documented, ...]:
+    return tuple(Documented(name, "ignored", words, warn=warn) for name in names)
+
+
+def _refused(words: str, *names: str, harmless: tuple[str, ...] = ()) -> tuple[Documented, ...]:
+    return tuple(Documented(name, "refused", words, harmless) for name in names)
+
+
+DOCUMENTED: tuple[Documented, ...] = (
+    Documented(
+        "OMNIROUTE_API_KEY",
+        "mapped",
+        "the key that `omniroute --mcp` presents to the gateway",
+    ),
+    *_refused(_ONE_LISTENER, "API_PORT", "API_HOST", "DASHBOARD_PORT"),
+    *_refused(
+        "name the database with OMNIROUTE_DATABASE_URL, or remove it for SQLite",
+        "STORAGE_DRIVER",
+        harmless=("sqlite",),
+    ),
+    *_refused(
+        "scopes come from the key alone: make one with `omniroute keys add --scope ...`, give "
+        "it as OMNIROUTE_API_KEY, and remove this",
+        "OMNIROUTE_MCP_SCOPES",
+    ),
+    *_refused(
+        "make those keys anew with `omniroute keys add --no-log`, and remove this",
+        "NO_LOG_API_KEY_IDS",
+    ),
+    *_refused(
+        _GUARD,
+        "INPUT_SANITIZER_MODE",
+        "INJECTION_GUARD_MODE",
+        harmless=(*_OFF, "warn"),
+    ),
+    *_refused(
+        _GUARD,
+        "PII_REDACTION_ENABLED",
+        "PII_RESPONSE_SANITIZATION",
+        "PII_RESPONSE_SANITIZATION_MODE",
+        "TOOL_POLICY_MODE",
+        harmless=_OFF,
+    ),
+    *_ignored(_PROXY, *_PROXIES, warn=True),
+    *_ignored("no proxy is used", "NO_PROXY", "no_proxy", "ENABLE_SOCKS5_PROXY"),
+    *_ignored(
+        "there is no password to log in with; make an admin key with "
+        "`omniroute keys add --scope admin`",
+        "INITIAL_PASSWORD",
+        warn=True,
+    ),
+    *_ignored("there are no login sessions", "JWT_SECRET", "AUTH_COOKIE_SECURE"),
+    *_ignored("each stored secret names its own key", "STORAGE_ENCRYPTION_KEY_VERSION"),
+    *_ignored(
+        "nothing is pruned by age or size yet",
+        "LOG_RETENTION_DAYS",
+        "SQLITE_MAX_SIZE_MB",
+        "CALL_LOGS_MAX",
+        "PROXY_LOG_MAX_ENTRIES",
+        "STREAM_HISTORY_MAX",
+    ),
+    *_ignored("no older file is touched", "SQLITE_CLEAN_LEGACY_FILES"),
+    *_ignored(
+        "prompts and answers are not stored, so there is no payload to log",
+        "CALL_LOG_PAYLOAD_MODE",
+        "ENABLE_REQUEST_LOGS",
+    ),
+    *_ignored("scopes are always enforced", "OMNIROUTE_MCP_ENFORCE_SCOPES"),
+    *_ignored("nothing depends on it", "INSTANCE_NAME", "MACHINE_ID_SALT", "OMNIROUTE_API_KEY_ID"),
+    *_ignored("memory is not limited by a variable", "OMNIROUTE_MEMORY_MB"),
+    *_ignored(
+        "a rate-limited candidate is replaced at once instead of waited for",
+        "RATE_LIMIT_MAX_WAIT_MS",
+    ),
+    *_ignored("it was for browsers; set BASE_URL", "NEXT_PUBLIC_BASE_URL"),
+    *_ignored(_NO_CLOUD, "CLOUD_URL", "NEXT_PUBLIC_CLOUD_URL", "CLOUD_SYNC_TIMEOUT_MS"),
+    *_ignored(_NO_CACHE, "SEMANTIC_CACHE_*", "PROMPT_CACHE_*"),
+    *_ignored("set the two MODE variables", "INPUT_SANITIZER_ENABLED"),
+    *_ignored(_LOGS, "LOG_FORMAT", "LOG_TO_FILE", "LOG_FILE_PATH", "LOG_MAX_FILE_SIZE"),
+    *_ignored("nothing of that sort is polled", "OPENROUTER_CATALOG_TTL_MS", "NANOBANANA_POLL_*"),
+    *_ignored(
+        "a provider may always have several accounts", "ALLOW_MULTI_CONNECTIONS_PER_COMPAT_NODE"
+    ),
+    *_ignored(
+        _CLI_TOOLS,
+        "CLI_MODE",
+        "CLI_EXTRA_PATHS",
+        "CLI_CONFIG_HOME",
+        "CLI_ALLOW_CONFIG_WRITES",
+        "CLI_*_BIN",
+    ),
+    *_ignored(
+        "there are no OAuth tokens to check",
+        "OMNIROUTE_DISABLE_TOKEN_HEALTHCHECK",
+        "OMNIROUTE_HIDE_HEALTHCHECK_LOGS",
+    ),
+    *_ignored(
+        _NO_STEALTH,
+        "ENABLE_TLS_FINGERPRINT",
+        "CLI_COMPAT_ALL",
+        "*_USER_AGENT",
+        "*_OAUTH_CLIENT_*",
+        "MITM_DISABLE_TLS_VERIFY",
+    ),
+)
+
+
+def own_names() -> tuple[str, ...]:
+    """Give every variable of ours that means something, for spotting a misspelt one."""
+    names = [variable.name for row in SETTINGS for variable in row.variables]
+    names += [row.name for row in DOCUMENTED]
+    return tuple(name for name in names if name.startswith(OWN_PREFIX))

@@ -1,0 +1,266 @@
+"""Every setting, one row each: its name, flag, variables, default, meaning and unit.
+
+`--help`, docs/settings.md, `omniroute doctor` and the reader in settings.py all come from this
+table, so none can say what the others do not. Holds names and words only and imports nothing
+heavy: `omniroute --help` reads it. Documented variables that set nothing are in
+settings_documented.py.
+
+Source of the documented names: OmniRoute's reference, sections 7.1 and 7.4 (version 2.3.10).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "address",
+    "machine_name",
+    "port",
+    "folder",
+    "url",
+    "networks",
+    "hosts",
+    "origins",
+    "require_key",
+    "require_key_switch",
+    "size",
+    "seconds",
+    "seconds_or_never",
+    "milliseconds",
+    "level",
+    "switch",
+    "database",
+    "secret",
+]
+"""How the text of a value is read; settings.py has one function for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that sets a setting, and how its text is read."""
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One field of Settings, in words.
+
+    Attributes:
+        name: the field's name.
+        default: the default as people read it.
+        variables: what sets it, strongest first; the first is the one we recommend.
+        flag: the command line's option, None where there is none.
+        flag_words: what the flag does, where that is not the setting's first sentence.
+        value_name: what stands for the value in help; "" for an option without one.
+        unit: of the value, "" where it has none.
+        repeats: the flag may be given several times, the variable holds a list with commas.
+    """
+
+    name: str
+    default: str
+    meaning: str
+    variables: tuple[Variable, ...]
+    flag: str | None = None
+    flag_words: str = ""
+    value_name: str = ""
+    unit: str = ""
+    repeats: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How a value of the flag or of the recommended variable is read."""
+        return self.variables[0].kind
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value may never be shown."""
+        return self.kind in ("secret", "database")
+
+
+def _set_by(*names: str, kind: Kind, **others: Kind) -> tuple[Variable, ...]:
+    """Give the variables of one setting: `names` read as `kind`, `others` as they say."""
+    return (
+        *(Variable(name, kind) for name in names),
+        *(Variable(name, other) for name, other in others.items()),
+    )
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "host",
+        "127.0.0.1",
+        "The address to listen on: an IP address or localhost; 0.0.0.0 or :: is every address. "
+        "Anything but loopback needs a key from every caller. HOSTNAME counts only when it is "
+        "an IP address or localhost, as shells and containers put the machine's name there.",
+        _set_by("OMNIROUTE_HOST", kind="address", HOSTNAME="machine_name"),
+        flag="--host",
+        value_name="ADDRESS",
+    ),
+    Setting(
+        "port",
+        "20128",
+        "The port to listen on; 0 takes any free one.",
+        _set_by("OMNIROUTE_PORT", "PORT", kind="port"),
+        flag="--port",
+        value_name="PORT",
+    ),
+    Setting(
+        "data_dir",
+        "$XDG_CONFIG_HOME/omniroute, else ~/.omniroute",
+        "The data folder: database, keys, and which gateway runs.",
+        _set_by("OMNIROUTE_DATA_DIR", "DATA_DIR", kind="folder"),
+        flag="--data-dir",
+        value_name="FOLDER",
+    ),
+    Setting(
+        "database_url",
+        "storage.sqlite in the data folder",
+        "The database: postgresql://user:password@host:port/name, or sqlite:////absolute/file.",
+        _set_by("OMNIROUTE_DATABASE_URL", kind="database"),
+    ),
+    Setting(
+        "public_url",
+        "where the gateway listens",
+        "The URL by which others reach the gateway, without /v1; agent cards name it, and its "
+        "host is allowed.",
+        _set_by("OMNIROUTE_PUBLIC_URL", "OMNIROUTE_BASE_URL", "BASE_URL", kind="url"),
+        flag="--public-url",
+        value_name="URL",
+    ),
+    Setting(
+        "trusted_proxies",
+        "none",
+        "Proxies whose forwarded headers are believed, as addresses or networks such as "
+        "10.0.0.0/8.",
+        _set_by("OMNIROUTE_TRUSTED_PROXIES", kind="networks"),
+        flag="--trusted-proxy",
+        value_name="NETWORK",
+        repeats=True,
+    ),
+    Setting(
+        "require_key",
+        "auto",
+        "auto: callers from this machine need no key as long as none exists and the gateway "
+        "listens on loopback. always: every caller needs one.",
+        _set_by("OMNIROUTE_REQUIRE_KEY", kind="require_key", REQUIRE_API_KEY="require_key_switch"),
+    ),
+    Setting(
+        "allowed_hosts",
+        "loopback, the listener's address, the public URL's host",
+        "Further host names by which clients may call the gateway.",
+        _set_by("OMNIROUTE_ALLOWED_HOSTS", kind="hosts"),
+        flag="--allowed-host",
+        value_name="HOST",
+        repeats=True,
+    ),
+    Setting(
+        "allowed_origins",
+        "those of the allowed hosts",
+        "Further web origins whose pages may call the gateway, such as https://app.example.com.",
+        _set_by("OMNIROUTE_ALLOWED_ORIGINS", "CORS_ORIGIN", "CORS_ORIGINS", kind="origins"),
+        flag="--allowed-origin",
+        value_name="ORIGIN",
+        repeats=True,
+    ),
+    Setting(
+        "body_bytes_max",
+        "32 MiB",
+        "The largest request body; also written as 64MiB.",
+        _set_by("OMNIROUTE_BODY_BYTES_MAX", "MAX_BODY_SIZE_BYTES", kind="size"),
+        unit="bytes",
+    ),
+    Setting(
+        "first_byte_hold_s",
+        "10",
+        "How long a stream's status waits for the first content before keep-alives are sent; "
+        "until then a failed candidate is replaced without a trace.",
+        _set_by("OMNIROUTE_FIRST_BYTE_HOLD_S", kind="seconds"),
+        unit="seconds",
+    ),
+    Setting(
+        "connect_s",
+        "3",
+        "How long connecting to a provider may take.",
+        _set_by("OMNIROUTE_CONNECT_S", kind="seconds"),
+        unit="seconds",
+    ),
+    Setting(
+        "first_byte_s",
+        "60",
+        "How long a provider may take to its first byte. FETCH_TIMEOUT_MS is in milliseconds.",
+        _set_by("OMNIROUTE_FIRST_BYTE_S", kind="seconds", FETCH_TIMEOUT_MS="milliseconds"),
+        unit="seconds",
+    ),
+    Setting(
+        "idle_s",
+        "60",
+        "How long a provider may pause within an answer. STREAM_IDLE_TIMEOUT_MS is in "
+        "milliseconds.",
+        _set_by("OMNIROUTE_IDLE_S", kind="seconds", STREAM_IDLE_TIMEOUT_MS="milliseconds"),
+        unit="seconds",
+    ),
+    Setting(
+        "total_s",
+        "600",
+        "How long a request may take with all its attempts.",
+        _set_by("OMNIROUTE_TOTAL_S", kind="seconds"),
+        unit="seconds",
+    ),
+    Setting(
+        "shutdown_s",
+        "30",
+        "How long requests in flight may go on after the gateway was told to stop. "
+        "SHUTDOWN_TIMEOUT_MS is in milliseconds.",
+        _set_by("OMNIROUTE_SHUTDOWN_S", kind="seconds", SHUTDOWN_TIMEOUT_MS="milliseconds"),
+        unit="seconds",
+    ),
+    Setting(
+        "exit_when_idle_s",
+        "never",
+        "End the gateway after this long without a request.",
+        _set_by("OMNIROUTE_EXIT_WHEN_IDLE_S", kind="seconds_or_never"),
+        flag="--exit-when-idle",
+        value_name="SECONDS",
+        unit="seconds",
+    ),
+    Setting(
+        "log_level",
+        "info",
+        "The least that is logged: debug, info, warning or error.",
+        _set_by("OMNIROUTE_LOG_LEVEL", "LOG_LEVEL", kind="level"),
+    ),
+    Setting(
+        "dev",
+        "off",
+        "Also listen on 127.0.0.1:20130 for MCP alone.",
+        _set_by("OMNIROUTE_DEV", kind="switch"),
+        flag="--dev",
+    ),
+    Setting(
+        "open_browser",
+        "on",
+        "Open the browser on start where there is a page for it; --no-open turns it off.",
+        _set_by("OMNIROUTE_OPEN_BROWSER", kind="switch"),
+        flag="--no-open",
+        flag_words="do not open the browser on start",
+    ),
+    Setting(
+        "storage_encryption_key",
+        "made at the first start, kept in the data folder",
+        "The key under which provider secrets are stored, at least 16 characters.",
+        _set_by("OMNIROUTE_STORAGE_ENCRYPTION_KEY", "STORAGE_ENCRYPTION_KEY", kind="secret"),
+    ),
+    Setting(
+        "api_key_secret",
+        "made at the first start, kept in the data folder",
+        "The secret that goes into the digest of every key, at least 16 characters. Another one "
+        "makes the existing keys worthless.",
+        _set_by("OMNIROUTE_API_KEY_SECRET", "API_KEY_SECRET", kind="secret"),
+    ),
+)
+
+
+def setting(name: str) -> Setting:
+    """Give the row of a field's name."""
+    return next(one for one in SETTINGS if one.name == name)

@@ -1,0 +1,288 @@
+"""The text of a setting into its value: one pure function a kind.
+
+Each raises ValueError with words that say what would be right; settings.py puts in front of
+them which variable it was and where that came from. No function repeats a secret.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+from .settings_names import Kind
+
+Network = IPv4Network | IPv6Network
+
+SECONDS_MAX = 86_400.0
+BODY_BYTES_MIN = 1024
+BODY_BYTES_MAX = 2**30
+SECRET_CHARS_MIN = 16
+ITEMS_MAX = 100
+"""Entries of a list, such as trusted proxies."""
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_LEVELS = {
+    "trace": "debug",
+    "debug": "debug",
+    "info": "info",
+    "warn": "warning",
+    "warning": "warning",
+    "error": "error",
+    "fatal": "error",
+}
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 1000,
+    "mb": 1000**2,
+    "gb": 1000**3,
+    "k": 2**10,
+    "m": 2**20,
+    "g": 2**30,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+}
+_SIZE = re.compile(r"([0-9]{1,18})\s*([a-zA-Z]{0,3})")
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252})")
+
+
+class NotMeantForUs(ValueError):
+    """The variable holds something that others put there; it is passed over with a note."""
+
+
+def read_address(text: str) -> str:
+    """Give an IP address; localhost is 127.0.0.1."""
+    name = text.strip().strip("[]").lower()
+    if name == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        raise ValueError(
+            "give an IP address of this machine, or localhost; 0.0.0.0 listens on every address"
+        ) from None
+
+
+def read_machine_name(text: str) -> str:
+    """Give the address of a HOSTNAME that was meant as one.
+
+    Raises:
+        NotMeantForUs: it is a machine's name, as shells and containers set it.
+    """
+    try:
+        return read_address(text)
+    except ValueError:
+        raise NotMeantForUs(
+            "it is a machine's name, no IP address; set OMNIROUTE_HOST or --host to choose "
+            "where to listen"
+        ) from None
+
+
+def read_port(text: str) -> int:
+    """Give a port number, 0 for any free one."""
+    if not re.fullmatch(r"[0-9]{1,5}", text.strip()) or int(text) > 65_535:
+        raise ValueError("give a number from 0 to 65535, such as 20128")
+    return int(text)
+
+
+def read_folder(text: str) -> str:
+    """Give a path as it was written."""
+    if not text.strip() or "\0" in text:
+        raise ValueError("give the path of a folder")
+    return text.strip()
+
+
+def read_url(text: str) -> str:
+    """Give an http(s) URL without the slash at its end."""
+    url = text.strip().rstrip("/")
+    words = "give a whole URL such as https://gateway.example.com"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(words) from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError(words)
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"{words}, with no user, query or fragment")
+    if parts.path.endswith("/v1"):
+        raise ValueError("give the URL without /v1: clients add it themselves")
+    return url
+
+
+def read_networks(text: str) -> tuple[Network, ...]:
+    """Give the networks of a list with commas; a plain address is a network of one."""
+    found = []
+    for item in _items(text):
+        try:
+            found.append(ip_network(item, strict=False))
+        except ValueError:
+            raise ValueError(
+                f"{item[:64]!r} is no address and no network; give such as 10.0.0.1 or 10.0.0.0/8"
+            ) from None
+    return tuple(found)
+
+
+def read_hosts(text: str) -> tuple[str, ...]:
+    """Give the host names of a list with commas, in lower case."""
+    return tuple(_host(item) for item in _items(text))
+
+
+def read_origins(text: str) -> tuple[str, ...]:
+    """Give the web origins of a list with commas, in lower case."""
+    return tuple(_origin(item) for item in _items(text))
+
+
+def read_require_key(text: str) -> str:
+    """Give `auto` or `always`."""
+    value = text.strip().lower()
+    if value not in ("auto", "always"):
+        raise ValueError("give auto or always")
+    return value
+
+
+def read_require_key_switch(text: str) -> str:
+    """Give `always` for a switch that is on, else `auto`."""
+    return "always" if read_switch(text) else "auto"
+
+
+def read_size(text: str) -> int:
+    """Give a number of bytes, from 1 KiB to 1 GiB."""
+    found = _SIZE.fullmatch(text.strip())
+    unit = _UNITS.get(found[2].lower()) if found else None
+    size = int(found[1]) * unit if found and unit else 0
+    if not BODY_BYTES_MIN <= size <= BODY_BYTES_MAX:
+        raise ValueError("give a number of bytes from 1KiB to 1GiB, such as 33554432 or 32MiB")
+    return size
+
+
+def read_seconds(text: str) -> float:
+    """Give seconds, more than 0 and at most a day."""
+    seconds = _number(text)
+    if not 0 < seconds <= SECONDS_MAX:
+        raise ValueError("give seconds, more than 0 and at most 86400, such as 60 or 2.5")
+    return seconds
+
+
+def read_seconds_or_never(text: str) -> float | None:
+    """Give seconds, None for 0 or `never`."""
+    if text.strip().lower() == "never" or _number(text) == 0:
+        return None
+    return read_seconds(text)
+
+
+def read_milliseconds(text: str) -> float:
+    """Give the seconds of a number of milliseconds."""
+    seconds = _number(text) / 1000
+    if not 0 < seconds <= SECONDS_MAX:
+        raise ValueError("give milliseconds, more than 0 and at most 86400000, such as 60000")
+    return seconds
+
+
+def read_level(text: str) -> str:
+    """Give a log level's name."""
+    level = _LEVELS.get(text.strip().lower())
+    if level is None:
+        raise ValueError("give debug, info, warning or error")
+    return level
+
+
+def read_switch(text: str) -> bool:
+    """Give what a switch says."""
+    value = text.strip().lower()
+    if value not in _TRUE | _FALSE:
+        raise ValueError("give true or false")
+    return value in _TRUE
+
+
+def read_database(text: str) -> str:
+    """Give a database URL; what is wrong with one is said without repeating its password."""
+    url = text.strip()
+    if not re.match(r"(sqlite:///|postgres(ql)?://)", url):
+        raise ValueError(
+            "give postgresql://user:password@host:port/name or sqlite:////absolute/file"
+        )
+    return url
+
+
+def read_secret(text: str) -> str:
+    """Give a secret that is long enough to be one."""
+    secret = text.strip()
+    if len(secret) < SECRET_CHARS_MIN:
+        raise ValueError(
+            f"give at least {SECRET_CHARS_MIN} random characters, or remove it and one is made"
+        )
+    return secret
+
+
+READERS: Mapping[Kind, Callable[[str], Any]] = {
+    "address": read_address,
+    "machine_name": read_machine_name,
+    "port": read_port,
+    "folder": read_folder,
+    "url": read_url,
+    "networks": read_networks,
+    "hosts": read_hosts,
+    "origins": read_origins,
+    "require_key": read_require_key,
+    "require_key_switch": read_require_key_switch,
+    "size": read_size,
+    "seconds": read_seconds,
+    "seconds_or_never": read_seconds_or_never,
+    "milliseconds": read_milliseconds,
+    "level": read_level,
+    "switch": read_switch,
+    "database": read_database,
+    "secret": read_secret,
+}
+
+
+def _items(text: str) -> list[str]:
+    items = [item.strip().lower() for item in text.split(",")]
+    found = [item for item in items if item]
+    if len(found) > ITEMS_MAX:
+        raise ValueError(f"give at most {ITEMS_MAX} entries")
+    return found
+
+
+def _host(item: str) -> str:
+    name = item.strip("[]")
+    if _HOST.fullmatch(name):
+        return name
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        raise ValueError(
+            f"{item[:64]!r} is no host name; give names without scheme, port or *, such as "
+            "gateway.example.com"
+        ) from None
+
+
+def _origin(item: str) -> str:
+    if item == "*":
+        raise ValueError(
+            "with * every web page that its user visits could spend your money: give the "
+            "origins that may, such as https://app.example.com, or remove it"
+        )
+    words = f"{item[:64]!r} is no web origin; give such as https://app.example.com"
+    try:
+        parts = urlsplit(item.rstrip("/"))
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(words) from None
+    # Desktop clients have origins of their own schemes, such as app://obsidian.md.
+    if not parts.scheme or not host or parts.path or parts.query or parts.fragment:
+        raise ValueError(words)
+    return item.rstrip("/")
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan

@@ -1,0 +1,119 @@
+"""The store of one process, opened as a whole: the database and everything kept in it.
+
+Opening brings the tables up to date, makes the key ring of a new data folder and reads the
+configuration. While it is open, `poll` follows other processes and settles what dead ones
+held. Closing stores what is queued.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from omniroute.routing.model import Config
+from omniroute.routing.ports import Clock
+
+from .settings import Settings
+from .store.audit import Audit
+from .store.boots import BEAT_S, beat, end_boot, new_boot, register_boot
+from .store.budgets import Budgets
+from .store.changes import Changes
+from .store.configs import ConfigStore
+from .store.data_folder import make_data_folder
+from .store.database import Database, open_database
+from .store.keyring import RING_VARIABLE, open_key_ring
+from .store.keys import Keys
+from .store.ledger import StoredLedger
+from .store.tasks import StoredTasks
+from .store.vault import Vault
+
+SWEEP_S = 30.0
+"""How often holds of dead processes and expired tasks are looked for."""
+
+
+@dataclass(slots=True)
+class Storage:
+    """Everything that is kept, for one process."""
+
+    database: Database
+    boot_id: str
+    keys: Keys
+    configs: ConfigStore
+    ledger: StoredLedger
+    budgets: Budgets
+    tasks: StoredTasks
+    audit: Audit
+    clock: Clock
+    _beaten_s: float = 0.0
+    _swept_s: float = 0.0
+
+    async def poll(self) -> None:
+        """Take what other processes changed, and do what is due.
+
+        Raises:
+            StorageUnavailable: the database does not answer; what is in force stays.
+        """
+        if await self.configs.poll():
+            await self.keys.load()
+            await self.budgets.load()
+        now, now_unix_s = self.clock.now(), self.clock.unix()
+        if now - self._beaten_s >= BEAT_S:
+            self._beaten_s = now
+            await beat(self.database, self.boot_id, now_unix_s)
+        if now - self._swept_s >= SWEEP_S:
+            self._swept_s = now
+            await self.budgets.sweep(now_unix_s)
+            await self.tasks.prune(now_unix_s=now_unix_s)
+
+    async def flush(self) -> None:
+        """Store everything that is queued."""
+        await self.ledger.flush()
+        await self.budgets.flush()
+
+
+@asynccontextmanager
+async def open_storage(
+    settings: Settings, clock: Clock, *, version: str, overlay: Callable[[Config], Config]
+) -> AsyncGenerator[Storage]:
+    """Open the store of a data folder; it is closed, with nothing left queued, at the end.
+
+    Raises:
+        CannotOpenStore: the folder, the database or the key ring cannot be used.
+    """
+    folder, environment = settings.data_dir, dict(settings.environment)
+    if settings.storage_encryption_key is not None:
+        environment[RING_VARIABLE] = settings.storage_encryption_key
+    make_data_folder(folder)
+    ring = open_key_ring(folder, environment)
+    vault = Vault(ring, lambda: open_key_ring(folder, environment))
+    async with open_database(settings.store_url) as database:
+        boot = new_boot(version, clock.unix())
+        await register_boot(database, boot)
+        audit = Audit(database, ring, boot.boot_id)
+        changes = Changes(database, audit, clock)
+        storage = Storage(
+            database=database,
+            boot_id=boot.boot_id,
+            keys=Keys(database, vault, changes, clock),
+            configs=ConfigStore(database, vault, changes, overlay=overlay),
+            ledger=StoredLedger(database, ring, boot_id=boot.boot_id),
+            budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
+            tasks=StoredTasks(database),
+            audit=audit,
+            clock=clock,
+        )
+        await storage.configs.load()
+        await storage.keys.load()
+        await storage.budgets.load()
+        async with asyncio.TaskGroup() as group:
+            writers = [
+                group.create_task(storage.ledger.run()),
+                group.create_task(storage.budgets.run()),
+            ]
+            try:
+                yield storage
+            finally:
+                for writer in writers:
+                    writer.cancel()
+        await storage.flush()
+        await end_boot(database, boot.boot_id, clock.unix())

@@ -1,0 +1,104 @@
+"""Who changed what, and when: append-only, chained, stored with the change itself.
+
+An entry is part of the unit that makes the change, so neither is ever stored without the other.
+The detail names what changed, never a secret.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .chain import Chain, ChainedTable, Verified, framed, verify
+from .database import Database, Row, Statement, Steps
+from .keyring import KeyRing
+
+ENTRIES_MAX = 500
+
+_CHAINED = ChainedTable(
+    kind="audit",
+    rows_sql=(
+        "SELECT chain_id, seq, mac, at_unix_s, actor, action, target, detail FROM audit "
+        "WHERE chain_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    ),
+    orphans_sql=(
+        "SELECT audit.chain_id, min(audit.seq) AS seq FROM audit LEFT JOIN chains "
+        "ON chains.chain_id = audit.chain_id AND chains.kind = 'audit' "
+        "WHERE chains.seq IS NULL OR audit.seq > chains.seq GROUP BY audit.chain_id"
+    ),
+    content=lambda row: _content(_entry(row)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change. `detail` is JSON text."""
+
+    at_unix_s: float
+    actor: str
+    action: str
+    target: str
+    detail: str
+
+
+class Audit:
+    """The audit log, and this process's chain in it."""
+
+    def __init__(self, database: Database, ring: KeyRing, boot_id: str) -> None:
+        self._database = database
+        self._ring = ring
+        self._chain = Chain("audit", boot_id, ring)
+
+    def append(self, entry: Entry) -> Steps[None]:
+        """Store an entry. The steps belong into the unit that makes the change.
+
+        Units that append must not overlap in one process: a change of the configuration first
+        raises `config_version`, which makes the next one wait.
+        """
+        (link,) = yield from self._chain.extend([_content(entry)])
+        yield Statement(
+            "INSERT INTO audit (chain_id, seq, at_unix_s, actor, action, target, detail, mac) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            (
+                *(link.chain_id, link.seq, entry.at_unix_s),
+                *(entry.actor, entry.action, entry.target, entry.detail, link.mac),
+            ),
+        )
+
+    async def recent(
+        self, *, limit: int, before_unix_s: float | None = None, target: str | None = None
+    ) -> Sequence[Entry]:
+        """Give the newest entries first, at most ENTRIES_MAX.
+
+        Args:
+            limit: how many.
+            before_unix_s: only entries older than this.
+            target: only entries about this.
+        """
+        rows = await self._database.read(
+            Statement(
+                "SELECT at_unix_s, actor, action, target, detail FROM audit "
+                "WHERE (CAST($1 AS DOUBLE PRECISION) IS NULL OR at_unix_s < $1) "
+                "AND (CAST($2 AS TEXT) IS NULL OR target = $2) "
+                "ORDER BY at_unix_s DESC, seq DESC LIMIT $3",
+                (before_unix_s, target, min(limit, ENTRIES_MAX)),
+            )
+        )
+        return [_entry(row) for row in rows]
+
+    async def verify(self) -> Verified:
+        """Check that no entry was changed, inserted or removed."""
+        return await verify(self._database, self._ring, _CHAINED)
+
+
+def detail_of(facts: Mapping[str, Any]) -> str:
+    """Give facts as the JSON text of an entry."""
+    return json.dumps(facts, sort_keys=True, ensure_ascii=False)
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(float(row["at_unix_s"]), row["actor"], row["action"], row["target"], row["detail"])
+
+
+def _content(entry: Entry) -> bytes:
+    return framed(entry.at_unix_s, entry.actor, entry.action, entry.target, entry.detail)

@@ -1,0 +1,345 @@
+"""Reserving and settling in the database: the statements that keep budgets exact.
+
+A budget has one row for each window it spends in (`budget_windows`). A reservation adds its
+bound to `held` in every row that pays, if every one can, else in none; settling takes the bound
+out again and adds what was really spent, once. The rows of a reservation are those of the
+moment it was made: a day that ends meanwhile does not move it.
+
+PostgreSQL does each in one statement. The rows must be read under their locks (`FOR UPDATE` in
+a MATERIALIZED part that later parts read): a variant that locks ids and reads the rows again
+sees them as they were before the lock, and overspends. On SQLite the writer is alone anyway.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from omniroute.routing.errors import Conflict
+from omniroute.routing.ports import Hold
+
+from .database import Database, Row, Rows, Statement, Steps, Unit, Value
+
+Period = Literal["total", "day", "month"]
+
+LEASE_S = 900.0
+"""How long a hold of a process that was lost sight of stays in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit on spending, in all (`total`) or for each day or month in UTC.
+
+    Attributes:
+        key_id: the key it belongs to.
+    """
+
+    budget_id: str
+    key_id: str
+    name: str
+    cap_usd_nanos: int
+    period: Period = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One budget that pays, in one window; `window_start` is in seconds since 1970."""
+
+    budget_id: str
+    window_start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a budget stands in one window."""
+
+    budget_id: str
+    window_start: int
+    cap_usd_nanos: int
+    spent_usd_nanos: int
+    held_usd_nanos: int
+
+    @property
+    def left_usd_nanos(self) -> int:
+        """What can still be set aside."""
+        return max(0, self.cap_usd_nanos - self.spent_usd_nanos - self.held_usd_nanos)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of a reservation: whether it stands, and the rows as they were judged."""
+
+    paid: bool
+    standings: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """When the current day and month began, and until when that is so; all UTC."""
+
+    day: int
+    month: int
+    until: int
+
+    def start(self, period: Period) -> int:
+        """Give the current window of a period; the whole of time begins at 0."""
+        match period:
+            case "total":
+                return 0
+            case "day":
+                return self.day
+            case "month":
+                return self.month
+
+
+def windows_at(unix_s: float) -> Windows:
+    """Give the windows of a moment."""
+    day = datetime.fromtimestamp(unix_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Windows(
+        day=int(day.timestamp()),
+        month=int(day.replace(day=1).timestamp()),
+        until=int((day + timedelta(days=1)).timestamp()),
+    )
+
+
+def reservation(
+    database: Database, hold: Hold, lines: Sequence[Line], *, boot_id: str, now_unix_s: float
+) -> Unit[Judged]:
+    """Give the unit that reserves, in all lines or in none.
+
+    The unit raises RowRefused when there is a reservation of that id already.
+    """
+    kept = Statement(
+        _KEEP, (*_reservation_values(hold, lines, boot_id=boot_id, now_unix_s=now_unix_s), None)
+    )
+    if database.kind == "sqlite":
+        return lambda: _reserve_in_steps(hold.usd_nanos, lines, kept)
+    statement = Statement(
+        _RESERVE_AT_ONCE,
+        (
+            [line.budget_id for line in lines],
+            [line.window_start for line in lines],
+            *kept.values[:-1],
+        ),
+    )
+
+    def steps() -> Steps[Judged]:
+        rows = yield statement
+        return Judged(bool(rows) and bool(rows[0]["paid"]), tuple(_standing(row) for row in rows))
+
+    return steps
+
+
+def settlement(
+    database: Database, hold_id: str, usd_nanos: int | None, *, now_unix_s: float
+) -> Unit[Sequence[Standing]]:
+    """Give the unit that settles a reservation, if it is still open, and gives what changed.
+
+    `usd_nanos` None is not known: then the bound counts as spent, and the row is marked.
+    """
+    values = (hold_id, usd_nanos, now_unix_s)
+    if database.kind == "sqlite":
+        return lambda: _settle_in_steps(values)
+
+    def steps() -> Steps[Sequence[Standing]]:
+        return [_standing(row) for row in (yield Statement(_SETTLE_AT_ONCE, values))]
+
+    return steps
+
+
+def open_windows(database: Database, lines: Sequence[Line]) -> Steps[None]:
+    """Make the rows of windows that nothing was spent in yet."""
+    sql = _OPEN_WINDOW if database.kind == "sqlite" else _OPEN_WINDOW_LOCKED
+    for line in lines:
+        yield Statement(sql, (line.budget_id, line.window_start))
+
+
+def store_budget(budget: Budget, window_start: int, *, now_unix_s: float) -> Steps[None]:
+    """Make a budget or change its name and cap, from its current window on.
+
+    Raises:
+        Conflict: a budget of that id has another owner or period.
+    """
+    stored = yield Statement(
+        "INSERT INTO budgets (budget_id, key_id, name, cap_usd_nanos, period, "
+        "created_unix_s) VALUES ($1, $2, $3, $4, $5, $6) "
+        "ON CONFLICT (budget_id) DO UPDATE SET name = excluded.name, "
+        "cap_usd_nanos = excluded.cap_usd_nanos "
+        "WHERE budgets.key_id = excluded.key_id AND budgets.period = excluded.period "
+        "RETURNING budget_id",
+        (
+            *(budget.budget_id, budget.key_id, budget.name),
+            *(budget.cap_usd_nanos, budget.period, now_unix_s),
+        ),
+    )
+    if not stored:
+        raise Conflict(
+            f"budget {budget.budget_id!r} exists with another owner or period: make a new one"
+        )
+    yield Statement(
+        "UPDATE budget_windows SET cap_usd_nanos = $3, "
+        "cap_passed = (spent_usd_nanos + held_usd_nanos > $3) "
+        "WHERE budget_id = $1 AND window_start >= $2",
+        (budget.budget_id, window_start, budget.cap_usd_nanos),
+    )
+
+
+def unpaid_reservation(
+    hold: Hold, usd_nanos: int | None, *, boot_id: str, now_unix_s: float
+) -> tuple[Value, ...]:
+    """Give the values of KEEP_UNPAID for a hold that no budget pays for."""
+    values = _reservation_values(hold, (), boot_id=boot_id, now_unix_s=now_unix_s)
+    return (*values, usd_nanos)
+
+
+def standings_of(rows: Rows) -> tuple[Standing, ...]:
+    """Give rows of budget_windows as values."""
+    return tuple(_standing(row) for row in rows)
+
+
+def _reserve_in_steps(usd_nanos: int, lines: Sequence[Line], kept: Statement) -> Steps[Judged]:
+    rows: list[Row] = []
+    for line in lines:
+        rows += yield Statement(_READ_WINDOW, (line.budget_id, line.window_start))
+    standings = standings_of(rows)
+    paid = len(standings) == len(lines) and all(
+        standing.cap_usd_nanos - standing.spent_usd_nanos - standing.held_usd_nanos >= usd_nanos
+        for standing in standings
+    )
+    if paid:
+        yield kept
+        for line in lines:
+            yield Statement(_HOLD_IN_WINDOW, (line.budget_id, line.window_start, usd_nanos))
+    return Judged(paid, standings)
+
+
+def _settle_in_steps(values: tuple[str, int | None, float]) -> Steps[Sequence[Standing]]:
+    rows: list[Row] = []
+    for settled in (yield Statement(_CLOSE, values)):
+        bound, actual = settled["bound_usd_nanos"], settled["actual_usd_nanos"]
+        for budget_id, window_start in json.loads(settled["lines"]):
+            rows += yield Statement(_SPEND_IN_WINDOW, (budget_id, window_start, bound, actual))
+    return standings_of(rows)
+
+
+def _reservation_values(
+    hold: Hold, lines: Sequence[Line], *, boot_id: str, now_unix_s: float
+) -> tuple[str, str, str, int, str, float, float]:
+    text = json.dumps([[line.budget_id, line.window_start] for line in lines])
+    return (
+        *(hold.hold_id, hold.key_id, text, hold.usd_nanos),
+        *(boot_id, now_unix_s + LEASE_S, now_unix_s),
+    )
+
+
+def _standing(row: Row) -> Standing:
+    return Standing(
+        budget_id=row["budget_id"],
+        window_start=int(row["window_start"]),
+        cap_usd_nanos=int(row["cap_usd_nanos"]),
+        spent_usd_nanos=int(row["spent_usd_nanos"]),
+        held_usd_nanos=int(row["held_usd_nanos"]),
+    )
+
+
+_KEEP = (
+    "INSERT INTO reservations (hold_id, key_id, lines, bound_usd_nanos, boot_id, "
+    "lease_until_unix_s, created_unix_s, actual_usd_nanos, abandoned) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, FALSE)"
+)
+
+KEEP_UNPAID = (
+    "INSERT INTO reservations (hold_id, key_id, lines, bound_usd_nanos, boot_id, "
+    "lease_until_unix_s, created_unix_s, actual_usd_nanos, settled_unix_s, abandoned) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
+    "CASE WHEN $8 IS NULL THEN NULL ELSE $7 END, FALSE) ON CONFLICT (hold_id) DO NOTHING"
+)
+
+_READ_WINDOW = (
+    "SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos "
+    "FROM budget_windows WHERE budget_id = $1 AND window_start = $2"
+)
+
+_HOLD_IN_WINDOW = (
+    "UPDATE budget_windows SET held_usd_nanos = held_usd_nanos + $3 "
+    "WHERE budget_id = $1 AND window_start = $2"
+)
+
+_CLOSE = (
+    "UPDATE reservations SET actual_usd_nanos = COALESCE($2, bound_usd_nanos), "
+    "abandoned = ($2 IS NULL), settled_unix_s = $3 "
+    "WHERE hold_id = $1 AND actual_usd_nanos IS NULL "
+    "RETURNING bound_usd_nanos, actual_usd_nanos, lines"
+)
+
+_SPEND_IN_WINDOW = (
+    "UPDATE budget_windows SET held_usd_nanos = held_usd_nanos - $3, "
+    "spent_usd_nanos = spent_usd_nanos + $4, "
+    "cap_passed = (spent_usd_nanos + $4 + held_usd_nanos - $3 > cap_usd_nanos) "
+    "WHERE budget_id = $1 AND window_start = $2 "
+    "RETURNING budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos"
+)
+
+_OPEN_WINDOW = (
+    "INSERT INTO budget_windows (budget_id, window_start, cap_usd_nanos, spent_usd_nanos, "
+    "held_usd_nanos, cap_passed) SELECT budget_id, $2, cap_usd_nanos, 0, 0, FALSE "
+    "FROM budgets WHERE budget_id = $1 ON CONFLICT (budget_id, window_start) DO NOTHING"
+)
+
+# The lock keeps the cap from being changed between reading it here and storing it there.
+_OPEN_WINDOW_LOCKED = (
+    "WITH budget AS MATERIALIZED (SELECT budget_id, cap_usd_nanos FROM budgets "
+    "WHERE budget_id = $1 FOR SHARE) "
+    "INSERT INTO budget_windows (budget_id, window_start, cap_usd_nanos, spent_usd_nanos, "
+    "held_usd_nanos, cap_passed) SELECT budget_id, CAST($2 AS BIGINT), cap_usd_nanos, 0, 0, FALSE "
+    "FROM budget ON CONFLICT (budget_id, window_start) DO NOTHING"
+)
+
+_RESERVE_AT_ONCE = """
+WITH wanted AS (
+  SELECT * FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) AS w (budget_id, window_start)
+), need AS MATERIALIZED (
+  SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos
+  FROM budget_windows JOIN wanted USING (budget_id, window_start)
+  ORDER BY budget_id, window_start FOR UPDATE OF budget_windows
+), verdict AS (
+  SELECT COALESCE(bool_and(spent_usd_nanos + held_usd_nanos + $6 <= cap_usd_nanos), FALSE)
+    AND count(*) = cardinality(CAST($1 AS TEXT[])) AS paid FROM need
+), set_aside AS (
+  UPDATE budget_windows SET held_usd_nanos = budget_windows.held_usd_nanos + $6
+  FROM verdict, need WHERE verdict.paid AND budget_windows.budget_id = need.budget_id
+    AND budget_windows.window_start = need.window_start
+), kept AS (
+  INSERT INTO reservations (hold_id, key_id, lines, bound_usd_nanos, boot_id,
+    lease_until_unix_s, created_unix_s, abandoned)
+  SELECT $3, $4, $5, $6, $7, $8, $9, FALSE FROM verdict WHERE verdict.paid
+)
+SELECT need.budget_id, need.window_start, need.cap_usd_nanos, need.spent_usd_nanos,
+  need.held_usd_nanos, verdict.paid FROM need, verdict
+"""
+
+_SETTLE_AT_ONCE = """
+WITH closed AS (
+  UPDATE reservations SET actual_usd_nanos = COALESCE($2, bound_usd_nanos),
+    abandoned = ($2 IS NULL), settled_unix_s = $3
+  WHERE hold_id = $1 AND actual_usd_nanos IS NULL
+  RETURNING bound_usd_nanos AS bound, actual_usd_nanos AS actual, lines
+), line AS (
+  SELECT closed.bound, closed.actual, part ->> 0 AS budget_id,
+    CAST(part ->> 1 AS BIGINT) AS window_start
+  FROM closed, jsonb_array_elements(CAST(closed.lines AS JSONB)) AS part
+), locked AS MATERIALIZED (
+  SELECT budget_id, window_start FROM budget_windows JOIN line USING (budget_id, window_start)
+  ORDER BY budget_id, window_start FOR UPDATE OF budget_windows
+)
+UPDATE budget_windows SET held_usd_nanos = budget_windows.held_usd_nanos - line.bound,
+  spent_usd_nanos = budget_windows.spent_usd_nanos + line.actual,
+  cap_passed = (budget_windows.spent_usd_nanos + line.actual
+    + budget_windows.held_usd_nanos - line.bound > budget_windows.cap_usd_nanos)
+FROM line JOIN locked USING (budget_id, window_start)
+WHERE budget_windows.budget_id = line.budget_id
+  AND budget_windows.window_start = line.window_start
+RETURNING budget_windows.budget_id, budget_windows.window_start, cap_usd_nanos,
+  spent_usd_nanos, held_usd_nanos
+"""

@@ -1,0 +1,358 @@
+"""Budgets: reserve before a call, settle after it. Fulfils the port Budgets.
+
+A request's upper bound is set aside in the database before its call goes out, and what it
+really cost is settled after, both under the request's hold id, both safe to repeat. So a budget
+is never overspent, not even by processes that do not know each other; and a refusal is judged
+against the database, so nobody is refused who could have paid.
+
+Settling is queued and tried until it is stored (see outbox.py). A process that dies leaves its
+holds behind: `sweep` settles them at their bound, as the provider may have billed all of it.
+Holds that no budget pays for are kept too, without making the request wait.
+
+`left` answers from what was last seen and is for choosing among candidates; it decides nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from omniroute.routing.errors import BadRequest, BudgetExceeded, Conflict, StorageUnavailable
+from omniroute.routing.ports import Clock, Hold
+
+from .abandoned import abandoned_holds
+from .budget_rows import (
+    KEEP_UNPAID,
+    Budget,
+    Judged,
+    Line,
+    Standing,
+    Windows,
+    open_windows,
+    reservation,
+    settlement,
+    standings_of,
+    store_budget,
+    unpaid_reservation,
+    windows_at,
+)
+from .changes import Changes, NothingChanged, Told, removal
+from .database import Database, Many, RowRefused, Statement, Steps, Value
+from .outbox import Limits, Outbox
+
+SETTLEMENTS = Limits(batch_max=500, spare_max=50_000, items_max=1_000_000, gather_s=0.005)
+WATCHED_MAX = 64
+NAME_CHARACTERS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    hold_id: str
+    usd_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Unpaid:
+    """A hold that no budget pays for; `usd_nanos` is None until it is settled."""
+
+    hold: Hold
+    usd_nanos: int | None
+
+
+class Budgets:
+    """All budgets. `load` must have returned before the first request.
+
+    Args:
+        boot_id: this process's run, which its holds are kept under.
+    """
+
+    def __init__(self, database: Database, changes: Changes, clock: Clock, *, boot_id: str) -> None:
+        self._database = database
+        self._changes = changes
+        self._clock = clock
+        self._boot_id = boot_id
+        self._budgets: dict[str, Budget] = {}
+        self._standings: dict[str, Standing] = {}
+        self._watched: dict[str, None] = {}
+        self._windows = Windows(day=0, month=0, until=0)
+        self._outbox: Outbox[_Settled | _Unpaid] = Outbox(
+            "settlements",
+            self._write,
+            limits=SETTLEMENTS,
+            is_spare=lambda item: isinstance(item, _Unpaid),
+        )
+
+    def left(self, budget_ids: tuple[str, ...]) -> int | None:
+        """Give what the tightest budget has left as last seen; None when none is known."""
+        tightest: int | None = None
+        for budget_id in budget_ids:
+            budget = self._budgets.get(budget_id)
+            if budget is None:
+                continue
+            self._watched[budget_id] = None
+            standing = self._standings.get(budget_id)
+            if standing is not None and standing.window_start == self._start(budget):
+                left = standing.left_usd_nanos
+            else:
+                left = budget.cap_usd_nanos
+            tightest = left if tightest is None else min(tightest, left)
+        return tightest
+
+    async def reserve(self, hold: Hold) -> None:
+        """Set the money aside in every budget of the hold, or in none.
+
+        Raises:
+            BudgetExceeded: one cannot pay; the message says how it stands.
+            Conflict: another hold has this id.
+            StorageUnavailable: nobody can tell; nothing may be spent.
+        """
+        if hold.usd_nanos < 0:
+            raise ValueError("a hold is never negative")
+        if not hold.budget_ids:
+            self._outbox.put(hold.hold_id, _Unpaid(hold, None))
+            return
+        lines = await self._lines(tuple(dict.fromkeys(hold.budget_ids)))
+        judged = await self._judge(hold, lines)
+        if judged is not None and len(judged.standings) < len(lines):
+            await self._database.write(lambda: open_windows(self._database, lines))
+            judged = await self._judge(hold, lines)
+        if judged is None:
+            return
+        self._see(judged.standings, held_more=hold.usd_nanos if judged.paid else 0)
+        if not judged.paid:
+            raise self._refusal(hold, lines, judged.standings)
+
+    def settle(self, hold_id: str, *, usd_nanos: int) -> None:
+        """Turn a hold into what was really spent; the first call for a hold counts."""
+        if usd_nanos < 0:
+            raise ValueError("what was spent is never negative")
+        waiting = self._outbox.waiting(hold_id)
+        if isinstance(waiting, _Unpaid):
+            if waiting.usd_nanos is None:
+                self._outbox.put(hold_id, _Unpaid(waiting.hold, usd_nanos))
+            return
+        settled_id = f"{hold_id}/settled"
+        if self._outbox.find(settled_id) is None:
+            self._outbox.put(settled_id, _Settled(hold_id, usd_nanos))
+
+    async def run(self) -> None:
+        """Store settlements as they come, until cancelled."""
+        await self._outbox.run()
+
+    async def flush(self) -> None:
+        """Store every settlement so far."""
+        await self._outbox.flush()
+
+    def all(self) -> tuple[Budget, ...]:
+        """Give every budget."""
+        return tuple(self._budgets.values())
+
+    async def standing(self, budget_id: str) -> Standing | None:
+        """Give how a budget stands now, read from the database."""
+        budget = self._budgets.get(budget_id)
+        if budget is None:
+            return None
+        start = self._start(budget)
+        rows = await self._database.read(_window_of(budget_id, start))
+        if not rows:
+            return Standing(budget_id, start, budget.cap_usd_nanos, 0, 0)
+        return standings_of(rows)[0]
+
+    async def load(self) -> None:
+        """Read all budgets, and how they stand."""
+        rows = await self._database.read(
+            Statement("SELECT budget_id, key_id, name, cap_usd_nanos, period FROM budgets")
+        )
+        self._budgets = {
+            row["budget_id"]: Budget(
+                *(row["budget_id"], row["key_id"], row["name"]),
+                *(int(row["cap_usd_nanos"]), row["period"]),
+            )
+            for row in rows
+        }
+        starts = windows_at(self._clock.unix())
+        standings = await self._database.read(
+            Statement(
+                "SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos "
+                "FROM budget_windows WHERE window_start IN (0, $1, $2)",
+                (starts.day, starts.month),
+            )
+        )
+        self._standings = {}
+        self._see(standings_of(standings))
+
+    async def poll(self) -> None:
+        """See how the budgets stand that were asked for since the last poll."""
+        watched = list(self._watched)[:WATCHED_MAX]
+        for budget_id in watched:
+            del self._watched[budget_id]
+            budget = self._budgets.get(budget_id)
+            if budget is not None:
+                rows = await self._database.read(_window_of(budget_id, self._start(budget)))
+                self._see(standings_of(rows))
+
+    async def put(self, budget: Budget, *, actor: str) -> None:
+        """Make a budget, or change its name and cap; what it has spent stays.
+
+        Raises:
+            BadRequest: the cap is negative, or the name is not one.
+            Conflict: a budget of that id has another owner or period.
+        """
+        if budget.cap_usd_nanos < 0:
+            raise BadRequest("a budget's cap is 0 or more", field="cap_usd_nanos")
+        if not 0 < len(budget.name) <= NAME_CHARACTERS_MAX:
+            raise BadRequest(
+                f"a budget's name has 1 to {NAME_CHARACTERS_MAX} characters", field="name"
+            )
+        facts = {"cap_usd_nanos": budget.cap_usd_nanos, "period": budget.period}
+        told = Told(actor, "budget.put", budget.budget_id, facts)
+        steps = partial(store_budget, budget, self._start(budget), now_unix_s=self._changes.now())
+        await self._changes.make(told, steps)
+        await self.load()
+
+    async def remove(self, budget_id: str, *, actor: str) -> bool:
+        """Remove a budget with what it has spent; False when there is none of that id."""
+        sql = "DELETE FROM budgets WHERE budget_id = $1 RETURNING budget_id"
+        try:
+            await self._changes.make(
+                Told(actor, "budget.remove", budget_id, {}), removal(sql, budget_id)
+            )
+        except NothingChanged:
+            return False
+        await self.load()
+        return True
+
+    async def sweep(self, now_unix_s: float) -> int:
+        """Settle what dead processes held, at its bound, and give how many holds that were.
+
+        A process of this machine is dead when it is gone; one of another machine when it was
+        silent for long and the hold's lease is over.
+        """
+        swept = 0
+        for hold_id in await self._database.read(
+            partial(abandoned_holds, now_unix_s, self._boot_id)
+        ):
+            unit = settlement(self._database, hold_id, None, now_unix_s=now_unix_s)
+            self._see(await self._database.write(unit))
+            swept += 1
+        return swept
+
+    async def _judge(self, hold: Hold, lines: Sequence[Line]) -> Judged | None:
+        """Reserve if it can be; None when this hold was reserved before and still stands."""
+        unit = reservation(
+            self._database, hold, lines, boot_id=self._boot_id, now_unix_s=self._clock.unix()
+        )
+        done = self._database.submit(unit)
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            # Whoever asked is gone, but the reservation may still be made.
+            done.add_done_callback(partial(self._give_back, hold.hold_id))
+            raise
+        except RowRefused as error:
+            if await self._stands(hold):
+                return None
+            raise Conflict(f"the hold {hold.hold_id!r} was reserved or settled before") from error
+        except StorageUnavailable:
+            # It may have been stored all the same, with only the answer lost.
+            self.settle(hold.hold_id, usd_nanos=0)
+            raise
+
+    async def _stands(self, hold: Hold) -> bool:
+        rows = await self._database.read(
+            Statement(
+                "SELECT key_id, bound_usd_nanos FROM reservations "
+                "WHERE hold_id = $1 AND actual_usd_nanos IS NULL",
+                (hold.hold_id,),
+            )
+        )
+        stored = [(row["key_id"], row["bound_usd_nanos"]) for row in rows]
+        return stored == [(hold.key_id, hold.usd_nanos)]
+
+    def _give_back(self, hold_id: str, done: "asyncio.Future[Judged]") -> None:
+        if not done.cancelled() and done.exception() is None and done.result().paid:
+            self.settle(hold_id, usd_nanos=0)
+
+    async def _lines(self, budget_ids: Sequence[str]) -> tuple[Line, ...]:
+        if any(budget_id not in self._budgets for budget_id in budget_ids):
+            # Another process may have made it a moment ago.
+            await self.load()
+        lines: list[Line] = []
+        for budget_id in budget_ids:
+            budget = self._budgets.get(budget_id)
+            if budget is None:
+                raise BudgetExceeded(
+                    f"budget {budget_id!r} does not exist and so cannot pay: make it, or take it "
+                    "off the key"
+                )
+            lines.append(Line(budget_id, self._start(budget)))
+        return tuple(lines)
+
+    def _refusal(
+        self, hold: Hold, lines: Sequence[Line], standings: Sequence[Standing]
+    ) -> BudgetExceeded:
+        if len(standings) < len(lines):
+            return BudgetExceeded("a budget of this key was removed just now: ask again")
+        tightest = min(standings, key=lambda standing: standing.left_usd_nanos)
+        budget = self._budgets.get(tightest.budget_id)
+        name = budget.name if budget is not None else tightest.budget_id
+        return BudgetExceeded(
+            f"budget {name!r} cannot pay for this request, which may cost "
+            f"${_dollars(hold.usd_nanos)}: of ${_dollars(tightest.cap_usd_nanos)} it has spent "
+            f"${_dollars(tightest.spent_usd_nanos)} and holds "
+            f"${_dollars(tightest.held_usd_nanos)} for requests under way; ask for less output, "
+            "or raise the budget"
+        )
+
+    def _see(self, standings: Sequence[Standing], *, held_more: int = 0) -> None:
+        for standing in standings:
+            seen = self._standings.get(standing.budget_id)
+            if seen is None or seen.window_start <= standing.window_start:
+                self._standings[standing.budget_id] = replace(
+                    standing, held_usd_nanos=standing.held_usd_nanos + held_more
+                )
+
+    def _start(self, budget: Budget) -> int:
+        now_unix_s = self._clock.unix()
+        if not self._windows.day <= now_unix_s < self._windows.until:
+            self._windows = windows_at(now_unix_s)
+        return self._windows.start(budget.period)
+
+    async def _write(self, items: Sequence[_Settled | _Unpaid], *, again: bool) -> None:
+        """Store settlements. Each statement changes nothing the second time, so `again` or not."""
+        now_unix_s = self._clock.unix()
+        unpaid = [
+            unpaid_reservation(
+                item.hold, item.usd_nanos, boot_id=self._boot_id, now_unix_s=now_unix_s
+            )
+            for item in items
+            if isinstance(item, _Unpaid)
+        ]
+        if unpaid:
+            await self._database.write(lambda: _keep_unpaid(unpaid))
+        settled = [
+            self._database.submit(
+                settlement(self._database, item.hold_id, item.usd_nanos, now_unix_s=now_unix_s)
+            )
+            for item in items
+            if isinstance(item, _Settled)
+        ]
+        for standings in await asyncio.gather(*settled):
+            self._see(standings)
+
+
+def _keep_unpaid(rows: Sequence[tuple[Value, ...]]) -> Steps[None]:
+    yield Many(KEEP_UNPAID, rows)
+
+
+def _window_of(budget_id: str, window_start: int) -> Statement:
+    return Statement(
+        "SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos "
+        "FROM budget_windows WHERE budget_id = $1 AND window_start = $2",
+        (budget_id, window_start),
+    )
+
+
+def _dollars(usd_nanos: int) -> str:
+    whole, part = divmod(usd_nanos, 1_000_000_000)
+    return f"{whole}.{part:09d}".rstrip("0").ljust(len(str(whole)) + 3, "0")

@@ -1,0 +1,136 @@
+"""The rows of the configuration, as values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from omniroute.routing.model import Account, Combo
+
+from .database import Row, Rows, Statement, Steps
+from .vault import SecretLost, Vault
+
+ACCOUNTS = "accounts"
+
+ALL_ACCOUNTS = Statement(
+    "SELECT account_id, provider, name, dialect, base_url, secret, models, enabled, simulated, "
+    "local FROM accounts ORDER BY created_unix_s, account_id"
+)
+ALL_COMBOS = Statement(
+    "SELECT combo_id, name, models, strategy, active, attempts_max, first_byte_s, total_s, "
+    "description FROM combos ORDER BY created_unix_s, combo_id"
+)
+
+
+class _Secret(msgspec.Struct):
+    """What is sealed of an account: its credential, and its headers, which may hold others."""
+
+    credential: str | None
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConfig:
+    """All rows of the configuration, at one version."""
+
+    version: int
+    accounts: Rows
+    combos: Rows
+    aliases: Rows
+    settings: Rows
+
+
+def read_all() -> Steps[StoredConfig]:
+    """Read every row of the configuration."""
+    (version,) = yield Statement("SELECT version FROM config_version")
+    return StoredConfig(
+        version=int(version["version"]),
+        accounts=(yield ALL_ACCOUNTS),
+        combos=(yield ALL_COMBOS),
+        aliases=(yield Statement("SELECT name, target FROM aliases ORDER BY name")),
+        settings=(yield Statement("SELECT name, value FROM settings")),
+    )
+
+
+def sealed_secret(account: Account, vault: Vault) -> bytes:
+    """Give the envelope of an account's credential and headers."""
+    secret = msgspec.json.encode(_Secret(account.credential, account.headers))
+    return vault.seal(secret, table=ACCOUNTS, row_id=account.account_id)
+
+
+def accounts_of(rows: Rows, vault: Vault, problems: list[str]) -> tuple[Account, ...]:
+    """Give the accounts; one whose secret is lost is there, but not enabled.
+
+    Args:
+        rows: as ALL_ACCOUNTS reads them.
+        vault: opens their secrets.
+        problems: gets what is wrong with those that cannot be used.
+    """
+    found: list[Account] = []
+    for row in rows:
+        secret, enabled = _Secret(None, ()), bool(row["enabled"])
+        try:
+            if row["secret"] is not None:
+                place = {"table": ACCOUNTS, "row_id": str(row["account_id"])}
+                plain = vault.open(bytes(row["secret"]), **place)
+                secret = msgspec.json.decode(plain, type=_Secret)
+        except SecretLost as error:
+            problems.append(str(error))
+            enabled = False
+        try:
+            found.append(_account(row, secret, enabled=enabled))
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            problems.append(f"account {row['account_id']!r} cannot be used: {error}")
+    return tuple(found)
+
+
+def combos_of(rows: Rows, problems: list[str]) -> tuple[Combo, ...]:
+    """Give the combos; what is wrong with those that cannot be used goes to `problems`."""
+    found: list[Combo] = []
+    for row in rows:
+        try:
+            found.append(_combo(row))
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            problems.append(f"combo {row['name']!r} cannot be used: {error}")
+    return tuple(found)
+
+
+def other_combos(rows: Rows, combo_id: str) -> Sequence[Combo]:
+    """Give the combos but one."""
+    return combos_of([row for row in rows if row["combo_id"] != combo_id], [])
+
+
+def _account(row: Row, secret: _Secret, *, enabled: bool) -> Account:
+    return msgspec.convert(
+        {
+            "account_id": row["account_id"],
+            "provider": row["provider"],
+            "dialect": row["dialect"],
+            "base_url": row["base_url"],
+            "credential": secret.credential,
+            "headers": secret.headers,
+            "models": msgspec.json.decode(row["models"]),
+            "enabled": enabled,
+            "simulated": bool(row["simulated"]),
+            "local": bool(row["local"]),
+            "name": row["name"],
+        },
+        Account,
+    )
+
+
+def _combo(row: Row) -> Combo:
+    return msgspec.convert(
+        {
+            "combo_id": row["combo_id"],
+            "name": row["name"],
+            "models": msgspec.json.decode(row["models"]),
+            "strategy": row["strategy"],
+            "active": bool(row["active"]),
+            "attempts_max": row["attempts_max"],
+            "first_byte_s": row["first_byte_s"],
+            "total_s": row["total_s"],
+            "description": row["description"],
+        },
+        Combo,
+    )

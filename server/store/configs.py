@@ -1,0 +1,296 @@
+"""The configuration: accounts, combos, aliases and settings, as one frozen value.
+
+`current` gives the value in force; it is replaced whole and never edited, so a request sees
+one configuration from beginning to end. Every change is one transaction (see changes.py) and
+takes effect here when it returns. `poll` sees the changes of other processes.
+
+What does not come from the database (accounts found in the environment, starter combos) is put
+on top by `overlay`, each time the configuration is read.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from omniroute.routing.catalog.combos import validate_combo
+from omniroute.routing.catalog.names import spelled
+from omniroute.routing.errors import BadRequest, Conflict
+from omniroute.routing.model import Account, Combo, ComboModel, Config
+
+from .changes import Changes, NothingChanged, Told, removal
+from .config_rows import (
+    ACCOUNTS,
+    ALL_ACCOUNTS,
+    ALL_COMBOS,
+    accounts_of,
+    combos_of,
+    other_combos,
+    read_all,
+    sealed_secret,
+)
+from .database import Database, Statement, Steps, T
+from .vault import Vault, sealed_with
+
+
+@dataclass(slots=True)
+class _InForce:
+    config: Config
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    problems: tuple[str, ...] = ()
+
+
+class ConfigStore:
+    """Fulfils the ports Configs and ConfigStore. `load` must have returned before `current`.
+
+    Args:
+        overlay: puts what is not in the database on top of what is.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        changes: Changes,
+        *,
+        overlay: Callable[[Config], Config] = lambda config: config,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._changes = changes
+        self._overlay = overlay
+        self._in_force = _InForce(Config(version=0, seed=vault.ring.seed))
+
+    def current(self) -> Config:
+        """Give the configuration in force."""
+        return self._in_force.config
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the stored configuration cannot be used, in words, without secrets."""
+        return self._in_force.problems
+
+    def setting(self, name: str) -> object:
+        """Give a setting's value, None when it was never set."""
+        return self._in_force.settings.get(name)
+
+    async def load(self) -> None:
+        """Read the whole configuration and put it in force.
+
+        Raises:
+            StorageUnavailable: the database does not answer; what is in force stays.
+        """
+        stored = await self._database.read(read_all)
+        if stored.version < self._in_force.config.version:
+            # Another load overtook this one with a newer configuration.
+            return
+        problems: list[str] = []
+        settings = {row["name"]: msgspec.json.decode(row["value"]) for row in stored.settings}
+        config = Config(
+            version=stored.version,
+            accounts=accounts_of(stored.accounts, self._vault, problems),
+            combos=combos_of(stored.combos, problems),
+            aliases=tuple((row["name"], row["target"]) for row in stored.aliases),
+            seed=self._vault.ring.seed,
+            mode=str(settings.get("mode", "balanced")),
+        )
+        self._in_force = _InForce(self._overlay(config), settings, tuple(problems))
+
+    async def poll(self) -> bool:
+        """Put a newer configuration in force when another process stored one; say whether."""
+        (row,) = await self._database.read(Statement("SELECT version FROM config_version"))
+        if row["version"] == self.current().version:
+            return False
+        await self.load()
+        return True
+
+    async def put_account(self, account: Account, *, actor: str) -> None:
+        """Store an account; its credential and headers are sealed.
+
+        Raises:
+            BadRequest: it lacks its id, provider or base URL.
+        """
+        for name in ("account_id", "provider", "base_url"):
+            if not getattr(account, name):
+                raise BadRequest(f"an account needs its {name}", field=name)
+        secret = sealed_secret(account, self._vault)
+        now = self._changes.now()
+
+        def steps() -> Steps[None]:
+            yield Statement(
+                "INSERT INTO accounts (account_id, provider, name, dialect, base_url, secret, "
+                "models, enabled, simulated, local, created_unix_s, changed_unix_s, changed_by) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12) "
+                "ON CONFLICT (account_id) DO UPDATE SET provider = excluded.provider, "
+                "name = excluded.name, dialect = excluded.dialect, "
+                "base_url = excluded.base_url, secret = excluded.secret, "
+                "models = excluded.models, enabled = excluded.enabled, "
+                "simulated = excluded.simulated, local = excluded.local, "
+                "changed_unix_s = excluded.changed_unix_s, changed_by = excluded.changed_by",
+                (
+                    *(account.account_id, account.provider, account.name, account.dialect),
+                    *(account.base_url, secret, _json(account.models), account.enabled),
+                    *(account.simulated, account.local, now, actor),
+                ),
+            )
+
+        facts = {"provider": account.provider, "enabled": account.enabled}
+        await self._make(Told(actor, "account.put", account.account_id, facts), steps)
+
+    async def remove_account(self, account_id: str, *, actor: str) -> bool:
+        """Remove an account with its secret; False when there is none of that id."""
+        sql = "DELETE FROM accounts WHERE account_id = $1 RETURNING account_id"
+        return await self._remove(
+            Told(actor, "account.remove", account_id, {}), removal(sql, account_id)
+        )
+
+    async def put_combo(self, combo: Combo, *, actor: str) -> None:
+        """Store a combo.
+
+        Raises:
+            BadRequest: it is not valid, or would nest too deep or in a circle.
+            Conflict: another combo has its name.
+        """
+        now = self._changes.now()
+
+        def steps() -> Steps[None]:
+            stored = other_combos((yield ALL_COMBOS), combo.combo_id)
+            if any(other.name == combo.name for other in stored):
+                raise Conflict(
+                    f"there is a combo named {combo.name!r} already: change that one, or choose "
+                    "another name"
+                )
+            validate_combo(combo, _with_overlaid(stored, self.current()))
+            yield Statement(
+                "INSERT INTO combos (combo_id, name, models, strategy, active, attempts_max, "
+                "first_byte_s, total_s, description, created_unix_s, changed_unix_s, changed_by) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) "
+                "ON CONFLICT (combo_id) DO UPDATE SET name = excluded.name, "
+                "models = excluded.models, strategy = excluded.strategy, "
+                "active = excluded.active, attempts_max = excluded.attempts_max, "
+                "first_byte_s = excluded.first_byte_s, total_s = excluded.total_s, "
+                "description = excluded.description, "
+                "changed_unix_s = excluded.changed_unix_s, changed_by = excluded.changed_by",
+                (
+                    *(combo.combo_id, combo.name, _json(combo.models), combo.strategy),
+                    *(combo.active, combo.attempts_max, combo.first_byte_s, combo.total_s),
+                    *(combo.description, now, actor),
+                ),
+            )
+
+        facts = {"name": combo.name, "strategy": combo.strategy, "active": combo.active}
+        await self._make(Told(actor, "combo.put", combo.combo_id, facts), steps)
+
+    async def remove_combo(self, combo_id: str, *, actor: str) -> bool:
+        """Remove a combo; False when none of that id is stored.
+
+        Raises:
+            Conflict: another combo contains it.
+        """
+
+        def steps() -> Steps[None]:
+            rows = yield ALL_COMBOS
+            names = {row["name"] for row in rows if row["combo_id"] == combo_id}
+            for other in other_combos(rows, combo_id):
+                if any(spelled(entry.target) in names for entry in other.models):
+                    raise Conflict(
+                        f"combo {other.name!r} contains this one: remove it from there first"
+                    )
+            yield from removal(
+                "DELETE FROM combos WHERE combo_id = $1 RETURNING combo_id", combo_id
+            )()
+
+        return await self._remove(Told(actor, "combo.remove", combo_id, {}), steps)
+
+    async def put_alias(self, name: str, target: str, *, actor: str) -> None:
+        """Let a name stand for a target.
+
+        Raises:
+            BadRequest: either is empty.
+        """
+        if not name or not target:
+            raise BadRequest("an alias needs a name and a target", field="name")
+        now = self._changes.now()
+
+        def steps() -> Steps[None]:
+            yield Statement(
+                "INSERT INTO aliases (name, target, changed_unix_s, changed_by) "
+                "VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET "
+                "target = excluded.target, changed_unix_s = excluded.changed_unix_s, "
+                "changed_by = excluded.changed_by",
+                (name, target, now, actor),
+            )
+
+        await self._make(Told(actor, "alias.put", name, {"target": target}), steps)
+
+    async def remove_alias(self, name: str, *, actor: str) -> bool:
+        """Remove an alias; False when there is none of that name."""
+        sql = "DELETE FROM aliases WHERE name = $1 RETURNING name"
+        return await self._remove(Told(actor, "alias.remove", name, {}), removal(sql, name))
+
+    async def put_setting(self, name: str, value: object, *, actor: str) -> None:
+        """Set a setting to a value that JSON can say. Settings hold no secrets."""
+        text = msgspec.json.encode(value).decode()
+        now = self._changes.now()
+
+        def steps() -> Steps[None]:
+            yield Statement(
+                "INSERT INTO settings (name, value, changed_unix_s, changed_by) "
+                "VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET "
+                "value = excluded.value, changed_unix_s = excluded.changed_unix_s, "
+                "changed_by = excluded.changed_by",
+                (name, text, now, actor),
+            )
+
+        await self._make(Told(actor, "setting.put", name, {"value": value}), steps)
+
+    async def reseal(self, *, actor: str) -> int:
+        """Seal every secret with the newest key of the ring, and give how many were not.
+
+        Raises:
+            SecretLost: one cannot be opened; nothing was changed.
+        """
+
+        def steps() -> Steps[int]:
+            resealed = 0
+            for row in (yield ALL_ACCOUNTS):
+                envelope = row["secret"]
+                if envelope is None or sealed_with(envelope) == self._vault.ring.newest.key_id:
+                    continue
+                place = {"table": ACCOUNTS, "row_id": str(row["account_id"])}
+                secret = self._vault.seal(self._vault.open(envelope, **place), **place)
+                yield Statement(
+                    "UPDATE accounts SET secret = $2 WHERE account_id = $1",
+                    (place["row_id"], secret),
+                )
+                resealed += 1
+            return resealed
+
+        facts = {"key_id": self._vault.ring.newest.key_id}
+        return await self._make(Told(actor, "secrets.reseal", ACCOUNTS, facts), steps)
+
+    async def _make(self, told: Told, steps: Callable[[], Steps[T]]) -> T:
+        value = await self._changes.make(told, steps)
+        await self.load()
+        return value
+
+    async def _remove(self, told: Told, steps: Callable[[], Steps[None]]) -> bool:
+        try:
+            await self._make(told, steps)
+        except NothingChanged:
+            return False
+        return True
+
+
+def _with_overlaid(stored: Sequence[Combo], config: Config) -> tuple[Combo, ...]:
+    """Give the stored combos and those that only the overlay knows."""
+    known = {combo.name for combo in stored} | {combo.combo_id for combo in stored}
+    overlaid = (
+        combo for combo in config.combos if combo.name not in known and combo.combo_id not in known
+    )
+    return (*stored, *overlaid)
+
+
+def _json(value: tuple[str, ...] | tuple[ComboModel, ...]) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,147 @@
+"""The keys that everything secret rests on, kept outside the database.
+
+A ring holds keys, newest first. Nothing is done with a key itself: each use has a key of its
+own derived from it. Secrets are sealed and virtual keys are hashed with the newest; whatever
+was made with an older one names it and still works while that one is in the ring.
+
+The ring is the file keyring.json in the data folder, made at the first start. Where several
+machines share one database, they share the ring through STORAGE_ENCRYPTION_KEY: long random
+texts, newest first. Losing the ring costs what was sealed with it: provider keys have to be
+entered again and virtual keys made again. Nothing else is lost.
+"""
+
+import hmac
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from .data_folder import alone_in, write_private
+from .database import CannotOpenStore
+
+RING_FILE = "keyring.json"
+RING_VARIABLE = "STORAGE_ENCRYPTION_KEY"
+TEXT_CHARACTERS_MIN = 32
+KEY_BYTES = 32
+KEY_ID_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RingKey:
+    """One key. Its id follows from it and gives nothing away."""
+
+    material: bytes = field(repr=False)
+
+    @property
+    def key_id(self) -> str:
+        """16 hex digits."""
+        return self.for_use("id")[:KEY_ID_BYTES].hex()
+
+    def for_use(self, use: str) -> bytes:
+        """Give the 32 bytes derived for one use: id, secrets, pepper, chain or seed.
+
+        One block of HKDF-Expand with SHA-256 (RFC 5869, section 2.3).
+        """
+        return hmac.digest(self.material, f"omniroute/{use}".encode() + b"\x01", "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Keys, newest first; there is always one."""
+
+    keys: tuple[RingKey, ...]
+
+    @property
+    def newest(self) -> RingKey:
+        """The key that new things are made with."""
+        return self.keys[0]
+
+    @property
+    def seed(self) -> bytes:
+        """What draws are keyed by. From the oldest key, so that adding one moves no draw."""
+        return self.keys[-1].for_use("seed")
+
+    def find(self, key_id: str) -> RingKey | None:
+        """Give the key of that id."""
+        return next((key for key in self.keys if key.key_id == key_id), None)
+
+
+class _Stored(msgspec.Struct):
+    made_unix_s: float
+    material: bytes
+
+
+class _File(msgspec.Struct):
+    keys: list[_Stored]
+
+
+def open_key_ring(folder: Path, environment: Mapping[str, str]) -> KeyRing:
+    """Give the ring of a data folder, made now when there is none.
+
+    Raises:
+        CannotOpenStore: the variable's text is too short, or the file cannot be used.
+    """
+    given = environment.get(RING_VARIABLE, "").replace(",", " ").split()
+    if given:
+        return KeyRing(tuple(_key_of_text(text) for text in given))
+    path = folder / RING_FILE
+    try:
+        if not path.exists():
+            with alone_in(folder):
+                if not path.exists():
+                    _write(path, [_new()])
+        return _read(path)
+    except OSError as error:
+        raise CannotOpenStore(
+            f"cannot use the key ring {path}: {error.strerror}; make it readable and writable "
+            f"for this user, or set {RING_VARIABLE}"
+        ) from error
+
+
+def add_ring_key(folder: Path) -> KeyRing:
+    """Put a new key into the file's ring and give the ring. Older keys stay."""
+    path = folder / RING_FILE
+    with alone_in(folder):
+        _write(path, [_new(), *_stored(path)])
+    return _read(path)
+
+
+def _key_of_text(text: str) -> RingKey:
+    if len(text) < TEXT_CHARACTERS_MIN:
+        raise CannotOpenStore(
+            f"{RING_VARIABLE} has only {len(text)} characters and needs {TEXT_CHARACTERS_MIN} "
+            "random ones: make one with `openssl rand -hex 32`"
+        )
+    return RingKey(hmac.digest(b"omniroute key ring", text.encode(), "sha256"))
+
+
+def _new() -> _Stored:
+    return _Stored(made_unix_s=time.time(), material=secrets.token_bytes(KEY_BYTES))
+
+
+def _read(path: Path) -> KeyRing:
+    return KeyRing(tuple(RingKey(stored.material) for stored in _stored(path)))
+
+
+def _stored(path: Path) -> list[_Stored]:
+    try:
+        keys = msgspec.json.decode(path.read_bytes(), type=_File).keys
+    except msgspec.DecodeError as error:
+        raise _damaged(path) from error
+    if not keys or any(len(key.material) != KEY_BYTES for key in keys):
+        raise _damaged(path)
+    return keys
+
+
+def _write(path: Path, keys: list[_Stored]) -> None:
+    write_private(path, msgspec.json.encode(_File(keys)))
+
+
+def _damaged(path: Path) -> CannotOpenStore:
+    return CannotOpenStore(
+        f"the key ring {path} is damaged: put a backup in its place; without one, remove it, "
+        "start again, and enter every provider key and make every virtual key anew"
+    )

@@ -1,0 +1,267 @@
+"""The ledger: every request's outcome, kept. Fulfils the port Ledger.
+
+`record` queues and returns; one writer stores outcomes in batches (see outbox.py), each batch
+in one transaction with its attempts and its decisions. A reader finds an outcome from the
+moment it was recorded: what is not stored yet is found in the queue.
+
+When the database stays away, outcomes wait. When too many wait, the oldest that cost nothing go
+first, and only far beyond that the oldest of all; both are counted and logged. The money
+itself is not in question then: budgets keep their own rows.
+
+Decisions are chained (see chain.py), and a snapshot is stored once under the hash of its bytes,
+so a decision that is replayed later is known to be the one that was made.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from omniroute.routing.choose.record import snapshot_id
+from omniroute.routing.model import Outcome, Snapshot
+from omniroute.routing.ports import Record, UsageTotal
+
+from .chain import Chain, ChainedTable, Fault, Verified, framed, verify
+from .database import Database, Many, Row, Statement, Steps
+from .keyring import KeyRing
+from .ledger_rows import (
+    ATTEMPTS_BY_ID,
+    ATTEMPTS_OF_NEWEST,
+    ATTEMPTS_OF_NEWEST_OF_KEY,
+    KEEP_ATTEMPT,
+    KEEP_DECISION,
+    KEEP_OUTCOME,
+    KEEP_SNAPSHOT,
+    NEWEST,
+    NEWEST_OF_KEY,
+    OUTCOME_BY_ID,
+    TOTALS,
+    TOTALS_OF_KEY,
+    Told,
+    attempt_values,
+    decision_record,
+    decision_values,
+    outcome_values,
+    record_of,
+    snapshot_values,
+)
+from .outbox import Limits, Outbox
+
+OUTCOMES = Limits(batch_max=200, spare_max=20_000, items_max=100_000, gather_s=0.05)
+RECENT_MAX = 200
+SNAPSHOTS_KNOWN_MAX = 4_096
+PAGE_ROWS = 500
+
+_CHAINED = ChainedTable(
+    kind="decisions",
+    rows_sql=(
+        "SELECT chain_id, seq, mac, request_id, key_id, snapshot_id, record FROM decisions "
+        "WHERE chain_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    ),
+    orphans_sql=(
+        "SELECT decisions.chain_id, min(decisions.seq) AS seq FROM decisions LEFT JOIN chains "
+        "ON chains.chain_id = decisions.chain_id AND chains.kind = 'decisions' "
+        "WHERE chains.seq IS NULL OR decisions.seq > chains.seq GROUP BY decisions.chain_id"
+    ),
+    content=lambda row: _content(
+        row["request_id"], row["key_id"], row["snapshot_id"], bytes(row["record"])
+    ),
+)
+
+
+class StoredLedger:
+    """Outcomes in the database, and this process's chain of decisions.
+
+    Args:
+        boot_id: this process's run, which names its chain.
+    """
+
+    def __init__(self, database: Database, ring: KeyRing, *, boot_id: str) -> None:
+        self._database = database
+        self._ring = ring
+        self._chain = Chain("decisions", boot_id, ring)
+        self._snapshots_known: dict[str, None] = {}
+        self._outbox: Outbox[Told] = Outbox(
+            "outcomes", self._write, limits=OUTCOMES, is_spare=_cost_nothing
+        )
+
+    @property
+    def given_up(self) -> int:
+        """How many outcomes could not be kept."""
+        return self._outbox.given_up
+
+    def record(self, outcome: Outcome, snapshot: Snapshot | None) -> None:
+        """Keep an outcome; never waits."""
+        operation = outcome.request.operation
+        if operation.body:
+            request = replace(outcome.request, operation=replace(operation, body=b""))
+            outcome = replace(outcome, request=request)
+        self._outbox.put(outcome.request.request_id, Told(outcome, snapshot))
+
+    async def run(self) -> None:
+        """Store outcomes as they come, until cancelled."""
+        await self._outbox.run()
+
+    async def flush(self) -> None:
+        """Store every outcome so far."""
+        await self._outbox.flush()
+
+    async def find(self, request_id: str, *, key_id: str | None) -> Record | None:
+        """Give one outcome; with a key_id only if it is that key's own."""
+        told = self._outbox.find(request_id)
+        if told is not None:
+            is_theirs = key_id in {None, told.outcome.key_id}
+            return Record(told.outcome, told.snapshot) if is_theirs else None
+        found = await self._database.read(partial(_find, request_id))
+        is_theirs = found is not None and key_id in {None, found.outcome.key_id}
+        return found if is_theirs else None
+
+    async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
+        """Give the newest outcomes first, RECENT_MAX at most."""
+        await self.flush()
+        return await self._database.read(partial(_recent, key_id, min(limit, RECENT_MAX)))
+
+    async def totals_by_target(
+        self, *, key_id: str | None, since_unix_s: float
+    ) -> dict[str, UsageTotal]:
+        """Sum outcomes by the target that was asked for."""
+        await self.flush()
+        if key_id is None:
+            statement = Statement(TOTALS, (since_unix_s,))
+        else:
+            statement = Statement(TOTALS_OF_KEY, (since_unix_s, key_id))
+        rows = await self._database.read(statement)
+        return {row["target"]: _total(row) for row in rows}
+
+    async def verify(self) -> Verified:
+        """Check that no decision and no snapshot was changed, inserted or removed."""
+        await self.flush()
+        chains = await verify(self._database, self._ring, _CHAINED)
+        changed = [fault async for fault in self._changed_snapshots()]
+        undecided = await self._database.read(Statement(_WITHOUT_DECISION))
+        removed = [
+            Fault(row["request_id"], 0, "the decision of this outcome is missing")
+            for row in undecided
+        ]
+        return replace(chains, faults=(*chains.faults, *changed, *removed))
+
+    async def _write(self, items: Sequence[Told], *, again: bool) -> None:
+        await self._database.write(partial(self._store, items, again=again))
+        for told in items:
+            if told.decided is not None:
+                self._snapshots_known[told.decided[0].snapshot_id] = None
+        while len(self._snapshots_known) > SNAPSHOTS_KNOWN_MAX:
+            del self._snapshots_known[next(iter(self._snapshots_known))]
+
+    def _store(self, items: Sequence[Told], *, again: bool) -> Steps[None]:
+        if again:
+            items = yield from _not_stored(items)
+        if not items:
+            return
+        known = {} if again else self._snapshots_known
+        if snapshots := snapshot_values(items, known):
+            yield Many(KEEP_SNAPSHOT, snapshots)
+        yield Many(KEEP_OUTCOME, [outcome_values(told) for told in items])
+        attempts = [
+            attempt_values(told, attempt) for told in items for attempt in told.outcome.attempts
+        ]
+        if attempts:
+            yield Many(KEEP_ATTEMPT, attempts)
+        yield from self._store_decisions(items)
+
+    def _store_decisions(self, items: Sequence[Told]) -> Steps[None]:
+        decided = [
+            (told, told.decided[0], decision_record(told, told.decided[0]))
+            for told in items
+            if told.decided is not None
+        ]
+        if not decided:
+            return
+        links = yield from self._chain.extend(
+            [
+                _content(told.request_id, told.outcome.key_id, decision.snapshot_id, record)
+                for told, decision, record in decided
+            ]
+        )
+        yield Many(
+            KEEP_DECISION,
+            [
+                decision_values(told, decision, record, link)
+                for (told, decision, record), link in zip(decided, links, strict=True)
+            ],
+        )
+
+    async def _changed_snapshots(self) -> AsyncIterator[Fault]:
+        after = ""
+        while True:
+            rows = await self._database.read(Statement(_SNAPSHOTS, (after, PAGE_ROWS)))
+            for row in rows:
+                after = str(row["snapshot_id"])
+                if snapshot_id(bytes(row["body"])) != after:
+                    yield Fault(after, 0, "the snapshot was changed")
+            if len(rows) < PAGE_ROWS:
+                return
+
+
+def _not_stored(items: Sequence[Told]) -> Steps[Sequence[Told]]:
+    fresh: list[Told] = []
+    for told in items:
+        rows = yield Statement(
+            "SELECT request_id FROM outcomes WHERE request_id = $1", (told.request_id,)
+        )
+        if not rows:
+            fresh.append(told)
+    return fresh
+
+
+def _find(request_id: str) -> Steps[Record | None]:
+    rows = yield Statement(OUTCOME_BY_ID, (request_id,))
+    attempts = (yield Statement(ATTEMPTS_BY_ID, (request_id,))) if rows else ()
+    return record_of(rows[0], attempts) if rows else None
+
+
+def _recent(key_id: str | None, limit: int) -> Steps[Sequence[Record]]:
+    if key_id is None:
+        rows = yield Statement(NEWEST, (limit,))
+        attempt_rows = yield Statement(ATTEMPTS_OF_NEWEST, (limit,))
+    else:
+        rows = yield Statement(NEWEST_OF_KEY, (limit, key_id))
+        attempt_rows = yield Statement(ATTEMPTS_OF_NEWEST_OF_KEY, (limit, key_id))
+    attempts: defaultdict[str, list[Row]] = defaultdict(list)
+    for attempt in attempt_rows:
+        attempts[attempt["request_id"]].append(attempt)
+    return [record_of(row, attempts[row["request_id"]]) for row in rows]
+
+
+def _total(row: Row) -> UsageTotal:
+    return UsageTotal(
+        requests=int(row["requests"]),
+        answered=int(row["answered"]),
+        fallbacks=int(row["fallbacks"]),
+        input_tokens=int(row["input_tokens"]),
+        output_tokens=int(row["output_tokens"]),
+        cost_usd_nanos=int(row["cost_usd_nanos"]),
+        unpriced=int(row["unpriced"]),
+        total_ms=round(row["total_s"] * 1000),
+    )
+
+
+def _content(request_id: str, key_id: str, snapshot: str, record: bytes) -> bytes:
+    return framed(request_id, key_id, snapshot, record)
+
+
+def _cost_nothing(told: Told) -> bool:
+    """Whether no money is in it: no cost, or an unknown one that nothing was reserved for."""
+    cost = told.outcome.cost_usd_nanos
+    return not cost and (cost == 0 or told.outcome.reserved_usd_nanos == 0)
+
+
+_SNAPSHOTS = (
+    "SELECT snapshot_id, body FROM snapshots WHERE snapshot_id > $1 ORDER BY snapshot_id LIMIT $2"
+)
+
+_WITHOUT_DECISION = (
+    "SELECT outcomes.request_id FROM outcomes LEFT JOIN decisions "
+    "ON decisions.request_id = outcomes.decision_id "
+    "WHERE outcomes.decision_id IS NOT NULL AND decisions.request_id IS NULL"
+)

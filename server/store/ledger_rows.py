@@ -1,0 +1,253 @@
+"""Outcomes as rows, and back.
+
+Facts that are asked for by the thousand are columns: who, what, when, how long, how much. What
+explains one request is its decision's record, which also holds the request's own facts; only a
+request that was refused before any decision keeps them in a column of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from omniroute.routing.choose.record import (
+    pack_decision,
+    pack_snapshot,
+    unpack_decision,
+    unpack_snapshot,
+)
+from omniroute.routing.conversation import Usage
+from omniroute.routing.model import Attempt, Candidate, Decision, Outcome, RouteRequest, Snapshot
+from omniroute.routing.ports import Record
+
+from .chain import Link
+from .database import Row, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An outcome on its way to the database; its request's body is not kept."""
+
+    outcome: Outcome
+    snapshot: Snapshot | None
+
+    @property
+    def request_id(self) -> str:
+        """The request it is about."""
+        return self.outcome.request.request_id
+
+    @property
+    def decided(self) -> tuple[Decision, Snapshot] | None:
+        """The decision with what it was made on, when both are there."""
+        if self.outcome.decision is None or self.snapshot is None:
+            return None
+        return self.outcome.decision, self.snapshot
+
+
+KEEP_SNAPSHOT = (
+    "INSERT INTO snapshots (snapshot_id, body) VALUES ($1, $2) ON CONFLICT (snapshot_id) DO NOTHING"
+)
+
+KEEP_DECISION = (
+    "INSERT INTO decisions (request_id, key_id, snapshot_id, record, chain_id, seq, mac) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7)"
+)
+
+KEEP_ATTEMPT = (
+    "INSERT INTO attempts (request_id, number, key_id, provider, account_id, model, dialect, "
+    "started_s, ended_s, first_byte_s, failure, detail, provider_status, model_served) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+)
+
+KEEP_OUTCOME = (
+    "INSERT INTO outcomes (request_id, key_id, door, at_unix_s, client_request_id, session_id, "
+    "kind, target, combo, stream, status, error, error_detail, finish, provider, account_id, "
+    "model, model_served, simulated, attempts, first_content_s, total_s, input_tokens, "
+    "output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, usage_source, "
+    "cost_usd_nanos, reserved_usd_nanos, decision_id, config_version, request) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)"
+)
+
+# `outcomes.attempts` is a number and the table of the same name has the attempts themselves.
+_COLUMNS = (
+    "SELECT outcomes.request_id, outcomes.key_id, at_unix_s, status, error, error_detail, "
+    "finish, provider, account_id, model, model_served, first_content_s, total_s, "
+    "input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, "
+    "usage_source, cost_usd_nanos, reserved_usd_nanos, request, record, body "
+    "FROM outcomes LEFT JOIN decisions ON decisions.request_id = outcomes.request_id "
+    "LEFT JOIN snapshots ON snapshots.snapshot_id = decisions.snapshot_id "
+)
+
+OUTCOME_BY_ID = _COLUMNS + "WHERE outcomes.request_id = $1"
+
+_NEWEST = "ORDER BY at_unix_s DESC, outcomes.request_id DESC LIMIT $1"
+
+NEWEST = _COLUMNS + _NEWEST
+
+NEWEST_OF_KEY = _COLUMNS + "WHERE outcomes.key_id = $2 " + _NEWEST
+
+_ATTEMPTS = (
+    "SELECT attempts.request_id, number, attempts.provider, attempts.account_id, "
+    "attempts.model, dialect, started_s, ended_s, first_byte_s, failure, detail, "
+    "provider_status, attempts.model_served FROM attempts WHERE attempts.request_id "
+)
+
+ATTEMPTS_BY_ID = _ATTEMPTS + "= $1 ORDER BY number"
+
+ATTEMPTS_OF_NEWEST = _ATTEMPTS + (  # noqa: S608 - joins two constants
+    "IN (SELECT request_id FROM outcomes ORDER BY at_unix_s DESC, request_id DESC LIMIT $1) "
+    "ORDER BY number"
+)
+
+ATTEMPTS_OF_NEWEST_OF_KEY = _ATTEMPTS + (  # noqa: S608 - as above
+    "IN (SELECT request_id FROM outcomes WHERE key_id = $2 "
+    "ORDER BY at_unix_s DESC, request_id DESC LIMIT $1) ORDER BY number"
+)
+
+_SUMS = (
+    "SELECT target, count(*) AS requests, "
+    "sum(CASE WHEN status = 'answered' THEN 1 ELSE 0 END) AS answered, "
+    "sum(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END) AS fallbacks, "
+    "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, "
+    "sum(COALESCE(cost_usd_nanos, 0)) AS cost_usd_nanos, "
+    "sum(CASE WHEN cost_usd_nanos IS NULL THEN 1 ELSE 0 END) AS unpriced, "
+    "sum(total_s) AS total_s FROM outcomes WHERE at_unix_s >= $1 "
+)
+
+TOTALS = _SUMS + "GROUP BY target ORDER BY target"
+
+TOTALS_OF_KEY = _SUMS + "AND key_id = $2 GROUP BY target ORDER BY target"
+
+
+def outcome_values(told: Told) -> tuple[Value, ...]:
+    """Give the values of KEEP_OUTCOME."""
+    outcome, decided = told.outcome, told.decided
+    request, winner, usage = outcome.request, outcome.winner, outcome.usage
+    decision, snapshot = decided or (None, None)
+    return (
+        *(request.request_id, outcome.key_id, request.door, outcome.at_unix_s),
+        *(_text(request.client_request_id), _text(request.session_id)),
+        *(request.operation.kind, _text(request.target)),
+        None if decision is None else decision.combo,
+        request.operation.features.stream,
+        *(outcome.status, outcome.error, _text(outcome.error_detail), _text(outcome.finish)),
+        *(
+            (None, None, None)
+            if winner is None
+            else (winner.provider, winner.account_id, winner.model)
+        ),
+        _text(outcome.model_served),
+        winner is not None and winner.simulated,
+        *(len(outcome.attempts), outcome.first_content_s, outcome.total_s),
+        *(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens),
+        *(usage.cache_write_tokens, usage.reasoning_tokens, outcome.usage_source),
+        *(outcome.cost_usd_nanos, outcome.reserved_usd_nanos),
+        None if decision is None else request.request_id,
+        None if snapshot is None else snapshot.config_version,
+        None if decision is not None else msgspec.json.encode(request).decode(),
+    )
+
+
+def attempt_values(told: Told, attempt: Attempt) -> tuple[Value, ...]:
+    """Give the values of KEEP_ATTEMPT."""
+    candidate = attempt.candidate
+    return (
+        *(told.request_id, attempt.number, told.outcome.key_id),
+        *(candidate.provider, candidate.account_id, candidate.model, candidate.dialect),
+        *(attempt.started_s, attempt.ended_s, attempt.first_byte_s, attempt.failure),
+        *(_text(attempt.detail), attempt.provider_status, _text(attempt.model_served)),
+    )
+
+
+def snapshot_values(told: Sequence[Told], known: Mapping[str, None]) -> list[tuple[Value, ...]]:
+    """Give the values of KEEP_SNAPSHOT for every snapshot that is not known to be stored."""
+    fresh = {
+        decided[0].snapshot_id: decided[1]
+        for one in told
+        if (decided := one.decided) is not None and decided[0].snapshot_id not in known
+    }
+    return [(snapshot_id, pack_snapshot(snapshot)) for snapshot_id, snapshot in fresh.items()]
+
+
+def decision_record(told: Told, decision: Decision) -> bytes:
+    """Give the bytes that are stored of a decision."""
+    return pack_decision(told.outcome.request, decision)
+
+
+def decision_values(told: Told, decision: Decision, record: bytes, link: Link) -> tuple[Value, ...]:
+    """Give the values of KEEP_DECISION."""
+    return (
+        *(told.request_id, told.outcome.key_id, decision.snapshot_id, record),
+        *(link.chain_id, link.seq, link.mac),
+    )
+
+
+def record_of(row: Row, attempt_rows: Sequence[Row]) -> Record:
+    """Give a stored outcome; equal to what was recorded, but for the request's body."""
+    snapshot: Snapshot | None = None
+    decision: Decision | None = None
+    if row["record"] is not None:
+        snapshot = unpack_snapshot(bytes(row["body"]))
+        request, decision = unpack_decision(bytes(row["record"]), snapshot)
+    else:
+        request = msgspec.json.decode(row["request"], type=RouteRequest)
+    attempts = tuple(_attempt(attempt, snapshot) for attempt in attempt_rows)
+    outcome = Outcome(
+        request=request,
+        key_id=row["key_id"],
+        decision=decision,
+        attempts=attempts,
+        status=row["status"],
+        usage=Usage(
+            input_tokens=int(row["input_tokens"]),
+            output_tokens=int(row["output_tokens"]),
+            cached_input_tokens=int(row["cached_input_tokens"]),
+            cache_write_tokens=int(row["cache_write_tokens"]),
+            reasoning_tokens=int(row["reasoning_tokens"]),
+        ),
+        usage_source=row["usage_source"],
+        cost_usd_nanos=row["cost_usd_nanos"],
+        reserved_usd_nanos=int(row["reserved_usd_nanos"]),
+        at_unix_s=row["at_unix_s"],
+        first_content_s=row["first_content_s"],
+        total_s=row["total_s"],
+        winner=_winner(row, attempts),
+        model_served=row["model_served"],
+        finish=row["finish"],
+        error=row["error"],
+        error_detail=row["error_detail"],
+    )
+    return Record(outcome, snapshot)
+
+
+def _winner(row: Row, attempts: Sequence[Attempt]) -> Candidate | None:
+    """Give the candidate that answered: it is one of those that were tried."""
+    named = (row["account_id"], row["model"])
+    tried = (attempt.candidate for attempt in reversed(attempts))
+    return next((one for one in tried if (one.account_id, one.model) == named), None)
+
+
+def _attempt(row: Row, snapshot: Snapshot | None) -> Attempt:
+    named = (row["account_id"], row["model"])
+    known = () if snapshot is None else snapshot.candidates
+    candidate = next((one for one in known if (one.account_id, one.model) == named), None)
+    return Attempt(
+        number=int(row["number"]),
+        candidate=candidate
+        or Candidate(row["account_id"], row["provider"], row["model"], row["dialect"]),
+        started_s=row["started_s"],
+        ended_s=row["ended_s"],
+        first_byte_s=row["first_byte_s"],
+        failure=row["failure"],
+        detail=row["detail"],
+        provider_status=row["provider_status"],
+        model_served=row["model_served"],
+    )
+
+
+def _text(text: str | None) -> str | None:
+    """Give a client's or provider's text so that a database takes it: PostgreSQL has no NUL."""
+    if text is None or text.isprintable():
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,196 @@
+"""Things on their way to the database that nobody waits for.
+
+`put` never waits and never fails: it keeps the item in memory and wakes the writer, which lets
+items gather for a moment and stores them in one go. While the database does not answer, they
+wait and are tried again. There are two bounds: past `spare_max` the oldest item that may be
+spared is given up, past `items_max` the oldest of all; each is counted and the loss is logged
+when it begins. An item that fails for what it is must not hold up the others: its batch is
+stored one by one, and the faulty one is given up.
+
+An item can be found by its id until it is committed, so that a reader misses none.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Generic, Protocol, TypeVar
+
+from omniroute.routing.errors import StorageUnavailable
+
+Item = TypeVar("Item")
+Given_contra = TypeVar("Given_contra", contravariant=True)
+
+RETRY_S = 0.25
+RETRY_S_MAX = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one outbox.
+
+    Attributes:
+        batch_max: the most items in one write.
+        spare_max: when this many wait, the oldest spare item is given up.
+        items_max: when this many wait, the oldest item is given up.
+        gather_s: how long items may gather before they are stored.
+    """
+
+    batch_max: int
+    spare_max: int
+    items_max: int
+    gather_s: float
+
+
+class Write(Protocol[Given_contra]):
+    """Stores items in their order, all of them or none.
+
+    `again` says that an earlier try of the same items may have been stored after all.
+    """
+
+    def __call__(self, items: Sequence[Given_contra], *, again: bool) -> Awaitable[None]: ...
+
+
+class Outbox(Generic[Item]):
+    """A bounded queue with one writer.
+
+    Args:
+        name: what it carries, for the log.
+        write: stores items.
+        is_spare: whether an item may be given up before the others.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        write: Write[Item],
+        *,
+        limits: Limits,
+        is_spare: Callable[[Item], bool],
+    ) -> None:
+        self._name = name
+        self._write = write
+        self._limits = limits
+        self._is_spare = is_spare
+        self._waiting: dict[str, Item] = {}
+        self._spare: dict[str, None] = {}
+        self._writing: dict[str, Item] = {}
+        self._again = False
+        self._wake = asyncio.Event()
+        self._full = asyncio.Event()
+        self._one_writer = asyncio.Lock()
+        self.given_up = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._writing)
+
+    def put(self, item_id: str, item: Item) -> None:
+        """Take an item. One of the same id that still waits is replaced, in its place."""
+        if item_id not in self._waiting:
+            self._make_room()
+        self._waiting[item_id] = item
+        if self._is_spare(item):
+            self._spare[item_id] = None
+        else:
+            self._spare.pop(item_id, None)
+        self._wake.set()
+        if len(self._waiting) >= self._limits.batch_max:
+            self._full.set()
+
+    def find(self, item_id: str) -> Item | None:
+        """Give an item that is not committed yet."""
+        return self._waiting.get(item_id) or self._writing.get(item_id)
+
+    def waiting(self, item_id: str) -> Item | None:
+        """Give an item that has not begun to be written, which `put` would still replace."""
+        return self._waiting.get(item_id)
+
+    async def run(self) -> None:
+        """Be the writer, until cancelled. What is left then is `flush`'s to store."""
+        retry_s = RETRY_S
+        while True:
+            await self._wake.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), self._limits.gather_s)
+            try:
+                await self.flush()
+            except StorageUnavailable as error:
+                if retry_s == RETRY_S:
+                    log.warning("store_outbox_waits", extra=self._facts(error))
+                await asyncio.sleep(retry_s)
+                retry_s = min(retry_s * 2, RETRY_S_MAX)
+            else:
+                retry_s = RETRY_S
+
+    async def flush(self) -> None:
+        """Store what has been put so far.
+
+        Raises:
+            StorageUnavailable: the database does not answer; what is not stored is kept.
+        """
+        async with self._one_writer:
+            left = len(self)
+            while left > 0 and self:
+                left -= await self._write_batch()
+
+    async def _write_batch(self) -> int:
+        if not self._writing:
+            for item_id in list(islice(self._waiting, self._limits.batch_max)):
+                self._writing[item_id] = self._waiting.pop(item_id)
+                self._spare.pop(item_id, None)
+            self._full.clear()
+        size = len(self._writing)
+        again, self._again = self._again, True
+        try:
+            await self._write(list(self._writing.values()), again=again)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged; the writer outlives what it writes
+            if size == 1:
+                self._lose("store_outbox_refused", error)
+            else:
+                await self._write_one_by_one()
+        self._writing.clear()
+        self._again = False
+        if not self._waiting:
+            self._wake.clear()
+        return size
+
+    async def _write_one_by_one(self) -> None:
+        for item_id, item in list(self._writing.items()):
+            try:
+                await self._write([item], again=True)
+            except StorageUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                self._lose("store_outbox_refused", error)
+            del self._writing[item_id]
+
+    def _make_room(self) -> None:
+        if len(self._waiting) >= self._limits.spare_max and self._spare:
+            victim = next(iter(self._spare))
+            del self._spare[victim]
+        elif len(self._waiting) >= self._limits.items_max:
+            victim = next(iter(self._waiting))
+        else:
+            return
+        del self._waiting[victim]
+        if self.given_up == 0:
+            log.error("store_outbox_overflows", extra=self._facts(None))
+        self.given_up += 1
+
+    def _lose(self, event: str, error: Exception) -> None:
+        self.given_up += 1
+        log.error(event, extra=self._facts(error), exc_info=error)
+
+    def _facts(self, error: Exception | None) -> dict[str, object]:
+        return {
+            "outbox": self._name,
+            "waiting": len(self),
+            "given_up": self.given_up,
+            "reason": None if error is None else str(error),
+        }

@@ -1,0 +1,42 @@
+"""Which version of the tables this program knows, and what to make of the one that is there."""
+
+from dataclasses import dataclass
+
+from .database import CannotOpenStore
+
+REVISIONS = ("0001",)
+"""Every schema this program can start from, oldest first; the files of migrations/versions."""
+
+HEAD = REVISIONS[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a database holds: its schema, and the OmniRoute that opened it last, when known."""
+
+    revision: str | None
+    has_tables: bool
+    written_by: str | None = None
+
+
+def needs_migration(found: Found, where: str) -> bool:
+    """Whether the tables must be made or changed before use.
+
+    Raises:
+        CannotOpenStore: the database is newer than this program, or not ours.
+    """
+    if found.revision == HEAD:
+        return False
+    if found.revision in REVISIONS or not found.has_tables:
+        return True
+    if found.revision is None:
+        raise CannotOpenStore(
+            f"the database {where} belongs to another program: it has tables, but no schema "
+            "version of OmniRoute; name an empty one"
+        )
+    by = f" (last opened by OmniRoute {found.written_by})" if found.written_by else ""
+    raise CannotOpenStore(
+        f"the database {where} has schema {found.revision}{by} and this OmniRoute knows schemas "
+        f"up to {HEAD}: start that version or a newer one, or use another data folder with "
+        "--data-dir or DATA_DIR"
+    )

@@ -1,0 +1,259 @@
+"""Units on SQLite: one writer thread that commits many units at once, and a few readers.
+
+SQLite allows one writer at a time and makes every commit wait for the disk. So all writes of
+this process go through one thread on the standard sqlite3: it takes whatever units are waiting,
+runs them in one `BEGIN IMMEDIATE` transaction with a savepoint around each, commits once and
+hands every caller its own result. A unit that fails is rolled back to its savepoint and spoils
+no other. Other processes may write to the same file; they wait for each other BUSY_MS at most.
+
+`synchronous=FULL` for everything: a commit that was reported survives a power cut, not only a
+crash of the process. Money, tasks and audit need it, and as commits are shared it is one disk
+wait a batch. A read runs on a connection of its own and never waits for the writer (WAL).
+"""
+
+import asyncio
+import re
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Literal
+
+from omniroute.routing.errors import StorageUnavailable
+
+from .database import WAITING_MAX, Many, RowRefused, Rows, Statement, Step, T, Unit
+from .sqlite_file import FileInUse, prepare_file
+
+BATCH_MAX = 500
+BUSY_MS = 5_000
+READERS = 2
+CLOSE_S_MAX = 30.0
+STATEMENTS_CACHED = 256
+
+
+@asynccontextmanager
+async def open_sqlite(path: Path) -> AsyncIterator["SqliteDatabase"]:
+    """Give the database of a file, which is created when there is none.
+
+    Raises:
+        CannotOpenStore: the file cannot be used; the message says why and what to do.
+    """
+    in_use = await asyncio.to_thread(prepare_file, path)
+    database = SqliteDatabase(path, in_use)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    unit: Unit[Any]
+    done: "asyncio.Future[Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    job: _Job
+    value: object = None
+    error: Exception | None = None
+
+
+class SqliteDatabase:
+    """A file that is open. Made by `open_sqlite`, on the event loop that will use it."""
+
+    kind: Literal["sqlite", "postgres"] = "sqlite"
+
+    def __init__(self, path: Path, in_use: FileInUse) -> None:
+        self._path = path
+        self._in_use = in_use
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._waiting = 0
+        self._open = True
+        self._writer = _connect(path, read_only=False)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._reader = threading.local()
+        self._reading: list[sqlite3.Connection] = []
+        self._thread = threading.Thread(target=self._write, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, unit: Unit[T]) -> "asyncio.Future[T]":
+        """Queue a unit; see Database."""
+        if not self._open:
+            raise StorageUnavailable("the database is closed: the gateway is shutting down")
+        if self._waiting >= WAITING_MAX:
+            raise StorageUnavailable(
+                f"{WAITING_MAX} writes already wait for the database; try again in a moment"
+            )
+        done: asyncio.Future[T] = self._loop.create_future()
+        self._waiting += 1
+        self._queue.put(_Job(unit, done))
+        return done
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run a unit; see Database."""
+        return await self.submit(unit)
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit that only reads; see Database."""
+        if not self._open:
+            raise StorageUnavailable("the database is closed: the gateway is shutting down")
+        return await self._loop.run_in_executor(self._readers, self._read, unit)
+
+    def close(self) -> None:
+        """Commit what is queued, then let the file go. Waits for both; further calls do nothing."""
+        if not self._open:
+            return
+        self._open = False
+        self._queue.put(None)
+        self._thread.join(CLOSE_S_MAX)
+        self._readers.shutdown(wait=True)
+        for connection in self._reading:
+            connection.close()
+        self._writer.close()
+        self._in_use.release()
+
+    def _read(self, unit: Unit[T]) -> T:
+        connection: sqlite3.Connection | None = getattr(self._reader, "connection", None)
+        try:
+            if connection is None:
+                connection = self._reader.connection = _connect(self._path, read_only=True)
+                self._reading.append(connection)
+            is_single = isinstance(unit, Statement)
+            if is_single:
+                return _run(connection, unit)
+            connection.execute("BEGIN")
+            try:
+                return _run(connection, unit)
+            finally:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def _write(self) -> None:
+        """Be the writer thread: run batches until told to stop and nothing is left."""
+        going_on = True
+        while going_on:
+            jobs, going_on = self._take()
+            results = _commit(self._writer, jobs)
+            try:
+                self._loop.call_soon_threadsafe(self._deliver, len(jobs), results)
+            except RuntimeError:
+                # The event loop is gone, and with it whoever waited for these results.
+                continue
+
+    def _take(self) -> tuple[list[_Job], bool]:
+        """Give what waits, at least one job unless it is time to stop."""
+        jobs: list[_Job] = []
+        job = self._queue.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) == BATCH_MAX:
+                return jobs, True
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                return jobs, True
+        return jobs, False
+
+    def _deliver(self, taken: int, results: Sequence[_Result]) -> None:
+        self._waiting -= taken
+        for result in results:
+            done = result.job.done
+            if done.done():
+                continue
+            if result.error is not None:
+                done.set_exception(result.error)
+            else:
+                done.set_result(result.value)
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path,
+        timeout=BUSY_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=STATEMENTS_CACHED,
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    if read_only:
+        connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _commit(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Result]:
+    """Run a batch in one transaction and give every job's own result."""
+    results: list[_Result] = []
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for job in jobs:
+            if job.done.cancelled():
+                continue
+            results.append(_run_in_savepoint(connection, job))
+            if not connection.in_transaction:
+                # A full disk or an I/O error made SQLite roll the whole batch back.
+                raise sqlite3.OperationalError(str(results[-1].error))
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        failure = _translated(error)
+        return [_Result(job, error=failure) for job in jobs]
+    return results
+
+
+def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> _Result:
+    connection.execute("SAVEPOINT unit")
+    try:
+        value = _run(connection, job.unit)
+    except Exception as error:  # noqa: BLE001 - whatever a unit raises is its caller's to see
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO unit")
+            connection.execute("RELEASE unit")
+        return _Result(job, error=_translated(error))
+    connection.execute("RELEASE unit")
+    return _Result(job, value)
+
+
+def _run(connection: sqlite3.Connection, unit: Unit[T]) -> T:
+    steps = unit()
+    try:
+        step = next(steps)
+        while True:
+            step = steps.send(_execute(connection, step))
+    except StopIteration as end:
+        value: T = end.value
+        return value
+
+
+def _execute(connection: sqlite3.Connection, step: Step) -> Rows:
+    if isinstance(step, Many):
+        connection.executemany(_own_words(step.sql), step.rows)
+        return ()
+    return connection.execute(_own_words(step.sql), step.values).fetchall()
+
+
+@lru_cache(maxsize=STATEMENTS_CACHED)
+def _own_words(sql: str) -> str:
+    """Give the statement with SQLite's `?1` for `$1`."""
+    return re.sub(r"\$(\d+)", r"?\1", sql)
+
+
+def _translated(error: Exception) -> Exception:
+    """Give the error that callers know for a driver's own."""
+    match error:
+        case sqlite3.IntegrityError() | OverflowError() | UnicodeEncodeError():
+            return RowRefused(f"the database refused a row: {error}")
+        case sqlite3.Error():
+            return StorageUnavailable(f"the database does not work: {error}")
+        case _:
+            return error

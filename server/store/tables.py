@@ -1,0 +1,385 @@
+"""The tables, declared once. `migrations/` makes them; a test holds the two equal.
+
+What runs uses plain SQL (see database.py) and never imports this module: SQLModel and
+SQLAlchemy would cost every start 0.3 s. It is for migrations, and for reading by people.
+
+Money is integer nano-dollars, times are seconds since 1970 unless a column says otherwise
+(`attempts` are on the engine's monotonic clock), lists and payloads are JSON text. `key_id` is
+the owner: whose request, budget or task a row is.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Double,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Text,
+    text,
+)
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+NAMES = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+
+class Table(SQLModel, registry=registry(metadata=MetaData(naming_convention=NAMES))):
+    """What every table shares: the collection it belongs to."""
+
+
+class AccountRow(Table, table=True):
+    """One credential at one provider. `secret` is a sealed envelope, see vault.py."""
+
+    __tablename__ = "accounts"
+
+    account_id: str = Field(primary_key=True, sa_type=Text)
+    provider: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    dialect: str = Field(sa_type=Text)
+    base_url: str = Field(sa_type=Text)
+    secret: bytes | None = Field(sa_type=LargeBinary)
+    models: str = Field(sa_type=Text)
+    enabled: bool
+    simulated: bool
+    local: bool
+    created_unix_s: float = Field(sa_type=Double)
+    changed_unix_s: float = Field(sa_type=Double)
+    changed_by: str = Field(sa_type=Text)
+
+
+class KeyRow(Table, table=True):
+    """A virtual key: its public id and a MAC of the rest, never the key itself."""
+
+    __tablename__ = "keys"
+
+    key_id: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    digest: bytes = Field(sa_type=LargeBinary)
+    pepper_id: str = Field(sa_type=Text)
+    scopes: str = Field(sa_type=Text)
+    models: str = Field(sa_type=Text)
+    budget_ids: str = Field(sa_type=Text)
+    keep_content: bool
+    enabled: bool
+    expires_unix_s: float | None = Field(sa_type=Double)
+    created_unix_s: float = Field(sa_type=Double)
+    created_by: str = Field(sa_type=Text)
+
+
+class ComboRow(Table, table=True):
+    """A named, ordered list of models. `models` is a list of {target, weight}."""
+
+    __tablename__ = "combos"
+
+    combo_id: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(sa_type=Text, unique=True)
+    models: str = Field(sa_type=Text)
+    strategy: str = Field(sa_type=Text)
+    active: bool
+    attempts_max: int | None = Field(sa_type=BigInteger)
+    first_byte_s: float | None = Field(sa_type=Double)
+    total_s: float | None = Field(sa_type=Double)
+    description: str = Field(sa_type=Text)
+    created_unix_s: float = Field(sa_type=Double)
+    changed_unix_s: float = Field(sa_type=Double)
+    changed_by: str = Field(sa_type=Text)
+
+
+class AliasRow(Table, table=True):
+    """Another name for a target."""
+
+    __tablename__ = "aliases"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    target: str = Field(sa_type=Text)
+    changed_unix_s: float = Field(sa_type=Double)
+    changed_by: str = Field(sa_type=Text)
+
+
+class SettingRow(Table, table=True):
+    """One setting of the gateway; `value` is JSON."""
+
+    __tablename__ = "settings"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    value: str = Field(sa_type=Text)
+    changed_unix_s: float = Field(sa_type=Double)
+    changed_by: str = Field(sa_type=Text)
+
+
+class ConfigVersionRow(Table, table=True):
+    """The one row whose number rises with every change of the configuration or a key."""
+
+    __tablename__ = "config_version"
+    __table_args__ = (CheckConstraint("only_row = 1", name="only_row"),)
+
+    only_row: int = Field(primary_key=True, sa_type=BigInteger)
+    version: int = Field(sa_type=BigInteger)
+
+
+class BootRow(Table, table=True):
+    """One run of one process. Holds and hash chains name the boot they belong to."""
+
+    __tablename__ = "boots"
+
+    boot_id: str = Field(primary_key=True, sa_type=Text)
+    machine: str = Field(sa_type=Text)
+    process_id: int = Field(sa_type=BigInteger)
+    process: str = Field(sa_type=Text)
+    version: str = Field(sa_type=Text)
+    started_unix_s: float = Field(sa_type=Double)
+    seen_unix_s: float = Field(sa_type=Double)
+    ended_unix_s: float | None = Field(sa_type=Double)
+
+
+class OutcomeRow(Table, table=True):
+    """One request, whole: who asked for what, who answered, how long it took, what it cost.
+
+    `request` is set only when no decision was made; else the decision's record has it.
+    """
+
+    __tablename__ = "outcomes"
+    __table_args__ = (
+        Index("ix_outcomes_at_unix_s", "at_unix_s"),
+        Index("ix_outcomes_key_id_at_unix_s", "key_id", "at_unix_s"),
+        Index("ix_outcomes_session_id", "session_id"),
+    )
+
+    request_id: str = Field(primary_key=True, sa_type=Text)
+    key_id: str = Field(sa_type=Text)
+    door: str = Field(sa_type=Text)
+    at_unix_s: float = Field(sa_type=Double)
+    client_request_id: str | None = Field(sa_type=Text)
+    session_id: str | None = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    target: str = Field(sa_type=Text)
+    combo: str | None = Field(sa_type=Text)
+    stream: bool
+    status: str = Field(sa_type=Text)
+    error: str | None = Field(sa_type=Text)
+    error_detail: str = Field(sa_type=Text)
+    finish: str | None = Field(sa_type=Text)
+    provider: str | None = Field(sa_type=Text)
+    account_id: str | None = Field(sa_type=Text)
+    model: str | None = Field(sa_type=Text)
+    model_served: str | None = Field(sa_type=Text)
+    simulated: bool
+    attempts: int = Field(sa_type=BigInteger)
+    first_content_s: float | None = Field(sa_type=Double)
+    total_s: float = Field(sa_type=Double)
+    input_tokens: int = Field(sa_type=BigInteger)
+    output_tokens: int = Field(sa_type=BigInteger)
+    cached_input_tokens: int = Field(sa_type=BigInteger)
+    cache_write_tokens: int = Field(sa_type=BigInteger)
+    reasoning_tokens: int = Field(sa_type=BigInteger)
+    usage_source: str = Field(sa_type=Text)
+    cost_usd_nanos: int | None = Field(sa_type=BigInteger)
+    reserved_usd_nanos: int = Field(sa_type=BigInteger)
+    decision_id: str | None = Field(sa_type=Text)
+    config_version: int | None = Field(sa_type=BigInteger)
+    request: str | None = Field(sa_type=Text)
+
+
+class AttemptRow(Table, table=True):
+    """One call to a provider. Times are of the engine's monotonic clock, good for differences."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (PrimaryKeyConstraint("request_id", "number"),)
+
+    request_id: str = Field(sa_type=Text, foreign_key="outcomes.request_id", ondelete="CASCADE")
+    number: int = Field(sa_type=BigInteger)
+    key_id: str = Field(sa_type=Text)
+    provider: str = Field(sa_type=Text)
+    account_id: str = Field(sa_type=Text)
+    model: str = Field(sa_type=Text)
+    dialect: str = Field(sa_type=Text)
+    started_s: float = Field(sa_type=Double)
+    ended_s: float = Field(sa_type=Double)
+    first_byte_s: float | None = Field(sa_type=Double)
+    failure: str | None = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+    provider_status: int | None = Field(sa_type=BigInteger)
+    model_served: str | None = Field(sa_type=Text)
+
+
+class SnapshotRow(Table, table=True):
+    """What a decision knew. Content-addressed, so stored once for many decisions."""
+
+    __tablename__ = "snapshots"
+
+    snapshot_id: str = Field(primary_key=True, sa_type=Text)
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+class DecisionRow(Table, table=True):
+    """A decision as it was made, chained to the one its writer stored before."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (Index("ix_decisions_chain_id_seq", "chain_id", "seq", unique=True),)
+
+    request_id: str = Field(primary_key=True, sa_type=Text)
+    key_id: str = Field(sa_type=Text)
+    snapshot_id: str = Field(sa_type=Text, foreign_key="snapshots.snapshot_id")
+    record: bytes = Field(sa_type=LargeBinary)
+    chain_id: str = Field(sa_type=Text)
+    seq: int = Field(sa_type=BigInteger)
+    mac: bytes = Field(sa_type=LargeBinary)
+
+
+class AuditRow(Table, table=True):
+    """A change somebody made, chained to the one its writer stored before."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        PrimaryKeyConstraint("chain_id", "seq"),
+        Index("ix_audit_at_unix_s", "at_unix_s"),
+    )
+
+    chain_id: str = Field(sa_type=Text)
+    seq: int = Field(sa_type=BigInteger)
+    at_unix_s: float = Field(sa_type=Double)
+    actor: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    target: str = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+    mac: bytes = Field(sa_type=LargeBinary)
+
+
+class ChainRow(Table, table=True):
+    """The end of a hash chain, signed: rows cut off at the end are missed too.
+
+    `kind` is the table of the chain's rows: decisions or audit.
+    """
+
+    __tablename__ = "chains"
+    __table_args__ = (PrimaryKeyConstraint("chain_id", "kind"),)
+
+    chain_id: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    mac_key_id: str = Field(sa_type=Text)
+    seq: int = Field(sa_type=BigInteger)
+    mac: bytes = Field(sa_type=LargeBinary)
+    signature: bytes = Field(sa_type=LargeBinary)
+
+
+class BudgetRow(Table, table=True):
+    """A limit on spending. `period` is total, day or month (both in UTC)."""
+
+    __tablename__ = "budgets"
+    __table_args__ = (
+        CheckConstraint("cap_usd_nanos >= 0", name="cap"),
+        Index("ix_budgets_key_id", "key_id"),
+    )
+
+    budget_id: str = Field(primary_key=True, sa_type=Text)
+    key_id: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    cap_usd_nanos: int = Field(sa_type=BigInteger)
+    period: str = Field(sa_type=Text)
+    created_unix_s: float = Field(sa_type=Double)
+
+
+class BudgetWindowRow(Table, table=True):
+    """What a budget has spent and holds in one window; `window_start` 0 is the whole of time.
+
+    `cap_passed` says that the sum may stand above the cap: the cap was lowered below it, or an
+    answer cost more than its bound. It never lets a reservation through.
+    """
+
+    __tablename__ = "budget_windows"
+    __table_args__ = (
+        PrimaryKeyConstraint("budget_id", "window_start"),
+        CheckConstraint("spent_usd_nanos >= 0", name="spent"),
+        CheckConstraint("held_usd_nanos >= 0", name="held"),
+        CheckConstraint(
+            "cap_passed OR spent_usd_nanos + held_usd_nanos <= cap_usd_nanos", name="cap"
+        ),
+    )
+
+    budget_id: str = Field(sa_type=Text, foreign_key="budgets.budget_id", ondelete="CASCADE")
+    window_start: int = Field(sa_type=BigInteger)
+    cap_usd_nanos: int = Field(sa_type=BigInteger)
+    spent_usd_nanos: int = Field(sa_type=BigInteger)
+    held_usd_nanos: int = Field(sa_type=BigInteger)
+    cap_passed: bool
+
+
+class ReservationRow(Table, table=True):
+    """Money set aside for one call. `lines` is a list of [budget_id, window_start]."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        Index(
+            "ix_reservations_open",
+            "boot_id",
+            sqlite_where=text("actual_usd_nanos IS NULL"),
+            postgresql_where=text("actual_usd_nanos IS NULL"),
+        ),
+    )
+
+    hold_id: str = Field(primary_key=True, sa_type=Text)
+    key_id: str = Field(sa_type=Text)
+    lines: str = Field(sa_type=Text)
+    bound_usd_nanos: int = Field(sa_type=BigInteger)
+    actual_usd_nanos: int | None = Field(sa_type=BigInteger)
+    abandoned: bool
+    boot_id: str = Field(sa_type=Text)
+    lease_until_unix_s: float = Field(sa_type=Double)
+    created_unix_s: float = Field(sa_type=Double)
+    settled_unix_s: float | None = Field(sa_type=Double)
+
+
+class TaskRow(Table, table=True):
+    """One A2A task. `events` counts its log; `payload` is JSON that only the agent reads."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (Index("ix_tasks_expires_unix_s", "expires_unix_s"),)
+
+    task_id: str = Field(primary_key=True, sa_type=Text)
+    key_id: str = Field(sa_type=Text)
+    context_id: str = Field(sa_type=Text)
+    skill: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    created_unix_s: float = Field(sa_type=Double)
+    updated_unix_s: float = Field(sa_type=Double)
+    expires_unix_s: float = Field(sa_type=Double)
+    payload: str = Field(sa_type=Text)
+    events: int = Field(sa_type=BigInteger)
+
+
+class TaskEventRow(Table, table=True):
+    """One entry of a task's log."""
+
+    __tablename__ = "task_events"
+    __table_args__ = (PrimaryKeyConstraint("task_id", "seq"),)
+
+    task_id: str = Field(sa_type=Text, foreign_key="tasks.task_id", ondelete="CASCADE")
+    seq: int = Field(sa_type=BigInteger)
+    payload: str = Field(sa_type=Text)
+
+
+class ToolAuditRow(Table, table=True):
+    """One call of an MCP tool. Arguments are kept as a hash only."""
+
+    __tablename__ = "mcp_tool_audit"
+    __table_args__ = (
+        Index("ix_mcp_tool_audit_at_unix_s", "at_unix_s"),
+        Index("ix_mcp_tool_audit_key_id_at_unix_s", "key_id", "at_unix_s"),
+    )
+
+    call_id: str = Field(primary_key=True, sa_type=Text)
+    key_id: str = Field(sa_type=Text)
+    tool: str = Field(sa_type=Text)
+    at_unix_s: float = Field(sa_type=Double)
+    duration_ms: int = Field(sa_type=BigInteger)
+    success: bool
+    error: str | None = Field(sa_type=Text)
+    input_hash: str = Field(sa_type=Text)
+    output_summary: str = Field(sa_type=Text)

@@ -1,0 +1,199 @@
+"""The hot path: a chat in one dialect, answered as a stream or whole.
+
+One plain ASGI callable a dialect, in front of the application: body read once as bytes, only
+the routed fields decoded, the original bytes forwarded where the dialect stays the same. No
+framework, no database and no log line on this path.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
+
+from omniroute.routing.conversation import Delta
+from omniroute.routing.engine import new_request_id
+from omniroute.routing.errors import RoutingError, UpstreamFailure
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.model import Caller, Dialect, RouteRequest
+from omniroute.routing.reply import HOP_HEADER, Reply
+from omniroute.routing.wire.codec import Codec, Head
+from omniroute.routing.wire.operations import operation_of_body
+from omniroute.routing.wire.table import codec
+
+from ..auth import Authenticator
+from .answers import (
+    EVENTS,
+    JSON,
+    Keeper,
+    cost_header,
+    origin_headers,
+    send_error,
+    send_whole,
+)
+from .bodies import ClientGone, read_body
+
+Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HOP_HEADER_BYTES = HOP_HEADER.encode()
+HEADER_CHARS_MAX = 200
+"""The most that is kept of an id that a client names."""
+_WANTS_USAGE = re.compile(rb'"include_usage"\s*:\s*true')
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDoor:
+    """Answers chats of one dialect.
+
+    Attributes:
+        hold_s: how long a stream's status line waits for content before it commits.
+        body_bytes_max: the largest body.
+    """
+
+    gateway: Gateway
+    authenticator: Authenticator
+    dialect: Dialect
+    hold_s: float
+    body_bytes_max: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one POST, whatever happens, in the dialect's own words."""
+        own = codec(self.dialect)
+        request_id = new_request_id()
+        try:
+            caller = self.authenticator.caller(scope)
+            body = await read_body(scope, receive, bytes_max=self.body_bytes_max)
+            request = self._request(scope, body, request_id, caller)
+        except ClientGone:
+            return
+        except RoutingError as error:
+            await send_error(send, own, error, request_id=request_id)
+            return
+        answer = self._stream if request.operation.features.stream else self._whole
+        await _unless_gone(answer(request, caller, own, send), receive)
+
+    def _request(self, scope: Scope, body: bytes, request_id: str, caller: Caller) -> RouteRequest:
+        target, operation = operation_of_body(self.dialect, body)
+        session_id: str | None = None
+        client_request_id: str | None = None
+        via = ""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                client_request_id = value.decode("latin-1")[:HEADER_CHARS_MAX]
+            elif name in (b"x-session-id", b"x-claude-code-session-id", b"session-id"):
+                session_id = value.decode("latin-1")[:HEADER_CHARS_MAX]
+            elif name == HOP_HEADER_BYTES:
+                via = value.decode("latin-1")[:HEADER_CHARS_MAX]
+        return RouteRequest(
+            request_id=request_id,
+            target=target,
+            operation=operation,
+            at_s=self.gateway.route.clock.now(),
+            allowed=caller.models,
+            session_id=session_id,
+            client_request_id=client_request_id,
+            via=via,
+        )
+
+    async def _whole(self, request: RouteRequest, caller: Caller, own: Codec, send: Send) -> None:
+        try:
+            reply = await self.gateway.route.open(request, caller)
+        except RoutingError as error:
+            await send_error(send, own, error, request_id=request.request_id)
+            return
+        try:
+            body = await _fold(reply, own)
+        except UpstreamFailure as failure:
+            await send_error(send, own, failure, request_id=request.request_id)
+            return
+        finally:
+            reply.close()
+        headers = [JSON, *origin_headers(reply), *cost_header(reply)]
+        await send_whole(send, 200, headers, body)
+
+    async def _stream(self, request: RouteRequest, caller: Caller, own: Codec, send: Send) -> None:
+        keeper = Keeper(send, self.dialect, request.request_id, hold_s=self.hold_s)
+        try:
+            reply = await self.gateway.route.open(request, caller)
+        except RoutingError as error:
+            if not await keeper.stop():
+                await send_error(send, own, error, request_id=request.request_id)
+                return
+            writer = own.writer(_head(request, request.target))
+            await send({"type": "http.response.body", "body": writer.error(error)})
+            return
+        except asyncio.CancelledError:
+            keeper.drop()
+            raise
+        try:
+            if not await keeper.stop():
+                headers = [*EVENTS, *origin_headers(reply)]
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await _pump(reply, own, request, send)
+        finally:
+            reply.close()
+
+
+async def _pump(reply: Reply, own: Codec, request: RouteRequest, send: Send) -> None:
+    """Send the answer as it comes: bytes as they are, or Deltas in the client's dialect."""
+    winner = reply.winner
+    writer = own.writer(_head(request, reply.model_served or (winner.model if winner else "")))
+    forwards = reply.forwards
+    try:
+        async for piece in reply:
+            data = piece.raw
+            if not forwards:
+                data = b"" if piece.delta is None else writer.write(piece.delta)
+            if data:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        last = b"" if forwards else writer.end()
+    except UpstreamFailure as failure:
+        last = writer.error(failure)
+    await send({"type": "http.response.body", "body": last})
+
+
+async def _fold(reply: Reply, own: Codec) -> bytes:
+    if reply.forwards:
+        return b"".join([piece.raw async for piece in reply])
+    deltas: list[Delta] = [piece.delta async for piece in reply if piece.delta is not None]
+    winner = reply.winner
+    model = reply.model_served or (winner.model if winner else "")
+    return own.render_answer(deltas, _head(reply.request, model))
+
+
+def _head(request: RouteRequest, model: str) -> Head:
+    return Head(
+        answer_id=request.request_id.removeprefix("req_"),
+        model=model,
+        created_unix_s=int(time.time()),
+        include_usage=_WANTS_USAGE.search(request.operation.body) is not None,
+    )
+
+
+async def _unless_gone(answering: Awaitable[None], receive: Receive) -> None:
+    """Answer, and stop at once when the client leaves: its going cancels the answering.
+
+    The watcher lives exactly as long as the answering, so it is not a task left alone.
+    """
+    answerer = asyncio.current_task()
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left = True
+        if answerer is not None:
+            answerer.cancel()
+
+    watcher = asyncio.get_running_loop().create_task(watch())
+    try:
+        await answering
+    except asyncio.CancelledError:
+        # Only the cancellation that the leaving client caused ends here.
+        if not left or answerer is None or answerer.uncancel() > 0:
+            raise
+    finally:
+        watcher.cancel()

@@ -1,0 +1,207 @@
+"""The A2A door on a gateway of fakes, served in memory."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import anyio
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from omniroute.a2a.routes import Door
+from omniroute.a2a.task import TERMINAL
+from omniroute.a2a.tasks import EventRow, TaskRow
+from omniroute.routing.conversation import Delta
+from omniroute.routing.errors import NotAuthenticated, StorageUnavailable
+from omniroute.routing.model import Call, Caller, Piece
+from tests.fakes import World, hello, world
+
+BASE = "https://gateway.example"
+WAIT_S_MAX = 5.0
+
+CALLERS = {
+    "sk-fake-a": Caller("key-a", frozenset({"write:route"})),
+    "sk-fake-b": Caller("key-b", frozenset({"write:route"})),
+    "sk-fake-reader": Caller("key-reader", frozenset({"read:health", "read:usage"})),
+    "sk-fake-no-log": Caller("key-no-log", frozenset({"write:route"}), keep_content=False),
+    "sk-fake-one-model": Caller("key-one-model", frozenset({"write:route"}), models=("two/m",)),
+}
+LOCAL = Caller("local", frozenset({"write:route"}))
+
+
+@dataclass
+class MemoryTasks:
+    """Tasks in a dictionary. `broken` makes it answer like a database that is gone."""
+
+    rows: dict[str, TaskRow] = field(default_factory=dict[str, TaskRow])
+    logs: dict[str, list[EventRow]] = field(default_factory=dict[str, list[EventRow]])
+    broken: bool = False
+
+    async def create(self, task: TaskRow, event: str) -> None:
+        self._check()
+        assert task.task_id not in self.rows
+        self.rows[task.task_id] = task
+        self.logs[task.task_id] = [EventRow(0, event)]
+
+    async def get(self, task_id: str, *, owner: str) -> TaskRow | None:
+        self._check()
+        row = self.rows.get(task_id)
+        return row if row is not None and row.owner == owner else None
+
+    async def move(self, task: TaskRow, event: str) -> bool:
+        row = await self.get(task.task_id, owner=task.owner)
+        if row is None or row.state in TERMINAL:
+            return False
+        self.rows[task.task_id] = task
+        log = self.logs[task.task_id]
+        log.append(EventRow(len(log), event))
+        return True
+
+    async def events(self, task_id: str, *, owner: str, after: int = -1) -> Sequence[EventRow]:
+        row = await self.get(task_id, owner=owner)
+        return [one for one in self.logs[task_id] if one.seq > after] if row is not None else []
+
+    async def prune(self, *, now_unix_s: float) -> int:
+        self._check()
+        old = [one.task_id for one in self.rows.values() if one.expires_unix_s < now_unix_s]
+        for task_id in old:
+            del self.rows[task_id], self.logs[task_id]
+        return len(old)
+
+    def _check(self) -> None:
+        if self.broken:
+            raise StorageUnavailable("the database is gone")
+
+
+@dataclass
+class HeldAnswer:
+    """Says "hel", waits to be let go, then says the rest."""
+
+    call: Call
+    go: anyio.Event
+    closed: anyio.Event
+
+    def __aiter__(self) -> AsyncIterator[Piece]:
+        return self._iterate()
+
+    async def _iterate(self) -> AsyncIterator[Piece]:
+        first, *others = hello(self.call)
+        yield first
+        await self.go.wait()
+        for piece in others:
+            yield piece
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@dataclass
+class HeldUpstream:
+    """An upstream whose answers stop after their first Delta until `go` is set."""
+
+    go: anyio.Event = field(default_factory=anyio.Event)
+    opened: anyio.Event = field(default_factory=anyio.Event)
+    closed: anyio.Event = field(default_factory=anyio.Event)
+
+    async def open(self, call: Call) -> HeldAnswer:
+        self.opened.set()
+        return HeldAnswer(call, self.go, self.closed)
+
+
+@dataclass
+class Served:
+    """A served door with everything of it within reach."""
+
+    client: httpx.AsyncClient
+    app: Starlette
+    world: World
+    store: MemoryTasks
+
+    async def post(self, body: object, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post("/a2a", json=body, headers=named)
+
+    async def call(self, method: str, params: object, **headers: str) -> Any:
+        """Give the whole JSON-RPC answer."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return (await self.post(body, **headers)).json()
+
+    async def result(self, method: str, params: object, **headers: str) -> Any:
+        """Give the result of a call that must have one."""
+        answered = await self.call(method, params, **headers)
+        assert "error" not in answered, answered
+        assert (answered["jsonrpc"], answered["id"]) == ("2.0", 1)
+        return answered["result"]
+
+    async def error(self, method: str, params: object, **headers: str) -> Any:
+        """Give the error of a call that must have one."""
+        answered = await self.call(method, params, **headers)
+        assert "result" not in answered, answered
+        return answered["error"]
+
+
+@asynccontextmanager
+async def serving(
+    made: World | None = None,
+    *,
+    upstream: HeldUpstream | None = None,
+    keys_required: bool = False,
+    task_s_max: float = 60.0,
+    running_max: int = 10,
+    headers: Mapping[str, str] | None = None,
+) -> AsyncGenerator[Served]:
+    """Serve the door; on leaving it is shut down as the app does it."""
+    made = made or world()
+    store = MemoryTasks()
+    route = (
+        made.gateway.route if upstream is None else replace(made.gateway.route, upstream=upstream)
+    )
+
+    def authenticate(request: Request) -> Caller:
+        credential = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not credential and not keys_required:
+            return LOCAL
+        if credential not in CALLERS:
+            raise NotAuthenticated("no valid key; send Authorization: Bearer sk-omni-...")
+        return CALLERS[credential]
+
+    door = Door(
+        gateway=replace(made.gateway, route=route),
+        tasks=store,
+        authenticate=authenticate,
+        public_url=lambda: BASE,
+        keys_required=lambda: keys_required,
+        clock=made.clock,
+        task_s_max=task_s_max,
+        running_max=running_max,
+    )
+    app = Starlette(routes=door.routes())
+    transport = httpx.ASGITransport(app=app)
+    with anyio.fail_after(WAIT_S_MAX):
+        async with (
+            httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as client,
+            door.lifespan(),
+        ):
+            yield Served(client, app, made, store)
+
+
+def v10_message(text: str = "say hello", **more: object) -> dict[str, object]:
+    return {"messageId": "msg-1", "role": "ROLE_USER", "parts": [{"text": text}], **more}
+
+
+def v03_message(text: str = "say hello", **more: object) -> dict[str, object]:
+    return {
+        "kind": "message",
+        "messageId": "msg-1",
+        "role": "user",
+        "parts": [{"kind": "text", "text": text}],
+        **more,
+    }
+
+
+def saying(*texts: str) -> Sequence[Piece]:
+    """Give the Pieces of an answer without usage."""
+    said = [Piece(b"", Delta(text=text)) for text in texts]
+    return (*said, Piece(b"", Delta(finish="stop", ended=True)))

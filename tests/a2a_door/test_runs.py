@@ -1,0 +1,406 @@
+"""Tasks while they run: stored first, cancelled, timed out, lost, and never anyone else's."""
+
+import json
+from typing import Any
+
+import anyio
+import pytest
+
+from omniroute.a2a.dialects.codec import EXTENSION
+from omniroute.a2a.methods import LOST_AFTER_S
+from omniroute.a2a.task import FINISHED_KEPT_S
+from tests.a2a_door.door import (
+    WAIT_S_MAX,
+    HeldUpstream,
+    Served,
+    serving,
+    v03_message,
+    v10_message,
+)
+from tests.fakes import world
+
+pytestmark = pytest.mark.anyio
+
+A = {"authorization": "Bearer sk-fake-a"}
+B = {"authorization": "Bearer sk-fake-b"}
+LATER = {"message": v03_message(), "configuration": {"blocking": False}}
+
+
+async def begun(door: Served, held: HeldUpstream, **headers: str) -> Any:
+    """Give a task whose upstream call is open and waits."""
+    task = await door.result("message/send", LATER, **headers)
+    await held.opened.wait()
+    return task
+
+
+async def test_a_task_is_stored_before_its_client_hears_of_it() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        task = await door.result("message/send", LATER, **A)
+
+        row = door.store.rows[task["id"]]
+
+        held.go.set()
+    assert (row.owner, row.state, row.context_id) == ("key-a", "working", task["contextId"])
+
+
+async def test_cancel_closes_the_upstream_and_records_what_it_cost() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        task = await begun(door, held)
+        canceled = await door.result("tasks/cancel", {"id": task["id"]})
+
+        closed = held.closed.is_set()
+        outcomes = [one.outcome for one in door.world.ledger.records]
+        got = await door.result("tasks/get", {"id": task["id"]})
+
+    assert canceled["status"]["state"] == "canceled"
+    assert canceled["artifacts"][0]["parts"][0]["text"] == "hel"
+    assert closed
+    assert [one.status for one in outcomes] == ["client_gone"]
+    told = canceled["metadata"][EXTENSION]["costEnvelope"]["actual"]
+    assert told == (outcomes[0].cost_usd_nanos or 0) / 1e9 > 0
+    assert got == canceled
+
+
+async def test_cancel_before_the_first_byte_ends_the_attempt() -> None:
+    class Silent(HeldUpstream):
+        async def open(self, call: object) -> Any:
+            self.opened.set()
+            try:
+                await anyio.sleep(WAIT_S_MAX)
+            finally:
+                self.closed.set()
+
+    silent = Silent()
+    async with serving(upstream=silent) as door:
+        task = await begun(door, silent)
+        canceled = await door.result("tasks/cancel", {"id": task["id"]})
+
+        closed = silent.closed.is_set()
+
+    assert canceled["status"]["state"] == "canceled"
+    assert "artifacts" not in canceled
+    assert closed
+
+
+async def test_cancel_in_each_dialect_speaks_it() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        task = await begun(door, held)
+        result = await door.result("CancelTask", {"id": task["id"]}, A2A_Version="1.0")
+        again = await door.error("CancelTask", {"id": task["id"]}, A2A_Version="1.0")
+        old = await door.error("tasks/cancel", {"id": task["id"]})
+
+    assert result["status"]["state"] == "TASK_STATE_CANCELED"
+    assert again["code"] == old["code"] == -32002
+    assert again["data"][0]["reason"] == "TASK_NOT_CANCELABLE"
+
+
+async def test_a_waiting_client_hears_of_another_client_s_cancel() -> None:
+    held = HeldUpstream()
+    answers: list[Any] = []
+    async with serving(upstream=held) as door:
+
+        async def wait() -> None:
+            answers.append(await door.result("message/send", {"message": v03_message()}))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await held.opened.wait()
+            [task_id] = door.store.rows
+            await door.result("tasks/cancel", {"id": task_id})
+
+    assert answers[0]["status"]["state"] == "canceled"
+
+
+async def test_cancel_of_a_task_of_another_process_is_stored_and_wins() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        task = await begun(door, held)
+        async with serving() as other:
+            other.store.rows, other.store.logs = door.store.rows, door.store.logs
+            canceled = await other.result("tasks/cancel", {"id": task["id"]})
+        held.go.set()
+        await held.closed.wait()
+        got = await door.result("tasks/get", {"id": task["id"]})
+
+    assert canceled["status"]["state"] == got["status"]["state"] == "canceled"
+    assert len(door.store.logs[task["id"]]) == 2
+
+
+async def test_a_task_past_its_time_fails_with_words() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held, task_s_max=0.05) as door:
+        task = await door.result("message/send", {"message": v03_message()})
+
+    assert task["status"]["state"] == "failed"
+    assert "0.05 s" in task["status"]["message"]["parts"][0]["text"]
+    assert held.closed.is_set()
+
+
+async def test_stopping_the_gateway_ends_its_tasks_and_says_so() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        task = await begun(door, held)
+
+    row = door.store.rows[task["id"]]
+    assert row.state == "failed"
+    assert "the gateway stopped" in row.payload
+    assert held.closed.is_set()
+
+
+async def test_a_task_of_a_killed_gateway_counts_as_failed_once_it_cannot_run() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        task = await begun(door, held)
+        row = door.store.rows[task["id"]]
+    async with serving() as reborn:
+        reborn.store.rows, reborn.store.logs = {row.task_id: row}, {row.task_id: []}
+        young = await reborn.result("tasks/get", {"id": task["id"]})
+        reborn.world.clock.advance(LOST_AFTER_S + 1)
+        old = await reborn.result("tasks/get", {"id": task["id"]})
+
+        stored = reborn.store.rows[task["id"]].state
+
+    assert young["status"]["state"] == "working"
+    assert old["status"]["state"] == stored == "failed"
+
+
+async def test_a_task_is_forgotten_after_its_time() -> None:
+    async with serving() as door:
+        task = await door.result("message/send", {"message": v03_message()})
+        door.world.clock.advance(FINISHED_KEPT_S + 1)
+        error = await door.error("tasks/get", {"id": task["id"]})
+
+    assert error["code"] == -32001
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "version"),
+    [
+        ("tasks/get", "id", ""),
+        ("tasks/get", "taskId", ""),
+        ("tasks/cancel", "id", ""),
+        ("tasks/cancel", "taskId", ""),
+        ("GetTask", "id", "1.0"),
+        ("CancelTask", "id", "1.0"),
+    ],
+)
+async def test_another_caller_s_task_is_the_same_bytes_as_none(
+    method: str, name: str, version: str
+) -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        task = await begun(door, held, **A)
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {name: task["id"]}}
+        foreign = await door.post(body, a2a_version=version, **B)
+        held.go.set()
+        await held.closed.wait()
+        ended = await door.post(body, a2a_version=version, **B)
+        door.store.rows.clear()
+        missing = await door.post(body, a2a_version=version, **B)
+
+    assert foreign.status_code == missing.status_code
+    assert foreign.content == ended.content == missing.content
+    assert foreign.headers == missing.headers
+
+
+async def test_another_caller_s_task_cannot_be_continued() -> None:
+    async with serving() as door:
+        task = await door.result("message/send", {"message": v03_message()}, **A)
+        foreign = await door.error("message/send", {"message": v03_message(taskId=task["id"])}, **B)
+        missing = await door.error("message/send", {"message": v03_message(taskId="none")}, **B)
+
+    assert foreign == missing
+
+
+async def test_a_key_that_keeps_no_content_leaves_none_in_the_store() -> None:
+    key = {"authorization": "Bearer sk-fake-no-log"}
+    async with serving() as door:
+        params = {"messages": [{"role": "user", "content": "a canary"}]}
+        sent = await door.result("message/send", params, **key)
+        got = await door.result("tasks/get", {"taskId": sent["task"]["id"]}, **key)
+
+        [row] = door.store.rows.values()
+
+    assert sent["artifacts"][0]["content"] == "hello"
+    assert "canary" not in row.payload
+    assert "hello" not in row.payload
+    assert got["task"]["state"] == "completed"
+    assert got["task"]["artifacts"] == got["task"]["input"]["messages"] == []
+    assert got["task"]["metadata"] == sent["metadata"]
+
+
+async def test_a_key_that_keeps_no_content_must_wait_for_its_answer() -> None:
+    async with serving() as door:
+        error = await door.error("message/send", LATER, authorization="Bearer sk-fake-no-log")
+
+        rows = door.store.rows
+
+    assert error["code"] == -32004
+    assert rows == {}
+
+
+async def test_an_end_that_cannot_be_stored_is_an_error_and_not_a_wrong_answer() -> None:
+    held = HeldUpstream()
+    answers: list[Any] = []
+    async with serving(upstream=held) as door:
+
+        async def wait() -> None:
+            answers.append(await door.error("message/send", {"message": v03_message()}))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await held.opened.wait()
+            door.store.broken = True
+            held.go.set()
+
+    assert answers[0]["code"] == -32603
+    assert "the database is gone" in answers[0]["message"]
+
+
+async def test_a_bug_in_one_task_ends_that_task_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(call: object) -> Any:
+        raise ZeroDivisionError("a bug for a test")
+
+    async with serving(world(scripts={"one/m": broken})) as door:
+        params = {"message": v03_message(), "metadata": {"model": "one/m"}}
+        failed = await door.result("message/send", params)
+        params["metadata"] = {"model": "two/m"}
+        answered = await door.result("message/send", params)
+
+    assert failed["status"]["state"] == "failed"
+    assert "bug" not in failed["status"]["message"]["parts"][0]["text"]
+    assert answered["status"]["state"] == "completed"
+    assert "a2a_task_broke" in caplog.text
+
+
+async def test_too_many_running_tasks_are_refused() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held, running_max=1) as door:
+        await begun(door, held)
+        error = await door.error("message/send", LATER)
+
+        rows = door.store.rows
+
+    assert error["code"] == -32603
+    assert "1 tasks run already" in error["message"]
+    assert len(rows) == 1
+
+
+async def test_a_stopping_gateway_accepts_no_task() -> None:
+    async with serving() as door:
+        pass
+
+    reader = Reader("message/send", LATER, "")
+    await door.app(reader.scope, reader.receive, reader.send)
+
+    assert json.loads(reader.body)["error"]["code"] == -32603
+    assert door.store.rows == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "version"),
+    [
+        ("SendStreamingMessage", {"message": v10_message()}, "1.0"),
+        ("message/stream", {"message": v03_message()}, ""),
+        ("message/stream", {"messages": [{"content": "say hello"}]}, ""),
+    ],
+)
+async def test_a_stream_sends_the_first_words_while_the_provider_still_writes(
+    method: str, params: dict[str, Any], version: str
+) -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        reader = Reader(method, params, version)
+        async with anyio.create_task_group() as group:
+            group.start_soon(door.app, reader.scope, reader.receive, reader.send)
+            await reader.until('"hel"')
+            held.go.set()
+            await reader.until('"lo"')
+
+    assert reader.body.index('"hel"') < reader.body.index('"lo"')
+
+
+async def test_a_stream_s_reader_that_leaves_does_not_end_the_task() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        reader = Reader("message/stream", {"message": v03_message()}, "")
+        async with anyio.create_task_group() as group:
+            group.start_soon(door.app, reader.scope, reader.receive, reader.send)
+            await reader.until('"hel"')
+            reader.left.set()
+        [task_id] = door.store.rows
+        held.go.set()
+        await held.closed.wait()
+        task = await door.result("tasks/get", {"id": task_id}, **A)
+
+    assert task["status"]["state"] == "completed"
+
+
+async def test_a_stream_of_which_nothing_is_kept_ends_with_its_reader() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        reader = Reader("message/stream", {"message": v03_message()}, "", "sk-fake-no-log")
+        async with anyio.create_task_group() as group:
+            group.start_soon(door.app, reader.scope, reader.receive, reader.send)
+            await reader.until('"hel"')
+            reader.left.set()
+        await held.closed.wait()
+        [row] = door.store.rows.values()
+
+    assert row.state == "canceled"
+
+
+async def test_a_task_past_the_longest_answer_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("omniroute.a2a.runs.ANSWER_CHARS_MAX", 4)
+    async with serving() as door:
+        task = await door.result("message/send", {"message": v03_message()})
+
+    assert task["status"]["state"] == "failed"
+    assert "longer than 4 characters" in task["status"]["message"]["parts"][0]["text"]
+    assert task["artifacts"][0]["parts"][0]["text"] == "hel"
+
+
+class Reader:
+    """An ASGI client that reads a response while it is written."""
+
+    def __init__(self, method: str, params: object, version: str, key: str = "sk-fake-a") -> None:
+        call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        self.scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "https",
+            "path": "/a2a",
+            "raw_path": b"/a2a",
+            "root_path": "",
+            "query_string": b"",
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"authorization", f"Bearer {key}".encode()),
+                (b"a2a-version", version.encode()),
+            ],
+        }
+        self.body = ""
+        self.left = anyio.Event()
+        self._asked = json.dumps(call).encode()
+        self._changed = anyio.Event()
+
+    async def receive(self) -> dict[str, Any]:
+        if self._asked:
+            body, self._asked = self._asked, b""
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        self.body += message.get("body", b"").decode()
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
+
+    async def until(self, text: str) -> None:
+        while text not in self.body:
+            await self._changed.wait()

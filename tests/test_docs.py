@@ -1,0 +1,58 @@
+"""Documents that a change of the code must change too."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from omniroute.routing import errors
+from omniroute.routing.errors import RoutingError
+from omniroute.server.api.openapi import document
+
+ROOT = Path(__file__).parent.parent
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+def subclasses(kind: type[RoutingError]) -> set[type[RoutingError]]:
+    return {kind} | {one for child in kind.__subclasses__() for one in subclasses(child)}
+
+
+def test_package_openapi_and_changelog_name_the_same_version() -> None:
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert headings[0] == "Unreleased"
+    assert headings[1] == VERSION
+    assert document((), version=VERSION)["info"]["version"] == VERSION
+
+
+def test_every_error_code_has_its_heading() -> None:
+    headings = set(re.findall(r"^## (\w+)$", (ROOT / "docs/errors.md").read_text(), re.MULTILINE))
+    own = {one for one in subclasses(RoutingError) if one.__module__ == errors.__name__}
+
+    assert {one.code for one in own} <= headings
+
+
+@pytest.mark.parametrize("path", [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"])
+def test_every_link_between_documents_leads_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
+
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_client_file_is_json_that_starts_the_relay() -> None:
+    files = sorted((ROOT / "ide-configs").glob("*/*.json"))
+
+    assert len(files) >= 2
+    for file in files:
+        server = json.loads(file.read_text())["mcpServers"]["omniroute"]
+        assert server["args"] == ["--mcp"]
+        assert server["command"].endswith("omniroute")
+
+
+def test_no_lock_names_an_address() -> None:
+    locks = [*ROOT.glob("requirements/*.txt"), *ROOT.glob("tests/environments/*/*.txt")]
+
+    assert locks
+    assert [lock for lock in locks if "://" in lock.read_text()] == []

@@ -1,0 +1,295 @@
+"""Encrypted connections: a server is believed only with a certificate for its name."""
+
+import asyncio
+import datetime
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from omniroute.routing.upstream.connection import BUFFERED_BYTES_MAX
+from omniroute.routing.upstream.pool import verifying_context
+
+from .servers import (
+    ANSWER,
+    DONE,
+    EVENT,
+    EVENTS,
+    FINISH,
+    SSE_HEAD,
+    STREAM,
+    WAIT_S,
+    Exchange,
+    ask,
+    call_to,
+    chunked,
+    failure_of,
+    read_all,
+    serving,
+    settle,
+    upstream,
+    whole,
+)
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime.datetime.now(datetime.UTC)
+DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """An authority of our own, and the certificates that it makes."""
+
+    folder: Path
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    def trusted(self) -> ssl.SSLContext:
+        context = verifying_context()
+        context.load_verify_locations(
+            cadata=self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+        )
+        return context
+
+    def server(self, name: str, *, days: int = 1, own: bool = False) -> ssl.SSLContext:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = _name(name)
+        issuer, signer = (subject, key) if own else (self.certificate.subject, self.key)
+        certificate = _certificate(subject, issuer, key.public_key(), signer, name, days)
+        path = self.folder / "server.pem"
+        path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            + certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("An authority of the tests")
+    certificate = _certificate(name, name, key.public_key(), key, None, 1)
+    return Authority(tmp_path, key, certificate)
+
+
+async def to_loopback(host: str, port: int) -> list[str]:
+    return ["127.0.0.1"]
+
+
+async def answer_stream(exchange: Exchange) -> None:
+    await exchange.send(STREAM)
+
+
+async def test_a_server_with_a_certificate_for_its_name_is_believed(authority: Authority) -> None:
+    context = authority.server("api.test")
+    async with (
+        serving(answer_stream, tls=context) as server,
+        upstream(tls=authority.trusted(), resolve=to_loopback) as made,
+    ):
+        url = f"https://api.test:{server.port}/v1"
+        first = await ask(made, call_to(url, stream=True))
+        second = await ask(made, call_to(url, stream=True))
+
+        assert first == second == EVENTS
+        assert server.connections == 1
+        assert server.requests[0].header(b"host") == b"api.test:%d" % server.port
+
+
+async def test_a_certificate_may_be_for_an_address(authority: Authority) -> None:
+    context = authority.server("127.0.0.1")
+    async with (
+        serving(answer_stream, tls=context) as server,
+        upstream(tls=authority.trusted()) as made,
+    ):
+        answered = await ask(made, call_to(server.url, stream=True))
+
+    assert answered == EVENTS
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "own", "said"),
+    [
+        ("other.test", 1, False, "hostname mismatch"),
+        ("api.test", -1, False, "expired"),
+        ("api.test", 1, True, "self signed"),
+    ],
+    ids=["another name", "expired", "self-signed"],
+)
+async def test_a_server_that_cannot_prove_its_name_gets_nothing(
+    authority: Authority, name: str, days: int, *, own: bool, said: str
+) -> None:
+    context = authority.server(name, days=days, own=own)
+    async with (
+        serving(answer_stream, tls=context) as server,
+        upstream(tls=authority.trusted(), resolve=to_loopback) as made,
+    ):
+        failure = await failure_of(made, call_to(f"https://api.test:{server.port}/v1"))
+
+    assert failure.kind == "tls"
+    assert said in str(failure).lower().replace("-", " ")
+    assert server.requests == []
+
+
+async def test_an_unknown_authority_is_refused_by_the_systems_store(authority: Authority) -> None:
+    context = authority.server("api.test")
+    async with (
+        serving(answer_stream, tls=context) as server,
+        upstream(resolve=to_loopback) as made,
+    ):
+        failure = await failure_of(made, call_to(f"https://api.test:{server.port}/v1"))
+
+    assert failure.kind == "tls"
+
+
+async def test_a_plain_server_at_an_encrypted_url_is_a_tls_failure(authority: Authority) -> None:
+    async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(whole())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, upstream(tls=authority.trusted()) as made:
+        failure = await failure_of(made, call_to(f"https://127.0.0.1:{port}/v1"))
+
+    assert failure.kind == "tls"
+
+
+async def test_closing_an_encrypted_answer_closes_its_connection_at_once(
+    authority: Authority,
+) -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(SSE_HEAD + chunked(EVENT))
+        await exchange.reader.readexactly(1)
+
+    context = authority.server("127.0.0.1")
+    async with (
+        serving(script, tls=context) as server,
+        upstream(tls=authority.trusted()) as made,
+    ):
+        answer = await made.open(call_to(server.url, stream=True))
+        await anext(aiter(answer))
+        answer.close()
+        async with asyncio.timeout(WAIT_S):
+            await server.gone.wait()
+        await settle()
+
+        assert made.connections == 0
+
+
+async def test_an_encrypted_body_shorter_than_its_length_is_truncated(
+    authority: Authority,
+) -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(whole()[:-5])
+        exchange.close()
+
+    context = authority.server("127.0.0.1")
+    async with (
+        serving(script, tls=context) as server,
+        upstream(tls=authority.trusted()) as made,
+    ):
+        failure = await failure_of(made, call_to(server.url))
+
+    assert failure.kind == "truncated"
+
+
+async def test_a_kept_encrypted_connection_that_died_is_replaced(authority: Authority) -> None:
+    async def script(exchange: Exchange) -> None:
+        if len(server.requests) == 2:
+            exchange.reset()
+        else:
+            await exchange.send(whole())
+
+    context = authority.server("127.0.0.1")
+    async with (
+        serving(script, tls=context) as server,
+        upstream(tls=authority.trusted()) as made,
+    ):
+        await ask(made, call_to(server.url))
+        second = await ask(made, call_to(server.url))
+
+    assert second == ANSWER
+    assert server.connections == 2
+
+
+async def test_a_slow_reader_holds_an_encrypted_peer_back_too(authority: Authority) -> None:
+    part = chunked(b"data: " + b"x" * 65_000 + b"\n\n")
+    parts, sent = 500, 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal sent
+        await exchange.send(SSE_HEAD + chunked(EVENT))
+        for _ in range(parts):
+            await exchange.send(part)
+            sent += 1
+        await exchange.send(chunked(FINISH, DONE) + b"0\r\n\r\n")
+
+    context = authority.server("127.0.0.1")
+    async with (
+        serving(script, tls=context) as server,
+        upstream(tls=authority.trusted()) as made,
+    ):
+        answer = await made.open(call_to(server.url, stream=True))
+        pieces = aiter(answer)
+        first = await anext(pieces)
+        await asyncio.sleep(0.3)
+        sent_meanwhile = sent
+        second = await anext(pieces)
+        rest = await read_all(answer)
+
+    assert sent_meanwhile < parts
+    assert len(second.raw) <= BUFFERED_BYTES_MAX
+    assert len(first.raw + second.raw + rest) == len(EVENTS) + parts * 65_008
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _certificate(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    signer: ec.EllipticCurvePrivateKey,
+    name: str | None,
+    days: int,
+) -> x509.Certificate:
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - 3 * DAY)
+        .not_valid_after(NOW + days * DAY)
+        .add_extension(x509.BasicConstraints(ca=name is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+    )
+    if name is not None:
+        builder = builder.add_extension(_alternative(name), critical=False)
+    return builder.sign(signer, hashes.SHA256())
+
+
+def _alternative(name: str) -> x509.SubjectAlternativeName:
+    try:
+        return x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))])
+    except ValueError:
+        return x509.SubjectAlternativeName([x509.DNSName(name)])

@@ -1,0 +1,25 @@
+"""One call of a tool: what every tool gets beside its arguments."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.model import Caller
+
+Tell = Callable[[float, str], Awaitable[None]]
+"""Tells the client how far the call is: a figure that only grows, and words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """Who calls a tool, under which id, and where progress goes.
+
+    Attributes:
+        caller: the authenticated key; the only source of scopes.
+        request_id: ours; names this call in the log, and the decision where there is one.
+    """
+
+    gateway: Gateway
+    caller: Caller
+    request_id: str
+    tell: Tell

@@ -1,0 +1,256 @@
+"""Tools that route: ask a model, say who would answer, tell why one did.
+
+All three run on the engine's own decision; nothing here estimates it a second time.
+"""
+
+from collections.abc import Sequence
+from decimal import ROUND_FLOOR, Decimal
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from omniroute.routing.conversation import Chat, Message, Text
+from omniroute.routing.errors import ModelNotFound
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.model import Attempt, Outcome, RouteRequest
+from omniroute.routing.reply import Reply
+from omniroute.routing.wire.operations import operation_of_chat
+
+from .invocation import Invocation
+from .shapes import Arguments, Result
+from .units import milliseconds, usd
+from .words import explain
+
+MESSAGES_MAX = 1000
+NAME_CHARS_MAX = 256
+BUDGET_USD_MAX = 1_000_000
+TOKENS_MAX = 100_000_000
+TELL_EVERY_S = 0.25
+"""The least time between two progress notifications of one answer."""
+TOLD_CHARS_MAX = 16_000
+"""The end of the text so far that one progress notification carries at most."""
+
+TaskRole = Literal["coding", "review", "planning", "analysis"]
+Target = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=NAME_CHARS_MAX,
+        description='A model, as omniroute_list_models_catalog names it, or "auto".',
+    ),
+]
+ComboName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=NAME_CHARS_MAX,
+        description="A combo's name or id; it takes the place of the model.",
+    ),
+]
+BudgetUsd = Annotated[
+    float,
+    Meta(
+        ge=0,
+        le=BUDGET_USD_MAX,
+        description="US dollars that the request may cost at most. A model that could cost more "
+        "is not asked; one whose price is unknown neither.",
+    ),
+]
+Role = Annotated[TaskRole, Meta(description="What kind of task it is.")]
+OutputTokens = Annotated[
+    int, Meta(ge=1, le=TOKENS_MAX, description="The most tokens the answer may have.")
+]
+
+
+class ChatMessage(Arguments, frozen=True):
+    """One turn of the conversation."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str
+
+
+class RouteChat(Arguments, frozen=True):
+    """What omniroute_route_request takes."""
+
+    model: Target
+    messages: Annotated[
+        tuple[ChatMessage, ...],
+        Meta(min_length=1, max_length=MESSAGES_MAX, description="The conversation, oldest first."),
+    ]
+    combo: ComboName | None = None
+    budget: BudgetUsd | None = None
+    role: Role | None = None
+    stream: Annotated[bool, Meta(description="Send the text so far as progress notifications.")] = (
+        False
+    )
+    max_tokens: OutputTokens | None = None
+
+
+class Tokens(Result, frozen=True):
+    """Tokens of prompt and answer; null when not known."""
+
+    prompt: int | None
+    completion: int | None
+    source: Annotated[
+        Literal["reported", "estimated", "none"],
+        Meta(description="estimated: an upper bound, as the provider reported nothing."),
+    ]
+
+
+class Response(Result, frozen=True):
+    """What the model said."""
+
+    content: str
+    model: Annotated[str, Meta(description="The model that answered, as its provider names it.")]
+    tokens: Tokens
+    finish_reason: str | None
+
+
+class FailedAttempt(Result, frozen=True):
+    """A candidate that was asked and did not answer well."""
+
+    provider: str
+    model: str
+    reason: Annotated[str, Meta(description="The failure's class, such as rate_limited.")]
+    detail: str
+
+
+class Routing(Result, frozen=True):
+    """How the answer came about."""
+
+    provider: str
+    combo: str | None
+    fallbacks_triggered: Annotated[
+        int, Meta(description="Candidates that failed before the one that answered.")
+    ]
+    cost: Annotated[float | None, Meta(description="US dollars; null: the price is unknown.")]
+    latency_ms: int
+    routing_explanation: str
+    request_id: Annotated[str, Meta(description="For omniroute_explain_route.")]
+    simulated: Annotated[bool, Meta(description="No real model answered.")]
+    failed_attempts: tuple[FailedAttempt, ...]
+
+
+class Routed(Result, frozen=True):
+    """What omniroute_route_request gives."""
+
+    response: Response
+    routing: Routing
+
+
+async def route_request(call: Invocation, arguments: RouteChat) -> Routed:
+    """Run omniroute_route_request. Cancelling it closes the provider's answer at once.
+
+    Raises:
+        RoutingError: nobody answered, or the answer broke off.
+    """
+    gateway = call.gateway
+    target = target_of(gateway, arguments.model, arguments.combo)
+    chat = Chat(
+        messages=tuple(Message(one.role, (Text(one.content),)) for one in arguments.messages),
+        output_tokens_max=arguments.max_tokens,
+        stream=arguments.stream,
+    )
+    request = RouteRequest(
+        request_id=call.request_id,
+        target=target,
+        operation=operation_of_chat(chat, target=target),
+        at_s=gateway.route.clock.now(),
+        door="mcp",
+        spend_usd_nanos_max=nanos(arguments.budget),
+        role=arguments.role,
+    )
+    reply = await gateway.route.open(request, call.caller)
+    try:
+        content = await _folded(reply, call, tells=arguments.stream)
+    finally:
+        reply.close()
+    return _routed(reply, content)
+
+
+def target_of(gateway: Gateway, model: str, combo: str | None) -> str:
+    """Give what to ask for: the combo's name where one is given, else the model's.
+
+    Raises:
+        ModelNotFound: no active combo has that name or id.
+    """
+    if combo is None:
+        return model
+    for one in gateway.route.configs.current().combos:
+        if one.active and combo in (one.name, one.combo_id):
+            return one.name
+    raise ModelNotFound(
+        f"no active combo is named {combo!r}; omniroute_list_combos lists them, and a single "
+        "model goes into `model` alone"
+    )
+
+
+def nanos(dollars: float | None) -> int | None:
+    """Give dollars in nano-dollars, never more than was said: a ceiling is not rounded up."""
+    if dollars is None:
+        return None
+    exact = Decimal(repr(dollars)) * 1_000_000_000
+    return int(exact.to_integral_value(ROUND_FLOOR))
+
+
+def failed_attempts(attempts: Sequence[Attempt]) -> tuple[FailedAttempt, ...]:
+    """Give the attempts that failed, in order."""
+    return tuple(
+        FailedAttempt(one.candidate.provider, one.candidate.model, one.failure, one.detail)
+        for one in attempts
+        if one.failure is not None
+    )
+
+
+async def _folded(reply: Reply, call: Invocation, *, tells: bool) -> str:
+    """Give the answer's text, and tell it as it grows where that was asked for."""
+    clock = call.gateway.route.clock
+    parts: list[str] = []
+    chars = told_chars = 0
+    told_s = -TELL_EVERY_S
+    async for piece in reply:
+        if piece.delta is None or not piece.delta.text:
+            continue
+        parts.append(piece.delta.text)
+        chars += len(piece.delta.text)
+        if tells and clock.now() - told_s >= TELL_EVERY_S:
+            told_s, told_chars = clock.now(), chars
+            parts = ["".join(parts)]
+            await call.tell(float(chars), parts[0][-TOLD_CHARS_MAX:])
+    content = "".join(parts)
+    if tells and chars > told_chars:
+        await call.tell(float(chars), content[-TOLD_CHARS_MAX:])
+    return content
+
+
+def _routed(reply: Reply, content: str) -> Routed:
+    outcome, winner = reply.outcome, reply.winner
+    assert outcome is not None and winner is not None  # noqa: S101, PT018 - it is closed
+    failed = failed_attempts(outcome.attempts)
+    return Routed(
+        Response(
+            content=content,
+            model=outcome.model_served or winner.model,
+            tokens=tokens_of(outcome),
+            finish_reason=outcome.finish,
+        ),
+        Routing(
+            provider=winner.provider,
+            combo=None if outcome.decision is None else outcome.decision.combo,
+            fallbacks_triggered=len(failed),
+            cost=usd(outcome.cost_usd_nanos),
+            latency_ms=milliseconds(outcome.total_s),
+            routing_explanation=explain(outcome),
+            request_id=outcome.request.request_id,
+            simulated=winner.simulated,
+            failed_attempts=failed,
+        ),
+    )
+
+
+def tokens_of(outcome: Outcome) -> Tokens:
+    """Give the tokens that were used; null where nobody knows."""
+    if outcome.usage_source == "none":
+        return Tokens(None, None, "none")
+    usage = outcome.usage
+    return Tokens(usage.input_tokens, usage.output_tokens, outcome.usage_source)

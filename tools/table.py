@@ -1,0 +1,123 @@
+"""The MCP tools, one row each: what it is called, who may call it, what it takes and gives.
+
+Names, arguments and results are those that OmniRoute documents; further fields are ours.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from . import explanations, reads, routes, simulations
+from .invocation import Invocation
+from .shapes import Arguments, Result
+
+Takes = TypeVar("Takes", bound=Arguments)
+Gives = TypeVar("Gives", bound=Result)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Generic[Takes, Gives]):
+    """One MCP tool.
+
+    Attributes:
+        scope: what a key must carry to see and to call it; the gateway asks for it again.
+        description: what a model reads when it chooses a tool.
+        changes: it does more than read: it calls a provider, or changes a setting.
+        open_world: it reaches services outside of the gateway.
+    """
+
+    name: str
+    scope: str
+    title: str
+    description: str
+    takes: type[Takes]
+    gives: type[Gives]
+    run: Callable[[Invocation, Takes], Awaitable[Gives]]
+    changes: bool = False
+    open_world: bool = False
+
+
+TABLE: tuple[Tool[Any, Any], ...] = (
+    Tool(
+        name="omniroute_get_health",
+        scope="read:health",
+        title="Gateway health",
+        description=(
+            "Tell how the gateway is: uptime, version, memory, circuit breakers with recent "
+            "failures, and which providers rest because of a rate limit. Use it when requests "
+            "fail or are slow, before you blame a model."
+        ),
+        takes=reads.NoArguments,
+        gives=reads.Health,
+        run=reads.get_health,
+    ),
+    Tool(
+        name="omniroute_list_combos",
+        scope="read:combos",
+        title="List combos",
+        description=(
+            "List the combos: named, ordered lists of models with a routing strategy and "
+            "fallbacks. A combo's name can be given to omniroute_route_request instead of a "
+            "model. With includeMetrics also requests, success rate, latency and cost of the "
+            "last 30 days."
+        ),
+        takes=reads.ListCombos,
+        gives=reads.Combos,
+        run=reads.list_combos,
+    ),
+    Tool(
+        name="omniroute_list_models_catalog",
+        scope="read:models",
+        title="List models",
+        description=(
+            "List every name that can be asked for: combos, the gateway's own names such as "
+            "auto, and each provider's models, with capabilities, price per million tokens, "
+            "context size and whether it could answer now. Filter by provider or capability."
+        ),
+        takes=reads.ListModels,
+        gives=reads.Catalog,
+        run=reads.list_models_catalog,
+    ),
+    Tool(
+        name="omniroute_route_request",
+        scope="write:route",
+        title="Ask a model",
+        description=(
+            "Send a conversation to a model or combo and give its answer. The gateway picks "
+            "the provider, falls back to the next one when it fails, and tells which one "
+            "answered, why, how long it took and what it cost. budget sets a hard ceiling in "
+            "US dollars before anything is sent. This spends real tokens."
+        ),
+        takes=routes.RouteChat,
+        gives=routes.Routed,
+        run=routes.route_request,
+        changes=True,
+        open_world=True,
+    ),
+    Tool(
+        name="omniroute_simulate_route",
+        scope="write:route",
+        title="Simulate routing",
+        description=(
+            "Say who would answer a request and who would be asked next, with probability, "
+            "estimated cost and health of each candidate, and why others are left out. Calls "
+            "no provider and costs nothing. Use it to compare models or combos before asking."
+        ),
+        takes=simulations.Simulate,
+        gives=simulations.Simulation,
+        run=simulations.simulate_route,
+    ),
+    Tool(
+        name="omniroute_explain_route",
+        scope="read:usage",
+        title="Explain a routing decision",
+        description=(
+            "Tell the whole story of one earlier request by its id: which provider and model "
+            "answered, the verdict on every candidate, each attempt and how it failed, what it "
+            "cost and how long it took. Only requests of your own key are found."
+        ),
+        takes=explanations.Explain,
+        gives=explanations.Explanation,
+        run=explanations.explain_route,
+    ),
+)
