@@ -4,11 +4,9 @@ A skill reads the message before the task is accepted, so that content it cannot
 refused and not failed. Its work then runs under the rights of the caller and nobody else's.
 """
 
-import mimetypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from omniroute.routing.conversation import Chat, Image, Text
 from omniroute.routing.conversation import Message as ChatMessage
@@ -191,15 +189,15 @@ def _chat_part(part: Part) -> Text | Image:
     if part.kind == "text":
         return Text(part.value)
     media_type = (part.media_type or _guessed_type(part)).lower()
-    if part.kind == "data" or not media_type.startswith("image/"):
+    if part.kind == "data" or media_type not in IMAGE_TYPES:
         raise Fault(
             "content_type",
-            f"a part of kind {part.kind} and type {media_type or 'unknown'} is not supported; "
-            f"this skill takes text and images ({', '.join(IMAGE_TYPES)})",
+            f"a part of kind {part.kind} and type {media_type[:64] or 'unknown'} is not "
+            f"supported; this skill takes text and images ({', '.join(IMAGE_TYPES)})",
         )
     if part.kind == "raw":
         return Image(media_type=media_type, data=part.value)
-    if urlsplit(part.value).scheme.lower() not in URL_SCHEMES:
+    if part.value.partition(":")[0].lower() not in URL_SCHEMES:
         raise Fault(
             "content_type", f"an image's URL must be one of {', '.join(sorted(URL_SCHEMES))}"
         )
@@ -209,4 +207,14 @@ def _chat_part(part: Part) -> Text | Image:
 def _guessed_type(part: Part) -> str:
     """Give the type that a name's ending tells; empty when it tells none."""
     name = part.filename or (part.value if part.kind == "url" else "")
-    return mimetypes.guess_type(name)[0] or ""
+    path = name.partition("?")[0].partition("#")[0]
+    return _TYPE_BY_ENDING.get(path.rpartition(".")[2].lower(), "")
+
+
+_TYPE_BY_ENDING = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+}

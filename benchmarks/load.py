@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -22,8 +23,7 @@ class Client(asyncio.Protocol):
     """One connection; `ask` gives when the answer is complete."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self._answered: asyncio.Future[int] | None = None
         self._size, self._needed = 0, -1
         self._tail = b""

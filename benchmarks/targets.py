@@ -30,12 +30,13 @@ error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
   access_log off;
+  keepalive_requests 1000000;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  upstream provider {{ server 127.0.0.1:{upstream}; keepalive 64; }}
+  upstream provider {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000; }}
   server {{
     listen 127.0.0.1:{port};
     location / {{
@@ -152,7 +153,7 @@ def gateway(folder: Path, upstream_port: int, core: int) -> Iterator[Target]:
         capture_output=True,
         text=True,
     )
-    key = json.loads(made.stdout)["key"]
+    key = json.loads(made.stdout)["secret"]
     port = free_port()
     command = [*omniroute, "serve", "--port", str(port), "--no-open"]
     with running(*command, environment=environment, core=core) as pid:

@@ -10,6 +10,7 @@ beyond the length of the request.
 import asyncio
 import json
 import sys
+from typing import cast
 
 import uvloop
 
@@ -80,8 +81,7 @@ class Upstream(asyncio.Protocol):
     """One connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._seen = b""
         self._task: asyncio.Task[None] | None = None
 

@@ -13,6 +13,7 @@ from ..task import SMART_ROUTING, Options, Turn
 from .fields import Fields
 
 BUDGET_USD_MAX = Decimal(1_000_000)
+BUDGET_CHARS_MAX = 32
 NANOS_A_DOLLAR = 1_000_000_000
 TURNS_MAX = 1024
 
@@ -96,7 +97,7 @@ def _budget(places: Sequence[Fields]) -> int | None:
             raise place.fault("budget", "must be a number of US dollars")
         try:
             # By way of its shortest text, so that 0.1 is a tenth of a dollar and not a bit more.
-            dollars = Decimal(str(value))
+            dollars = Decimal(str(value)[:BUDGET_CHARS_MAX])
         except InvalidOperation:
             raise place.fault("budget", "must be a number of US dollars") from None
         if not dollars.is_finite() or not 0 <= dollars <= BUDGET_USD_MAX:

@@ -14,7 +14,6 @@ from .voices.voice import Event, Occasion, Voice
 
 KEEP_ALIVE_S = 0.25
 KEEP_ALIVE = b": keep-alive\n\n"
-MISSING_BYTES = 512
 HTML = b"<!DOCTYPE html><html><head><title>Simulated gateway page</title></head></html>\n"
 
 
@@ -136,10 +135,9 @@ def _keep_alives(scene: Scene) -> Disturbed:
 
 
 def _short_body(scene: Scene) -> Disturbed:
-    frames = tuple(scene.frames)
-    size = sum(len(frame) for frame in frames if isinstance(frame, bytes))
-    head = replace(scene.head, length=size + MISSING_BYTES)
-    return Disturbed(scene.wait_s, head, (*frames, Cut(reset=False)))
+    whole = b"".join(frame for frame in scene.frames if isinstance(frame, bytes))
+    head = replace(scene.head, length=len(whole))
+    return Disturbed(scene.wait_s, head, (whole[: len(whole) // 2], Cut(reset=False)))
 
 
 def _html(scene: Scene) -> Disturbed:

@@ -14,9 +14,12 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 import orjson
 
-from ..errors import BadRequest
+from ..conversation import Delta, Usage
+from ..errors import BadRequest, UpstreamFailure
+from ..model import Piece
 from .directives import NONE, Directives
 from .director import script_for
 from .performance import Performance
@@ -80,6 +83,60 @@ def perform_embeddings(
     if script.breakdown is None:
         script = replace(script, steps=())
     return perform(script, openai_chat, occasion, stream=False, body=body)
+
+
+class EmbeddingsReader:
+    """Turns the body of an answer into one Piece, as wire.pieces does for chats.
+
+    Args:
+        bytes_max: the most bytes that are kept.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._body = bytearray()
+
+    def feed(self, data: bytes) -> Sequence[Piece]:
+        """Keep the bytes.
+
+        Raises:
+            UpstreamFailure: they are too many.
+        """
+        if len(self._body) + len(data) > self._bytes_max:
+            raise UpstreamFailure(
+                f"the answer is larger than {self._bytes_max} bytes", kind="too_large"
+            )
+        self._body += data
+        return ()
+
+    def end(self) -> Sequence[Piece]:
+        """Give the answer.
+
+        Raises:
+            UpstreamFailure: the bytes are no answer with embeddings.
+        """
+        body = bytes(self._body)
+        try:
+            told = _told.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UpstreamFailure(
+                f"the simulated embeddings are malformed: {error}", kind="malformed"
+            ) from error
+        usage = told.usage and Usage(input_tokens=told.usage.prompt_tokens)
+        return (Piece(body, Delta(content=True, usage=usage, model=told.model, ended=True)),)
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int
+
+
+class _Told(msgspec.Struct):
+    data: msgspec.Raw
+    model: str
+    usage: _Usage | None = None
+
+
+_told = msgspec.json.Decoder(_Told)
 
 
 def unit_vector(data: bytes, dimensions: int) -> list[float]:

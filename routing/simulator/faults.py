@@ -290,7 +290,7 @@ _EFFECTS = (
     Fault("malformed_json", "one event holds half of its JSON", "bad_json", "malformed"),
     Fault(
         "short_body",
-        "content-length promises more than is sent before the connection closes",
+        "content-length promises twice what is sent before the connection closes",
         "short_body",
         "truncated",
     ),

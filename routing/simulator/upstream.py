@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Protocol
 
 from ..errors import BadRequest, FailureKind, UpstreamFailure
 from ..model import Call, Dialect, Limits, Piece
@@ -18,7 +19,7 @@ from ..wire.pieces import PieceReader
 from ..wire.splice import splice_model
 from ..wire.table import codec
 from .director import refused, script_for
-from .embeddings import perform_embeddings, read_embeddings
+from .embeddings import EmbeddingsReader, perform_embeddings, read_embeddings
 from .models import MODELS, SimulatedModel, find_model
 from .performance import Cut, Frame, Head, Performance
 from .script import Refusal
@@ -30,6 +31,14 @@ DIALECT: Dialect = "openai_chat"
 SEED_BYTES = 12
 
 Sleep = Callable[[float], Coroutine[object, object, None]]
+
+
+class _Reader(Protocol):
+    """What PieceReader does, for chats and for all else."""
+
+    def feed(self, data: bytes) -> Sequence[Piece]: ...
+
+    def end(self) -> Sequence[Piece]: ...
 
 
 class SimulatedUpstream:
@@ -59,12 +68,16 @@ class SimulatedUpstream:
         operation = call.operation
         forward = operation.forward and operation.dialect == DIALECT
         _check(head, performance, stream=operation.features.stream, keep_body=forward)
-        reader = PieceReader(
-            codec(DIALECT),
-            forward=forward,
-            stream=operation.features.stream,
-            bytes_max=call.limits.answer_bytes_max,
-        )
+        reader: _Reader
+        if operation.kind == "chat":
+            reader = PieceReader(
+                codec(DIALECT),
+                forward=forward,
+                stream=operation.features.stream,
+                bytes_max=call.limits.answer_bytes_max,
+            )
+        else:
+            reader = EmbeddingsReader(call.limits.answer_bytes_max)
         return SimulatedAnswer(iter(performance.frames), reader, patience)
 
 
@@ -223,7 +236,8 @@ def _own_body(call: Call) -> bytes:
     if operation.dialect != DIALECT:
         chat = codec(operation.dialect).parse_request(operation.body)
         # What we do not act on is in the client's dialect, and only that one knows it.
-        return codec(DIALECT).render_request(replace(chat, rest={}), model=model)
+        chat = replace(chat, rest={}, stream=operation.features.stream)
+        return codec(DIALECT).render_request(chat, model=model)
     if not operation.model_in_body:
         return operation.body
     return splice_model(operation.body, old=operation.model_in_body, new=model)

@@ -1,12 +1,11 @@
 """What `omniroute` says when it has started: where everything is, and a first request."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from ..home import first_request
-from ..management import AccountJson
-from ..settings import Settings
+from ..management import AccountJson, GatewayFacts
+from ..settings import Settings, Sources
 from .output import fields, listed, one_line
 
 
@@ -15,51 +14,44 @@ class StartFacts:
     """What the start found out.
 
     Attributes:
-        url: where this machine reaches the gateway, with the port that it got.
-        accounts: every account in force.
-        key_needed: whether a request from this machine needs a key.
-        new_key: a key that this start made, None when it made none; shown this once.
+        gateway: what the gateway knows of itself.
+        sources: where its settings came from.
+        url: where this machine reaches it, with the port that it got.
         mcp_url: where MCP alone is served besides, None without --dev.
-        env_file: the `.env` file that was read.
-        warnings: what the settings should be looked at for.
     """
 
-    version: str
+    gateway: GatewayFacts
+    sources: Sources
     url: str
-    accounts: Sequence[AccountJson]
-    key_needed: bool
-    new_key: str | None = field(default=None, repr=False)
     mcp_url: str | None = None
-    env_file: Path | None = None
-    warnings: Sequence[str] = ()
 
 
 def banner(settings: Settings, facts: StartFacts) -> str:
     """Give the text for a person who has just started the gateway."""
-    url = facts.url
+    url, gateway = facts.url, facts.gateway
     rows = [
         ("OpenAI clients", f"{url}/v1"),
         ("MCP", f"{url}/mcp"),
         ("A2A", f"{url}/a2a"),
         ("agent card", f"{url}/.well-known/agent-card.json"),
         ("data folder", str(settings.data_dir)),
-        ("providers", _providers(facts.accounts)),
-        ("keys", _keys(settings, facts)),
+        ("providers", _providers(gateway.accounts)),
+        (
+            "keys",
+            "every request needs one"
+            if gateway.needs_key
+            else "none needed from this machine, until one is made",
+        ),
     ]
     if facts.mcp_url is not None:
         rows.insert(2, ("MCP alone", facts.mcp_url))
     if settings.public_url is not None:
         rows.insert(0, ("from outside", settings.public_url))
-    if facts.env_file is not None:
-        rows.append(("settings also from", str(facts.env_file)))
-    parts = [f"OmniRoute {facts.version} is running.", fields(rows, indent=2)]
-    if facts.new_key is not None:
-        parts.append(
-            f"A key was made, as others than this machine can reach the gateway:\n"
-            f"  {facts.new_key}\nIt is shown this once. `omniroute keys add` makes others."
-        )
-    parts += [f"Warning: {one_line(words)}" for words in facts.warnings]
-    parts.append("A first request:\n" + first_request(url, key_needed=facts.key_needed))
+    if facts.sources.env_file is not None:
+        rows.append(("settings also from", str(facts.sources.env_file)))
+    parts = [f"OmniRoute {gateway.version} is running.", fields(rows, indent=2)]
+    parts += [f"Warning: {one_line(words)}" for words in _warnings(facts)]
+    parts.append("A first request:\n" + first_request(url, key_needed=gateway.needs_key))
     return "\n\n".join(parts)
 
 
@@ -72,9 +64,10 @@ def _providers(accounts: Sequence[AccountJson]) -> str:
     return listed(found, empty="no provider key found: answers come from the simulator")
 
 
-def _keys(settings: Settings, facts: StartFacts) -> str:
-    if facts.key_needed:
-        return "every request needs one"
-    if settings.on_loopback:
-        return "none needed from this machine, until one is made"
-    return "none needed from this machine"
+def _warnings(facts: StartFacts) -> list[str]:
+    warnings = [note.words for note in facts.sources.notes if note.level == "warning"]
+    count = len(facts.gateway.ignored)
+    if count:
+        those = "variable was" if count == 1 else "variables were"
+        warnings.append(f"{count} provider {those} not taken; `omniroute doctor` says why")
+    return warnings

@@ -1,6 +1,6 @@
 """The A2A door on a gateway of fakes, served in memory."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -148,13 +148,15 @@ async def serving(
     *,
     upstream: HeldUpstream | None = None,
     keys_required: bool = False,
-    task_s_max: float = 60.0,
-    running_max: int = 10,
-    headers: Mapping[str, str] | None = None,
+    store: MemoryTasks | None = None,
+    limits: tuple[float, int] = (60.0, 10),
 ) -> AsyncGenerator[Served]:
-    """Serve the door; on leaving it is shut down as the app does it."""
+    """Serve the door; on leaving it is shut down as the app does it.
+
+    `limits` are the seconds that a task may take and the tasks that may run at once.
+    """
     made = made or world()
-    store = MemoryTasks()
+    store = store or MemoryTasks()
     route = (
         made.gateway.route if upstream is None else replace(made.gateway.route, upstream=upstream)
     )
@@ -174,14 +176,14 @@ async def serving(
         public_url=lambda: BASE,
         keys_required=lambda: keys_required,
         clock=made.clock,
-        task_s_max=task_s_max,
-        running_max=running_max,
+        task_s_max=limits[0],
+        running_max=limits[1],
     )
     app = Starlette(routes=door.routes())
     transport = httpx.ASGITransport(app=app)
     with anyio.fail_after(WAIT_S_MAX):
         async with (
-            httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers) as client,
+            httpx.AsyncClient(transport=transport, base_url=BASE) as client,
             door.lifespan(),
         ):
             yield Served(client, app, made, store)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from omniroute.a2a.routes import BODY_BYTES_MAX
-from tests.a2a_door.door import serving, v03_message, v10_message
+from omniroute.a2a.tasks import TaskRow
+from tests.a2a_door.door import MemoryTasks, serving, v03_message, v10_message
 
 pytestmark = pytest.mark.anyio
 
@@ -208,13 +209,13 @@ async def test_options_say_what_is_allowed() -> None:
 async def test_a_bug_is_an_internal_error_that_tells_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with serving() as door:
-        door.store.rows["broken"] = None  # type: ignore[assignment]
-        error = await door.error("tasks/get", {"id": "broken"}, authorization="Bearer sk-fake-a")
-        door.store.logs = None  # type: ignore[assignment]
-        broken = await door.error("message/send", {"message": v03_message()})
+    class Buggy(MemoryTasks):
+        async def create(self, task: TaskRow, event: str) -> None:
+            raise ZeroDivisionError("a bug for a test")
 
-    assert error["code"] == -32001
-    assert broken["code"] == -32603
-    assert "NoneType" not in broken["message"]
+    async with serving(store=Buggy()) as door:
+        error = await door.error("message/send", {"message": v03_message()})
+
+    assert error["code"] == -32603
+    assert "bug" not in error["message"]
     assert "a2a_request_broke" in caplog.text

@@ -131,7 +131,7 @@ async def test_cancel_of_a_task_of_another_process_is_stored_and_wins() -> None:
 
 async def test_a_task_past_its_time_fails_with_words() -> None:
     held = HeldUpstream()
-    async with serving(upstream=held, task_s_max=0.05) as door:
+    async with serving(upstream=held, limits=(0.05, 10)) as door:
         task = await door.result("message/send", {"message": v03_message()})
 
     assert task["status"]["state"] == "failed"
@@ -278,7 +278,7 @@ async def test_a_bug_in_one_task_ends_that_task_alone(caplog: pytest.LogCaptureF
 
 async def test_too_many_running_tasks_are_refused() -> None:
     held = HeldUpstream()
-    async with serving(upstream=held, running_max=1) as door:
+    async with serving(upstream=held, limits=(60.0, 1)) as door:
         await begun(door, held)
         error = await door.error("message/send", LATER)
 

@@ -43,8 +43,8 @@ async def talking(
     version: str, *, streaming: bool = False, upstream: HeldUpstream | None = None
 ) -> AsyncGenerator[tuple[Client, Served]]:
     """Give an SDK client of that version, made from the card that it fetched itself."""
-    key = {"authorization": "Bearer sk-fake-a"}
-    async with serving(keys_required=True, upstream=upstream, headers=key) as door:
+    async with serving(keys_required=True, upstream=upstream) as door:
+        door.client.headers["authorization"] = "Bearer sk-fake-a"
         card = await A2ACardResolver(door.client, BASE).get_agent_card()
         only = [one for one in card.supported_interfaces if one.protocol_version == version]
         assert len(only) == 1

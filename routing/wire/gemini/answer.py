@@ -195,13 +195,24 @@ def sniff_answer(body: bytes) -> Delta:
 def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
     """Give the whole answer that the Deltas fold to."""
     answer = fold(deltas, head)
-    parts = [part_json(part) for part in answer.parts if shown(part)]
+    parts = [part_json(part) for part in _joined(answer.parts)]
     return encode(chunk_json(head, parts, finish=answer.finish, usage=answer.usage))
 
 
-def shown(part: AnswerPart) -> bool:
-    """Whether a client sees anything of a part; of a signature alone it does not."""
-    return not isinstance(part, Reasoning) or bool(part.text)
+def _joined(parts: Sequence[AnswerPart]) -> list[AnswerPart]:
+    """Give the parts without what only a signature set apart: none is shown here."""
+    joined: list[AnswerPart] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if isinstance(part, Reasoning) and not part.text:
+            continue
+        if isinstance(part, Reasoning) and isinstance(last, Reasoning):
+            joined[-1] = Reasoning(last.text + part.text)
+        elif isinstance(part, Text) and isinstance(last, Text):
+            joined[-1] = Text(last.text + part.text)
+        else:
+            joined.append(part)
+    return joined
 
 
 def part_json(part: AnswerPart) -> dict[str, object]:
