@@ -212,7 +212,8 @@ class Runs:
             Fault: too many tasks run, or the gateway is stopping.
             StorageUnavailable: it could not be stored; it does not run.
         """
-        if self._group is None:
+        group = self._group
+        if group is None:
             raise Fault("internal", "the gateway is stopping; send the task again later")
         if len(self._runs) >= self._running_max:
             raise Fault(
@@ -226,7 +227,11 @@ class Runs:
         except BaseException:
             del self._runs[task.task_id]
             raise
-        self._group.start_soon(self._run, run)
+        if self._group is group:
+            group.start_soon(self._run, run)
+        else:
+            # The gateway was stopped while the task was stored: it ends as interrupted.
+            await self._run(run)
         return run
 
     async def _create(self, run: Run) -> None:
@@ -244,30 +249,35 @@ class Runs:
         try:
             ending = await run.run()
         finally:
-            run.work.close()
             with anyio.CancelScope(shield=True):
                 await self._finish(run, ending)
 
     async def _finish(self, run: Run, ending: Ending) -> None:
-        ended = replace(
-            moved(run.task, ending.state, at_unix_s=self._clock.unix(), said=ending.said),
+        task: Task | None = None
+        error: RoutingError | None = None
+        try:
+            run.work.close()
+            with anyio.fail_after(STORE_S_MAX):
+                task = await self._store_end(run, self._ended(run, ending))
+        except TimeoutError:
+            error = StorageUnavailable("the task's end could not be stored in time")
+        except StorageUnavailable as failure:
+            error = failure
+        except Exception:
+            # As in `Run`: the other tasks go on.
+            _logger.exception("a2a_task_end_not_stored", extra={"task_id": run.task.task_id})
+            error = StorageUnavailable("the task's end could not be stored")
+        finally:
+            del self._runs[run.task.task_id]
+            run.end(task, error)
+
+    def _ended(self, run: Run, ending: Ending) -> Task:
+        now = self._clock.unix()
+        return replace(
+            moved(run.task, ending.state, at_unix_s=now, said=ending.said),
             artifacts=_artifacts(run, ending),
             routing=run.work.story(),
         )
-        try:
-            with anyio.fail_after(STORE_S_MAX):
-                task: Task | None = await self._store_end(run, ended)
-            error = None
-        except TimeoutError:
-            error, task = StorageUnavailable("the task's end could not be stored in time"), None
-        except StorageUnavailable as failure:
-            error, task = failure, None
-        except Exception:
-            _logger.exception("a2a_task_end_not_stored", extra={"task_id": run.task.task_id})
-            error, task = StorageUnavailable("the task's end could not be stored"), None
-        finally:
-            del self._runs[run.task.task_id]
-        run.end(task, error)
 
     async def _store_end(self, run: Run, ended: Task) -> Task:
         row = row_of(ended, keep_content=run.keep_content)
@@ -284,8 +294,9 @@ class Runs:
                 await anyio.sleep(SWEEP_EVERY_S)
                 try:
                     await self._store.prune(now_unix_s=self._clock.unix())
-                except StorageUnavailable as error:
-                    _logger.warning("a2a_sweep_failed", extra={"detail": str(error)})
+                except Exception:
+                    # The next sweep deletes what this one did not.
+                    _logger.exception("a2a_sweep_failed")
 
 
 def _artifacts(run: Run, ending: Ending) -> tuple[Artifact, ...]:

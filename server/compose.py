@@ -93,10 +93,6 @@ class Composed:
         """What a web server or a command calls."""
         return self.front
 
-    def banner(self) -> str:
-        """Give what a start prints: where everything is."""
-        return f"OmniRoute {self.version} is running at {self.settings.local_url}"
-
     async def keep_up(self) -> None:
         """Follow what changes outside of this process, until cancelled."""
         async with asyncio.TaskGroup() as group:

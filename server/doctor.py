@@ -1,20 +1,20 @@
 """What is in force, what stands in its way, and what to do next: facts in, findings out.
 
-`findings` is pure: it looks at nothing but its facts. `gather` in doctor_facts.py collects them
-and changes nothing on the machine. A finding is one of four levels: *ok* says that a thing was
+Everything here is pure: it looks at nothing but its facts, which doctor_facts.py gathers. A
+finding is one of four levels: *ok* says that a thing was
 looked at and is well; *note* is worth knowing; *warning* works, but not as its owner may think;
 *error* keeps the gateway, or a part of it, from working.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
-from pathlib import Path
+from ipaddress import ip_network
 from typing import Literal
 from urllib.parse import urlsplit
 
-from .management import AccountJson, GatewayFacts
-from .settings import Settings, Sources, shown_values
+from .auth import is_loopback
+from .doctor_facts import DatabaseFacts, Facts, FolderFacts, LocalServer, TlsFacts
+from .settings import Settings, shown_values
 
 Level = Literal["ok", "note", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note", "ok")
@@ -43,107 +43,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class FolderFacts:
-    """The data folder as it is on disk.
-
-    Attributes:
-        makeable: whether it could be made where it does not exist.
-        open_to_others: entries in it, or itself as ".", that other users may read or change.
-        future: an entry that was changed later than now, None when there is none.
-    """
-
-    path: Path
-    exists: bool
-    is_folder: bool = True
-    usable: bool = True
-    makeable: bool = True
-    open_to_others: Sequence[str] = ()
-    future: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseFacts:
-    """The database file. `problem` says why it cannot be used, in the words of the store."""
-
-    kind: Literal["sqlite", "postgres"]
-    exists: bool = False
-    revision: str | None = None
-    newest: str = ""
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PortFacts:
-    """The address to listen on: free, held by this data folder's gateway, or by another."""
-
-    state: Literal["free", "ours", "other", "refused"]
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RunningFacts:
-    """The gateway that runs on the data folder, or the file that a dead one has left.
-
-    Attributes:
-        answers: whether it answered; False with `stale` False: it lives and is silent.
-        facts: what it said of itself.
-        problem: why it did not.
-    """
-
-    pid: int
-    url: str
-    version: str = ""
-    stale: bool = False
-    answers: bool = True
-    facts: GatewayFacts | None = None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFacts:
-    """Where certificates of authorities come from, and how many there are."""
-
-    source: str
-    authorities: int
-
-
-@dataclass(frozen=True, slots=True)
-class LocalServer:
-    """A model server that answered on this machine."""
-
-    provider: str
-    base_url: str
-    models: int
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that findings are made of.
-
-    Attributes:
-        accounts: in force: the running gateway's, else those that a start would find.
-        ignored: provider variables that were not taken, with the reason.
-        keys: how many keys of ours there are, None when that is not known.
-        now_unix_s: this machine's clock.
-    """
-
-    settings: Settings
-    sources: Sources
-    version: str
-    python: str
-    folder: FolderFacts
-    database: DatabaseFacts
-    port: PortFacts
-    tls: TlsFacts
-    now_unix_s: float
-    running: RunningFacts | None = None
-    accounts: Sequence[AccountJson] = ()
-    ignored: Sequence[tuple[str, str]] = ()
-    servers: Sequence[LocalServer] = ()
-    keys: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class SettingInForce:
     """One line of the table of settings."""
 
@@ -156,9 +55,7 @@ def settings_in_force(facts: Facts) -> tuple[SettingInForce, ...]:
     """Give every setting with where it came from: the running gateway's own where one answered."""
     running = facts.running.facts if facts.running is not None else None
     if running is not None and running.settings:
-        return tuple(
-            SettingInForce(one.name, one.value, one.source) for one in running.settings
-        )
+        return tuple(SettingInForce(one.name, one.value, one.source) for one in running.settings)
     origins = facts.sources.origins
     return tuple(
         SettingInForce(name, value, str(origins.get(name, "default")))
@@ -226,7 +123,9 @@ def _gateway(facts: Facts) -> Iterable[Finding]:
 
 def _folder(folder: FolderFacts) -> Iterable[Finding]:
     path = folder.path
-    mend = "make it readable and writable for this user, or name another with --data-dir or DATA_DIR"
+    mend = (
+        "make it readable and writable for this user, or name another with --data-dir or DATA_DIR"
+    )
     if not folder.exists:
         if folder.makeable:
             yield Finding("ok", f"the data folder {path} will be made by the first start")
@@ -348,7 +247,7 @@ def _safety_of_proxies(settings: Settings) -> Iterable[Finding]:
             "give the addresses of your proxies alone with --trusted-proxy",
         )
     host = urlsplit(settings.public_url or "").hostname
-    if host and not _is_loopback(host) and settings.on_loopback and not settings.trusted_proxies:
+    if host and not is_loopback(host) and settings.on_loopback and not settings.trusted_proxies:
         yield Finding(
             "note",
             f"the public URL is {settings.public_url} and the gateway listens on loopback",
@@ -426,10 +325,3 @@ def _tls(tls: TlsFacts) -> Iterable[Finding]:
             "no provider can be called over https",
             "install your system's package of CA certificates, or set SSL_CERT_FILE",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

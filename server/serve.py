@@ -19,6 +19,7 @@ from typing import Any
 
 import uvicorn
 
+from .cli.banner import StartFacts, banner
 from .cli.exits import OK, UNAVAILABLE
 from .compose import Composed, compose
 from .edge import GuardedProtocol
@@ -104,7 +105,7 @@ async def _serve(settings: Settings, sources: Sources, sockets: list[socket.sock
         server = Server(
             _web_server(settings, composed),
             composed,
-            lambda: _announce(settings, composed, running),
+            lambda: _announce(settings, sources, composed, running),
         )
         async with asyncio.TaskGroup() as group:
             upkeep = [group.create_task(composed.keep_up())]
@@ -148,12 +149,14 @@ async def _make_first_key(composed: Composed) -> None:
     )
 
 
-def _announce(settings: Settings, composed: Composed, running: Running) -> None:
+def _announce(settings: Settings, sources: Sources, composed: Composed, running: Running) -> None:
     """Name the gateway of this data folder, and say where everything is."""
     other = read_running(settings.data_dir)
     if other is None or not process_lives(other.pid):
         write_running(settings.data_dir, running)
-    print(composed.banner(), flush=True)
+    mcp_url = f"http://127.0.0.1:{MCP_PORT}/mcp" if settings.dev else None
+    facts = StartFacts(composed.facts.now(), sources, settings.local_url, mcp_url)
+    print(banner(settings, facts), flush=True)
     if settings.open_browser and sys.stdout.isatty():
         threading.Thread(target=_open_browser, args=(settings.local_url,), daemon=True).start()
 

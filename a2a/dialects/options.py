@@ -93,11 +93,10 @@ def _budget(places: Sequence[Fields]) -> int | None:
         value = place.raw("budget")
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise place.fault("budget", "must be a number of US dollars")
+        # By way of its shortest text, so that 0.1 is a tenth of a dollar and not a bit more.
+        told = str(value) if isinstance(value, int | float | str) else ""
         try:
-            # By way of its shortest text, so that 0.1 is a tenth of a dollar and not a bit more.
-            dollars = Decimal(str(value)[:BUDGET_CHARS_MAX])
+            dollars = Decimal(told if len(told) <= BUDGET_CHARS_MAX else "")
         except InvalidOperation:
             raise place.fault("budget", "must be a number of US dollars") from None
         if not dollars.is_finite() or not 0 <= dollars <= BUDGET_USD_MAX:

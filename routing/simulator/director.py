@@ -56,7 +56,8 @@ def script_for(asked: Asked, control: Directives = NONE) -> Script:
     the name win over those of `control`.
 
     Raises:
-        BadRequest: the directives in the model's name are not valid.
+        BadRequest: the directives in the model's name are not valid, or a schema holds a value
+            that is nested too deeply.
     """
     _, written = split_name(asked.model)
     directives = written.over(control)
@@ -126,17 +127,16 @@ def _names(text: str, name: str) -> bool:
 
 def _call(tool: OfferedTool) -> ToolUse:
     value = example_of(tool.parameters) if tool.parameters else {}
-    written = orjson.dumps(value if isinstance(value, dict) else {}).decode()
-    return ToolUse(tool.name, _parts(written, ARGUMENT_CHARS))
+    return ToolUse(tool.name, _parts(_written(value if isinstance(value, dict) else {})))
 
 
 def _text(asked: Asked, model: SimulatedModel, directives: Directives) -> str:
     label = f"[simulated by sim/{short_name(asked.model)}]"
     if directives.words is not None:
-        words = (_VOCABULARY[index % len(_VOCABULARY)] for index in range(directives.words))
-        return " ".join((label, *words))
+        wanted = range(directives.words)
+        return " ".join((label, *(_VOCABULARY[at % len(_VOCABULARY)] for at in wanted)))
     if asked.json_schema is not None:
-        return orjson.dumps(example_of(asked.json_schema)).decode()
+        return _written(example_of(asked.json_schema))
     if asked.results:
         return f"{label} The tool answered: {' '.join(asked.results)[:SAID_CHARS_MAX]}"
     said = asked.said[:SAID_CHARS_MAX]
@@ -164,8 +164,16 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text))
 
 
-def _parts(text: str, size: int) -> tuple[str, ...]:
-    return tuple(text[at : at + size] for at in range(0, len(text), size))
+def _parts(text: str) -> tuple[str, ...]:
+    ends = range(0, len(text), ARGUMENT_CHARS)
+    return tuple(text[at : at + ARGUMENT_CHARS] for at in ends)
+
+
+def _written(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        raise BadRequest(f"the schema asks for a value that cannot be written: {error}") from error
 
 
 def _stopped(steps: tuple[Step, ...], stop: tuple[str, ...]) -> tuple[tuple[Step, ...], str | None]:

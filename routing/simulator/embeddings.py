@@ -122,7 +122,7 @@ class EmbeddingsReader:
             raise UpstreamFailure(
                 f"the simulated embeddings are malformed: {error}", kind="malformed"
             ) from error
-        usage = told.usage and Usage(input_tokens=told.usage.prompt_tokens)
+        usage = Usage(input_tokens=told.usage.prompt_tokens) if told.usage is not None else None
         return (Piece(body, Delta(content=True, usage=usage, model=told.model, ended=True)),)
 
 

@@ -84,7 +84,7 @@ class SimulatedUpstream:
 class SimulatedAnswer:
     """A simulated answer in progress; see ports.Answer."""
 
-    def __init__(self, frames: Iterator[Frame], reader: PieceReader, patience: "_Patience") -> None:
+    def __init__(self, frames: Iterator[Frame], reader: _Reader, patience: "_Patience") -> None:
         self._frames = frames
         self._reader = reader
         self._patience = patience

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 CALLS_MAX = 64
 """Calls that run at once; each has a thread."""
-ORDER_S = 5.0
-"""How long a call waits for `notifications/initialized` to be through."""
+NOTIFY_S = 5.0
+"""How long the gateway may take to accept a notification."""
 EXIT_S = 0.5
 """How long running calls may go on after standard input has ended."""
 
@@ -199,7 +199,7 @@ class Relay:
 
     def _notify(self, line: bytes, cancelled: Exchange | None = None) -> None:
         """Send a notification; then cut what it cancels, which some gateways only see by that."""
-        exchange = Exchange()
+        exchange = Exchange(NOTIFY_S)
         try:
             exchange.open("POST", self._gateways.url(), line, self._headers(None)).read()
         except (NoGateway, NotReached, BrokenOff, OSError) as error:
@@ -213,7 +213,7 @@ class Relay:
     def _answer(self, call: _Call) -> None:
         try:
             if call.modern is None:
-                self._in_order.wait(ORDER_S)
+                self._in_order.wait(NOTIFY_S)
             self._relay(call)
         except NoGateway as problem:
             self._fail(call, str(problem))
@@ -237,7 +237,7 @@ class Relay:
 
     def _relay(self, call: _Call) -> None:
         response = self._opened(call)
-        if response.status >= 400:
+        if response.status != 200:
             answer = {"jsonrpc": "2.0", "id": call.id, "error": refusal(response)}
             self._say(call, json.dumps(answer).encode())
             call.answered = True
@@ -321,7 +321,7 @@ class Relay:
             self._notify(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
 
     def _close_session(self) -> None:
-        exchange = Exchange()
+        exchange = Exchange(EXIT_S)
         try:
             exchange.open("DELETE", self._gateways.url(), b"", self._headers(None)).read()
         except (NoGateway, NotReached, BrokenOff, OSError):

@@ -69,9 +69,14 @@ def header_value(text: str) -> str:
 
 
 class Exchange:
-    """One POST. `cut` may be called from another thread at any time."""
+    """One POST. `cut` may be called from another thread at any time.
 
-    def __init__(self) -> None:
+    Args:
+        idle_s: the longest silence that is waited through.
+    """
+
+    def __init__(self, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
         self._lock = threading.Lock()
         self._connection: HTTPConnection | None = None
         self._socket: socket.socket | None = None
@@ -117,7 +122,7 @@ class Exchange:
     def _hold(self, connected: socket.socket) -> None:
         with self._lock:
             self._socket = connected
-            connected.settimeout(IDLE_S)
+            connected.settimeout(self._idle_s)
             if self._cut:
                 connected.shutdown(socket.SHUT_RDWR)
 
@@ -126,7 +131,7 @@ def messages(response: HTTPResponse) -> Iterator[bytes]:
     """Give the JSON texts of an answer as they come.
 
     Raises:
-        BrokenOff: the connection ended inside, was silent for IDLE_S, or too much came.
+        BrokenOff: the connection ended inside, was silent for too long, or too much came.
     """
     kind = response.headers.get_content_type()
     try:

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import unquote
 
 import httptools
@@ -88,8 +88,8 @@ class Connection(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP server gives these
-        self._transport = transport
+        # uvloop's transports do what asyncio.Transport says without being one.
+        self._transport = transport = cast(asyncio.Transport, transport)
         # A write waits until the kernel has all of it: a reset throws away nothing that was
         # sent, and what was counted as sent has left.
         transport.set_write_buffer_limits(high=0)

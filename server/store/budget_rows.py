@@ -7,7 +7,10 @@ moment it was made: a day that ends meanwhile does not move it.
 
 PostgreSQL does each in one statement. The rows must be read under their locks (`FOR UPDATE` in
 a MATERIALIZED part that later parts read): a variant that locks ids and reads the rows again
-sees them as they were before the lock, and overspends. On SQLite the writer is alone anyway.
+sees them as they were before the lock, and overspends. Every changed column is set from what
+was read so, even one that keeps its value: PostgreSQL checks a row's constraints once on the
+version before the lock, and would refuse what the locked version allows. On SQLite the writer
+is alone anyway.
 """
 
 import json
@@ -307,7 +310,9 @@ WITH wanted AS (
   SELECT COALESCE(bool_and(spent_usd_nanos + held_usd_nanos + $6 <= cap_usd_nanos), FALSE)
     AND count(*) = cardinality(CAST($1 AS TEXT[])) AS paid FROM need
 ), set_aside AS (
-  UPDATE budget_windows SET held_usd_nanos = budget_windows.held_usd_nanos + $6
+  UPDATE budget_windows SET cap_usd_nanos = need.cap_usd_nanos,
+    spent_usd_nanos = need.spent_usd_nanos, held_usd_nanos = need.held_usd_nanos + $6,
+    cap_passed = FALSE
   FROM verdict, need WHERE verdict.paid AND budget_windows.budget_id = need.budget_id
     AND budget_windows.window_start = need.window_start
 ), kept AS (
@@ -330,16 +335,15 @@ WITH closed AS (
     CAST(part ->> 1 AS BIGINT) AS window_start
   FROM closed, jsonb_array_elements(CAST(closed.lines AS JSONB)) AS part
 ), locked AS MATERIALIZED (
-  SELECT budget_id, window_start FROM budget_windows JOIN line USING (budget_id, window_start)
+  SELECT budget_id, window_start, cap_usd_nanos AS cap,
+    spent_usd_nanos + line.actual AS spent, held_usd_nanos - line.bound AS held
+  FROM budget_windows JOIN line USING (budget_id, window_start)
   ORDER BY budget_id, window_start FOR UPDATE OF budget_windows
 )
-UPDATE budget_windows SET held_usd_nanos = budget_windows.held_usd_nanos - line.bound,
-  spent_usd_nanos = budget_windows.spent_usd_nanos + line.actual,
-  cap_passed = (budget_windows.spent_usd_nanos + line.actual
-    + budget_windows.held_usd_nanos - line.bound > budget_windows.cap_usd_nanos)
-FROM line JOIN locked USING (budget_id, window_start)
-WHERE budget_windows.budget_id = line.budget_id
-  AND budget_windows.window_start = line.window_start
+UPDATE budget_windows SET cap_usd_nanos = locked.cap, spent_usd_nanos = locked.spent,
+  held_usd_nanos = locked.held, cap_passed = (locked.spent + locked.held > locked.cap)
+FROM locked WHERE budget_windows.budget_id = locked.budget_id
+  AND budget_windows.window_start = locked.window_start
 RETURNING budget_windows.budget_id, budget_windows.window_start, cap_usd_nanos,
   spent_usd_nanos, held_usd_nanos
 """

@@ -32,7 +32,14 @@ COMMAND_S_MAX = 15.0
 CLOSE_S_MAX = 10.0
 STATEMENTS_CACHED = 256
 
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# The driver reports some connections that the server dropped as an internal error of its own.
+_DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 
 
 @asynccontextmanager
@@ -218,7 +225,7 @@ def _translated(error: Exception) -> Exception:
             return RowRefused(f"the database refused a row: {error.args[0]}")
         case asyncpg.DataError() | UnicodeEncodeError() | OverflowError():
             return RowRefused(f"the database refused a value: {type(error).__name__}")
-        case asyncpg.PostgresError() | asyncpg.InterfaceError() | OSError() | TimeoutError():
+        case _ if isinstance(error, _DRIVER_ERRORS):
             return StorageUnavailable(
                 f"the database does not work: {type(error).__name__}: {error.args[:1]}"
             )

@@ -9,9 +9,11 @@ import pytest
 from omniroute.a2a.dialects.codec import EXTENSION
 from omniroute.a2a.methods import LOST_AFTER_S
 from omniroute.a2a.task import FINISHED_KEPT_S
+from omniroute.a2a.tasks import TaskRow
 from tests.a2a_door.door import (
     WAIT_S_MAX,
     HeldUpstream,
+    MemoryTasks,
     Served,
     serving,
     v03_message,
@@ -127,6 +129,32 @@ async def test_cancel_of_a_task_of_another_process_is_stored_and_wins() -> None:
 
     assert canceled["status"]["state"] == got["status"]["state"] == "canceled"
     assert len(door.store.logs[task["id"]]) == 2
+
+
+@pytest.mark.parametrize("order", ["end first", "cancel first"])
+async def test_a_cancel_that_races_the_end_leaves_exactly_one(order: str) -> None:
+    for _ in range(25):
+        held, answers = HeldUpstream(), list[Any]()
+        async with serving(upstream=held) as door:
+            task = await begun(door, held)
+
+            async def cancel(door: Served, task_id: str, answers: list[Any]) -> None:
+                answers.append(await door.call("tasks/cancel", {"id": task_id}))
+
+            async with anyio.create_task_group() as group:
+                if order == "end first":
+                    held.go.set()
+                group.start_soon(cancel, door, task["id"], answers)
+                held.go.set()
+            await held.closed.wait()
+            got = await door.result("tasks/get", {"id": task["id"]})
+
+            log = door.store.logs[task["id"]]
+
+        won = "result" in answers[0]
+        assert got["status"]["state"] == ("canceled" if won else "completed")
+        assert won or answers[0]["error"]["code"] == -32002
+        assert len(log) == 2
 
 
 async def test_a_task_past_its_time_fails_with_words() -> None:
@@ -298,6 +326,28 @@ async def test_a_stopping_gateway_accepts_no_task() -> None:
 
     assert json.loads(reader.body)["error"]["code"] == -32603
     assert door.store.rows == {}
+
+
+async def test_a_task_that_is_being_stored_when_the_gateway_stops_ends_as_interrupted() -> None:
+    class Slow(MemoryTasks):
+        asked, go = anyio.Event(), anyio.Event()
+
+        async def create(self, task: TaskRow, event: str) -> None:
+            self.asked.set()
+            await self.go.wait()
+            await super().create(task, event)
+
+    slow = Slow()
+    reader = Reader("message/send", {"message": v03_message()}, "")
+    async with anyio.create_task_group() as group:
+        async with serving(store=slow) as door:
+            group.start_soon(door.app, reader.scope, reader.receive, reader.send)
+            await slow.asked.wait()
+        slow.go.set()
+
+    assert json.loads(reader.body)["result"]["status"]["state"] == "failed"
+    assert [row.state for row in slow.rows.values()] == ["failed"]
+    assert door.world.upstream.calls == []
 
 
 @pytest.mark.parametrize(

@@ -416,6 +416,18 @@ async def test_a_thousand_clients_come_and_go(simulator: Simulator) -> None:
     assert {gone.bytes_sent for gone in simulator.control.disconnects} == {0}
 
 
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+@pytest.mark.parametrize(
+    ("fault", "end"), [("reset", "reset"), ("hang_up", "closed"), ("connection_refused", "reset")]
+)
+async def test_connections_end_alike_on_the_other_event_loop(
+    simulator: Simulator, fault: str, end: str
+) -> None:
+    received = await exchange(simulator, chat("openai_chat", f"{QUICK},fault={fault}", stream=True))
+
+    assert received.end == end
+
+
 async def test_closing_the_simulator_cuts_what_is_open() -> None:
     simulator = Simulator()
     await simulator.open()

@@ -70,10 +70,10 @@ def call_to(
     stream: bool = True,
     forward: bool = True,
     dialect: Dialect = "openai_chat",
-    kind: Capability = "chat",
-    **more: object,
+    embed: dict[str, object] | None = None,
 ) -> Call:
-    body = {**BODIES[dialect], **more}
+    kind: Capability = "embedding" if embed is not None else "chat"
+    body = {**BODIES[dialect], **(embed or {})}
     if stream and dialect != "gemini":
         body["stream"] = True
     if dialect == "openai_chat" and kind == "chat" and stream:
@@ -156,9 +156,9 @@ async def test_time_is_what_the_model_takes(world: World) -> None:
 
 
 async def test_embeddings_are_answered(world: World) -> None:
-    body = {"messages": None, "input": ["one", "two"], "dimensions": 8}
+    wanted: dict[str, object] = {"input": ["one", "two"], "dimensions": 8}
 
-    pieces = await world.answer(call_to("embed", stream=False, kind="embedding", **body))
+    pieces = await world.answer(call_to("embed", stream=False, embed=wanted))
 
     answer = parse(b"".join(piece.raw for piece in pieces))
     assert [len(row["embedding"]) for row in answer["data"]] == [8, 8]

@@ -1,5 +1,6 @@
 """The four dialects: event order and shapes as documented, and one Script behind them all."""
 
+import json
 from typing import Any
 
 import orjson
@@ -99,6 +100,11 @@ def listen(dialect: Dialect, **more: object) -> Any:
     return VOICES[dialect].read(orjson.dumps({**TALK[dialect], **more}))
 
 
+def raw_json(value: object) -> bytes:
+    """Give JSON text of a value that orjson would find too deep."""
+    return json.dumps(value).encode()
+
+
 def say(voice: Voice, body: dict[str, object]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Give the whole answer and the events of the streamed one."""
     script = script_for(voice.read(orjson.dumps({**body, "stream": True})))
@@ -137,6 +143,39 @@ def test_a_body_that_is_no_request_is_refused(dialect: Dialect, body: bytes) -> 
 def test_anthropic_needs_a_limit_of_tokens() -> None:
     with pytest.raises(BadRequest, match="max_tokens: Field required"):
         listen("anthropic", max_tokens=None)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "tool"),
+    [
+        ("openai_chat", {"type": "custom", "custom": {"name": "free"}}),
+        ("openai_responses", {"type": "web_search"}),
+        ("anthropic", {"type": "web_search_20250305", "name": "web_search"}),
+        ("gemini", {"googleSearch": {}}),
+    ],
+)
+def test_the_vendors_own_tools_are_taken_and_not_called(
+    dialect: Dialect, tool: dict[str, object]
+) -> None:
+    assert listen(dialect, tools=[tool]).tools == ()
+
+
+@pytest.mark.parametrize("dialect", VOICES)
+def test_a_schema_that_is_nested_too_deeply_is_refused(dialect: Dialect) -> None:
+    deep = orjson.loads('{"properties":' * 300 + "{}" + "}" * 300)
+    tool: dict[str, Any] = {"name": "t", "parameters": deep, "input_schema": deep}
+    offered: dict[Dialect, dict[str, Any]] = {
+        "openai_chat": {"type": "function", "function": tool},
+        "openai_responses": {"type": "function", **tool},
+        "anthropic": {"name": "t", "input_schema": deep},
+        "gemini": {"functionDeclarations": [tool]},
+    }
+    body = orjson.dumps({**TALK[dialect], "tools": "TOOLS"}).replace(
+        b'"TOOLS"', raw_json([offered[dialect]])
+    )
+
+    with pytest.raises(BadRequest, match="cannot be written"):
+        VOICES[dialect].read(body)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import json
 import logging
 
-import httpx
+import httpx2
 import openai
 import pytest
 from hypothesis import given, settings
@@ -193,13 +193,13 @@ def test_an_error_ends_a_stream_in_its_dialect_and_nothing_follows(
 
 
 def test_openais_sdk_raises_on_our_error_event() -> None:
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     writer = codec("openai_chat").writer(HEAD)
     body = writer.write(Delta(text="Os")) + writer.error(OVERLOADED)
-    answer = httpx.Response(200, content=body, headers={"content-type": "text/event-stream"})
-    transport = httpx.MockTransport(lambda _: answer)
+    answer = httpx2.Response(200, content=body, headers={"content-type": "text/event-stream"})
+    transport = httpx2.MockTransport(lambda _: answer)
     client = openai.OpenAI(
-        api_key="sk-fake", max_retries=0, http_client=httpx.Client(transport=transport)
+        api_key="sk-fake", max_retries=0, http_client=httpx2.Client(transport=transport)
     )
 
     with client, pytest.raises(openai.APIError, match="the provider is overloaded"):

@@ -248,9 +248,11 @@ def _asked(asked: Json, limit: int | None) -> Asked:
     turns = [Turn("system", _text(asked.get("system")))]
     turns += [_turn(message) for message in objects_of(asked, "messages", required=True)]
     check_results(turns)
+    # The vendor's own tools have another type; they are taken and never called.
     tools = tuple(
         OfferedTool(text_of(item, "name"), object_of(item, "input_schema"))
         for item in objects_of(asked, "tools")
+        if item.get("type") in (None, "custom")
     )
     wanted = object_of(asked, "tool_choice")
     choice, named = _choice(wanted)

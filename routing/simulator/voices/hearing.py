@@ -146,8 +146,7 @@ def weigh(turns: Iterable[Turn], tools: Iterable[OfferedTool]) -> int:
         size += sum(len(call.name) + len(call.arguments.encode()) for call in turn.calls)
         size += sum(len(result.text.encode()) for result in turn.results)
     for tool in tools:
-        schema = orjson.dumps(tool.parameters, option=orjson.OPT_SORT_KEYS)
-        size += len(tool.name) + len(schema)
+        size += len(tool.name) + len(canonical(tool.parameters).encode())
     return size
 
 
@@ -169,8 +168,15 @@ def check_results(turns: Iterable[Turn]) -> None:
 
 
 def canonical(value: object) -> str:
-    """Give JSON text that is the same for equal values."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    """Give JSON text that is the same for equal values.
+
+    Raises:
+        BadRequest: the value is nested deeper than orjson writes, 254 levels.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError as error:
+        raise BadRequest(f"a part of the body cannot be written again: {error}") from error
 
 
 def canonical_text(written: str) -> str:

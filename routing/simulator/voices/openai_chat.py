@@ -60,7 +60,9 @@ def read(body: bytes) -> Asked:
     asked = decode(body)
     turns = [_turn(message) for message in objects_of(asked, "messages", required=True)]
     check_results(turns)
-    tools = tuple(_tool(item) for item in objects_of(asked, "tools"))
+    # The vendor's own tools and free-form ones are taken and never called.
+    offered = objects_of(asked, "tools")
+    tools = tuple(_tool(item) for item in offered if item.get("type") == "function")
     choice, named = _choice(asked.get("tool_choice"))
     if count_of(asked, "n") not in (None, 1):
         raise BadRequest("the simulator gives one choice: leave `n` out", field="n")
@@ -245,8 +247,6 @@ def _call(call: Json) -> Call:
 
 
 def _tool(item: Json) -> OfferedTool:
-    if item.get("type") != "function":
-        raise BadRequest("the simulator knows tools of type `function` alone", field="tools")
     function = object_of(item, "function")
     return OfferedTool(text_of(function, "name"), object_of(function, "parameters"))
 

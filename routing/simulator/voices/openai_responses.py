@@ -55,7 +55,9 @@ def read(body: bytes) -> Asked:
     turns = [Turn("system", str(asked.get("instructions") or "")), *_turns(asked.get("input"))]
     if asked.get("previous_response_id") is None:
         check_results(turns)
-    tools = tuple(_tool(item) for item in objects_of(asked, "tools"))
+    # The vendor's own tools and free-form ones are taken and never called.
+    offered = objects_of(asked, "tools")
+    tools = tuple(_tool(item) for item in offered if item.get("type") == "function")
     choice, named = _choice(asked.get("tool_choice"))
     return Asked(
         model=text_of(asked, "model"),
@@ -309,10 +311,11 @@ def _turn(item: Json) -> Turn:
         case "function_call_output":
             text, _ = _content(item.get("output"))
             return Turn("tool", results=(Result(text_of(item, "call_id"), text),))
-        case "reasoning" | "item_reference":
+        case str():
+            # Thoughts, references and the vendor's own tools: nothing of them is answered.
             return Turn("assistant")
         case kind:
-            raise BadRequest(f"the simulator knows no input item {kind!r}", field="input")
+            raise BadRequest(f"`type` of an input item is a text, not {kind!r}", field="input")
 
 
 def _content(content: object) -> tuple[str, int]:
@@ -325,8 +328,6 @@ def _content(content: object) -> tuple[str, int]:
 
 
 def _tool(item: Json) -> OfferedTool:
-    if item.get("type") != "function":
-        raise BadRequest("the simulator knows tools of type `function` alone", field="tools")
     return OfferedTool(text_of(item, "name"), object_of(item, "parameters"))
 
 

@@ -217,7 +217,9 @@ def _part(part: object) -> list[Delta]:
 def _whole_call(number: int, call: Call) -> ToolCallDelta:
     if call.function is None or not call.function.name:
         raise malformed("a tool call without a function's name")
-    return ToolCallDelta(number, call.id or None, call.function.name, call.function.arguments or "")
+    return ToolCallDelta(
+        number, call.id or None, call.function.name, call.function.arguments or "{}"
+    )
 
 
 def _message(answer: Answer) -> dict[str, object]:

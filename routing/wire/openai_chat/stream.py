@@ -66,6 +66,7 @@ class ChunkReader:
         self._begun = False
         self._calls: dict[int, _Known] = {}
         self._count = 0
+        self._silent: list[int] = []
 
     def read(self, event: Event) -> Sequence[Delta]:
         """Give the Deltas of one event.
@@ -75,7 +76,7 @@ class ChunkReader:
         """
         data = event.data.strip()
         if data == _DONE:
-            return (Delta(ended=True),)
+            return (*self._unargued(), Delta(ended=True))
         if not data:
             return ()
         try:
@@ -101,10 +102,16 @@ class ChunkReader:
                 deltas += [Delta(tool_call=self._piece(call)) for call in calls]
             if choice.finish_reason:
                 finish = finish_of(choice.finish_reason, has_calls=bool(self._count))
+                deltas += self._unargued()
         usage = usage_of(chunk.usage)
         if finish or usage:
             deltas.append(Delta(finish=finish, usage=usage, ended=finish is not None))
         return deltas
+
+    def _unargued(self) -> Sequence[Delta]:
+        """Give an empty object to each call that ended without a byte of arguments."""
+        silent, self._silent = self._silent, []
+        return [Delta(tool_call=ToolCallDelta(number, arguments="{}")) for number in silent]
 
     def _piece(self, call: Call) -> ToolCallDelta:
         """Give one piece; the name and the id only with the first of its call.
@@ -116,12 +123,16 @@ class ChunkReader:
         arguments = (call.function.arguments if call.function is not None else None) or ""
         known = self._calls.get(index)
         if known is not None and not (name and _is_another(call, known)):
+            if arguments and known.number in self._silent:
+                self._silent.remove(known.number)
             return ToolCallDelta(known.number, arguments=arguments)
         if not name:
             raise malformed("a tool call that begins without a function's name")
         known = _Known(self._count, call.id or None)
         self._calls[index] = known
         self._count += 1
+        if not arguments:
+            self._silent.append(known.number)
         return ToolCallDelta(known.number, known.call_id, name, arguments)
 
 

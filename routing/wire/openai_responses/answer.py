@@ -239,7 +239,7 @@ def _item(item: Item, calls: int) -> list[Delta]:
         case "function_call":
             if not item.name:
                 raise malformed("a function call without a name")
-            call = ToolCallDelta(calls, item.call_id, item.name, item.arguments or "")
+            call = ToolCallDelta(calls, item.call_id, item.name, item.arguments or "{}")
             return [Delta(tool_call=call)]
         case _:
             return [Delta(content=True)]  # seen by a client of this dialect, and no value

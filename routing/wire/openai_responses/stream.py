@@ -110,7 +110,7 @@ class ResponseReader:
         if kind == "response.output_item.added":
             return self._added(index, item)
         if kind == "response.output_item.done" and index in self._silent:
-            return self._arguments(index, item.arguments or "")
+            return self._arguments(index, item.arguments or "{}")
         return ()
 
     def _response(self, kind: str, response: Response) -> Sequence[Delta]:

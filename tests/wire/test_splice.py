@@ -1,0 +1,80 @@
+"""The model's name replaced in the client's own bytes."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omniroute.routing.errors import BadRequest
+from omniroute.routing.wire.splice import splice_model
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.just("old"),
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(st.text() | st.just("model"), below, max_size=3)
+    ),
+    max_leaves=8,
+)
+_fields = st.dictionaries(st.text() | st.sampled_from(["messages", "tools"]), _json, max_size=4)
+
+
+@given(before=_fields, after=_fields, old=st.text(), new=st.text(), indent=st.none() | st.just(2))
+def test_only_the_top_level_name_changes(
+    before: dict[str, Any], after: dict[str, Any], old: str, new: str, indent: int | None
+) -> None:
+    asked = {**before, "model": old, **{k: v for k, v in after.items() if k != "model"}}
+
+    spliced = splice_model(json.dumps(asked, indent=indent).encode(), old=old, new=new)
+
+    assert json.loads(spliced) == {**asked, "model": new}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"model":"old","messages":[{"role":"user","content":"\\"model\\":\\"old\\""}]}',
+        '{"messages":[{"model":"old"}],"metadata":{"model":"old"},"model":"old"}',
+        '{ "messages" : [] ,\n\t"model"\r\n:  "old" }',
+        '{"tools":[{"function":{"parameters":{"properties":{"model":{}}}}}],"model":"old"}',
+        '{"mod\\u0065l":"\\u006fld"}',
+    ],
+)
+def test_the_name_elsewhere_stays(body: str) -> None:
+    spliced = splice_model(body.encode(), old="old", new="new/er")
+
+    assert json.loads(spliced) == {**json.loads(body), "model": "new/er"}
+
+
+def test_values_keep_their_bytes() -> None:
+    body = b'{"model":"old","messages":[ {"n": 1.0, "s":"\\u00e5\\/",  "big":1e30} ]}'
+
+    spliced = splice_model(body, old="old", new="new")
+
+    assert spliced == body.replace(b'"old"', b'"new"')
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"other","stream":true,"model":"old"}',
+        b'{"mod\\u0065l":"other","stream":true,"model":"old"}',
+        b'{"model":"other","stream":true,"mod\\u0065l":"old"}',
+    ],
+)
+def test_no_second_name_is_left_for_a_provider_to_read(body: bytes) -> None:
+    spliced = splice_model(body, old="old", new="new")
+
+    pairs = json.loads(spliced, object_pairs_hook=list)
+    assert sorted(pairs) == [("model", "new"), ("stream", True)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{", b'{"messages":[]}', b'{"model":3}', b'{"model":"other"}', b'{"a\xff":1}'],
+)
+def test_a_body_that_names_no_or_another_model_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest):
+        splice_model(body, old="old", new="new")
