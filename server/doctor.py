@@ -252,7 +252,7 @@ def _safety_of_proxies(settings: Settings) -> Iterable[Finding]:
             "note",
             f"the public URL is {settings.public_url} and the gateway listens on loopback",
             "requests through a proxy carry forwarded headers and then need a key",
-            "name the proxy with --trusted-proxy if you want its callers' addresses",
+            "`omniroute keys add` makes a key for them",
         )
 
 
@@ -267,6 +267,12 @@ def _times(settings: Settings) -> Iterable[Finding]:
 
 
 def _variables(facts: Facts) -> Iterable[Finding]:
+    if facts.sources.env_file is not None:
+        yield Finding(
+            "ok",
+            f"settings and provider keys are also read from {facts.sources.env_file}",
+            "the first .env file of the data folder, ~/.omniroute and the working directory counts",
+        )
     for note in facts.sources.notes:
         yield Finding(note.level, note.words)
     for name, words in facts.ignored:

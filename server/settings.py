@@ -69,7 +69,6 @@ class Settings:
     dev: bool = False
     open_browser: bool = True
     storage_encryption_key: str | None = field(default=None, repr=False)
-    api_key_secret: str | None = field(default=None, repr=False)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @property
@@ -306,13 +305,15 @@ def _judge_one(reading: _Reading, row: Documented, name: str, text: str, source:
 def _judge_unknown(reading: _Reading) -> None:
     """Warn of variables with our prefix that mean nothing: most are misspelt."""
     known = own_names()
+    endings = {one.removeprefix(OWN_PREFIX): one for one in known}
     for name in sorted({*reading.environ, *reading.file_variables}):
         if not name.startswith(OWN_PREFIX) or name in known:
             continue
         place = reading.where(name)
         if place is not None:
-            close = get_close_matches(name, known, n=1, cutoff=0.75)
-            hint = f"did you mean {close[0]}?" if close else "see docs/settings.md for what is read"
+            close = get_close_matches(name.removeprefix(OWN_PREFIX), endings, n=1)
+            meant = f"did you mean {endings[close[0]]}?" if close else ""
+            hint = meant or "see docs/settings.md for what is read"
             reading.notes.append(
                 Note("warning", name, f"{place[1]} is no variable of OmniRoute: {hint}")
             )

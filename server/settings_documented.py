@@ -105,6 +105,10 @@ DOCUMENTED: tuple[Documented, ...] = (
         warn=True,
     ),
     *_ignored("there are no login sessions", "JWT_SECRET", "AUTH_COOKIE_SECURE"),
+    *_ignored(
+        "keys are hashed with the key ring of the data folder, or STORAGE_ENCRYPTION_KEY",
+        "API_KEY_SECRET",
+    ),
     *_ignored("each stored secret names its own key", "STORAGE_ENCRYPTION_KEY_VERSION"),
     *_ignored(
         "nothing is pruned by age or size yet",

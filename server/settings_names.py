@@ -248,15 +248,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "storage_encryption_key",
         "made at the first start, kept in the data folder",
-        "The key under which provider secrets are stored, at least 16 characters.",
+        "What provider secrets are sealed and keys are hashed with, at least 32 random "
+        "characters; several with commas, the newest first. Several machines on one database "
+        "need the same.",
         _set_by("OMNIROUTE_STORAGE_ENCRYPTION_KEY", "STORAGE_ENCRYPTION_KEY", kind="secret"),
-    ),
-    Setting(
-        "api_key_secret",
-        "made at the first start, kept in the data folder",
-        "The secret that goes into the digest of every key, at least 16 characters. Another one "
-        "makes the existing keys worthless.",
-        _set_by("OMNIROUTE_API_KEY_SECRET", "API_KEY_SECRET", kind="secret"),
     ),
 )
 

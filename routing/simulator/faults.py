@@ -198,7 +198,7 @@ _REFUSALS = (
     ),
     Fault(
         "content_policy",
-        "400 content policy (Gemini: 200 with promptFeedback.blockReason)",
+        "400 content policy (Gemini: 200 with promptFeedback.blockReason, streamed or not)",
         Refusal("policy", 400, "the simulated content policy refuses this prompt"),
         "content_policy",
     ),
@@ -296,7 +296,7 @@ _EFFECTS = (
     ),
     Fault("html", "200 with an HTML page", "html", "malformed"),
     Fault(
-        "html_502", "502 with an HTML page, as a proxy in front says it", "html_502", "malformed"
+        "html_502", "502 with an HTML page, as a proxy in front says it", "html_502", "server_error"
     ),
     Fault("error_as_200", "200 with the dialect's error body", "error_as_200", "server_error"),
     Fault("gzip", "the body is gzipped though identity was asked for", "gzip", "malformed"),

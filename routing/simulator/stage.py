@@ -33,7 +33,8 @@ def perform(
     if refusal is None and not stream and script.breakdown is not None:
         refusal = script.breakdown.refusal
     if refusal is not None:
-        return refuse(refusal, voice, occasion, wait_s=script.timing.first_byte_s, kind=script.kind)
+        told = _told(voice.refuse(refusal, occasion, stream=stream), refusal)
+        return replace(told, wait_s=script.timing.first_byte_s, kind=script.kind)
     if stream:
         return _perform_stream(script, voice, occasion)
     answer = voice.answer(script, occasion) if body is None else body
@@ -41,22 +42,21 @@ def perform(
 
 
 def refuse(
-    refusal: Refusal,
-    voice: Voice,
-    occasion: Occasion,
-    *,
-    wait_s: float = 0.0,
-    kind: FailureKind | None = None,
+    refusal: Refusal, voice: Voice, occasion: Occasion, *, kind: FailureKind | None = None
 ) -> Performance:
-    """Give an answer with an error status."""
-    hint = refusal.retry_after_s if refusal.retry is not None else None
-    return replace(say(voice.refuse(refusal, occasion), wait_s), kind=kind, retry_after_s=hint)
+    """Give an answer with an error status, at once."""
+    return replace(_told(voice.refuse(refusal, occasion), refusal), kind=kind)
 
 
-def say(reply: Reply, wait_s: float = 0.0) -> Performance:
-    """Give a whole answer as it is."""
+def say(reply: Reply) -> Performance:
+    """Give a whole answer as it is, at once."""
     head = Head(reply.status, (*reply.headers, LABEL), len(reply.body))
-    return Performance(wait_s, head, (reply.body,))
+    return Performance(0.0, head, (reply.body,))
+
+
+def _told(reply: Reply, refusal: Refusal) -> Performance:
+    hint = refusal.retry_after_s if refusal.retry is not None else None
+    return replace(say(reply), retry_after_s=hint)
 
 
 def _perform_body(script: Script, voice: Voice, occasion: Occasion, body: bytes) -> Performance:

@@ -9,9 +9,11 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..catalog.providers import provider_named
 from ..errors import BadRequest, UpstreamFailure
 from ..model import Account, Call, Dialect
 from ..ports import Answer, Clock, Upstream
+from ..wire.openai_chat.usage import UsageHider, ask_for_usage
 from ..wire.pieces import PieceReader
 from ..wire.splice import splice_model
 from ..wire.table import codec
@@ -81,6 +83,9 @@ class HttpUpstream:
         """
         envelope, lane = self._ready_for(call.account)
         path, body = _request(call)
+        hider: UsageHider | None = None
+        if _lacks_usage(call) and (asking := ask_for_usage(body)) is not None:
+            body, hider = asking, UsageHider()
         head = envelope.head(path, call.headers, body_bytes=len(body))
         connection = await send(lane, head, body, call.limits)
         try:
@@ -96,6 +101,7 @@ class HttpUpstream:
                 forward=forward,
                 stream=stream,
                 bytes_max=call.limits.answer_bytes_max,
+                hider=hider,
             )
         except UpstreamFailure as failure:
             connection.close()
@@ -152,6 +158,14 @@ class Upstreams:
         return await (self._simulated if call.account.simulated else self._http).open(call)
 
 
+def _lacks_usage(call: Call) -> bool:
+    """Whether a forwarded stream would not tell its usage unless it is asked to."""
+    if not call.operation.features.stream or not _forwards(call):
+        return False
+    row = provider_named(call.account.provider)
+    return call.account.dialect == "openai_chat" and row is not None and row.streams_usage
+
+
 def _request(call: Call) -> tuple[str, bytes]:
     """Give path and body of the request, in the account's dialect."""
     operation, model = call.operation, call.candidate.model
@@ -171,8 +185,10 @@ def _request(call: Call) -> tuple[str, bytes]:
             # another one than was routed.
             return path, splice_model(operation.body, old=operation.model_in_body, new=model)
         chat = codec(operation.dialect).parse_request(operation.body)
-        # What we do not act on is in the client's dialect, and only that one knows it.
-        return path, theirs.render_request(replace(chat, rest={}), model=model)
+        # What we do not act on is in the client's dialect, and only that one knows it. Whether
+        # it streams may stand in the client's path instead of its body.
+        chat = replace(chat, rest={}, stream=operation.features.stream)
+        return path, theirs.render_request(chat, model=model)
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
 

@@ -11,6 +11,7 @@ from ..conversation import Delta
 from ..errors import UpstreamFailure
 from ..model import Piece
 from .codec import Codec
+from .openai_chat.usage import UsageHider
 
 
 class PieceReader:
@@ -21,13 +22,23 @@ class PieceReader:
         forward: whether bytes may be forwarded as they are.
         stream: whether the body is an event stream.
         bytes_max: the most bytes of a whole answer that is kept.
+        hider: takes out of a forwarded stream what the client did not ask for.
     """
 
-    def __init__(self, codec: Codec, *, forward: bool, stream: bool, bytes_max: int) -> None:
+    def __init__(
+        self,
+        codec: Codec,
+        *,
+        forward: bool,
+        stream: bool,
+        bytes_max: int,
+        hider: UsageHider | None = None,
+    ) -> None:
         self._codec = codec
         self._forward = forward
         self._stream = stream
         self._bytes_max = bytes_max
+        self._hider = hider
         self._sniffer = codec.sniffer(stream=True) if stream and forward else None
         self._reader = codec.reader() if stream and not forward else None
         self._body: list[bytes] = []
@@ -43,7 +54,7 @@ class PieceReader:
         if self._sniffer is not None:
             delta = self._sniffer.feed(data)
             self._ended = self._ended or (delta is not None and delta.ended)
-            return (Piece(data, delta),)
+            return (Piece(data if self._hider is None else self._hider.feed(data), delta),)
         if self._reader is not None:
             return self._pieces(self._reader.feed(data))
         self._size += len(data)
@@ -65,7 +76,8 @@ class PieceReader:
                 raise UpstreamFailure(
                     "the provider's stream stopped without its end", kind="truncated"
                 )
-            return ()
+            rest = b"" if self._hider is None else self._hider.rest()
+            return (Piece(rest),) if rest else ()
         body = b"".join(self._body)
         if not self._forward:
             return self._pieces(self._codec.parse_answer(body))

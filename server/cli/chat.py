@@ -40,7 +40,15 @@ def chat(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     messages = [{"role": "user", "content": prompt}]
     if arguments.system is not None:
         messages.insert(0, {"role": "system", "content": arguments.system})
-    body = msgspec.json.encode({"model": arguments.model, "messages": messages, "stream": True})
+    body = msgspec.json.encode(
+        {
+            "model": arguments.model,
+            "messages": messages,
+            "stream": True,
+            # Reported tokens are exact; without them the gateway has to estimate.
+            "stream_options": {"include_usage": True},
+        }
+    )
     with with_gateway(settings, sources) as gateway:
         return _ask(gateway, body, timeout_s=settings.total_s + STREAM_SLACK_S)
 

@@ -53,6 +53,7 @@ async def _until_stopped(host: str, port: int) -> None:
 def _announce(simulator: Simulator) -> None:
     lines = [f"The simulated provider listens on {simulator.url} (any API key is accepted)."]
     lines += [f"  {dialect:<16} {simulator.url}{base}" for dialect, base in BASES.items()]
+    lines.append(f"  {'Anthropic SDKs':<16} {simulator.url} (they add /v1 themselves)")
     lines.append(f"  control          {simulator.url}/control")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

@@ -35,7 +35,7 @@ MODELS_CREATED = "2026-01-01T00:00:00Z"
 BASES: Mapping[Dialect, str] = {
     "openai_chat": "/v1",
     "openai_responses": "/v1",
-    "anthropic": "",
+    "anthropic": "/v1",
     "gemini": "/v1beta",
 }
 _GEMINI = re.compile(r"/v1beta/models/(?P<model>.+):(?P<verb>[A-Za-z]+)")

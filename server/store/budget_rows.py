@@ -193,7 +193,7 @@ def unpaid_reservation(
 ) -> tuple[Value, ...]:
     """Give the values of KEEP_UNPAID for a hold that no budget pays for."""
     values = _reservation_values(hold, (), boot_id=boot_id, now_unix_s=now_unix_s)
-    return (*values, usd_nanos)
+    return (*values, usd_nanos, None if usd_nanos is None else now_unix_s)
 
 
 def standings_of(rows: Rows) -> tuple[Standing, ...]:
@@ -255,8 +255,7 @@ _KEEP = (
 KEEP_UNPAID = (
     "INSERT INTO reservations (hold_id, key_id, lines, bound_usd_nanos, boot_id, "
     "lease_until_unix_s, created_unix_s, actual_usd_nanos, settled_unix_s, abandoned) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
-    "CASE WHEN $8 IS NULL THEN NULL ELSE $7 END, FALSE) ON CONFLICT (hold_id) DO NOTHING"
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE) ON CONFLICT (hold_id) DO NOTHING"
 )
 
 _READ_WINDOW = (

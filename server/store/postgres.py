@@ -126,7 +126,10 @@ class PostgresDatabase:
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
                     return await _run(connection, unit)
         except _DRIVER_ERRORS as error:
-            raise _translated(error) from error
+            translated = _translated(error)
+            if translated is error:
+                raise
+            raise translated from error
 
     async def work(self) -> None:
         """Be one of the writers: run units until told to stop and nothing is left."""
@@ -218,11 +221,18 @@ async def _leave_as_it_is(connection: "asyncpg.Connection[asyncpg.Record]") -> N
 
 
 def _translated(error: Exception) -> Exception:
-    """Give the error that callers know for a driver's own. Values never get into the message."""
+    """Give the error that callers know for a driver's own; a mistake in a statement stays one.
+
+    Values never get into the message.
+    """
     match error:
         case asyncpg.IntegrityConstraintViolationError():
             # Only the first line: what follows it quotes the row.
             return RowRefused(f"the database refused a row: {error.args[0]}")
+        case asyncpg.SyntaxOrAccessError() if not isinstance(
+            error, asyncpg.InsufficientPrivilegeError
+        ):
+            return error
         case asyncpg.DataError() | UnicodeEncodeError() | OverflowError():
             return RowRefused(f"the database refused a value: {type(error).__name__}")
         case _ if isinstance(error, _DRIVER_ERRORS):

@@ -134,7 +134,10 @@ class SqliteDatabase:
             finally:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
-            raise _translated(error) from error
+            translated = _translated(error)
+            if translated is error:
+                raise
+            raise translated from error
 
     def _write(self) -> None:
         """Be the writer thread: run batches until told to stop and nothing is left."""
@@ -201,7 +204,7 @@ def _commit(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Resul
             results.append(_run_in_savepoint(connection, job))
             if not connection.in_transaction:
                 # A full disk or an I/O error made SQLite roll the whole batch back.
-                raise sqlite3.OperationalError(str(results[-1].error))
+                return [_Result(one, error=results[-1].error) for one in jobs]
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         if connection.in_transaction:
@@ -249,11 +252,11 @@ def _own_words(sql: str) -> str:
 
 
 def _translated(error: Exception) -> Exception:
-    """Give the error that callers know for a driver's own."""
+    """Give the error that callers know for a driver's own; a mistake in a statement stays one."""
     match error:
         case sqlite3.IntegrityError() | OverflowError() | UnicodeEncodeError():
             return RowRefused(f"the database refused a row: {error}")
-        case sqlite3.Error():
+        case sqlite3.DatabaseError() if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             return StorageUnavailable(f"the database does not work: {error}")
         case _:
             return error

@@ -213,9 +213,11 @@ async def test_anthropic_names_the_spend_limit_in_the_details(simulator: Simulat
 
 
 async def test_gemini_blocks_a_prompt_with_a_200(simulator: Simulator) -> None:
-    received = await ask(simulator, "content_policy", "gemini")
+    whole = await ask(simulator, "content_policy", "gemini", stream=False)
+    streamed = await ask(simulator, "content_policy", "gemini", stream=True)
 
-    assert received.json == {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
+    assert whole.json == {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
+    assert events(streamed.body) == [whole.json]
 
 
 @pytest.mark.parametrize("after", [0, 1, 4])

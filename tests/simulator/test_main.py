@@ -17,7 +17,7 @@ LIMIT_S = 20
 def test_it_says_where_it_is_and_ends_well_on_a_signal() -> None:
     with subprocess.Popen([*COMMAND, "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().strip() for _ in range(6)]
+        lines = [process.stdout.readline().strip() for _ in range(7)]
         url = lines[0].split()[5]
         with urlopen(f"{url}/v1/models", timeout=LIMIT_S) as answer:
             status = answer.status
@@ -26,7 +26,8 @@ def test_it_says_where_it_is_and_ends_well_on_a_signal() -> None:
 
     assert status == 200
     assert lines[1].split() == ["openai_chat", f"{url}/v1"]
-    assert lines[3].split() == ["anthropic", url]
+    assert lines[3].split() == ["anthropic", f"{url}/v1"]
+    assert lines[5].startswith(f"Anthropic SDKs   {url} ")
     assert code == 0
 
 

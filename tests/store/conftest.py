@@ -78,6 +78,14 @@ async def store(database_url: str, tmp_path: Path, clock: FakeClock) -> AsyncIte
         yield store
 
 
+@pytest.fixture(
+    params=["", "sqlite_url", "migrated_postgres_url"], ids=["fake", "sqlite", "postgres"]
+)
+def any_url(request: pytest.FixtureRequest) -> str:
+    """As database_url, and nothing: then a contract is tested on the fake of tests/fakes.py."""
+    return str(request.getfixturevalue(request.param)) if request.param else ""
+
+
 async def _open_and_close(url: str) -> None:
     async with open_database(url):
         return

@@ -40,8 +40,7 @@ def differences(connection: Connection) -> list[object]:
         for table in tables
         for check in seen.get_check_constraints(table.name)
     } | {
-        (table.name, *seen.get_pk_constraint(table.name)["constrained_columns"])
-        for table in tables
+        (table.name, *seen.get_pk_constraint(table.name)["constrained_columns"]) for table in tables
     }
     declared = {
         (table.name, str(constraint.name))
@@ -144,7 +143,7 @@ async def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_a_folder_that_is_not_there_is_refused_with_the_next_step(tmp_path: Path) -> None:
-    with pytest.raises(CannotOpenStore, match="No such file or directory.*--data-dir"):
+    with pytest.raises(CannotOpenStore, match=r"No such file or directory.*--data-dir"):
         async with open_database(f"sqlite:///{tmp_path}/missing/storage.sqlite"):
             pass
 
@@ -155,7 +154,7 @@ async def test_a_file_that_may_not_be_read_is_refused_with_the_next_step(sqlite_
     path.unlink()
     path.mkdir()
 
-    with pytest.raises(CannotOpenStore, match="cannot use the database .*readable and writable"):
+    with pytest.raises(CannotOpenStore, match=r"cannot use the database .*readable and writable"):
         async with open_database(sqlite_url):
             pass
 
@@ -165,7 +164,7 @@ async def test_a_file_that_is_no_database_is_called_damaged(tmp_path: Path) -> N
     path = tmp_path / "storage.sqlite"
     path.write_bytes(b"certainly not a database" * 1000)
 
-    with pytest.raises(CannotOpenStore, match="is damaged .*backup"):
+    with pytest.raises(CannotOpenStore, match=r"is damaged .*backup"):
         async with open_database(f"sqlite:///{path}"):
             pass
 

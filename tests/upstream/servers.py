@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import TypedDict, Unpack
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import (
@@ -19,6 +21,8 @@ from omniroute.routing.model import (
     Operation,
 )
 from omniroute.routing.ports import Answer
+from omniroute.routing.upstream.egress import Resolve
+from omniroute.routing.upstream.pool import verifying_context
 from omniroute.routing.upstream.upstream import HttpUpstream
 
 WAIT_S = 5.0
@@ -181,10 +185,26 @@ class FixedClock:
         return self.unix_s
 
 
+@functools.cache
+def system_store() -> ssl.SSLContext:
+    """Give the context that is used without any options, read once for all tests."""
+    return verifying_context()
+
+
+class Options(TypedDict, total=False):
+    """The options of an HttpUpstream."""
+
+    tls: ssl.SSLContext
+    own_addresses: tuple[tuple[str, int], ...]
+    allow_private: Callable[[Account], bool]
+    resolve: Resolve
+
+
 @contextlib.asynccontextmanager
-async def upstream(**options: object) -> AsyncIterator[HttpUpstream]:
+async def upstream(**options: Unpack[Options]) -> AsyncIterator[HttpUpstream]:
     """Give an upstream that is closed at the end, with all its connections."""
-    made = HttpUpstream(FixedClock(), **options)  # type: ignore[arg-type]
+    options.setdefault("tls", system_store())
+    made = HttpUpstream(FixedClock(), **options)
     try:
         yield made
     finally:
@@ -198,58 +218,57 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def call_to(
-    url: str,
-    *,
-    stream: bool = False,
-    limits: Limits = LIMITS,
-    dialect: Dialect = "openai_chat",
-    client: Dialect = "openai_chat",
-    credential: str | None = "sk-fake-upstream-credential",
-    account_headers: tuple[tuple[str, str], ...] = (),
-    headers: tuple[tuple[str, str], ...] = (),
-    body: bytes | None = None,
-    model: str = "fast",
-    forward: bool = True,
-) -> Call:
-    """Give a call to an account at that URL."""
+class Asked(TypedDict, total=False):
+    """What a test may ask of `call_to` beside its URL."""
+
+    stream: bool
+    limits: Limits
+    dialect: Dialect
+    client: Dialect
+    credential: str | None
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    model: str
+    forward: bool
+
+
+def call_to(url: str, **asked: Unpack[Asked]) -> Call:
+    """Give a call to an account at that URL; `client` is the dialect of the body."""
+    dialect = asked.get("dialect", "openai_chat")
+    stream = asked.get("stream", False)
     account = Account(
         account_id=f"acc-{url}",
         provider="mock",
         dialect=dialect,
         base_url=url,
-        credential=credential,
-        headers=account_headers,
+        credential=asked.get("credential", "sk-fake-upstream-credential"),
     )
     operation = Operation(
         kind="chat",
-        dialect=client,
-        body=body if body is not None else (STREAM_BODY if stream else BODY),
+        dialect=asked.get("client", "openai_chat"),
+        body=asked.get("body", STREAM_BODY if stream else BODY),
         features=Features(stream=stream),
         model_in_body="fast",
-        forward=forward,
+        forward=asked.get("forward", True),
     )
     return Call(
         request_id="req_1",
         attempt=1,
-        candidate=Candidate(account.account_id, "mock", model, dialect),
+        candidate=Candidate(account.account_id, "mock", asked.get("model", "fast"), dialect),
         account=account,
         operation=operation,
-        limits=limits,
-        headers=headers,
+        limits=asked.get("limits", LIMITS),
+        headers=asked.get("headers", ()),
     )
 
 
 async def read_all(answer: Answer) -> bytes:
     """Give all forwarded bytes, within WAIT_S, and close the answer."""
-    parts: list[bytes] = []
     try:
         async with asyncio.timeout(WAIT_S):
-            async for piece in answer:
-                parts.append(piece.raw)
+            return b"".join([piece.raw async for piece in answer])
     finally:
         answer.close()
-    return b"".join(parts)
 
 
 async def ask(made: HttpUpstream, call: Call) -> bytes:

@@ -4,6 +4,7 @@ The bodies follow the error references of OpenAI, Anthropic and Gemini, read 202
 """
 
 import json
+from typing import TypedDict, Unpack
 
 import pytest
 from hypothesis import given
@@ -30,20 +31,21 @@ def gemini(message: str = "no", *, status: str, code: int, details: object = ())
     return json.dumps({"error": error}).encode()
 
 
-def classified(
-    status: int,
-    body: bytes,
-    *,
-    dialect: Dialect = "openai_chat",
-    headers: dict[bytes, bytes] | None = None,
-    secrets: tuple[str, ...] = (KEY,),
-    keep_body: bool = True,
-) -> UpstreamFailure:
+class Said(TypedDict, total=False):
+    """What a refusal has beside status and body, and how it is read."""
+
+    dialect: Dialect
+    headers: dict[bytes, bytes]
+    secrets: tuple[str, ...]
+    keep_body: bool
+
+
+def classified(status: int, body: bytes, **said: Unpack[Said]) -> UpstreamFailure:
     return classify(
-        Refusal(dialect, status, headers or {}, body),
+        Refusal(said.get("dialect", "openai_chat"), status, said.get("headers", {}), body),
         provider="mock",
-        secrets=secrets,
-        keep_body=keep_body,
+        secrets=said.get("secrets", (KEY,)),
+        keep_body=said.get("keep_body", True),
         now_unix_s=NOW,
     )
 
@@ -226,9 +228,7 @@ QUOTA_WORDS = "You exceeded your current quota, please check your plan and billi
         (500, gemini("no", status="INTERNAL", code=500), "server_error"),
     ],
 )
-def test_gemini_says_more_in_details_and_words(
-    status: int, body: bytes, kind: FailureKind
-) -> None:
+def test_gemini_says_more_in_details_and_words(status: int, body: bytes, kind: FailureKind) -> None:
     assert classified(status, body, dialect="gemini").kind == kind
     assert classified(status, b"[%s]" % body, dialect="gemini").kind == kind
 
@@ -299,11 +299,13 @@ def test_the_credential_is_in_no_message_and_no_body(secret: str) -> None:
         st.binary(max_size=300),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.text(max_size=20),
-            lambda inner: st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(["error", "message", "code", "type", "details", "violations"]),
-                inner,
-                max_size=4,
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["error", "message", "code", "type", "details", "violations"]),
+                    inner,
+                    max_size=4,
+                )
             ),
             max_leaves=12,
         ).map(lambda value: json.dumps(value).encode()),

@@ -196,9 +196,11 @@ async def test_a_public_server_without_encryption_is_refused_unless_it_is_ones_o
 
 @pytest.mark.anyio
 async def test_this_gateway_is_never_its_own_provider() -> None:
-    async with serving(answer_whole) as server:
-        async with upstream(own_addresses=(("0.0.0.0", server.port),)) as made:
-            failure = await failure_of(made, call_to(server.url))
+    async with (
+        serving(answer_whole) as server,
+        upstream(own_addresses=(("0.0.0.0", server.port),)) as made,
+    ):
+        failure = await failure_of(made, call_to(server.url))
 
     assert failure.kind == "egress_refused"
     assert "this gateway itself" in str(failure)
@@ -238,11 +240,13 @@ async def test_connections_of_a_trusted_account_do_not_serve_another_one() -> No
     def trusted(account: Account) -> bool:
         return account.credential == "sk-fake-trusted"
 
-    async with serving(answer_whole) as server:
-        async with upstream(resolve=resolve, allow_private=trusted) as made:
-            url = f"http://x.test:{server.port}/v1"
-            await ask(made, call_to(url, credential="sk-fake-trusted"))
-            failure = await failure_of(made, call_to(url, credential="sk-fake-other"))
+    async with (
+        serving(answer_whole) as server,
+        upstream(resolve=resolve, allow_private=trusted) as made,
+    ):
+        url = f"http://x.test:{server.port}/v1"
+        await ask(made, call_to(url, credential="sk-fake-trusted"))
+        failure = await failure_of(made, call_to(url, credential="sk-fake-other"))
 
     assert failure.kind == "egress_refused"
     assert len(server.requests) == 1

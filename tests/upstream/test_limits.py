@@ -41,10 +41,6 @@ LONG_S = 2.0
 """A wait that takes this long would be another limit's."""
 
 
-def limited(**limits: float) -> object:
-    return dataclasses.replace(LIMITS, **limits)  # type: ignore[arg-type]
-
-
 async def say_nothing(exchange: Exchange) -> None:
     await exchange.reader.read(1)
 

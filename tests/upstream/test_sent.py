@@ -33,9 +33,9 @@ def sent(made: Account, *, path: str = "/x", **headers: str) -> dict[str, str]:
     given = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     head = Envelope(made).head(path, given, body_bytes=0).decode("latin-1")
     lines = head.removesuffix("\r\n\r\n").split("\r\n")[1:]
-    pairs = [line.split(": ", 1) for line in lines]
-    assert len({name for name, _ in pairs}) == len(pairs), "a header twice"
-    return dict((name, value) for name, value in pairs)
+    pairs = {name: value for name, _, value in (line.partition(": ") for line in lines)}
+    assert len(pairs) == len(lines), "a header twice"
+    return pairs
 
 
 async def answer_whole(exchange: Exchange) -> None:
@@ -186,9 +186,7 @@ def test_an_account_cannot_write_the_framing_itself() -> None:
         ),
     ],
 )
-def test_the_path_is_the_base_urls_and_the_dialects(
-    base_url: str, path: str, line: bytes
-) -> None:
+def test_the_path_is_the_base_urls_and_the_dialects(base_url: str, path: str, line: bytes) -> None:
     head = Envelope(account(base_url=base_url)).head(path, (), body_bytes=0)
 
     assert head.split(b"\r\n", 1)[0] == line
@@ -233,7 +231,7 @@ def test_secrets_are_the_credential_and_the_headers_that_carry_one() -> None:
 
 @pytest.mark.anyio
 async def test_the_same_dialects_body_goes_out_as_it_is_with_the_models_name() -> None:
-    body = BODY.replace(b'"messages"', b'"unknown": [1.50, {"a":null}],  "messages"')
+    body = BODY.replace(b'"messages"', b'"unknown":[1.50, {"a" :null}],"messages"')
     async with serving(answer_whole) as server, upstream() as made:
         await ask(made, call_to(server.url, body=body, model="their/model-1"))
 

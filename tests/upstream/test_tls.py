@@ -59,10 +59,14 @@ class Authority:
         return context
 
     def server(self, name: str, *, days: int = 1, own: bool = False) -> ssl.SSLContext:
+        """Give a server's context; with `own` it signs its certificate itself."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(name)
-        issuer, signer = (subject, key) if own else (self.certificate.subject, self.key)
-        certificate = _certificate(subject, issuer, key.public_key(), signer, name, days)
+        unsigned = _certificate(subject, key, days=days).add_extension(
+            _alternative(name), critical=False
+        )
+        issuer = subject if own else self.certificate.subject
+        certificate = _signed(unsigned.issuer_name(issuer), key if own else self.key)
         path = self.folder / "server.pem"
         path.write_bytes(
             key.private_bytes(
@@ -81,8 +85,8 @@ class Authority:
 def authority(tmp_path: Path) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("An authority of the tests")
-    certificate = _certificate(name, name, key.public_key(), key, None, 1)
-    return Authority(tmp_path, key, certificate)
+    unsigned = _certificate(name, key, days=1, authority=True).issuer_name(name)
+    return Authority(tmp_path, key, _signed(unsigned, key))
 
 
 async def to_loopback(host: str, port: int) -> list[str]:
@@ -147,7 +151,7 @@ async def test_an_unknown_authority_is_refused_by_the_systems_store(authority: A
     context = authority.server("api.test")
     async with (
         serving(answer_stream, tls=context) as server,
-        upstream(resolve=to_loopback) as made,
+        upstream(tls=verifying_context(), resolve=to_loopback) as made,
     ):
         failure = await failure_of(made, call_to(f"https://api.test:{server.port}/v1"))
 
@@ -262,30 +266,26 @@ def _name(text: str) -> x509.Name:
 
 
 def _certificate(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    signer: ec.EllipticCurvePrivateKey,
-    name: str | None,
-    days: int,
-) -> x509.Certificate:
-    builder = (
+    subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int, authority: bool = False
+) -> x509.CertificateBuilder:
+    public = key.public_key()
+    return (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
+        .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW - 3 * DAY)
         .not_valid_after(NOW + days * DAY)
-        .add_extension(x509.BasicConstraints(ca=name is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
-        )
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
-    if name is not None:
-        builder = builder.add_extension(_alternative(name), critical=False)
-    return builder.sign(signer, hashes.SHA256())
+
+
+def _signed(
+    unsigned: x509.CertificateBuilder, signer: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    return unsigned.add_extension(identifier, critical=False).sign(signer, hashes.SHA256())
 
 
 def _alternative(name: str) -> x509.SubjectAlternativeName:

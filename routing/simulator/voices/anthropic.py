@@ -146,7 +146,7 @@ def events(script: Script, occasion: Occasion) -> Iterator[Event]:
         yield _event("message_stop")
 
 
-def refuse(refusal: Refusal, occasion: Occasion) -> Reply:
+def refuse(refusal: Refusal, occasion: Occasion, *, stream: bool = False) -> Reply:
     return Reply(
         _STATUSES.get(refusal.reason, refusal.status),
         (*headers(occasion, stream=False), *retry_headers(refusal, occasion)),

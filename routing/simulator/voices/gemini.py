@@ -140,10 +140,14 @@ def events(script: Script, occasion: Occasion) -> Iterator[Event]:
             yield Event(b"]")
 
 
-def refuse(refusal: Refusal, occasion: Occasion) -> Reply:
+def refuse(refusal: Refusal, occasion: Occasion, *, stream: bool = False) -> Reply:
     if refusal.reason == "policy":
         blocked = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
-        return Reply(200, headers(occasion, stream=False), orjson.dumps(blocked))
+        if not stream:
+            return Reply(200, headers(occasion, stream=False), orjson.dumps(blocked))
+        told = _Framing(sse=occasion.sse).event(blocked).data
+        end = b"" if occasion.sse else b"]"
+        return Reply(200, headers(occasion, stream=True), told + end)
     body = _error_body(refusal)
     status = 400 if refusal.reason == "bad_key" else refusal.status
     # The wait stands in the body; only a date, which has no place there, needs the header.

@@ -153,7 +153,7 @@ def events(script: Script, occasion: Occasion) -> Iterator[Event]:
         yield Event(DONE)
 
 
-def refuse(refusal: Refusal, occasion: Occasion) -> Reply:
+def refuse(refusal: Refusal, occasion: Occasion, *, stream: bool = False) -> Reply:
     return Reply(
         refusal.status,
         (*headers(occasion, stream=False), *retry_headers(refusal, occasion)),

@@ -124,7 +124,7 @@ def events(script: Script, occasion: Occasion) -> Iterator[Event]:
             yield count.event(f"response.{kind}", finished)
 
 
-def refuse(refusal: Refusal, occasion: Occasion) -> Reply:
+def refuse(refusal: Refusal, occasion: Occasion, *, stream: bool = False) -> Reply:
     return Reply(
         refusal.status,
         (*headers(occasion, stream=False), *retry_headers(refusal, occasion)),

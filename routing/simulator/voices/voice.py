@@ -77,8 +77,12 @@ class Voice(Protocol):
         """Give the events of a streamed answer, one for every piece and those around them."""
         ...
 
-    def refuse(self, refusal: Refusal, occasion: Occasion) -> Reply:
-        """Give the answer with an error status."""
+    def refuse(self, refusal: Refusal, occasion: Occasion, *, stream: bool = False) -> Reply:
+        """Give the answer with an error status.
+
+        Whether a stream was asked for matters only to Gemini, for which a blocked prompt is
+        a good answer.
+        """
         ...
 
 

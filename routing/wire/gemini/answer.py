@@ -117,7 +117,7 @@ class ChunkReader:
         if chunk.error is not None:
             return [Delta(error=reported(chunk.error))]
         deltas: list[Delta] = []
-        if not self._begun:
+        if not self._begun and chunk.model_version:
             self._begun = True
             deltas.append(Delta(model=chunk.model_version, answer_id=chunk.response_id))
         reason = None

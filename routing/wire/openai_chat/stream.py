@@ -89,9 +89,9 @@ class ChunkReader:
 
     def _deltas(self, chunk: _Chunk) -> list[Delta]:
         deltas: list[Delta] = []
-        if not self._begun:
+        if not self._begun and chunk.model:  # Azure begins with a chunk that names none
             self._begun = True
-            deltas.append(Delta(model=chunk.model, answer_id=chunk.id))
+            deltas.append(Delta(model=chunk.model, answer_id=chunk.id or None))
         finish: Finish | None = None
         for choice in chunk.choices or ():
             if choice.index:

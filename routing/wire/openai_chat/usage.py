@@ -1,0 +1,85 @@
+"""Usage of a stream whose client did not ask for it.
+
+An OpenAI stream tells its usage only to those who ask (`stream_options.include_usage`), in a
+chunk without choices that many clients cannot read. What an answer cost must be known all the
+same: so the provider is asked, and that one chunk is taken out of the bytes again. Everything
+else is forwarded as it came.
+
+Source: OpenAI API reference, "Create chat completion", `stream_options`.
+"""
+
+import msgspec
+
+HELD_BYTES_MAX = 2**20
+"""An event that is longer is passed on as it comes: it is not the usage chunk."""
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder = msgspec.json.Encoder()
+_ENDS = (b"\n\n", b"\r\n\r\n")
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[msgspec.Raw] = []
+    usage: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_chunks = msgspec.json.Decoder(_Chunk)
+
+
+def ask_for_usage(body: bytes) -> bytes | None:
+    """Give the body with usage asked for; None when the client has asked itself.
+
+    Args:
+        body: a streamed request as `read_features` accepted it.
+    """
+    if b'"stream_options"' not in body and b"\\u" not in body:
+        start = body.index(b"{") + 1
+        return body[:start] + b'"stream_options":{"include_usage":true},' + body[start:]
+    fields = _fields.decode(body)
+    try:
+        options = _fields.decode(fields.get("stream_options", msgspec.Raw(b"{}")))
+    except msgspec.ValidationError:
+        # null, or not an object: the provider says what it thinks of it.
+        if bytes(fields["stream_options"]) != b"null":
+            return None
+        options = {}
+    if bytes(options.get("include_usage", b"")) == b"true":
+        return None
+    options["include_usage"] = msgspec.Raw(b"true")
+    fields["stream_options"] = msgspec.Raw(_encoder.encode(options))
+    return _encoder.encode(fields)
+
+
+class UsageHider:
+    """Takes the usage chunk out of a stream. Holds back what is not a whole event yet."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Give the bytes that may go on."""
+        data = self._held + data
+        cut = max(data.rfind(end) + len(end) if end in data else 0 for end in _ENDS)
+        if not cut and len(data) > HELD_BYTES_MAX:
+            cut = len(data)
+        whole, self._held = data[:cut], data[cut:]
+        if b'"usage"' not in whole:
+            return whole
+        end = b"\r\n\r\n" if b"\r\n\r\n" in whole else b"\n\n"
+        events = whole.split(end)
+        return end.join(event for event in events if not _is_usage_alone(event))
+
+    def rest(self) -> bytes:
+        """Give what was held back, at the stream's end."""
+        rest, self._held = self._held, b""
+        return rest
+
+
+def _is_usage_alone(event: bytes) -> bool:
+    if not event.startswith(b"data:") or b'"usage"' not in event:
+        return False
+    try:
+        chunk = _chunks.decode(event[5:])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return not chunk.choices and bytes(chunk.usage) != b"null"

@@ -1,0 +1,210 @@
+"""The pages that are made of tables: docs/settings.md, docs/cli.md and the pinned help.
+
+`python -m tests.cli.pages` writes them anew; tests hold them equal to the tables.
+"""
+
+from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+
+from omniroute.routing.catalog.providers import PROVIDERS
+from omniroute.server.cli.commands import COMMANDS, Command, Option
+from omniroute.server.cli.exits import EXITS
+from omniroute.server.cli.parser import TOP, build_parser, setting_words
+from omniroute.server.settings_documented import DOCUMENTED, Documented
+from omniroute.server.settings_names import SETTINGS, Setting
+
+ROOT = Path(__file__).parent.parent.parent
+HELP = Path(__file__).parent / "help"
+MADE = "<!-- Made by `python -m tests.cli.pages` from the tables in server/; do not edit. -->"
+
+
+def pages() -> dict[Path, str]:
+    """Give each page's path and text."""
+    return {
+        ROOT / "docs/settings.md": settings_page(),
+        ROOT / "docs/cli.md": cli_page(),
+        **{HELP / f"{name}.txt": text for name, text in helps().items()},
+    }
+
+
+def helps() -> dict[str, str]:
+    """Give the help of each command by a file's name."""
+    found = {"omniroute": help_of("")}
+    return found | {
+        f"omniroute-{row.path.replace(' ', '-')}": help_of(row.path) for row in COMMANDS
+    }
+
+
+def help_of(path: str) -> str:
+    """Give a command's help, as it prints it."""
+    output = StringIO()
+    with redirect_stdout(output), suppress(SystemExit):
+        build_parser().parse_args([*path.split(), "--help"])
+    return output.getvalue()
+
+
+def settings_page() -> str:
+    parts = [
+        "# Settings",
+        MADE,
+        "What one process is told when it starts. Providers, keys, combos and budgets are no "
+        "settings: they live in the database and are changed while the gateway runs.",
+        "## Where a value comes from",
+        "The first of these that has it:\n\n"
+        "1. an option of the command line;\n"
+        "2. an environment variable, of several the first in the setting's row;\n"
+        "3. the `.env` file, which is the first one that exists of `.env` in the data folder, "
+        "`~/.omniroute/.env` (Windows: `%APPDATA%\\omniroute\\.env`) and `./.env`;\n"
+        "4. the default.\n\n"
+        "An empty variable counts as not set, and keeps the file's value out as well: the file "
+        "never overrides the environment. Values in the file are taken as they are written; "
+        "`${NAME}` is not replaced. Provider keys are read from the file, too.\n\n"
+        "A wrong value stops the start with exit status 78 and a message that names the variable "
+        "or option, where it was found, and what would be right; several are all named at once. "
+        "`omniroute doctor` shows every setting in force and from where.",
+        "## The settings",
+        _table(
+            ("Setting", "Option", "Variables", "Default", "Unit", "Meaning"),
+            [_setting(row) for row in SETTINGS],
+        ),
+        "A switch is `true` or `false`, also `1`/`0`, `yes`/`no`, `on`/`off`. A list has commas; "
+        "its option may be given several times instead.",
+        "## Documented variables that set nothing",
+        "*refused*: what it asks for is not to be had, and going on as if nothing had been said "
+        "would leave you less safe, or your data or listener elsewhere than you think; the start "
+        "stops with exit status 78. *ignored*: it has no effect, and nothing of that kind is "
+        "lost by it; `omniroute doctor` names it. *mapped*: another part reads it.",
+        _table(
+            ("Variable", "Outcome", "Why, or what to do instead"),
+            [_documented(row) for row in DOCUMENTED],
+        ),
+        "A variable that begins with `OMNIROUTE_` and is on neither list is named by "
+        "`omniroute doctor` with the name that was probably meant.",
+        "## Provider keys",
+        "Each of these makes an account, without any other set-up. A value that is one of this "
+        "gateway's own keys, and a base URL that leads to the gateway itself, are passed over, as "
+        "the same variables also point clients at it; `omniroute doctor` says so.",
+        _table(
+            ("Provider", "Key", "Base URL"),
+            [
+                (
+                    row.name,
+                    _codes(row.key_variables) or "none needed",
+                    _codes(row.url_variables) or "-",
+                )
+                for row in PROVIDERS
+                if row.key_variables or row.url_variables
+            ],
+        ),
+        "## The data folder",
+        "`OMNIROUTE_DATA_DIR` or `DATA_DIR` or `--data-dir`; else `$XDG_CONFIG_HOME/omniroute` "
+        "(Windows: `%APPDATA%\\omniroute`); else `~/.omniroute`. It is made for its owner alone "
+        "(mode 0700), and several processes may share it.",
+        _table(
+            ("Entry", "What it is"),
+            [
+                ("`storage.sqlite`", "the database, when it is SQLite"),
+                ("`keyring.json`", "the keys under which provider secrets are sealed; mode 0600"),
+                (
+                    "`runtime/gateway.json`",
+                    "the gateway that runs on the folder and the token by which commands of the "
+                    "same user reach it; mode 0600",
+                ),
+                ("`.env`", "settings and provider keys; yours to make"),
+            ],
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def cli_page() -> str:
+    nouns = [row for row in COMMANDS if " " not in row.path]
+    parts = [
+        "# The command line",
+        MADE,
+        f"    omniroute {TOP.usage}",
+        TOP.words,
+        "A command that reads or changes something asks the gateway that runs on the data folder. "
+        "When none runs it opens the data folder itself, does its work through the same routes, "
+        "and closes it. Every listing takes `--json`; messages go to standard error.",
+        "```console\n" + "\n".join(TOP.examples) + "\n```",
+        _table(("Option", "Meaning"), [_option(one) for one in TOP.options] + _setting_options()),
+        "## Exit status",
+        _table(("Status", "Meaning"), [(str(code), words) for code, words in EXITS]),
+    ]
+    for noun in nouns:
+        parts += _command_section(noun, "##")
+        for row in COMMANDS:
+            if row.path.startswith(f"{noun.path} "):
+                parts += _command_section(row, "###")
+    return "\n\n".join(parts) + "\n"
+
+
+def _command_section(row: Command, level: str) -> list[str]:
+    parts = [f"{level} omniroute {row.path}", f"{row.words[0].upper()}{row.words[1:]}."]
+    if not row.target:
+        return parts
+    parts.append(f"    omniroute {row.path} {row.usage}")
+    if row.aliases:
+        parts.append(f"Also: {_codes(row.aliases)}.")
+    options = [_option(one) for one in row.options if one.words]
+    if row.settings == "all":
+        options.append(("settings", "the options of settings, as above"))
+    elif row.settings == "data_dir":
+        options += [one for one in _setting_options() if one[0].startswith("`--data-dir")]
+    if options:
+        parts.append(_table(("Option", "Meaning"), options))
+    if row.more:
+        parts.append(row.more)
+    if row.examples:
+        parts.append("```console\n" + "\n".join(row.examples) + "\n```")
+    return parts
+
+
+def _setting(row: Setting) -> tuple[str, ...]:
+    flag = f"`{row.flag}{f' {row.value_name}' if row.value_name else ''}`" if row.flag else "-"
+    names = _codes([one.name for one in row.variables])
+    return f"`{row.name}`", flag, names, row.default, row.unit or "-", row.meaning
+
+
+def _setting_options() -> list[tuple[str, str]]:
+    return [
+        (f"`{row.flag}{f' {row.value_name}' if row.value_name else ''}`", setting_words(row))
+        for row in SETTINGS
+        if row.flag is not None
+    ]
+
+
+def _documented(row: Documented) -> tuple[str, ...]:
+    outcome: str = row.outcome
+    if row.harmless:
+        outcome = f"{outcome}, unless {' or '.join(row.harmless)}"
+    return f"`{row.name}`", outcome, row.words
+
+
+def _option(one: Option) -> tuple[str, str]:
+    name = f"`{one.name} {one.value}`" if one.value else f"`{one.name}`"
+    return name, one.words
+
+
+def _codes(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+def write() -> None:
+    """Write every page."""
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
