@@ -24,16 +24,16 @@ from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from starlette.types import Message, Receive, Scope, Send
+
 from omniroute.routing.access import require
 from omniroute.routing.errors import NotAllowed, NotAuthenticated, RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 
-from .v1.bodies import ClientGone, Receive, read_body
+from .v1.bodies import ClientGone, read_body
 
 if TYPE_CHECKING:
-    from starlette.types import Scope, Send
-
     from omniroute.tools.binding import HttpBinding
 
 BODY_BYTES_MAX = 4 * 2**20
@@ -49,7 +49,7 @@ REFUSED = -32000
 CODES = {400: -32600, 401: -32001, 403: -32003, 500: -32603}
 """JSON-RPC codes by HTTP status; -32000 to -32019 are free for servers."""
 
-Authenticate = Callable[["Scope"], Caller]
+Authenticate = Callable[[Scope], Caller]
 log = logging.getLogger("omniroute")
 
 
@@ -121,7 +121,7 @@ class McpDoor:
             serving.cancel()
             await asyncio.wait({serving})
 
-    async def __call__(self, scope: "Scope", receive: Receive, send: "Send") -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         message: Mapping[str, Any] = {}
         try:
@@ -205,15 +205,15 @@ def _check_scope(caller: Caller, message: Mapping[str, Any], scopes: Mapping[str
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
     """Give the read body once more, then what comes after it."""
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def replay() -> dict[str, Any]:
+    async def replay() -> Message:
         return waiting.pop() if waiting else await receive()
 
     return replay
 
 
-async def _refuse(send: "Send", error: RoutingError, message_id: object) -> None:
+async def _refuse(send: Send, error: RoutingError, message_id: object) -> None:
     """Answer a refusal as a JSON-RPC error with the status of HTTP."""
     detail: dict[str, Any] = {"code": error.code}
     headers: list[tuple[bytes, bytes]] = []
@@ -240,7 +240,7 @@ async def _refuse(send: "Send", error: RoutingError, message_id: object) -> None
 
 
 async def _send(
-    send: "Send", status: int, answer: Mapping[str, Any], *, headers: Sequence[tuple[bytes, bytes]]
+    send: Send, status: int, answer: Mapping[str, Any], *, headers: Sequence[tuple[bytes, bytes]]
 ) -> None:
     body = json.dumps(answer).encode() if answer else b""
     head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 LISTENING = "0A"
@@ -21,15 +22,22 @@ def holder_of(port: int) -> str:
     if not sockets:
         return ""
     for process in sorted(Path("/proc").glob("[0-9]*"))[:PROCESSES_MAX]:
-        try:
-            links = [os.readlink(one) for one in (process / "fd").iterdir()]
-            name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:
-            # Another user's process, or one that has ended meanwhile.
-            continue
-        if sockets.intersection(links):
-            return f" (process {process.name}, {name})"
+        if sockets.intersection(_open_files(process)):
+            with suppress(OSError):
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                return f" (process {process.name}, {name})"
     return ""
+
+
+def _open_files(process: Path) -> set[str]:
+    """Give what the process's descriptors lead to; nothing for another user's process."""
+    found: set[str] = set()
+    with suppress(OSError):
+        for name in os.listdir(process / "fd"):
+            # It may have been closed since it was listed.
+            with suppress(OSError):
+                found.add(os.readlink(process / "fd" / name))
+    return found
 
 
 def _listening(port: int) -> Iterator[str]:

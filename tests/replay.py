@@ -1,7 +1,7 @@
 """Ten thousand decisions into a database by one process, replayed from it by another.
 
-    python -m tests.replay make FOLDER
-    python -m tests.replay check FOLDER
+python -m tests.replay make FOLDER
+python -m tests.replay check FOLDER
 """
 
 import asyncio

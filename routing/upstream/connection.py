@@ -73,7 +73,8 @@ class Connection(asyncio.Protocol):
     Attributes:
         status: of the answer's head, 0 before it is there.
         headers: of the answer, names in lower case; of a repeated one the last.
-        stale: the last exchange failed because the peer had closed before it began.
+        stale: the last exchange ended at once without a byte: if the connection had been
+            kept before, its peer had closed it meanwhile.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, home: Home) -> None:
@@ -91,7 +92,6 @@ class Connection(asyncio.Protocol):
         self._first_byte_s = 0.0
         self._idle_s = 0.0
         self._wait: Wait = "timeout_first_byte"
-        self._served = 0
         self._bytes_max = 0
         self._busy = False
         self._complete = False
@@ -115,8 +115,7 @@ class Connection(asyncio.Protocol):
         if len(body) <= JOIN_BYTES_MAX:
             self._transport.write(head + body)
         else:
-            self._transport.write(head)
-            self._transport.write(body)
+            self._transport.writelines((head, body))
 
     async def head(self) -> None:
         """Wait until `status` and `headers` are there.
@@ -175,7 +174,6 @@ class Connection(asyncio.Protocol):
         if self._may_be_kept():
             self._busy = False
             self._chunks.clear()
-            self._served += 1
             self._deadline.relax(self._loop.time() + self._keep_s())
             self._home.take_back(self)
             return
@@ -223,13 +221,10 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> None:
-        # Not left to connection_lost: that waits for our own bytes to be written, which a
-        # peer that answered early and left will never read.
-        if self._busy and not self._complete and self._failure is None:
-            self._note_loss(None)
-            self._wake()
         self._reusable = False
-        if self._transport.get_write_buffer_size():
+        # Else the loop would first write what is left of our request, and a peer that has
+        # answered early or left will never read it.
+        if not self.closing and self._transport.get_write_buffer_size():
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -353,8 +348,7 @@ class Connection(asyncio.Protocol):
         if isinstance(error, ssl.SSLError):
             self._fail("tls", f"the encrypted connection broke ({why})")
         elif not self._wire_bytes:
-            soon = self._loop.time() - self._sent_s <= STALE_S_MAX
-            self.stale = soon and self._served > 0
+            self.stale = self._loop.time() - self._sent_s <= STALE_S_MAX
             self._fail("connect", f"the connection ended before an answer began ({why})")
         elif self._until_eof and error is None:
             self._complete = True

@@ -5,16 +5,19 @@ way in which JSON can be bad ends in the same error.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 
 import msgspec
 
+from ..conversation import Chat
 from ..errors import BadRequest
 
 # The largest bound on an answer that is taken; a larger number is a client's mistake, and
 # prices times such numbers would not fit the ledger.
 OUTPUT_TOKENS_MAX = 10**9
 
+_TOO_DEEP = "the body is nested too deeply"
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")
 _WORDS = (
     (bool, "a boolean"),
@@ -171,7 +174,7 @@ def body_fields(body: bytes) -> Fields:
     try:
         value: object = msgspec.json.decode(body)
     except RecursionError:
-        raise BadRequest("the body is nested too deeply") from None
+        raise BadRequest(_TOO_DEEP) from None
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not UTF-8: {error.reason}") from error
     except msgspec.DecodeError as error:
@@ -179,6 +182,19 @@ def body_fields(body: bytes) -> Fields:
     if not isinstance(value, dict):
         raise BadRequest(f"the body must be a JSON object, not {_type_of(value)}")
     return Fields(value)
+
+
+def refusing_depth(parse: Callable[[bytes], Chat]) -> Callable[[bytes], Chat]:
+    """Make a parser answer a body that is nested past Python's own limit with BadRequest."""
+
+    @wraps(parse)
+    def parsed(body: bytes) -> Chat:
+        try:
+            return parse(body)
+        except RecursionError:
+            raise BadRequest(_TOO_DEEP) from None
+
+    return parsed
 
 
 def present(**fields: object) -> dict[str, object]:
@@ -195,7 +211,7 @@ def encode(value: object) -> bytes:
     try:
         return msgspec.json.encode(value)
     except RecursionError:
-        raise BadRequest("the body is nested too deeply") from None
+        raise BadRequest(_TOO_DEEP) from None
 
 
 def encode_text(value: object) -> str:

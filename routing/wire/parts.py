@@ -3,8 +3,8 @@
 `rest` of a Text, an Image, a Tool and a Chat is keyed by the dialect it came in:
 `{"anthropic": {"cache_control": {...}}}`; a renderer writes back only its own. A block that
 no value carries (a document, a server tool's result) is a Text whose rest holds the whole
-block, with its "type": it goes out again in its own dialect, as its text where it has
-any, and is refused elsewhere with a message that names it.
+block, with its "type": it goes out whole in its own dialect and as its text in others; where
+it has none it is refused, with a message that names it.
 """
 
 import re

@@ -1,10 +1,10 @@
 """The model's name replaced in a body that otherwise goes on as the client wrote it.
 
-Where the key stands in the body once, and no escape could hide a second one, only the name's
-own bytes are replaced. Else (a message or a tool's schema speaks of "model" too, or the name
-stands twice) the top level is taken apart into its fields' bytes and put together again around
-the new name: no value is decoded, and none is changed by a byte; only space around the fields
-is dropped. Measured on 420 KB of chat that costs 0.1 ms.
+The top level is taken apart into its fields' bytes without decoding a value. Walking over
+them finds where the name stands, and proves that no key stands twice: then only the name's
+own bytes are replaced. Where one does stand twice, the fields are put together again, each
+once. On 400 KB of chat both cost about 0.1 ms; to search for the key's bytes costs more, and
+finds them in messages and tools' schemas too.
 """
 
 import re
@@ -13,8 +13,11 @@ import msgspec
 
 from ..errors import BadRequest
 
-_NAMED = re.compile(rb'"model"\s*:\s*("[^"\\]*")')
+_KEY = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+_NEXT = re.compile(rb"[ \t\r\n]*[,}]")
+
 _decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_text_decoder = msgspec.json.Decoder(str)
 _encoder = msgspec.json.Encoder()
 
 
@@ -32,25 +35,43 @@ def splice_model(body: bytes, *, old: str, new: str) -> bytes:
     Raises:
         BadRequest: the body is not such an object, or names another model.
     """
-    fields = _fields(body, old)
-    name = _encoder.encode(new)
-    if body.count(b'"model"') == 1 and b"\\u" not in body:
-        # The only place is then the top level's: `_fields` has found one there.
-        found = _NAMED.search(body)
-        if found is not None:
-            return body[: found.start(1)] + name + body[found.end(1) :]
-    fields["model"] = msgspec.Raw(name)
-    return _encoder.encode(fields)
-
-
-def _fields(body: bytes, old: str) -> dict[str, msgspec.Raw]:
     try:
         fields = _decoder.decode(body)
-        named = msgspec.json.decode(fields["model"], type=str)
+        named = _text_decoder.decode(fields["model"])
     except KeyError:
         raise BadRequest("`model` is missing: it must be a string", field="model") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not a JSON object with a model: {error}") from None
     if named != old:
         raise BadRequest(f"`model` is {named!r} and not {old!r}", field="model")
-    return fields
+    name = _encoder.encode(new)
+    place = _place(body, fields)
+    if place is None:
+        fields["model"] = msgspec.Raw(name)
+        return _encoder.encode(fields)
+    view = memoryview(body)
+    return b"".join((view[: place[0]], name, view[place[1] :]))
+
+
+def _place(body: bytes, fields: dict[str, msgspec.Raw]) -> tuple[int, int] | None:
+    """Give where the value of "model" begins and ends, None when a key stands twice.
+
+    The walk stands at a true key as long as each key and value it meets is the one that was
+    decoded there. A key that stands twice has one entry for two places: the walk then meets
+    another value, or another key, or is short of the closing brace.
+    """
+    at = body.index(b"{") + 1
+    found: tuple[int, int] | None = None
+    for name, raw in fields.items():
+        key = _KEY.match(body, at)
+        value = bytes(raw)
+        if key is None or _text_decoder.decode(key[1]) != name:
+            return None
+        end = key.end() + len(value)
+        following = _NEXT.match(body, end)
+        if following is None or not body.startswith(value, key.end()):
+            return None
+        if name == "model":
+            found = (key.end(), end)
+        at = following.end()
+    return found if body[at - 1 : at] == b"}" else None

@@ -18,6 +18,9 @@ from ..errors import UpstreamFailure
 # event is broken or hostile, and the bytes would be held in memory.
 EVENT_BYTES_MAX = 2**20
 
+DONE = b"[DONE]"
+"""The data that ends OpenAI's chat streams, and that others send who only resemble them."""
+
 _FIELD = re.compile(rb"[A-Za-z_-]+\Z")
 _BOM = b"\xef\xbb\xbf"
 

@@ -6,12 +6,13 @@ Nothing is invented: a call without a result stays without one.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from ..conversation import Message, Role, Text, ToolCall, ToolResult
+from ..conversation import Message, Part, Role, Text, ToolCall, ToolResult
 
-# The results of each call id that are still to come, with their turns' positions.
-_Waiting = defaultdict[str, deque[tuple[int, ToolResult]]]
+# Where a result stands: its turn, and its place in it.
+_Place = tuple[int, int]
+_Waiting = defaultdict[str, deque[_Place]]
 
 
 def regrouped(messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -22,26 +23,24 @@ def regrouped(messages: Sequence[Message]) -> tuple[Message, ...]:
     of role "tool" too; other parts of its message keep their place and role.
     """
     waiting: _Waiting = defaultdict(deque)
-    for position, message in enumerate(messages):
-        for part in message.parts:
+    for turn, message in enumerate(messages):
+        for place, part in enumerate(message.parts):
             if isinstance(part, ToolResult):
-                waiting[part.call_id].append((position, part))
-    taken: set[int] = set()
+                waiting[part.call_id].append((turn, place))
+    taken: set[_Place] = set()
     ordered: list[Message] = []
-    for position, message in enumerate(messages):
-        results = tuple(
-            part for part in message.parts if isinstance(part, ToolResult) and id(part) not in taken
-        )
-        taken.update(map(id, results))
+    for turn, message in enumerate(messages):
+        places = {place for place in _results(turn, message) if place not in taken}
+        taken |= places
         others = tuple(part for part in message.parts if not isinstance(part, ToolResult))
-        if results:
-            ordered.append(Message("tool", results))
+        if places:
+            ordered.append(Message("tool", _at(messages, sorted(places))))
         if others or not message.parts:
             ordered.append(Message(message.role, others, message.name))
         calls = tuple(part for part in others if isinstance(part, ToolCall))
-        answers = tuple(one for call in calls for one in _next(waiting, call, position, taken))
+        answers = [place for call in calls for place in _next(waiting, call, turn, taken)]
         if answers:
-            ordered.append(Message("tool", answers))
+            ordered.append(Message("tool", _at(messages, answers)))
     return tuple(ordered)
 
 
@@ -66,24 +65,30 @@ def without_system(messages: Sequence[Message]) -> tuple[tuple[Text, ...], tuple
 
 def merged(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Give the turns alternating: neighbours of one side as one; tools are the user's side."""
-    ordered: list[Message] = []
+    sides: list[tuple[Role, list[Part]]] = []
     for message in messages:
         role: Role = "assistant" if message.role == "assistant" else "user"
-        if ordered and ordered[-1].role == role:
-            ordered[-1] = Message(role, ordered[-1].parts + message.parts)
-        else:
-            ordered.append(Message(role, message.parts))
-    return tuple(ordered)
+        if not sides or sides[-1][0] != role:
+            sides.append((role, []))
+        sides[-1][1].extend(message.parts)
+    return tuple(Message(role, tuple(parts)) for role, parts in sides)
 
 
-def _next(
-    waiting: _Waiting, call: ToolCall, position: int, taken: set[int]
-) -> tuple[ToolResult, ...]:
+def _results(turn: int, message: Message) -> list[_Place]:
+    parts = enumerate(message.parts)
+    return [(turn, place) for place, part in parts if isinstance(part, ToolResult)]
+
+
+def _at(messages: Sequence[Message], places: Iterable[_Place]) -> tuple[Part, ...]:
+    return tuple(messages[turn].parts[place] for turn, place in places)
+
+
+def _next(waiting: _Waiting, call: ToolCall, turn: int, taken: set[_Place]) -> tuple[_Place, ...]:
     """Give the first result of a call after its turn that nobody has taken, and take it."""
-    results = waiting[call.call_id]
-    while results:
-        found_at, result = results.popleft()
-        if found_at > position and id(result) not in taken:
-            taken.add(id(result))
-            return (result,)
+    places = waiting[call.call_id]
+    while places:
+        place = places.popleft()
+        if place[0] > turn and place not in taken:
+            taken.add(place)
+            return (place,)
     return ()

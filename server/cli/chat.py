@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from ..settings import Settings, Sources
-from .client import Answer, Client, Refusal, read_whole, refusal, with_gateway
+from .client import Answer, Client, Refusal, encoded_body, read_whole, refusal, with_gateway
 from .exits import FAILED, OK, UNAVAILABLE, USAGE, Stop
 from .output import complain, safe_text
 
-PROMPT_CHARS_MAX = 8 * 2**20
+PROMPT_BYTES_MAX = 8 * 2**20
 LINE_BYTES_MAX = 2**20
 STREAM_SLACK_S = 30.0
 """How much longer than the gateway's own limit we wait, so that its error is seen, not ours."""
@@ -40,7 +40,7 @@ def chat(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     messages = [{"role": "user", "content": prompt}]
     if arguments.system is not None:
         messages.insert(0, {"role": "system", "content": arguments.system})
-    body = msgspec.json.encode(
+    body = encoded_body(
         {
             "model": arguments.model,
             "messages": messages,
@@ -77,9 +77,10 @@ def _prompt(arguments: Namespace) -> str:
         return " ".join(arguments.prompt)
     if sys.stdin.isatty():
         complain("Type the prompt and end it with Ctrl-D on a line of its own.")
-    prompt = sys.stdin.read(PROMPT_CHARS_MAX + 1)
-    if len(prompt) > PROMPT_CHARS_MAX:
-        raise Stop(f"the prompt is longer than {PROMPT_CHARS_MAX} characters", USAGE)
+    data = sys.stdin.buffer.read(PROMPT_BYTES_MAX + 1)
+    if len(data) > PROMPT_BYTES_MAX:
+        raise Stop(f"the prompt is longer than {PROMPT_BYTES_MAX} bytes", USAGE)
+    prompt = data.decode("utf-8", "replace")
     if not prompt.strip():
         raise Stop(
             'no prompt was given: `omniroute chat "..."`, or send it to standard input', USAGE
@@ -115,9 +116,16 @@ def _print_answer(answer: Answer) -> bool:
             raise Stop(event.error.message, UNAVAILABLE)
         for choice in event.choices:
             if choice.delta is not None and choice.delta.content:
-                sys.stdout.write(safe_text(choice.delta.content))
-                sys.stdout.flush()
+                _write(choice.delta.content)
     return False
+
+
+def _write(text: str) -> None:
+    """Print a piece of the answer: into a file as it is, to a terminal without what drives it."""
+    if sys.stdout.isatty():
+        text = safe_text(text.replace("\r\n", "\n"))
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _origin(headers: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ import msgspec
 
 from ..runtime_file import Running, process_lives, read_running
 from ..settings import Settings, Sources
-from .exits import UNAVAILABLE, Stop, exit_status
+from .exits import UNAVAILABLE, USAGE, Stop, exit_status
 
 ANSWER_S_MAX = 3.0
 """How long a gateway may take to say that it lives."""
@@ -100,7 +100,7 @@ def find_gateway(settings: Settings) -> Running | None:
         with HttpClient(running.url, None).open(
             "GET", "/health", None, timeout_s=ANSWER_S_MAX
         ) as answer:
-            return running if answer.status == 200 else None
+            return running if _is_health(answer) else None
     except GatewaySilent as silent:
         raise Stop(
             f"the gateway at {running.url} (process {running.pid}) does not answer; "
@@ -131,12 +131,24 @@ def call(
     Raises:
         Stop: the gateway refused, with its own words, or does not answer.
     """
-    encoded = None if body is None else msgspec.json.encode(body)
+    encoded = None if body is None else encoded_body(body)
     with client.open(method, path, encoded, timeout_s=timeout_s) as answer:
         data = read_whole(answer)
     if answer.status >= 400:
         raise refusal(answer.status, data)
     return data
+
+
+def encoded_body(body: object) -> bytes:
+    """Give a body as JSON.
+
+    Raises:
+        Stop: a word of the command line is not valid text.
+    """
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError as error:
+        raise Stop("the command line holds bytes that are not UTF-8 text", USAGE) from error
 
 
 def read_whole(answer: Answer) -> bytes:
@@ -175,6 +187,16 @@ def refusal(status: int, data: bytes) -> Stop:
     except msgspec.MsgspecError:
         words = f"the gateway answered with status {status}"
     return Stop(words, exit_status(status))
+
+
+def _is_health(answer: Answer) -> bool:
+    """Whether this is a gateway's answer to /health, and not that of whoever has its port now."""
+    try:
+        return answer.status == 200 and b'"status"' in read_whole(answer)
+    except GatewaySilent:
+        raise
+    except Stop:
+        return False
 
 
 class GatewaySilent(Stop):

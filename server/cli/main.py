@@ -6,6 +6,7 @@ traceback is shown only to those who ask for it with OMNIROUTE_LOG_LEVEL=debug.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from .parser import build_parser, given_settings
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal's encoding lacks must not end a command.
+        sys.stdout.reconfigure(errors="replace")
     arguments = build_parser().parse_args(argv)
     if arguments.version:
         from importlib.metadata import version
@@ -80,7 +84,7 @@ def _failed(error: Exception) -> int:
         case RoutingError():
             status, words = exit_status(error.status), str(error)
         case OSError():
-            status, words = FAILED, f"{error.strerror or error}: {error.filename or 'no file'}"
+            status, words = FAILED, str(error)
         case _:
             status = FAILED
             words = (

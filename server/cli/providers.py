@@ -106,7 +106,10 @@ def _key(arguments: Namespace, settings: Settings) -> str | None:
     if sys.stdin.isatty():
         from getpass import getpass
 
-        key = getpass(f"Key for {arguments.provider} (not shown): ").strip()
+        try:
+            key = getpass(f"Key for {arguments.provider} (not shown): ").strip()
+        except EOFError:
+            key = ""
     else:
         key = sys.stdin.readline(KEY_CHARS_MAX + 2).strip()
     if not key:

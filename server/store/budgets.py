@@ -43,6 +43,8 @@ from .outbox import Limits, Outbox
 SETTLEMENTS = Limits(batch_max=500, spare_max=50_000, items_max=1_000_000, gather_s=0.005)
 WATCHED_MAX = 64
 NAME_CHARACTERS_MAX = 200
+USD_NANOS_MAX = 10**18
+"""A thousand million dollars: sums of a few stay far from what a column holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class Budgets:
         if not hold.budget_ids:
             self._outbox.put(hold.hold_id, _Unpaid(hold, None))
             return
+        if hold.usd_nanos > USD_NANOS_MAX:
+            raise BudgetExceeded("no budget can pay for a request that may cost so much")
         lines = await self._lines(tuple(dict.fromkeys(hold.budget_ids)))
         judged = await self._judge(hold, lines)
         if judged is not None and len(judged.standings) < len(lines):
@@ -198,8 +202,10 @@ class Budgets:
             BadRequest: the cap is negative, or the name is not one.
             Conflict: a budget of that id has another owner or period.
         """
-        if budget.cap_usd_nanos < 0:
-            raise BadRequest("a budget's cap is 0 or more", field="cap_usd_nanos")
+        if not 0 <= budget.cap_usd_nanos <= USD_NANOS_MAX:
+            raise BadRequest(
+                f"a budget's cap is 0 to {USD_NANOS_MAX} nano-dollars", field="cap_usd_nanos"
+            )
         if not 0 < len(budget.name) <= NAME_CHARACTERS_MAX:
             raise BadRequest(
                 f"a budget's name has 1 to {NAME_CHARACTERS_MAX} characters", field="name"

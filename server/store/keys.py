@@ -105,6 +105,11 @@ class Keys:
     def __len__(self) -> int:
         return len(self._stored)
 
+    @property
+    def version(self) -> int:
+        """The `config_version` that these keys were read at."""
+        return self._version
+
     def check(self, presented: str) -> Caller | None:
         """Give whom a presented key belongs to; None when it is no valid key of ours."""
         if KEY_SHAPE.fullmatch(presented) is None:

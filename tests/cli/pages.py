@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -20,6 +21,7 @@ HELP = Path(__file__).parent / "help"
 MADE = "<!-- Made by `python -m tests.cli.pages` from the tables in server/; do not edit. -->"
 
 
+@cache
 def pages() -> dict[Path, str]:
     """Give each page's path and text."""
     return {
@@ -29,6 +31,7 @@ def pages() -> dict[Path, str]:
     }
 
 
+@cache
 def helps() -> dict[str, str]:
     """Give the help of each command by a file's name."""
     found = {"omniroute": help_of("")}

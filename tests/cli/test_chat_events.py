@@ -1,5 +1,7 @@
 """A stream's events, however its bytes are cut."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ STREAM = (
 @given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=8))
 def test_any_cutting_of_the_bytes_gives_the_same_events(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]
-    chunks = [STREAM[begin:end] for begin, end in zip(places, places[1:], strict=False)]
+    chunks = [STREAM[begin:end] for begin, end in pairwise(places)]
 
     found = list(events(iter(chunks)))
 

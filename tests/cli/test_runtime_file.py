@@ -1,6 +1,8 @@
 """The file that says which gateway runs on a data folder."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,13 +72,11 @@ def test_a_file_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
 
 
 def test_a_process_that_has_ended_does_not_live() -> None:
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait(30)
 
     assert process_lives(os.getpid())
-    assert not process_lives(child)
+    assert not process_lives(child.pid)
     assert not process_lives(2**40)
 
 

@@ -86,6 +86,13 @@ def any_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(request.param)) if request.param else ""
 
 
+@pytest.fixture
+async def sqlite_store(sqlite_url: str, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Opened]:
+    """As store, on SQLite alone: for what no database takes part in."""
+    async with open_store(sqlite_url, tmp_path, clock) as store:
+        yield store
+
+
 async def _open_and_close(url: str) -> None:
     async with open_database(url):
         return

@@ -10,7 +10,7 @@ import pytest
 from omniroute.routing.errors import BadRequest, BudgetExceeded, Conflict, StorageUnavailable
 from omniroute.routing.ports import Budgets, Hold
 from omniroute.server.store.boots import SILENT_S
-from omniroute.server.store.budget_rows import LEASE_S, Budget
+from omniroute.server.store.budget_rows import LEASE_S, Budget, Windows, windows_at
 from omniroute.server.store.database import Row, Statement
 from tests.fakes import FakeClock, MemoryBudgets
 from tests.store.opened import Opened, open_store
@@ -185,12 +185,32 @@ async def test_a_daily_budget_begins_anew_and_a_hold_stays_in_its_day(
     assert standing.spent_usd_nanos == 0
 
 
+@pytest.mark.parametrize(
+    ("unix_s", "day", "month", "until"),
+    [
+        (0.0, 0, 0, DAY_S),
+        (DAY_S - 0.001, 0, 0, DAY_S),
+        (DAY_S, DAY_S, 0, 2 * DAY_S),
+        # 29 February 2024, 23:59:59 UTC.
+        (1_709_251_199.5, 1_709_164_800, 1_706_745_600, 1_709_251_200),
+        # 1 January 2026, 00:00 UTC.
+        (1_767_225_600.0, 1_767_225_600, 1_767_225_600, 1_767_312_000),
+    ],
+)
+def test_windows_are_those_of_utc(unix_s: float, day: int, month: int, until: int) -> None:
+    assert windows_at(unix_s) == Windows(day, month, until)
+
+
 @pytest.mark.anyio
 async def test_bad_budgets_are_refused(store: Opened) -> None:
     await store.budgets.put(budget("team", 10), actor="test")
 
     with pytest.raises(BadRequest, match="cap"):
         await store.budgets.put(budget("team", -1), actor="test")
+    with pytest.raises(BadRequest, match="cap"):
+        await store.budgets.put(budget("team", 10**10), actor="test")
+    with pytest.raises(BudgetExceeded, match="so much"):
+        await store.budgets.reserve(hold("h1", 2**70, "team"))
     with pytest.raises(BadRequest, match="name"):
         await store.budgets.put(budget("team", 1, name=""), actor="test")
     with pytest.raises(Conflict, match="owner or period"):

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +136,8 @@ async def test_an_answer_is_told_as_it_comes(
 async def test_keys_bound_what_may_be_called_and_whose_requests_are_found(
     running_gateway: RunningGateway, transport: str, era: str
 ) -> None:
-    agent = running_gateway.new_key("agent", "--scope", "agent")
-    reader = running_gateway.new_key("reader", "--scope", "readonly")
+    agent = running_gateway.new_key("--name", "agent", "--scope", "agent")
+    reader = running_gateway.new_key("--name", "reader", "--scope", "readonly")
 
     async with client(running_gateway, transport, era, key=agent) as mine:
         answer = values(await mine.call_tool("omniroute_route_request", ASK))
@@ -155,7 +157,7 @@ async def test_keys_bound_what_may_be_called_and_whose_requests_are_found(
 async def test_no_key_where_one_is_needed_is_told_in_words(
     running_gateway: RunningGateway, transport: str
 ) -> None:
-    running_gateway.new_key("agent", "--scope", "agent")
+    running_gateway.new_key("--name", "agent", "--scope", "agent")
 
     with pytest.raises((MCPError, ExceptionGroup)) as refused:
         async with client(running_gateway, transport, "legacy") as mine:
@@ -192,6 +194,14 @@ class Relay:
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
+        self._said: queue.Queue[bytes] = queue.Queue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._said.put(line)
 
     def say(self, message: Any) -> None:
         assert self.process.stdin is not None
@@ -199,9 +209,19 @@ class Relay:
         self.process.stdin.flush()
 
     def hear(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        heard: dict[str, Any] = json.loads(self.process.stdout.readline())
+        heard: dict[str, Any] = json.loads(self._said.get(timeout=WAIT_S))
         return heard
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        self._listener.join(WAIT_S)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdout.close()
 
     def call(self, number: int, tool: str, arguments: dict[str, Any]) -> None:
         params = {"name": tool, "arguments": arguments}
@@ -228,15 +248,11 @@ def relay(environment: dict[str, str], *command: str) -> Iterator[Relay]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    one = Relay(process)
     try:
-        yield Relay(process)
+        yield one
     finally:
-        process.kill()
-        process.wait()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.close()
-        process.stdout.close()
+        one.end()
 
 
 @contextmanager
@@ -335,7 +351,8 @@ def test_the_end_of_input_ends_the_relay_and_what_it_runs(
 def test_a_dead_client_ends_the_relay_although_its_input_stays_open(
     shared_gateway: RunningGateway,
 ) -> None:
-    parent = f"import subprocess, sys;subprocess.Popen({[*OMNIROUTE, '--mcp']!r}); sys.stdin.read()"
+    command = [*OMNIROUTE, "--mcp"]
+    parent = f"import subprocess, time; subprocess.Popen({command!r}); time.sleep(60)"
     with relay(shared_gateway.environment, sys.executable, "-c", parent) as one:
         one.say("not a message")
         one.hear()
@@ -418,7 +435,7 @@ def recorded(gateway: RunningGateway) -> str:
     while time.monotonic() < ends:
         told = gateway.command("explain", "--last", "--json")
         if told.returncode == 0:
-            status: str = json.loads(told.stdout)["status"]
+            status: str = json.loads(told.stdout)["request"]["status"]
             return status
         time.sleep(0.1)
     raise AssertionError(told.stderr)

@@ -91,6 +91,8 @@ class Exchange:
 
     async def send(self, *parts: bytes) -> None:
         for part in parts:
+            if self.writer.is_closing():
+                raise ConnectionResetError("the client has left")
             self.writer.write(part)
             await self.writer.drain()
 
@@ -114,6 +116,7 @@ class Server:
     port: int
     scheme: str = "http"
     connections: int = 0
+    left: int = 0
     requests: list[Exchange] = field(default_factory=list[Exchange])
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -147,6 +150,7 @@ async def serving(
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
+            seen.left += 1
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()

@@ -222,6 +222,27 @@ async def test_an_error_inside_a_stream_does_not_reveal_the_credential() -> None
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("forward", [False, True])
+async def test_an_error_in_place_of_an_answer_does_not_reveal_the_credential(
+    *, stream: bool, forward: bool
+) -> None:
+    async def script(exchange: Exchange) -> None:
+        said = exchange.header(b"authorization") or b""
+        await exchange.send(whole(b'{"error":{"message":"bad key %s","type":"x"}}' % said))
+
+    async with serving(script) as server, upstream() as made:
+        try:
+            answer = await made.open(call_to(server.url, stream=stream, forward=forward))
+            told = str([piece async for piece in answer])
+        except UpstreamFailure as failure:
+            told = str(failure)
+
+    assert "bad key" in told
+    assert "sk-fake-upstream-credential" not in told
+
+
+@pytest.mark.anyio
 async def test_simulated_accounts_go_to_the_simulator_and_others_over_http() -> None:
     class Named:
         def __init__(self, name: str) -> None:

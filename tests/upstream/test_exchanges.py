@@ -220,7 +220,9 @@ async def test_a_late_byte_ends_an_idle_connection() -> None:
 async def test_provisional_answers_are_skipped() -> None:
     async def script(exchange: Exchange) -> None:
         await exchange.send(
-            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", whole()
+            b"HTTP/1.1 100 Continue\r\n\r\n",
+            b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\ncontent-encoding: gzip\r\n\r\n",
+            whole(),
         )
 
     async with serving(script) as server, upstream() as made:
@@ -243,6 +245,19 @@ async def test_chunks_of_any_size_with_extensions_and_trailers_are_read() -> Non
 
     assert first == second == EVENTS
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip", b"identity", b"chunked, chunked"])
+async def test_a_transfer_coding_that_nobody_asked_for_is_refused(coding: bytes) -> None:
+    async def script(exchange: Exchange) -> None:
+        head = SSE_HEAD.replace(b"chunked", coding)
+        await exchange.send(head, chunked(EVENT, FINISH, DONE) + b"0\r\n\r\n")
+        exchange.close()
+
+    async with serving(script) as server, upstream() as made:
+        failure = await failure_of(made, call_to(server.url, stream=True))
+
+    assert failure.kind == "malformed"
 
 
 async def test_a_body_that_ends_with_the_connection_is_whole() -> None:
@@ -329,9 +344,9 @@ async def test_an_answer_that_comes_while_we_still_write_is_taken() -> None:
     async def script(exchange: Exchange) -> None:
         error = b'{"error":{"message":"too large","type":"invalid_request_error"}}'
         await exchange.send(whole(error, status="413 Content Too Large"))
-        await exchange.reader.read(1)
-        exchange.close()
+        await forever.wait()
 
+    forever = asyncio.Event()
     body = b'{"model":"fast","x":"' + b"y" * (16 * 2**20) + b'"}'
     async with serving(script, read_body=False) as server, upstream() as made:
         failure = await failure_of(made, call_to(server.url, body=body))
@@ -352,6 +367,22 @@ async def test_a_peer_that_leaves_while_we_still_write_ends_the_call_at_once() -
             failure = await failure_of(made, call_to(server.url, body=body))
 
     assert failure.kind == "connect"
+
+
+async def test_a_peer_that_closes_its_side_while_we_still_write_ends_the_call_at_once() -> None:
+    async def script(exchange: Exchange) -> None:
+        exchange.writer.write_eof()
+        await forever.wait()
+
+    forever = asyncio.Event()
+    body = b'{"model":"fast","x":"' + b"y" * (16 * 2**20) + b'"}'
+    async with serving(script, read_body=False) as server, upstream() as made:
+        async with asyncio.timeout(1.0):
+            failure = await failure_of(made, call_to(server.url, body=body))
+        await settle()
+
+        assert failure.kind == "connect"
+        assert made.connections == 0
 
 
 async def test_a_large_request_arrives_as_it_is() -> None:

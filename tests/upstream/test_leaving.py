@@ -160,3 +160,35 @@ async def test_an_old_answer_cannot_close_the_next_one() -> None:
 
         assert server.connections == 1
         assert pieces
+
+
+async def test_callers_that_leave_at_any_moment_leave_nothing_behind() -> None:
+    async def script(exchange: Exchange) -> None:
+        await asyncio.sleep(0.002)
+        await exchange.send(SSE_HEAD)
+        for _ in range(20):
+            await exchange.send(chunked(EVENT))
+            await asyncio.sleep(0.001)
+        await exchange.reader.readexactly(1)
+
+    async def listen() -> None:
+        answer = await made.open(call_to(server.url, stream=True))
+        try:
+            async for _ in answer:
+                pass
+        finally:
+            answer.close()
+
+    async with serving(script) as server, upstream() as made:
+        callers = []
+        for number in range(200):
+            callers.append(asyncio.ensure_future(listen()))
+            asyncio.get_running_loop().call_later(number % 25 / 1000, callers[-1].cancel)
+        ended = await asyncio.gather(*callers, return_exceptions=True)
+        await settle()
+
+        assert all(isinstance(one, asyncio.CancelledError) for one in ended)
+        assert made.connections == 0
+        async with asyncio.timeout(WAIT_S):
+            while server.left < server.connections:
+                await asyncio.sleep(0.001)

@@ -204,3 +204,46 @@ def test_any_json_is_read_or_is_a_bad_request(dialect: Dialect, fields: dict[str
     for reading in (theirs.read_features, theirs.parse_request):
         with suppress(BadRequest):
             reading(body)
+
+
+DEEP_TOOLS: dict[Dialect, tuple[str, str]] = {
+    "openai_chat": ('[{"type":"function","function":{"name":"f","parameters":{"items":', "}}}]"),
+    "openai_responses": ('[{"type":"function","name":"f","parameters":{"items":', "}}]"),
+    "anthropic": ('[{"name":"f","input_schema":{"items":', "}}]"),
+    "gemini": ('[{"functionDeclarations":[{"name":"f","parameters":{"items":', "}}]}]"),
+}
+
+
+def _deep(dialect: Dialect, depth: int) -> bytes:
+    opening, closing = DEEP_TOOLS[dialect]
+    tools = opening + '{"items":' * depth + "1" + "}" * depth + closing
+    return _body(dialect, tools="HERE").replace(b'"HERE"', tools.encode())
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_deep_schema_is_rendered(dialect: Dialect) -> None:
+    chat = codec(dialect).parse_request(_deep(dialect, 100))
+
+    for target in DIALECTS:
+        assert codec(target).render_request(chat, model="m").count(b'"items"') == 101
+
+
+@pytest.mark.parametrize("depth", [300, 490, 900, 960, 990])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_any_depth_is_rendered_or_is_a_bad_request(dialect: Dialect, depth: int) -> None:
+    body = _deep(dialect, depth)
+
+    with suppress(BadRequest):
+        chat = codec(dialect).parse_request(body)
+        for target in DIALECTS:
+            with suppress(BadRequest):
+                assert codec(target).render_request(chat, model="m")
+
+
+def test_documents_inside_documents_are_read_or_are_a_bad_request() -> None:
+    block = '{"type":"document","source":{"type":"content","content":['
+    body = _body("anthropic", messages=[{"role": "user", "content": ["HERE"]}])
+    nested = block * 400 + '{"type":"text","text":"x"}' + "]}}" * 400
+
+    with pytest.raises(BadRequest, match="nested too deeply"):
+        codec("anthropic").parse_request(body.replace(b'"HERE"', nested.encode()))

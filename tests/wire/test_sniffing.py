@@ -268,3 +268,13 @@ def test_an_event_of_five_megabytes_is_too_large(dialect: Dialect) -> None:
         sniffed(dialect, feeds)
 
     assert sniffing.value.kind == "too_large"
+
+
+@pytest.mark.parametrize(("dialect", "case"), STREAMS)
+def test_a_done_that_is_not_the_dialects_own_does_no_harm(dialect: Dialect, case: str) -> None:
+    stream = golden(dialect, case)
+
+    assert _all(sniffed(dialect, [stream, b"data: [DONE]\n\n"])).error == (
+        _all(sniffed(dialect, [stream])).error
+    )
+    assert read(dialect, [stream, b"data: [DONE]\n\n"])

@@ -48,12 +48,40 @@ def test_the_name_elsewhere_stays(body: str) -> None:
     assert json.loads(spliced) == {**json.loads(body), "model": "new/er"}
 
 
-def test_values_keep_their_bytes() -> None:
-    body = b'{"model":"old","messages":[ {"n": 1.0, "s":"\\u00e5\\/",  "big":1e30} ]}'
-
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"old","messages":[ {"n": 1.0, "s":"\\u00e5\\/",  "big":1e30} ]}',
+        b'\n{ "a" : 12 ,\r\n\t"model" : "old" , "b" : [ { "model" : 1 } ] }\n ',
+        b'{"a\\"}":{"x":"}"},"model":"old"}',
+        b'{"mo\\u0064el":"old","x":"\\"model\\""}',
+    ],
+)
+def test_all_but_the_name_keeps_its_bytes(body: bytes) -> None:
     spliced = splice_model(body, old="old", new="new")
 
     assert spliced == body.replace(b'"old"', b'"new"')
+
+
+_pairs = st.lists(
+    st.tuples(
+        st.sampled_from(['"model"', '"m"', '"mod\\u0065l"', '"n"', '"\\u006d"']),
+        st.sampled_from(['"old"', "1", "11", '{"model":"old"}', '[{"m":1},"n"]', '"x,"']),
+    ),
+    max_size=5,
+)
+
+
+@given(pairs=_pairs, space=st.sampled_from(["", " ", "\n\t"]))
+def test_a_body_with_any_keys_twice_has_each_once(pairs: list[tuple[str, str]], space: str) -> None:
+    fields = [f"{space}{key}{space}:{space}{value}{space}" for key, value in pairs]
+    body = "{" + ",".join([*fields, '"model":"old"']) + "}"
+
+    spliced = splice_model(body.encode(), old="old", new="new")
+
+    assert json.loads(spliced) == {**json.loads(body), "model": "new"}
+    names = [name for name, _ in json.loads(spliced, object_pairs_hook=list)]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize(

@@ -173,30 +173,27 @@ def test_a_conversation_comes_back_from_every_dialect(there: Dialect) -> None:
     assert _rendered("anthropic", back) == _rendered("anthropic", chat)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("case", ["text.request", "tools.request", "image.request"])
+@pytest.mark.parametrize(
+    ("dialect", "case"),
+    [
+        ("openai_chat", "text.request"),
+        ("openai_chat", "tools.request"),
+        ("openai_chat", "image.request"),
+        ("anthropic", "text.request"),
+        ("anthropic", "tools.request"),
+        ("anthropic", "image.request"),
+        ("openai_responses", "tools.request"),
+        ("gemini", "tools.request"),
+    ],
+)
 def test_a_dialect_gets_its_own_fields_back(dialect: Dialect, case: str) -> None:
-    if (dialect, case) not in OWN:
-        return
     theirs = codec(dialect)
     chat = theirs.parse_request(golden(dialect, case))
 
     again = theirs.parse_request(theirs.render_request(chat, model="m"))
 
+    # Which turn holds a result is the one thing that the normal form changes.
     assert replace(again, messages=()) == replace(chat, messages=())
-    assert again.rest == chat.rest
-
-
-OWN: set[tuple[Dialect, str]] = {
-    ("openai_chat", "text.request"),
-    ("openai_chat", "tools.request"),
-    ("openai_chat", "image.request"),
-    ("anthropic", "text.request"),
-    ("anthropic", "tools.request"),
-    ("anthropic", "image.request"),
-    ("openai_responses", "tools.request"),
-    ("gemini", "tools.request"),
-}
 
 
 def test_other_dialects_do_not_get_fields_that_are_not_theirs() -> None:

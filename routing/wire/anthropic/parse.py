@@ -23,7 +23,7 @@ from ...conversation import (
     ToolResult,
 )
 from ...model import Dialect
-from ..fields import Fields, body_fields, encode_text
+from ..fields import Fields, body_fields, encode_text, refusing_depth
 from ..parts import kept, opaque
 
 DIALECT: Dialect = "anthropic"
@@ -31,6 +31,7 @@ DIALECT: Dialect = "anthropic"
 _ROLES: tuple[Role, ...] = ("user", "assistant", "system")
 
 
+@refusing_depth
 def parse_request(body: bytes) -> Chat:
     """Give the conversation of a request body.
 

@@ -18,7 +18,7 @@ from ..failures import malformed, reported, words_of
 from ..fields import encode
 from ..fold import finish_without_word
 from ..parts import is_object, missing_id, tool_id
-from ..sse import Event, named_event
+from ..sse import DONE, Event, named_event
 from .answer import Block, Counted, finish_of, finish_word, message_json, usage_json
 
 RARE = (re.compile(rb'"message_(?:delta|stop)"'), re.compile(rb'"error"'))
@@ -80,12 +80,13 @@ class MessageReader:
         Raises:
             UpstreamFailure: kind "malformed".
         """
-        if not event.data.strip():
+        data = event.data.strip()
+        if not data or data == DONE:
             return ()
         try:
-            step = _decoder.decode(event.data)
+            step = _decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise malformed(f"an event of {len(event.data)} bytes ({error})") from None
+            raise malformed(f"an event of {len(data)} bytes ({error})") from None
         match step.type:
             case "content_block_delta" if step.delta is not None:
                 return self._delta(step.index, step.delta)
@@ -161,8 +162,9 @@ class _OpenCall:
 class MessageWriter:
     """Writes events. Text and thoughts end when something else begins.
 
-    A call's block ends when another block begins and its input is a whole object, else at
-    the end: pieces of calls may come in turn, and a block that was ended cannot go on.
+    A call's block ends when another block begins and its input, just written, is a whole
+    object; else at the end: pieces of calls may come in turn, and a block that was ended
+    cannot go on.
     """
 
     def __init__(self, head: Head) -> None:
@@ -174,6 +176,7 @@ class MessageWriter:
         self._open_block = 0
         self._signed = False
         self._calls: dict[int, _OpenCall] = {}
+        self._latest = -1
         self._known: set[int] = set()
         self._finish: Finish | None = None
         self._usage: Usage | None = None
@@ -267,6 +270,7 @@ class MessageWriter:
         if call is None or not piece.arguments:
             return written  # blank space after a whole object is all that can come late
         call.pieces.append(piece.arguments)
+        self._latest = piece.index
         return written + self._step(
             "input_json_delta", "partial_json", piece.arguments, block=call.block
         )
@@ -286,12 +290,15 @@ class MessageWriter:
         return named_event("content_block_delta", encode(step))
 
     def _close(self, *, all_calls: bool = False) -> bytes:
-        """Give the ends of the open text or thought and of the calls that are whole."""
+        """Give the ends of the open text or thought and of the latest call, if it is whole."""
+        latest = self._calls.get(self._latest)
         ended: list[int] = []
-        for index, call in list(self._calls.items()):
-            if all_calls or is_object("".join(call.pieces)):
-                ended.append(call.block)
-                del self._calls[index]
+        if all_calls:
+            ended += [call.block for call in self._calls.values()]
+            self._calls.clear()
+        elif latest is not None and is_object("".join(latest.pieces)):
+            ended.append(latest.block)
+            del self._calls[self._latest]
         if self._open is not None:
             self._open = None
             ended.append(self._open_block)

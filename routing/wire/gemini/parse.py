@@ -6,7 +6,7 @@ get one, and a result without one answers the first open call of its name.
 Source: Gemini API reference, "Generating content", read 2026-11; the case of names: ProtoJSON.
 """
 
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from ...conversation import (
     ToolResult,
 )
 from ...model import Dialect
-from ..fields import Fields, body_fields, encode_text
+from ..fields import Fields, body_fields, encode_text, refusing_depth
 from ..parts import kept
 from ..signatures import marked
 
@@ -33,6 +33,7 @@ _MODES = ("AUTO", "ANY", "NONE", "VALIDATED")
 _JSON_TYPE = "application/json"
 
 
+@refusing_depth
 def parse_request(body: bytes) -> Chat:
     """Give the conversation of a request body; `stream` is never set by it.
 
@@ -78,22 +79,21 @@ class _Calls:
 
     def __init__(self) -> None:
         self._count = 0
-        self._open: dict[str, deque[str]] = defaultdict(deque)
+        self._open: dict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
 
     def begin(self, name: str, call_id: str | None) -> str:
         """Give a call's id, made from its name and number when it has none."""
         made = call_id or f"{name}_{self._count}"
         self._count += 1
-        self._open[name].append(made)
+        self._open[name][made] = None
         return made
 
     def end(self, name: str, call_id: str | None) -> str:
         """Give the id of the call that a result answers."""
         waiting = self._open[name]
         if call_id is None:
-            return waiting.popleft() if waiting else f"{name}_unknown"
-        if call_id in waiting:
-            waiting.remove(call_id)
+            return waiting.popitem(last=False)[0] if waiting else f"{name}_unknown"
+        waiting.pop(call_id, None)
         return call_id
 
 

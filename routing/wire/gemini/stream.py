@@ -4,6 +4,7 @@ Source: Gemini API reference, "streamGenerateContent" with alt=sse, read 2026-11
 """
 
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from ..failures import words_of
 from ..fields import encode
 from ..fold import AnswerPart, finish_without_word
 from ..parts import is_object, missing_id
-from ..sse import Event, data_event
+from ..sse import DONE, Event, data_event
 from .answer import ChunkReader, chunk_json, part_json
 
 # Usage stands in every chunk and is read only in the last one, with the finish.
@@ -26,6 +27,11 @@ RARE = (
 
 # An image comes whole, as base64 in one event.
 EVENT_BYTES_MAX = 32 * 2**20
+
+
+# Code in a call's arguments is full of closing braces. A call that was not whole so often
+# waits for the end, instead of being read again and again.
+_TRIES_MAX = 64
 
 
 class EventReader:
@@ -40,7 +46,8 @@ class EventReader:
         Raises:
             UpstreamFailure: kind "malformed".
         """
-        return self._chunks.read(event.data) if event.data.strip() else ()
+        data = event.data.strip()
+        return self._chunks.read(data) if data and data != DONE else ()
 
 
 @dataclass(slots=True)
@@ -49,6 +56,7 @@ class _Held:
 
     part: AnswerPart
     pieces: list[str] = field(default_factory=list)
+    tries: int = 0
 
     def whole(self) -> AnswerPart:
         text = "".join(self.pieces)
@@ -60,11 +68,10 @@ class _Held:
         if not isinstance(self.part, ToolCall):
             return True
         # Only a closing brace can end an object: the rest need not be tried.
-        return (
-            bool(self.pieces)
-            and self.pieces[-1].rstrip()[-1:] == "}"
-            and is_object("".join(self.pieces))
-        )
+        if self.tries >= _TRIES_MAX or not self.pieces or self.pieces[-1].rstrip()[-1:] != "}":
+            return False
+        self.tries += 1
+        return is_object("".join(self.pieces))
 
 
 class ChunkWriter:
@@ -72,7 +79,7 @@ class ChunkWriter:
 
     def __init__(self, head: Head) -> None:
         self._head = head
-        self._held: list[_Held] = []
+        self._held: deque[_Held] = deque()
         self._calls: dict[int, _Held] = {}
         self._finish: Finish | None = None
         self._usage: Usage | None = None
@@ -120,7 +127,7 @@ class ChunkWriter:
     def _released(self, *, everything: bool = False) -> bytes:
         written: list[bytes] = []
         while self._held and (everything or self._held[0].is_whole()):
-            part = self._held.pop(0).whole()
+            part = self._held.popleft().whole()
             written.append(data_event(encode(chunk_json(self._head, [part_json(part)]))))
         return b"".join(written)
 

@@ -23,7 +23,7 @@ from ...conversation import (
 )
 from ...errors import BadRequest
 from ...model import Dialect
-from ..fields import Fields, body_fields, encode_text
+from ..fields import Fields, body_fields, encode_text, refusing_depth
 from ..parts import image_of, kept, opaque
 
 DIALECT: Dialect = "openai_chat"
@@ -32,6 +32,7 @@ _MODES: tuple[Literal["auto", "none", "required"], ...] = ("auto", "none", "requ
 _ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool")
 
 
+@refusing_depth
 def parse_request(body: bytes) -> Chat:
     """Give the conversation of a request body.
 

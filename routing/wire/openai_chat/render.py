@@ -128,13 +128,13 @@ def _assistant(message: Message) -> dict[str, object]:
 
 
 def _content(parts: Iterable[Part]) -> str | list[dict[str, object]]:
-    """Give a string for one plain text, else a list of parts."""
+    """Give a string for one plain text or for nothing, else a list of parts."""
     rendered = [_part(part) for part in parts if isinstance(part, Text | Image)]
     if len(rendered) == 1 and rendered[0].keys() == {"type", "text"}:
         text = rendered[0]["text"]
         if isinstance(text, str):
             return text
-    return rendered
+    return rendered or ""
 
 
 def _part(part: Text | Image) -> dict[str, object]:

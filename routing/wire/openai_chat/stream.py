@@ -20,7 +20,7 @@ from ..failures import malformed, openai_error, reported
 from ..fields import encode
 from ..fold import finish_without_word
 from ..parts import missing_id
-from ..sse import Event, data_event
+from ..sse import DONE, Event, data_event
 from .answer import Call, Said, finish_of, finish_word, spoken, usage_json, usage_of
 
 # Null usage and a null finish stand in most chunks and must not match.
@@ -30,8 +30,6 @@ RARE = (
     re.compile(rb'"error"\s*:\s*[{"]'),
     re.compile(rb"\[DONE\]"),
 )
-
-_DONE = b"[DONE]"
 
 
 class _Choice(msgspec.Struct):
@@ -66,7 +64,8 @@ class ChunkReader:
         self._begun = False
         self._calls: dict[int, _Known] = {}
         self._count = 0
-        self._silent: list[int] = []
+        self._latest = 0
+        self._silent: dict[int, None] = {}
 
     def read(self, event: Event) -> Sequence[Delta]:
         """Give the Deltas of one event.
@@ -75,7 +74,7 @@ class ChunkReader:
             UpstreamFailure: kind "malformed".
         """
         data = event.data.strip()
-        if data == _DONE:
+        if data == DONE:
             return (*self._unargued(), Delta(ended=True))
         if not data:
             return ()
@@ -110,7 +109,7 @@ class ChunkReader:
 
     def _unargued(self) -> Sequence[Delta]:
         """Give an empty object to each call that ended without a byte of arguments."""
-        silent, self._silent = self._silent, []
+        silent, self._silent = self._silent, {}
         return [Delta(tool_call=ToolCallDelta(number, arguments="{}")) for number in silent]
 
     def _piece(self, call: Call) -> ToolCallDelta:
@@ -118,21 +117,22 @@ class ChunkReader:
 
         Some servers give every call the index 0, or none, and tell calls apart by id.
         """
-        index = call.index if call.index is not None else max(self._calls, default=0)
+        index = call.index if call.index is not None else self._latest
         name = call.function.name if call.function is not None else None
         arguments = (call.function.arguments if call.function is not None else None) or ""
         known = self._calls.get(index)
         if known is not None and not (name and _is_another(call, known)):
-            if arguments and known.number in self._silent:
-                self._silent.remove(known.number)
+            if arguments:
+                self._silent.pop(known.number, None)
             return ToolCallDelta(known.number, arguments=arguments)
         if not name:
             raise malformed("a tool call that begins without a function's name")
         known = _Known(self._count, call.id or None)
         self._calls[index] = known
+        self._latest = index
         self._count += 1
         if not arguments:
-            self._silent.append(known.number)
+            self._silent[known.number] = None
         return ToolCallDelta(known.number, known.call_id, name, arguments)
 
 
@@ -196,7 +196,7 @@ class ChunkWriter:
         if self._head.include_usage and self._usage is not None:
             usage = encode(usage_json(self._usage))
             written += data_event(self._prefix + b',"choices":[],"usage":' + usage + b"}")
-        return written + data_event(_DONE)
+        return written + data_event(DONE)
 
     def error(self, error: RoutingError) -> bytes:
         """Give an error's event; no `[DONE]` follows, since nothing was done."""

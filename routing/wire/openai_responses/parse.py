@@ -24,7 +24,7 @@ from ...conversation import (
 )
 from ...errors import BadRequest
 from ...model import Dialect
-from ..fields import Fields, body_fields
+from ..fields import Fields, body_fields, refusing_depth
 from ..parts import image_of, kept, opaque
 from ..signatures import marked
 
@@ -35,6 +35,7 @@ _ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant")
 _ITEMS = ("message", "function_call", "function_call_output", "reasoning")
 
 
+@refusing_depth
 def parse_request(body: bytes) -> Chat:
     """Give the conversation of a request body.
 
@@ -81,14 +82,13 @@ def _input(fields: Fields) -> tuple[Message, ...]:
         return (Message("user", (Text(asked),)),)
     if asked is not None and not isinstance(asked, list):
         raise fields.wrong("input", "a string or a list of items")
-    messages: list[Message] = []
+    turns: list[tuple[Role, list[Part]]] = []
     for item in fields.items("input"):
         message = _item(item)
-        if message.role == "assistant" and messages and messages[-1].role == "assistant":
-            message = Message("assistant", messages[-1].parts + message.parts)
-            messages.pop()
-        messages.append(message)
-    return tuple(messages)
+        if message.role != "assistant" or not turns or turns[-1][0] != "assistant":
+            turns.append((message.role, []))
+        turns[-1][1].extend(message.parts)
+    return tuple(Message(role, tuple(parts)) for role, parts in turns)
 
 
 def _item(fields: Fields) -> Message:

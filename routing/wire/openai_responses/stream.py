@@ -17,7 +17,7 @@ from ..failures import malformed, openai_error, reported
 from ..fields import encode
 from ..fold import AnswerPart, finish_without_word
 from ..parts import is_object, missing_id
-from ..sse import Event, named_event
+from ..sse import DONE, Event, named_event
 from .answer import (
     Item,
     Response,
@@ -72,7 +72,7 @@ class ResponseReader:
             UpstreamFailure: kind "malformed".
         """
         data = event.data.strip()
-        if not data or data == b"[DONE]":
+        if not data or data == DONE:
             return ()
         try:
             step = _decoder.decode(data)
@@ -172,8 +172,8 @@ class _Open:
 class ResponseWriter:
     """Writes events. Every item has its own rising index, every event its number.
 
-    A call ends when another item begins and its arguments are a whole object, else at the
-    end: pieces of calls may come in turn.
+    A call ends when another item begins and its arguments, just written, are a whole
+    object; else at the end: pieces of calls may come in turn.
     """
 
     def __init__(self, head: Head) -> None:
@@ -185,6 +185,7 @@ class ResponseWriter:
         self._open: _Open | None = None
         self._signed = False
         self._calls: dict[int, _Open] = {}
+        self._latest = -1
         self._known: set[int] = set()
         self._finish: Finish | None = None
         self._usage: Usage | None = None
@@ -275,6 +276,7 @@ class ResponseWriter:
         if call is None or not piece.arguments:
             return written  # blank space after a whole object is all that can come late
         call.pieces.append(piece.arguments)
+        self._latest = piece.index
         step = {**_at(call), "delta": piece.arguments}
         return written + self._event("response.function_call_arguments.delta", step)
 
@@ -291,12 +293,15 @@ class ResponseWriter:
         )
 
     def _close(self, *, all_calls: bool = False) -> bytes:
-        """Give the ends of the open text or thought and of the calls that are whole."""
+        """Give the ends of the open text or thought and of the latest call, if it is whole."""
+        latest = self._calls.get(self._latest)
         ended: list[_Open] = []
-        for index, call in list(self._calls.items()):
-            if all_calls or is_object("".join(call.pieces)):
-                ended.append(call)
-                del self._calls[index]
+        if all_calls:
+            ended += self._calls.values()
+            self._calls.clear()
+        elif latest is not None and is_object("".join(latest.pieces)):
+            ended.append(latest)
+            del self._calls[self._latest]
         if self._open is not None:
             ended.append(self._open)
             self._open = None

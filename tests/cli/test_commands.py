@@ -1,0 +1,290 @@
+"""Every command, with a gateway that runs and without one: the same words, the same effect."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omniroute.server.runtime_file import Running, write_running
+from tests.processes import free_port, gateway, plain_environment, run_command
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(params=["running", "none"])
+def omniroute(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
+    """Give a function that runs a command on a data folder of the test's own."""
+    if request.param == "running":
+        with gateway(tmp_path) as running:
+            yield running.command
+    else:
+        environment = plain_environment(tmp_path, PORT=str(free_port()))
+
+        def run(*words: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+            return run_command(*words, environment=environment, stdin=stdin)
+
+        yield run
+
+
+def well(done: "subprocess.CompletedProcess[str]") -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def listed(done: "subprocess.CompletedProcess[str]") -> Any:
+    return json.loads(well(done))
+
+
+def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(omniroute: Run) -> None:
+    made = omniroute(
+        *("keys", "add", "--name", "ci", "--scope", "write:route", "--scope", "read:health"),
+        *("--models", "sim/*", "--expires", "90d", "--no-log"),
+    )
+    keys = omniroute("keys", "list", "--json")
+    shown = omniroute("keys", "list")
+    key = listed(keys)["keys"][0]
+    revoked = omniroute("keys", "revoke", key["key_id"])
+    again = omniroute("keys", "remove", key["key_id"])
+
+    secret = well(made).strip()
+    assert secret.startswith(f"sk-omni-{key['key_id']}-")
+    assert "shown once" in made.stderr
+    assert (key["name"], key["models"], key["keep_content"]) == ("ci", ["sim/*"], False)
+    assert sorted(key["scopes"]) == ["read:health", "write:route"]
+    assert key["expires_unix_s"] > key["created_unix_s"]
+    assert secret not in keys.stdout
+    assert secret not in shown.stdout
+    assert "valid, no log" in shown.stdout
+    assert well(revoked) == f"Revoked {key['key_id']}.\n"
+    assert "no key has the id" in again.stderr
+    assert again.returncode == 1
+
+
+def test_a_key_without_a_scope_is_an_agents(omniroute: Run) -> None:
+    made = listed(omniroute("keys", "add", "--json"))
+
+    assert "write:route" in made["key"]["scopes"]
+    assert "write:config" not in made["key"]["scopes"]
+
+
+def test_a_scope_that_is_none_is_refused_with_those_that_are(omniroute: Run) -> None:
+    done = omniroute("keys", "add", "--scope", "write:everything")
+
+    assert "known are read:health" in done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_an_account_is_added_listed_masked_and_removed(omniroute: Run) -> None:
+    added = omniroute(
+        *("providers", "add", "box", "--base-url", "http://127.0.0.1:9/v1"),
+        *("--dialect", "openai_chat", "--name", "work", "--model", "small", "--json"),
+        stdin="sk-fake-0123456789\n",
+    )
+    found = listed(omniroute("providers", "list", "--json"))["providers"]
+    tested = omniroute("providers", "test", "work")
+    removed = omniroute("providers", "remove", "work")
+    left = listed(omniroute("providers", "list", "--json"))["providers"]
+
+    account = next(one for one in found if one["provider"] == "box")
+    assert json.loads(well(added)) == account
+    assert (account["key_masked"], account["source"]) == ("...6789", "database")
+    assert (account["name"], account["models"]) == ("work", ["small"])
+    assert "sk-fake" not in json.dumps(found)
+    assert "NO" in tested.stdout
+    assert tested.returncode == 69
+    assert well(removed) == "Removed work.\n"
+    assert [one["provider"] for one in left if one["provider"] == "box"] == []
+
+
+def test_the_simulator_answers_a_test(omniroute: Run) -> None:
+    found = listed(omniroute("providers", "test", "sim", "--json"))
+
+    assert found["sim"]["ok"] is True
+
+
+def test_an_account_that_is_not_there_is_not_found(omniroute: Run) -> None:
+    done = omniroute("providers", "remove", "nobody")
+
+    assert "no account is named 'nobody'" in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_combo_is_added_shown_used_replaced_and_removed(omniroute: Run) -> None:
+    added = omniroute(
+        *("combos", "add", "mine", "sim/fast=2", "sim/smart=1", "--strategy", "weighted")
+    )
+    answer = omniroute("chat", "--model", "mine", "hello", "there")
+    replaced = omniroute("combos", "add", "mine", "sim/smart", "--description", "one alone")
+    combo = listed(omniroute("combos", "show", "mine", "--json"))
+    names = [one["name"] for one in listed(omniroute("combos", "list", "--json"))["combos"]]
+    removed = omniroute("combos", "remove", "mine")
+    gone = omniroute("combos", "show", "mine")
+
+    assert "'mine'" in well(added)
+    assert "hello there" in well(answer)
+    assert well(replaced)
+    assert combo["models"] == [{"target": "sim/smart", "weight": 0}]
+    assert (combo["strategy"], combo["description"]) == ("priority", "one alone")
+    assert "mine" in names
+    assert well(removed) == "Removed mine.\n"
+    assert "no combo is named 'mine'" in gone.stderr
+    assert gone.returncode == 1
+
+
+def test_a_strategy_that_is_none_is_refused_with_those_that_are(omniroute: Run) -> None:
+    done = omniroute("combos", "add", "x", "sim/fast", "--strategy", "magic")
+
+    assert "priority" in done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_chat_is_answered_and_its_story_told(omniroute: Run) -> None:
+    chat = omniroute("chat", "--system", "Be brief.", "Why", "is the sky blue?")
+    story = listed(omniroute("explain", "--last", "--json"))
+    told = omniroute("explain", story["request"]["request_id"])
+
+    assert "Why is the sky blue?" in well(chat)
+    assert "[answered by sim/" in chat.stderr
+    assert f"omniroute explain {story['request']['request_id']}" in chat.stderr
+    assert story["request"]["status"] == "answered"
+    assert story["usage_source"] == "reported"
+    assert all(one["reason"] for one in story["candidates"])
+    assert "Candidates" in well(told)
+    assert "Attempts" in told.stdout
+
+
+def test_a_prompt_is_read_from_standard_input(omniroute: Run) -> None:
+    done = omniroute("chat", stdin="one line\nand another")
+
+    assert "and another" in well(done)
+
+
+def test_a_model_that_is_not_there_ends_with_the_gateways_own_words(omniroute: Run) -> None:
+    done = omniroute("chat", "--model", "nowhere/nothing", "hi")
+
+    assert "nowhere/nothing" in done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_request_that_is_not_there_is_not_found(omniroute: Run) -> None:
+    unknown = omniroute("explain", "req_unknown")
+    last = omniroute("explain", "--last")
+
+    assert "no request 'req_unknown'" in unknown.stderr
+    assert "there are no requests yet" in last.stderr
+    assert (unknown.returncode, last.returncode) == (1, 1)
+
+
+def test_doctor_and_system_info_tell_what_is_there_without_secrets(
+    omniroute: Run, tmp_path: Path
+) -> None:
+    omniroute("providers", "add", "groq", stdin="sk-fake-0123456789\n")
+    report = tmp_path / "report.txt"
+
+    found = omniroute("doctor", "--json")
+    wrote = omniroute("system-info", "--out", str(report))
+
+    whats = [one["what"] for one in listed(found)["findings"]]
+    assert "groq at https://api.groq.com/openai/v1: key ...6789 from the database" in whats
+    assert "port" in {one["name"] for one in listed(found)["settings"]}
+    assert f"Wrote {report}" in well(wrote)
+    assert "storage.sqlite" in report.read_text()
+    assert "sk-fake" not in found.stdout + report.read_text()
+
+
+def test_status_says_how_a_running_gateway_is(tmp_path: Path) -> None:
+    with gateway(tmp_path, GROQ_API_KEY="sk-fake-0123456789") as running:
+        shown = running.command("status")
+        found = listed(running.command("status", "--json"))
+        looked = running.command("doctor")
+
+    assert f"at {running.url}, process {running.process.pid}" in well(shown)
+    assert found["running"] is True
+    assert found["status"]["simulated_only"] is False
+    assert f"a gateway runs at {running.url}" in well(looked)
+    assert "key ...6789 from GROQ_API_KEY" in looked.stdout
+    assert "sk-fake" not in looked.stdout
+
+
+def test_status_without_a_gateway_ends_with_69(tmp_path: Path) -> None:
+    environment = plain_environment(tmp_path)
+
+    shown = run_command("status", environment=environment)
+    found = run_command("status", "--json", environment=environment)
+
+    assert "No gateway runs" in shown.stderr
+    assert json.loads(found.stdout)["running"] is False
+    assert (shown.returncode, found.returncode) == (69, 69)
+
+
+def test_what_a_dead_gateway_left_is_passed_over(tmp_path: Path) -> None:
+    environment = plain_environment(tmp_path)
+    # A process that lives and has nothing to do with us, and a port where nobody listens.
+    write_running(
+        tmp_path / "data", Running(os.getpid(), f"http://127.0.0.1:{free_port()}", "fake-token")
+    )
+
+    keys = run_command("keys", "list", environment=environment)
+    looked = run_command("doctor", "--port", str(free_port()), environment=environment)
+
+    assert well(keys).startswith("There are no keys.")
+    assert "left its runtime file" in well(looked)
+
+
+def test_a_gateway_that_lives_and_is_silent_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    environment = plain_environment(tmp_path)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        write_running(tmp_path / "data", Running(os.getpid(), url, "fake-token"))
+
+        keys = run_command("keys", "list", environment=environment)
+
+    assert f"the gateway at {url} (process {os.getpid()}) does not answer" in keys.stderr
+    assert (keys.returncode, keys.stdout) == (69, "")
+
+
+def test_another_server_on_a_dead_gateways_port_never_sees_the_token(tmp_path: Path) -> None:
+    environment = plain_environment(tmp_path)
+    heard: list[bytes] = []
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        other.settimeout(30)
+        url = f"http://127.0.0.1:{other.getsockname()[1]}"
+        write_running(tmp_path / "data", Running(os.getpid(), url, "fake-token"))
+        answering = threading.Thread(target=answer_once, args=(other, heard))
+        answering.start()
+
+        keys = run_command("keys", "list", environment=environment)
+        answering.join(30)
+
+    assert well(keys).startswith("There are no keys.")
+    assert heard[0].startswith(b"GET /health ")
+    assert b"fake-token" not in heard[0]
+
+
+def answer_once(listener: socket.socket, heard: list[bytes]) -> None:
+    """Answer one request as a web server that knows nothing of us."""
+    connection, _ = listener.accept()
+    with connection:
+        heard.append(connection.recv(65536))
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
+
+
+def test_a_key_that_is_needed_does_not_keep_the_owner_out(tmp_path: Path) -> None:
+    with gateway(tmp_path) as running:
+        running.new_key("--name", "first")
+
+        keys = running.command("keys", "list", "--json")
+        answer = running.command("chat", "hello")
+
+    assert [one["name"] for one in listed(keys)["keys"]] == ["first"]
+    assert "hello" in well(answer)
