@@ -97,8 +97,8 @@ class ToolChoice:
 class Chat:
     """A conversation and how it should be answered.
 
-    `rest` holds every field of the body that we do not act on, in the words of the dialect
-    it came in: it goes out again only to that dialect.
+    `rest` holds every field of the body that we do not act on, keyed by the dialect it came
+    in: it goes out again only to that dialect. `json_schema` of {} means JSON of any shape.
     """
 
     messages: tuple[Message, ...]

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniroute.routing.errors import RoutingError
 
@@ -25,6 +25,11 @@ from .v1.chat import Handler
 class Front:
     """The ASGI application in front of all doors.
 
+    Args:
+        guard: which Host and Origin may be named.
+        hot: answers a POST to exactly this path.
+        doors: applications of their own at exactly these paths, whatever the method.
+
     Attributes:
         busy: requests that are being answered now.
         last_s: monotonic time of the last request's begin or end.
@@ -33,7 +38,9 @@ class Front:
         mcp_only_port: a port where nothing but /mcp is answered.
     """
 
-    def __init__(self, guard: Guard, hot: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, guard: Guard, *, hot: Mapping[str, Handler], doors: Mapping[str, ASGIApp]
+    ) -> None:
         self.app = build_app(())
         self.busy = 0
         self.last_s = time.monotonic()
@@ -41,6 +48,7 @@ class Front:
         self.mcp_only_port: int | None = None
         self._guard = guard
         self._hot = hot
+        self._doors = doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -56,11 +64,9 @@ class Front:
             return
         self.busy += 1
         try:
-            handler = self._hot.get(scope["path"]) if scope["method"] == "POST" else None
-            if handler is not None:
-                await handler(scope, receive, send)
-            else:
-                await self.app(scope, receive, send)
+            path = scope["path"]
+            handler = self._hot.get(path) if scope["method"] == "POST" else None
+            await (handler or self._doors.get(path) or self.app)(scope, receive, send)
         finally:
             self.busy -= 1
             self.last_s = time.monotonic()

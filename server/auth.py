@@ -8,13 +8,15 @@ anyway is ignored, as SDKs insist on sending one.
 
 import hmac
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from starlette.types import Scope
 
 from omniroute.routing.access import ADMIN, SCOPES
 from omniroute.routing.errors import NotAuthenticated
 from omniroute.routing.model import Caller
+
+Network = IPv4Network | IPv6Network
 
 LOCAL = Caller("local", frozenset((*SCOPES, ADMIN)))
 """The caller of keyless mode: whoever is at this machine."""
@@ -35,6 +37,7 @@ class Authenticator:
         has_keys: whether any key exists.
         keyless: whether keyless mode may be on at all: the bind is loopback, not switched off.
         token: the runtime file's token, None where there is no such file.
+        trusted_proxies: peers whose forwarded headers are believed.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class Authenticator:
         has_keys: Callable[[], bool],
         keyless: bool,
         token: str | None,
+        trusted_proxies: tuple[Network, ...] = (),
     ) -> None:
         self._check = check
         self._has_keys = has_keys
         self._keyless = keyless
         self._token = None if token is None else token.encode()
+        self._proxies = trusted_proxies
 
     def caller(self, scope: Scope) -> Caller:
         """Give who sends this request.
@@ -59,7 +64,7 @@ class Authenticator:
         presented, forwarded = _read(scope)
         if presented is not None and self._is_token(presented):
             return CLI
-        if self._keyless and not forwarded and not self._has_keys() and _from_loopback(scope):
+        if self._keyless and not self._has_keys() and self._is_local(scope, forwarded=forwarded):
             return LOCAL
         if presented is None:
             raise NotAuthenticated(
@@ -77,6 +82,33 @@ class Authenticator:
     def needs_key(self) -> bool:
         """Whether a request from this machine would need a key now."""
         return not self._keyless or self._has_keys()
+
+    def _is_local(self, scope: Scope, *, forwarded: bool) -> bool:
+        """Whether the request began on this machine; in-process calls have no peer.
+
+        A forwarded one did only if a trusted proxy says so: the last address that no trusted
+        proxy stands for is its client (X-Forwarded-For, each proxy adds its peer at the end).
+        """
+        peer = scope.get("client")
+        host = None if peer is None else str(peer[0])
+        if not forwarded:
+            return host is None or is_loopback(host)
+        hops = [
+            hop.strip()
+            for name, value in scope["headers"]
+            if name == b"x-forwarded-for"
+            for hop in value.decode("latin-1").split(",")
+        ]
+        if host is None or not hops or not self._trusts(host):
+            return False
+        return is_loopback(next((hop for hop in reversed(hops) if not self._trusts(hop)), hops[0]))
+
+    def _trusts(self, host: str) -> bool:
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return False
+        return any(address in network for network in self._proxies)
 
     def _is_token(self, presented: str) -> bool:
         return self._token is not None and hmac.compare_digest(presented.encode(), self._token)
@@ -96,12 +128,6 @@ def _read(scope: Scope) -> tuple[str | None, bool]:
         elif name in FORWARDED:
             forwarded = True
     return presented or None, forwarded
-
-
-def _from_loopback(scope: Scope) -> bool:
-    """Whether the peer is on loopback. In-process calls have no peer and are our own."""
-    client = scope.get("client")
-    return client is None or is_loopback(client[0])
 
 
 def is_loopback(host: str) -> bool:

@@ -11,7 +11,7 @@ on 127.0.0.1. One counts when it answers with a list of models in OpenAI's form.
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -70,6 +70,7 @@ def accounts_from_environment(
     *,
     own_urls: Iterable[str] = (),
     own_key_prefix: str = OWN_KEY_PREFIX,
+    from_file: Set[str] = frozenset(),
 ) -> tuple[tuple[Account, ...], tuple[Note, ...]]:
     """Give an account for each provider whose key is set, and notes on what was not taken.
 
@@ -77,8 +78,11 @@ def accounts_from_environment(
         environ: the process's environment.
         own_urls: where this gateway listens and is reached from outside.
         own_key_prefix: how the keys begin that this gateway gives to its clients.
+        from_file: variables that only an `.env` file sets. Such a file may be a stranger's, as
+            in a cloned repository: its base URL is used with its own key alone, never with one
+            of the user's environment.
     """
-    look = _Look(environ, tuple(own_urls), own_key_prefix)
+    look = _Look(environ, tuple(own_urls), own_key_prefix, from_file)
     found = [look.account(row) for row in PROVIDERS]
     return tuple(one for one in found if one is not None), tuple(look.notes)
 
@@ -117,18 +121,34 @@ class _Look:
     """One look through an environment; collects notes on the way."""
 
     def __init__(
-        self, environ: Mapping[str, str], own_urls: tuple[str, ...], own_key_prefix: str
+        self,
+        environ: Mapping[str, str],
+        own_urls: tuple[str, ...],
+        own_key_prefix: str,
+        from_file: Set[str],
     ) -> None:
         self.notes: list[Note] = []
         self._environ = environ
         self._own_urls = own_urls
         self._own_addresses = own_addresses(own_urls)
         self._own_key_prefix = own_key_prefix
+        self._from_file = from_file
 
     def account(self, row: Provider) -> Account | None:
         """Give the provider's account, None when the environment holds no usable one."""
         url_variable, url = self._ollama() if row.name == OLLAMA else self._base_url(row)
         key_variable, key = self._key(row, own_address=url is None)
+        if (
+            key is not None
+            and url_variable in self._from_file
+            and key_variable not in self._from_file
+        ):
+            self._note(
+                url_variable,
+                f"not used: it stands in a .env file and {key_variable} does not, and that file "
+                "may not say where your key is sent; put both in one place",
+            )
+            return None
         if key is None and (url is None or not row.local):
             if url is not None:
                 self._note(url_variable, f"not used: no key of {row.title} goes with it")

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
@@ -52,6 +53,7 @@ def run(settings: Settings, sources: Sources) -> int:
     except OSError as error:
         print(_cannot_listen(settings, error), file=sys.stderr)
         return UNAVAILABLE
+    settings = replace(settings, port=sockets[0].getsockname()[1])
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             return runner.run(_serve(settings, sources, sockets))
@@ -77,8 +79,8 @@ class Server(uvicorn.Server):
 
     def stop(self) -> None:
         """Begin to end; asked a second time, end at once."""
-        self.force_exit = self._composed.front.draining
-        self._composed.front.draining = True
+        self.force_exit = self._composed.app.draining
+        self._composed.app.draining = True
         self.should_exit = True
 
     @contextlib.contextmanager
@@ -98,9 +100,9 @@ async def _serve(settings: Settings, sources: Sources, sockets: list[socket.sock
     async with compose(settings, sources) as composed:
         await _make_first_key(composed)
         if len(sockets) > 1:
-            composed.front.mcp_only_port = sockets[1].getsockname()[1]
+            composed.app.mcp_only_port = sockets[1].getsockname()[1]
         running = Running(
-            os.getpid(), settings.local_url, composed.token, composed.version, time.time()
+            os.getpid(), settings.local_url, composed.token, composed.parts.version, time.time()
         )
         server = Server(
             _web_server(settings, composed),
@@ -121,7 +123,7 @@ async def _serve(settings: Settings, sources: Sources, sockets: list[socket.sock
 
 def _web_server(settings: Settings, composed: Composed) -> uvicorn.Config:
     return uvicorn.Config(
-        composed.front,
+        composed.app,
         http=GuardedProtocol,
         ws="none",
         lifespan="off",
@@ -137,13 +139,13 @@ def _web_server(settings: Settings, composed: Composed) -> uvicorn.Config:
 
 async def _make_first_key(composed: Composed) -> None:
     """Where others than this machine can reach the gateway and no key exists: make one."""
-    keys = composed.storage.keys
-    if composed.settings.on_loopback or len(keys):
+    keys = composed.parts.storage.keys
+    if composed.parts.settings.on_loopback or len(keys):
         return
     terms = KeyTerms(name="first", scopes=("full", "admin"))
     made = await keys.create(terms, actor="start")
     print(
-        f"Others can reach {composed.settings.local_url}, so every request needs a key. "
+        f"Others can reach {composed.parts.settings.local_url}, so every request needs a key. "
         f"This one was made now and is shown this once:\n\n    {made.text}\n",
         flush=True,
     )
@@ -155,14 +157,14 @@ def _announce(settings: Settings, sources: Sources, composed: Composed, running:
     if other is None or not process_lives(other.pid):
         write_running(settings.data_dir, running)
     mcp_url = f"http://127.0.0.1:{MCP_PORT}/mcp" if settings.dev else None
-    facts = StartFacts(composed.facts.now(), sources, settings.local_url, mcp_url)
+    facts = StartFacts(composed.parts.facts.now(), sources, settings.local_url, mcp_url)
     print(banner(settings, facts), flush=True)
     if settings.open_browser and sys.stdout.isatty():
         threading.Thread(target=_open_browser, args=(settings.local_url,), daemon=True).start()
 
 
 async def _exit_when_idle(server: Server, composed: Composed, idle_s: float) -> None:
-    front = composed.front
+    front = composed.app
     while True:
         left_s = idle_s - (time.monotonic() - front.last_s)
         if left_s <= 0 and not front.busy:

@@ -46,6 +46,7 @@ class Settings:
         data_dir: absolute; need not exist yet.
         environment: the environment with the `.env` file's variables below it: where provider
             keys are looked for. Holds secrets.
+        from_file: the names in `environment` that only the `.env` file sets.
     """
 
     data_dir: Path
@@ -70,6 +71,7 @@ class Settings:
     open_browser: bool = True
     storage_encryption_key: str | None = field(default=None, repr=False)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    from_file: frozenset[str] = frozenset()
 
     @property
     def limits(self) -> Limits:
@@ -93,6 +95,11 @@ class Settings:
         if address.is_unspecified:
             return f"http://{'127.0.0.1' if address.version == 4 else '[::1]'}:{self.port}"
         return f"http://{f'[{address}]' if address.version == 6 else address}:{self.port}"
+
+    @property
+    def own_urls(self) -> tuple[str, ...]:
+        """Where the gateway is reached: no provider's base URL may be one of these."""
+        return (self.local_url,) if self.public_url is None else (self.local_url, self.public_url)
 
     @property
     def store_url(self) -> str:
@@ -176,6 +183,7 @@ def load_settings(
         if given_dir is None
         else _absolute(given_dir, cwd, home),
         environment={**reading.file_variables, **environ},
+        from_file=frozenset(reading.file_variables) - frozenset(environ),
         **values,
     )
     path = None if file is None else file.path

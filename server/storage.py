@@ -53,9 +53,11 @@ class Storage:
         Raises:
             StorageUnavailable: the database does not answer; what is in force stays.
         """
-        if await self.configs.poll():
+        await self.configs.poll()
+        if self.keys.version != self.configs.current().version:
             await self.keys.load()
             await self.budgets.load()
+        await self.budgets.poll()
         now, now_unix_s = self.clock.now(), self.clock.unix()
         if now - self._beaten_s >= BEAT_S:
             self._beaten_s = now

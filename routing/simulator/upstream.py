@@ -236,7 +236,7 @@ def _own_body(call: Call) -> bytes:
     if operation.dialect != DIALECT:
         chat = codec(operation.dialect).parse_request(operation.body)
         # What we do not act on is in the client's dialect, and only that one knows it.
-        chat = replace(chat, rest={}, stream=operation.features.stream)
+        chat = replace(chat, stream=operation.features.stream)
         return codec(DIALECT).render_request(chat, model=model)
     if not operation.model_in_body:
         return operation.body

@@ -62,9 +62,6 @@ class Lane:
         return await self._pool.connect(self, timeout_s=timeout_s)
 
     def take_back(self, connection: Connection) -> None:
-        if self._pool.closed:
-            connection.abort()
-            return
         self._idle[connection] = None
         if len(self._idle) > IDLE_MAX:
             oldest = next(iter(self._idle))
@@ -85,7 +82,7 @@ class Pool:
     """
 
     def __init__(self, egress: Egress, tls: ssl.SSLContext) -> None:
-        self.closed = False
+        self._closed = False
         self._egress = egress
         self._tls = tls
         # A lane lives as long as an account or a connection needs it.
@@ -109,8 +106,6 @@ class Pool:
 
     async def connect(self, lane: Lane, *, timeout_s: float) -> Connection:
         """Open a connection for a lane; see `Lane.connect`."""
-        if self.closed:
-            raise _failed(lane, "connect", "this gateway is shutting down")
         if len(self._open) + self._connecting >= CONNECTIONS_MAX:
             raise _failed(
                 lane, "busy", f"{CONNECTIONS_MAX} provider connections are open; try again"
@@ -126,6 +121,9 @@ class Pool:
             ) from error
         finally:
             self._connecting -= 1
+        if self._closed:
+            connection.abort()
+            raise _failed(lane, "connect", "this gateway is shutting down")
         # It may be gone already, and then nobody would take it out again.
         if not connection.closing:
             self._open.add(connection)
@@ -137,7 +135,7 @@ class Pool:
 
     def close(self) -> None:
         """Cut every connection, also those in use, and open no more."""
-        self.closed = True
+        self._closed = True
         for connection in tuple(self._open):
             connection.abort()
 

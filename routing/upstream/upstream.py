@@ -13,7 +13,7 @@ from ..catalog.providers import provider_named
 from ..errors import BadRequest, UpstreamFailure
 from ..model import Account, Call, Dialect
 from ..ports import Answer, Clock, Upstream
-from ..wire.openai_chat.usage import UsageHider, ask_for_usage
+from ..wire.openai_chat.usage import UsageHider, ask_for_usage, without_usage
 from ..wire.pieces import PieceReader
 from ..wire.splice import splice_model
 from ..wire.table import codec
@@ -162,8 +162,14 @@ def _lacks_usage(call: Call) -> bool:
     """Whether a forwarded stream would not tell its usage unless it is asked to."""
     if not call.operation.features.stream or not _forwards(call):
         return False
-    row = provider_named(call.account.provider)
-    return call.account.dialect == "openai_chat" and row is not None and row.streams_usage
+    known = provider_named(call.account.provider) is not None
+    return call.account.dialect == "openai_chat" and known and _tells_usage(call.account)
+
+
+def _tells_usage(account: Account) -> bool:
+    """Whether streams may be asked for usage; endpoints that we do not know are taken to."""
+    row = provider_named(account.provider)
+    return account.dialect != "openai_chat" or row is None or row.streams_usage
 
 
 def _request(call: Call) -> tuple[str, bytes]:
@@ -185,10 +191,10 @@ def _request(call: Call) -> tuple[str, bytes]:
             # another one than was routed.
             return path, splice_model(operation.body, old=operation.model_in_body, new=model)
         chat = codec(operation.dialect).parse_request(operation.body)
-        # What we do not act on is in the client's dialect, and only that one knows it. Whether
-        # it streams may stand in the client's path instead of its body.
-        chat = replace(chat, rest={}, stream=operation.features.stream)
-        return path, theirs.render_request(chat, model=model)
+        # Whether it streams may stand in the client's path instead of its body.
+        chat = replace(chat, stream=operation.features.stream)
+        body = theirs.render_request(chat, model=model)
+        return path, body if _tells_usage(call.account) else without_usage(body)
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
 

@@ -321,10 +321,12 @@ class Relay:
             self._notify(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
 
     def _close_session(self) -> None:
+        url = self._gateways.known_url()
         exchange = Exchange(EXIT_S)
         try:
-            exchange.open("DELETE", self._gateways.url(), b"", self._headers(None)).read()
-        except (NoGateway, NotReached, BrokenOff, OSError):
+            if url is not None:
+                exchange.open("DELETE", url, b"", self._headers(None)).read()
+        except (NotReached, BrokenOff, OSError):
             # The session ends by itself when nobody uses it.
             return
         finally:

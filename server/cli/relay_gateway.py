@@ -27,6 +27,8 @@ START_S_MAX = 15.0
 """How long a gateway may take from nothing to its first answer."""
 IDLE_EXIT_S = 600
 PROBE_S = 1.0
+SILENT_S = 3.0
+"""How long a process that the runtime file names may say nothing: its id may be another's now."""
 POLL_S = 0.05
 LOG_TAIL_CHARS = 1500
 
@@ -80,6 +82,11 @@ class Gateways:
             raise search.problem or NoGateway("no gateway was found")
         return search.url
 
+    def known_url(self) -> str | None:
+        """Give the address that was found last; starts nothing."""
+        search = self._search
+        return None if search is None else search.url
+
     def _current(self, gone: str | None) -> _Search:
         """Give the search that counts: a new one when the last failed or found what is gone."""
         with self._lock:
@@ -93,7 +100,7 @@ class Gateways:
 
     def _look(self, search: _Search) -> None:
         try:
-            search.url = self._base_url or self._claimed(search.gone) or self._started()
+            search.url = self._named() or self._claimed(search.gone) or self._started()
         except NoGateway as problem:
             search.problem = problem
         except OSError as error:
@@ -104,6 +111,17 @@ class Gateways:
             )
         finally:
             search.ended.set()
+
+    def _named(self) -> str | None:
+        """Give the gateway that OMNIROUTE_BASE_URL names, without what other doors add."""
+        if self._base_url is None:
+            return None
+        url = self._base_url.rstrip("/").removesuffix("/mcp").removesuffix("/v1")
+        if not url.startswith(("http://", "https://")) or "@" in url:
+            raise NoGateway(
+                "OMNIROUTE_BASE_URL is the address of a gateway, such as http://127.0.0.1:20128"
+            )
+        return url
 
     def _claimed(self, gone: str | None) -> str | None:
         """Give what the runtime file says, unless that is known to be wrong."""
@@ -119,16 +137,21 @@ class Gateways:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         log = folder / "relay-gateway.log"
         with _alone(folder / "start.lock", until_s):
+            silent_s = time.monotonic() + SILENT_S
             mine: Popen[bytes] | None = None
-            while time.monotonic() < until_s:
+            while (now_s := time.monotonic()) < until_s:
                 self._reap()
                 running = read_running(self._settings.data_dir)
-                if running is not None and process_lives(running.pid):
-                    if _answers(running.url):
-                        return running.url
-                elif mine is None:
+                lives = running is not None and process_lives(running.pid)
+                if running is not None and lives and _answers(running.url):
+                    return running.url
+                if mine is None and (not lives or now_s >= silent_s):
                     mine = self._child = self._start(log)
-                elif mine.poll() is not None:
+                elif mine is not None and mine.poll() is None:
+                    # It may leave a stranger's word in the runtime file where it is.
+                    if _answers(self._settings.local_url):
+                        return self._settings.local_url
+                elif mine is not None:
                     raise NoGateway(
                         f"a gateway was started on {self._settings.data_dir} and ended with "
                         f"status {mine.returncode}: {_tail(log)}"

@@ -91,13 +91,13 @@ class Exchange:
             NotReached: nothing was sent.
             BrokenOff: it was, and no answer came.
         """
-        parts = urlsplit(base_url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_S)
-        self._connection = connection
         try:
+            parts = urlsplit(base_url)
+            kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+            connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_S)
+            self._connection = connection
             connection.connect()
-        except OSError as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise NotReached(str(error)) from error
         self._hold(connection.sock)
         try:

@@ -425,6 +425,24 @@ def test_a_gateway_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -
     assert "http://127.0.0.1:9 does not answer" in message
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port", "http://[", "127.0.0.1:9", "file:///x"])
+def test_an_address_that_is_none_is_an_error(url: str, tmp_path: Path) -> None:
+    with relayed(url, tmp_path) as client:
+        client.say(call())
+
+        assert client.hear()["error"]["code"] == -32603
+
+
+def test_an_address_may_be_written_as_for_another_door(
+    gateway: ScriptedGateway, tmp_path: Path
+) -> None:
+    with relayed(f"{gateway.url}/v1/", tmp_path) as client:
+        client.say(call())
+
+        assert client.hear()["result"] == {}
+    assert gateway.requests.get(timeout=WAIT_S).path == "/mcp"
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [

@@ -1,10 +1,17 @@
 """One request out, one answer in: framing, reuse of connections, broken ones."""
 
 import asyncio
+import contextlib
+import dataclasses
+import socket
+from collections.abc import Iterator
 
 import pytest
 
+from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.upstream import connection as connections
+from omniroute.routing.upstream.egress import Egress, Permit, parse_base_url
+from omniroute.routing.upstream.pool import Pool
 
 from .servers import (
     ANSWER,
@@ -12,6 +19,7 @@ from .servers import (
     EVENT,
     EVENTS,
     FINISH,
+    LIMITS,
     SSE_HEAD,
     STREAM,
     WAIT_S,
@@ -22,6 +30,7 @@ from .servers import (
     failure_of,
     serving,
     settle,
+    system_store,
     upstream,
     whole,
 )
@@ -412,6 +421,66 @@ async def test_one_dead_address_of_a_name_does_not_matter() -> None:
 
     assert answered == ANSWER
     assert server.requests[0].header(b"host") == b"some.test:%d" % server.port
+
+
+async def test_an_address_that_swallows_connections_leaves_time_for_the_next() -> None:
+    async def both(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    limits = dataclasses.replace(LIMITS, connect_s=0.5)
+    async with serving(answer_whole) as server, upstream(resolve=both) as made:
+        with swallowing("127.0.0.2", server.port):
+            url = f"http://some.test:{server.port}/v1"
+            answered = await ask(made, call_to(url, limits=limits))
+
+    assert answered == ANSWER
+
+
+@contextlib.contextmanager
+def swallowing(host: str, port: int) -> Iterator[None]:
+    """Listen without ever accepting, with a queue that is full: further connects hang."""
+    with contextlib.ExitStack() as sockets:
+        listening = sockets.enter_context(socket.socket())
+        listening.bind((host, port))
+        listening.listen(0)
+        for _ in range(3):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((host, port))
+        yield
+
+
+async def test_a_connection_that_died_before_its_first_request_fails_at_once() -> None:
+    async with serving(answer_whole) as server:
+        pool = Pool(Egress(), system_store())
+        lane = pool.lane(parse_base_url(server.url).origin, Permit(private=True))
+        connection = await lane.connect(timeout_s=WAIT_S)
+        connection.abort()
+        connection.send(b"", b"", LIMITS, total_deadline_s=float("inf"))
+        with pytest.raises(UpstreamFailure) as caught:
+            await connection.head()
+        await settle()
+
+        assert caught.value.kind == "connect"
+        assert pool.connections == 0
+
+
+async def test_a_connection_that_comes_about_after_closing_is_not_used() -> None:
+    async def slow(host: str, port: int) -> list[str]:
+        await go_on.wait()
+        return ["127.0.0.1"]
+
+    go_on = asyncio.Event()
+    async with serving(answer_whole) as server, upstream(resolve=slow) as made:
+        url = f"http://slow.test:{server.port}/v1"
+        waiting = asyncio.ensure_future(failure_of(made, call_to(url)))
+        await settle()
+        made.close()
+        go_on.set()
+        failure = await waiting
+
+    assert failure.kind == "connect"
+    assert server.requests == []
 
 
 async def test_closing_ends_calls_under_way_and_refuses_new_ones() -> None:

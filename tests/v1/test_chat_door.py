@@ -1,6 +1,7 @@
 """POST /v1/chat/completions, through the door: good answers and every kind of bad input."""
 
 import asyncio
+from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
@@ -242,7 +243,7 @@ async def test_a_client_that_leaves_before_the_first_byte_frees_the_upstream() -
         await opened.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     async with asyncio.timeout(5):

@@ -50,19 +50,32 @@ def ask_for_usage(body: bytes) -> bytes | None:
     return _encoder.encode(fields)
 
 
+def without_usage(body: bytes) -> bytes:
+    """Give a request that we rendered without asking for usage: some providers refuse it."""
+    fields = _fields.decode(body)
+    fields.pop("stream_options", None)
+    return _encoder.encode(fields)
+
+
 class UsageHider:
     """Takes the usage chunk out of a stream. Holds back what is not a whole event yet."""
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._tail = b""
 
     def feed(self, data: bytes) -> bytes:
         """Give the bytes that may go on."""
-        data = self._held + data
-        cut = max(data.rfind(end) + len(end) if end in data else 0 for end in _ENDS)
-        if not cut and len(data) > HELD_BYTES_MAX:
-            cut = len(data)
-        whole, self._held = data[:cut], data[cut:]
+        seen = self._tail + data
+        if not any(end in seen for end in _ENDS) and self._held_bytes <= HELD_BYTES_MAX:
+            self._hold(data)
+            return b""
+        data = b"".join((*self._held, data))
+        cut = max(data.rfind(end) + len(end) if end in data else 0 for end in _ENDS) or len(data)
+        self._held, self._held_bytes = [], 0
+        whole = data[:cut]
+        self._hold(data[cut:])
         if b'"usage"' not in whole:
             return whole
         end = b"\r\n\r\n" if b"\r\n\r\n" in whole else b"\n\n"
@@ -71,8 +84,14 @@ class UsageHider:
 
     def rest(self) -> bytes:
         """Give what was held back, at the stream's end."""
-        rest, self._held = self._held, b""
+        rest, self._held = b"".join(self._held), []
         return rest
+
+    def _hold(self, data: bytes) -> None:
+        self._held.append(data)
+        self._held_bytes += len(data)
+        # An event's end may be cut by three of its four bytes.
+        self._tail = (self._tail + data)[-3:] if self._held_bytes > len(data) else data[-3:]
 
 
 def _is_usage_alone(event: bytes) -> bool:

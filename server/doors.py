@@ -1,0 +1,120 @@
+"""Every door of the gateway, opened and mounted, on one screen."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from omniroute.a2a.routes import Door as A2ADoor
+
+from .api import combos, keys, providers, requests, status
+from .api.openapi import document
+from .api.rows import Row, routes_of
+from .app import Front, build_app, health_routes, home_route
+from .edge import Guard
+from .home import page
+from .mcp_door import build_mcp
+from .parts import Parts
+from .settings import Settings
+from .v1.chat import ChatDoor
+from .v1.models import ModelsDoor
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+MCP_PATHS = ("/mcp", "/mcp/", "/api/mcp/stream")
+
+
+@asynccontextmanager
+async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
+    """Give the application of all doors, open while the context is."""
+    settings, gateway, authenticator = parts.settings, parts.gateway, parts.authenticator
+    hosts = _hosts(settings)
+    mcp = build_mcp(
+        gateway,
+        authenticate=authenticator.caller,
+        allowed_hosts=hosts,
+        allowed_origins=settings.allowed_origins,
+        stateless=False,
+    )
+    a2a = A2ADoor(
+        gateway=gateway,
+        tasks=parts.storage.tasks,
+        authenticate=lambda request: authenticator.caller(request.scope),
+        public_url=lambda: _public_url(settings),
+        keys_required=authenticator.needs_key,
+        clock=parts.clock,
+    )
+    chat = ChatDoor(
+        gateway,
+        authenticator,
+        "openai_chat",
+        settings.first_byte_hold_s,
+        settings.body_bytes_max,
+    )
+    models = ModelsDoor(gateway, authenticator)
+    front = Front(
+        Guard(hosts=hosts, origins=settings.allowed_origins),
+        hot={"/v1/chat/completions": chat},
+        doors=dict.fromkeys(MCP_PATHS, mcp.app),
+    )
+    rows = _management(parts)
+    front.app = build_app(
+        [
+            *health_routes(front.not_ready),
+            Route("/v1/models", models.list_all, methods=["GET"]),
+            Route("/v1/models/{model:path}", models.get_one, methods=["GET"]),
+            *routes_of(rows, authenticator),
+            *a2a.routes(),
+            Route("/openapi.json", _openapi(rows, parts.version), methods=["GET"]),
+            home_route(lambda: _home(parts)),
+        ]
+    )
+    async with mcp.run(), a2a.lifespan():
+        yield front
+
+
+def _management(parts: Parts) -> tuple[Row, ...]:
+    settings, gateway, stored = parts.settings, parts.gateway, parts.storage.keys
+    return (
+        *keys.rows(stored),
+        *providers.rows(
+            gateway,
+            parts.upstream,
+            environment=settings.environment,
+            own_urls=settings.own_urls,
+        ),
+        *combos.rows(gateway),
+        *requests.rows(gateway),
+        *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
+    )
+
+
+def _openapi(rows: tuple[Row, ...], version: str) -> Callable[[Request], Awaitable[Response]]:
+    made = document(rows, version=version)
+
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(made)
+
+    return openapi
+
+
+def _home(parts: Parts) -> str:
+    accounts = parts.gateway.view.configs.current().accounts
+    return page(
+        version=parts.version,
+        url=_public_url(parts.settings),
+        providers=sorted({one.provider for one in accounts if one.enabled and not one.simulated}),
+        key_needed=parts.authenticator.needs_key(),
+    )
+
+
+def _hosts(settings: Settings) -> tuple[str, ...]:
+    """Give the hosts that requests may name: this machine's, the bound one, the public one."""
+    public = [] if settings.public_url is None else [urlsplit(settings.public_url).hostname or ""]
+    return (*LOCAL_HOSTS, settings.host, *public, *settings.allowed_hosts)
+
+
+def _public_url(settings: Settings) -> str:
+    return settings.public_url or settings.local_url

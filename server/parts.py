@@ -1,0 +1,31 @@
+"""The parts of one process, joined: what every door is made of."""
+
+from dataclasses import dataclass, field
+
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.ports import Clock, Upstream
+
+from .auth import Authenticator
+from .facts import Facts
+from .settings import Settings
+from .storage import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What compose.py has joined.
+
+    Attributes:
+        upstream: for a test call of one account, past health and budgets.
+        token: presented as a key, it gives admin rights.
+    """
+
+    settings: Settings
+    version: str
+    clock: Clock
+    gateway: Gateway
+    upstream: Upstream
+    storage: Storage
+    authenticator: Authenticator
+    facts: Facts
+    token: str = field(repr=False)
