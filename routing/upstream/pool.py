@@ -23,6 +23,7 @@ CONNECTIONS_MAX = 4096
 """Open connections of a pool, idle ones included."""
 
 ADDRESSES_TRIED_MAX = 4
+SHUTTING_DOWN = "this gateway is shutting down"
 
 
 class Lane:
@@ -106,6 +107,8 @@ class Pool:
 
     async def connect(self, lane: Lane, *, timeout_s: float) -> Connection:
         """Open a connection for a lane; see `Lane.connect`."""
+        if self._closed:
+            raise _failed(lane, "connect", SHUTTING_DOWN)
         if len(self._open) + self._connecting >= CONNECTIONS_MAX:
             raise _failed(
                 lane, "busy", f"{CONNECTIONS_MAX} provider connections are open; try again"
@@ -123,7 +126,7 @@ class Pool:
             self._connecting -= 1
         if self._closed:
             connection.abort()
-            raise _failed(lane, "connect", "this gateway is shutting down")
+            raise _failed(lane, "connect", SHUTTING_DOWN)
         # It may be gone already, and then nobody would take it out again.
         if not connection.closing:
             self._open.add(connection)

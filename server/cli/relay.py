@@ -22,7 +22,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .relay_gateway import Gateways, NoGateway
@@ -49,6 +49,8 @@ NOTIFY_S = 5.0
 """How long the gateway may take to accept a notification."""
 EXIT_S = 0.5
 """How long running calls may go on after standard input has ended."""
+
+INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -177,10 +179,11 @@ class Relay:
         method = message.get("method")
         if method == "notifications/cancelled":
             self._cancel(message, line)
+        elif method == "notifications/initialized":
+            self._in_order.clear()
+            self._notify(line, then=self._in_order.set)
         elif self._session.version is not None:
-            if method == "notifications/initialized":
-                self._in_order.clear()
-            threading.Thread(target=self._notify, args=(line,), daemon=True).start()
+            self._notify(line)
         # In the newer era no notification goes from a client to a server over HTTP.
 
     def _cancel(self, message: Message, line: bytes) -> None:
@@ -195,10 +198,14 @@ class Relay:
             # Over HTTP the end of the connection is the newer era's word for it.
             call.exchange.cut()
             return
-        threading.Thread(target=self._notify, args=(line, call.exchange), daemon=True).start()
+        # Some gateways see a cancellation only by the end of the connection.
+        self._notify(line, then=call.exchange.cut)
 
-    def _notify(self, line: bytes, cancelled: Exchange | None = None) -> None:
-        """Send a notification; then cut what it cancels, which some gateways only see by that."""
+    def _notify(self, line: bytes, then: Callable[[], None] = lambda: None) -> None:
+        """Send a notification without waiting for it; `then` follows whatever became of it."""
+        threading.Thread(target=self._send, args=(line, then), daemon=True).start()
+
+    def _send(self, line: bytes, then: Callable[[], None]) -> None:
         exchange = Exchange(NOTIFY_S)
         try:
             exchange.open("POST", self._gateways.url(), line, self._headers(None)).read()
@@ -206,9 +213,7 @@ class Relay:
             sys.stderr.write(f"omniroute: a notification did not arrive: {error}\n")
         finally:
             exchange.close()
-            self._in_order.set()
-            if cancelled is not None:
-                cancelled.cut()
+            then()
 
     def _answer(self, call: _Call) -> None:
         try:
@@ -261,6 +266,8 @@ class Relay:
         url = self._gateways.url()
         moved = reopened = False
         while True:
+            if call.cancelled:
+                raise BrokenOff("it was cancelled")
             session_id = self._session.session_id
             try:
                 response = call.exchange.open("POST", url, call.line, self._headers(call))
@@ -318,7 +325,7 @@ class Relay:
                 raise BrokenOff(str(problem)) from None
             finally:
                 opening.exchange.close()
-            self._notify(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
+            self._send(INITIALIZED, lambda: None)
 
     def _close_session(self) -> None:
         url = self._gateways.known_url()

@@ -339,7 +339,7 @@ def test_every_setting_has_a_row_and_every_row_a_setting(tmp_path: Path) -> None
 
     names = {row.name for row in SETTINGS}
 
-    assert names == set(Settings.__slots__) - {"environment"}
+    assert names == set(Settings.__slots__) - {"environment", "from_file"}
     assert names == sources.origins.keys() == shown_values(settings).keys()
 
 

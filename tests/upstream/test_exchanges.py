@@ -456,10 +456,11 @@ async def test_a_connection_that_died_before_its_first_request_fails_at_once() -
         lane = pool.lane(parse_base_url(server.url).origin, Permit(private=True))
         connection = await lane.connect(timeout_s=WAIT_S)
         connection.abort()
-        connection.send(b"", b"", LIMITS, total_deadline_s=float("inf"))
-        with pytest.raises(UpstreamFailure) as caught:
-            await connection.head()
         await settle()
+        connection.send(b"GET", b"", LIMITS, total_deadline_s=float("inf"))
+        with pytest.raises(UpstreamFailure) as caught:
+            async with asyncio.timeout(1.0):
+                await connection.head()
 
         assert caught.value.kind == "connect"
         assert pool.connections == 0
