@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .errors import FailureKind
+
 Json = Mapping[str, object]
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "tool_calls", "content_filter", "stop_sequence"]
@@ -143,7 +145,7 @@ class ToolCallDelta:
 class AnswerError:
     """An error that a provider reported inside a 200 answer."""
 
-    kind: str
+    kind: FailureKind
     message: str
 
 

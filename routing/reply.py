@@ -19,6 +19,7 @@ from .model import (
     Caller,
     Candidate,
     Decision,
+    Limits,
     Outcome,
     Piece,
     RouteRequest,
@@ -32,6 +33,9 @@ from .refusals import nothing_left
 
 HOP_HEADER = "x-omniroute-hop"
 """Names the gateways that a request came through, so that a loop is seen."""
+
+WHOLE_ANSWER_SHARE = 0.5
+"""How much of the request's total time one whole answer may take before its first byte."""
 
 HELD_BYTES_MAX = 2**20
 """The most that is kept of an answer while its first content is awaited."""
@@ -210,13 +214,24 @@ class Reply:
             candidate=candidate,
             account=prepared.accounts[candidate.account_id],
             operation=self.request.operation,
-            limits=replace(prepared.limits, total_s=left_s),
+            limits=self._limits(prepared.limits, left_s),
             headers=((HOP_HEADER, self._via()),),
         )
         self._answer = await parts.upstream.open(call)
         self._pieces = aiter(self._answer)
         await self._await_content(self._pieces)
         self.winner = candidate
+
+    def _limits(self, limits: Limits, left_s: float) -> Limits:
+        """Give the limits of one call, with what is left of the request's total time.
+
+        A whole answer shows no byte before it is done, so its first byte may take as long as
+        leaves another candidate the same.
+        """
+        first_byte_s = limits.first_byte_s
+        if not self.request.operation.features.stream:
+            first_byte_s = max(first_byte_s, limits.total_s * WHOLE_ANSWER_SHARE)
+        return replace(limits, total_s=left_s, first_byte_s=first_byte_s)
 
     def _via(self) -> str:
         came, own = self.request.via, self._parts.instance_id
@@ -374,7 +389,7 @@ class Reply:
 def _inside(delta: Delta) -> UpstreamFailure:
     """Give the failure for an error that came inside a 200 answer."""
     assert delta.error is not None  # noqa: S101 - the caller has looked
-    kind: FailureKind = "overloaded" if "overloaded" in delta.error.kind else "server_error"
+    kind = delta.error.kind
     return UpstreamFailure(
         f"the provider reported {delta.error.kind}: {delta.error.message}", kind=kind
     )

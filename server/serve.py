@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -33,6 +34,7 @@ MCP_PORT = 20130
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
 IDLE_LOOK_S = 1.0
+LOOK_S = 0.2
 QUIET = ("alembic", "uvicorn", "mcp", "httpx", "httpx2")
 """Libraries whose chatter is kept out of our log."""
 
@@ -154,7 +156,7 @@ async def _make_first_key(composed: Composed) -> None:
 def _announce(settings: Settings, sources: Sources, composed: Composed, running: Running) -> None:
     """Name the gateway of this data folder, and say where everything is."""
     other = read_running(settings.data_dir)
-    if other is None or not process_lives(other.pid):
+    if other is None or other.url == running.url or not _answers(other):
         write_running(settings.data_dir, running)
     mcp_url = f"http://127.0.0.1:{MCP_PORT}/mcp" if settings.dev else None
     facts = StartFacts(composed.parts.facts.now(), sources, settings.local_url, mcp_url)
@@ -172,6 +174,18 @@ async def _exit_when_idle(server: Server, composed: Composed, idle_s: float) -> 
         await asyncio.sleep(max(left_s, IDLE_LOOK_S))
     log.info("idle_exit")
     server.stop()
+
+
+def _answers(other: Running) -> bool:
+    """Whether something listens where another gateway says it does; process ids come again."""
+    address = urlsplit(other.url)
+    if not process_lives(other.pid):
+        return False
+    try:
+        socket.create_connection((address.hostname, address.port), timeout=LOOK_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def _open_browser(url: str) -> None:

@@ -91,7 +91,7 @@ async def test_a_candidate_that_fails_before_content_is_replaced_at_once(
 
 async def test_an_error_inside_a_stream_before_content_falls_back() -> None:
     def overloaded(call: Call) -> Sequence[Piece]:
-        return (Piece(b"", Delta(error=AnswerError("overloaded_error", "busy"))),)
+        return (Piece(b"", Delta(error=AnswerError("overloaded", "busy"))),)
 
     here = duo(one=overloaded)
 
