@@ -34,6 +34,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the deadline."""
         self._deadline.cancel()
+        # The server forgets its keep-alive timer when a connection breaks off, and with it the
+        # connection stays in memory until the timer is over.
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

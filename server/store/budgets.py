@@ -40,7 +40,9 @@ from .changes import Changes, NothingChanged, Told, removal
 from .database import Database, Many, RowRefused, Statement, Steps, Value
 from .outbox import Limits, Outbox
 
-SETTLEMENTS = Limits(batch_max=500, spare_max=50_000, items_max=1_000_000, gather_s=0.005)
+SETTLEMENTS = Limits(
+    batch_max=1_000, spare_max=50_000, items_max=1_000_000, gather_s=0.05, urgent_s=0.005
+)
 WATCHED_MAX = 64
 NAME_CHARACTERS_MAX = 200
 USD_NANOS_MAX = 10**18

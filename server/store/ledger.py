@@ -47,7 +47,9 @@ from .ledger_rows import (
 )
 from .outbox import Limits, Outbox
 
-OUTCOMES = Limits(batch_max=200, spare_max=20_000, items_max=100_000, gather_s=0.05)
+OUTCOMES = Limits(
+    batch_max=1_000, spare_max=20_000, items_max=100_000, gather_s=0.05, urgent_s=0.05
+)
 RECENT_MAX = 200
 SNAPSHOTS_KNOWN_MAX = 4_096
 PAGE_ROWS = 500

@@ -37,13 +37,15 @@ class Limits:
         batch_max: the most items in one write.
         spare_max: when this many wait, the oldest spare item is given up.
         items_max: when this many wait, the oldest item is given up.
-        gather_s: how long items may gather before they are stored.
+        gather_s: how long spare items may gather before they are stored.
+        urgent_s: the same for the others.
     """
 
     batch_max: int
     spare_max: int
     items_max: int
     gather_s: float
+    urgent_s: float
 
 
 class Write(Protocol[Given_contra]):
@@ -81,7 +83,7 @@ class Outbox(Generic[Item]):
         self._writing: dict[str, Item] = {}
         self._again = False
         self._wake = asyncio.Event()
-        self._full = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._one_writer = asyncio.Lock()
         self.given_up = 0
 
@@ -93,13 +95,14 @@ class Outbox(Generic[Item]):
         if item_id not in self._waiting:
             self._make_room()
         self._waiting[item_id] = item
-        if self._is_spare(item):
+        is_spare = self._is_spare(item)
+        if is_spare:
             self._spare[item_id] = None
         else:
             self._spare.pop(item_id, None)
         self._wake.set()
-        if len(self._waiting) >= self._limits.batch_max:
-            self._full.set()
+        if not is_spare or len(self._waiting) >= self._limits.batch_max:
+            self._hurry.set()
 
     def find(self, item_id: str) -> Item | None:
         """Give an item that is not committed yet."""
@@ -115,7 +118,9 @@ class Outbox(Generic[Item]):
         while True:
             await self._wake.wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), self._limits.gather_s)
+                await asyncio.wait_for(self._hurry.wait(), self._limits.gather_s)
+                if len(self._waiting) < self._limits.batch_max:
+                    await asyncio.sleep(self._limits.urgent_s)
             try:
                 await self.flush()
             except StorageUnavailable as error:
@@ -142,7 +147,7 @@ class Outbox(Generic[Item]):
             for item_id in list(islice(self._waiting, self._limits.batch_max)):
                 self._writing[item_id] = self._waiting.pop(item_id)
                 self._spare.pop(item_id, None)
-            self._full.clear()
+            self._hurry.clear()
         size = len(self._writing)
         again, self._again = self._again, True
         try:

@@ -11,7 +11,7 @@ from omniroute.server.store.database import RowRefused
 from omniroute.server.store.outbox import Limits, Outbox
 
 WAIT_S = 10
-LIMITS = Limits(batch_max=3, spare_max=5, items_max=8, gather_s=0.0)
+LIMITS = Limits(batch_max=3, spare_max=5, items_max=8, gather_s=0.0, urgent_s=0.0)
 
 
 class Shelf:
