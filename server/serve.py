@@ -35,6 +35,7 @@ BACKLOG = 2048
 KEEP_ALIVE_S = 75
 IDLE_LOOK_S = 1.0
 LOOK_S = 0.2
+SWITCH_S = 0.0005
 QUIET = ("alembic", "uvicorn", "mcp", "httpx", "httpx2")
 """Libraries whose chatter is kept out of our log."""
 
@@ -56,6 +57,8 @@ def run(settings: Settings, sources: Sources) -> int:
         print(_cannot_listen(settings, error), file=sys.stderr)
         return UNAVAILABLE
     settings = replace(settings, port=sockets[0].getsockname()[1])
+    # The store's writer is a thread: it must not keep the event loop from running for long.
+    sys.setswitchinterval(SWITCH_S)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             return runner.run(_serve(settings, sources, sockets))

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
@@ -34,6 +35,8 @@ BUSY_MS = 5_000
 READERS = 2
 CLOSE_S_MAX = 30.0
 STATEMENTS_CACHED = 256
+MERGED = 50
+"""Rows of one merged statement: far below SQLite's 32,766 bound values at our widest table."""
 
 
 @asynccontextmanager
@@ -240,15 +243,47 @@ def _run(connection: sqlite3.Connection, unit: Unit[T]) -> T:
 
 def _execute(connection: sqlite3.Connection, step: Step) -> Rows:
     if isinstance(step, Many):
-        connection.executemany(_own_words(step.sql), step.rows)
+        _execute_many(connection, step)
         return ()
     return connection.execute(_own_words(step.sql), step.values).fetchall()
+
+
+def _execute_many(connection: sqlite3.Connection, step: Many) -> None:
+    """Run a statement for every row, MERGED of them at a time where they can be merged.
+
+    The driver lets go of the interpreter's lock for each statement and has to win it back from
+    a busy event loop: many rows in one statement win it back once.
+    """
+    rows = step.rows
+    merged = _merged(step.sql, len(rows[0])) if len(rows) >= MERGED else None
+    done = 0
+    if merged is not None:
+        for done in range(MERGED, len(rows) + 1, MERGED):
+            values = tuple(chain.from_iterable(rows[done - MERGED : done]))
+            connection.execute(merged, values)
+    connection.executemany(_own_words(step.sql), rows[done:])
+
+
+@lru_cache(maxsize=STATEMENTS_CACHED)
+def _merged(sql: str, width: int) -> str | None:
+    """Give the statement for MERGED rows at once; None when its rows are not plain values."""
+    before, values, after = sql.partition("VALUES (")
+    row, closed, rest = after.partition(")")
+    if not values or not closed or "(" in row or "$" in rest:
+        return None
+    rows = (_numbered(row, number * width) for number in range(MERGED))
+    return f"{before}VALUES {', '.join(rows)}{rest}"
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
 def _own_words(sql: str) -> str:
     """Give the statement with SQLite's `?1` for `$1`."""
     return re.sub(r"\$(\d+)", r"?\1", sql)
+
+
+def _numbered(row: str, first: int) -> str:
+    """Give one row's places in brackets, counted on from `first`."""
+    return "(" + re.sub(r"\$(\d+)", lambda place: f"?{first + int(place[1])}", row) + ")"
 
 
 def _translated(error: Exception) -> Exception:
