@@ -10,6 +10,7 @@ import pytest
 from omniroute.routing import errors
 from omniroute.routing.errors import RoutingError
 from omniroute.server.api.openapi import document
+from omniroute.tools.table import TABLE
 
 ROOT = Path(__file__).parent.parent
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -56,3 +57,9 @@ def test_no_lock_names_an_address() -> None:
 
     assert locks
     assert [lock for lock in locks if "://" in lock.read_text()] == []
+
+
+def test_every_mcp_tool_has_its_heading() -> None:
+    headings = set(re.findall(r"^## (\w+)$", (ROOT / "docs/mcp.md").read_text(), re.MULTILINE))
+
+    assert {tool.name for tool in TABLE} == headings
