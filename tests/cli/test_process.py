@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -185,9 +186,16 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+HEEDING_SIGINT = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Runs a command that heeds SIGINT although the tests' own shell may have it ignored."""
+
+
 def test_ctrl_c_ends_a_command_with_status_130(environment: dict[str, str]) -> None:
     with subprocess.Popen(
-        [*OMNIROUTE, "chat"],
+        [sys.executable, "-c", HEEDING_SIGINT, *OMNIROUTE, "chat"],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
