@@ -152,8 +152,9 @@ async def test_a_writer_in_the_background_stores_what_is_recorded(store: Opened)
     async with asyncio.timeout(WAIT_S):
         while not await store.database.read(Statement("SELECT request_id FROM outcomes")):
             await asyncio.sleep(0)
-
     writer.cancel()
+
+    assert await store.ledger.find("r1", key_id=None) is not None
 
 
 @pytest.mark.anyio
