@@ -17,7 +17,8 @@ test-long: $(VENV)/.dev ## the checks that take minutes
 lint: $(VENV)/.dev ## formatting, lint, types and import contracts
 	@$(BIN)/python -m tests.run --only lint
 
-bench: $(VENV)/.dev ## added latency and CPU per request, as ratios of one interleaved run
+bench: $(VENV)/.dev ## CPU of a decision; added latency and CPU per request, as ratios of one run
+	@$(BIN)/python -m benchmarks.deciding
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 lock: $(VENV)/.dev ## refresh every lock file and the price table made from them

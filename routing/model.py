@@ -183,7 +183,11 @@ class Combo:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to serve a target: a model at an account. Holds no secret."""
+    """One way to serve a target: a model at an account. Holds no secret.
+
+    `fitness` pairs a kind of task with how fit the model is for it, 0 to 1; strategy `auto`
+    reads it and no other, so it is empty elsewhere.
+    """
 
     account_id: str
     provider: str
@@ -193,6 +197,7 @@ class Candidate:
     weight: int = 0
     simulated: bool = False
     local: bool = False
+    fitness: tuple[tuple[str, float], ...] = ()
 
     @property
     def name(self) -> str:

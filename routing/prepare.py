@@ -10,11 +10,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from .catalog.fitness import FitnessOf, fitness_of
 from .catalog.prices import facts_of
 from .catalog.resolve import resolve
 from .choose.record import pack_snapshot, snapshot_id
 from .health.book import HealthBook
-from .model import Account, Combo, Config, Limits, ModelFacts, Snapshot
+from .model import Account, Candidate, Combo, Config, Limits, ModelFacts, Snapshot
 
 TARGETS_MAX = 1024
 """Prepared targets kept; model names are free text, so the oldest go."""
@@ -45,9 +46,11 @@ class Preparer:
         *,
         facts: Callable[[str, str], ModelFacts] = facts_of,
         limits: Limits = Limits(),  # noqa: B008 - a frozen value
+        fitness: FitnessOf = fitness_of,
     ) -> None:
         self._health = health
         self._facts = facts
+        self._fitness = fitness
         self.limits = limits
         self._targets: OrderedDict[str, Prepared] = OrderedDict()
 
@@ -78,12 +81,15 @@ class Preparer:
             packed_id = snapshot_id(pack_snapshot(snapshot))
             return replace(known, health_version=version, snapshot=snapshot, snapshot_id=packed_id)
         resolved = resolve(config, target, facts=self._facts)
+        candidates = resolved.candidates
+        if resolved.strategy == "auto":
+            candidates = tuple(map(self._with_fitness, candidates))
         snapshot = Snapshot(
             target=target,
             combo=resolved.combo,
             strategy=resolved.strategy,
-            candidates=resolved.candidates,
-            states=tuple(map(self._health.state, resolved.candidates)),
+            candidates=candidates,
+            states=tuple(map(self._health.state, candidates)),
             config_version=config.version,
             attempts_max=resolved.attempts_max,
             mode=resolved.mode,
@@ -96,6 +102,9 @@ class Preparer:
             accounts={account.account_id: account for account in config.accounts},
             limits=self._limits_of(config, resolved.combo),
         )
+
+    def _with_fitness(self, candidate: Candidate) -> Candidate:
+        return replace(candidate, fitness=self._fitness(candidate.model))
 
     def _limits_of(self, config: Config, name: str | None) -> Limits:
         combo: Combo | None = next((one for one in config.combos if one.name == name), None)

@@ -7,8 +7,8 @@ the strategy used; a strategy without a score has none.
 from dataclasses import dataclass
 
 from ..accounting.cost import expected_usd_nanos
-from ..model import Candidate, CandidateState, Decision, RouteRequest, Snapshot
-from .strategies import MODES, UNTRIED_FIRST_BYTE_S
+from ..model import Candidate, Decision, RouteRequest, Snapshot
+from .auto import MODES, Kept, task_of, terms_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +27,25 @@ def factors_of(
     """Give the parts of a kept candidate's score, in US dollars; they sum to it."""
     if snapshot.strategy not in ("auto", "cost-optimized"):
         return ()
-    features = request.operation.features
-    costs = {
-        id(one.candidate): expected_usd_nanos(one.candidate, features)
-        for one in decision.verdicts
-        if one.kept
-    }
-    place = next(
-        (place for place, one in enumerate(decision.verdicts) if one.candidate == candidate), None
-    )
-    if place is None or not decision.verdicts[place].kept:
+    pairs = zip(snapshot.candidates, snapshot.states, decision.verdicts, strict=True)
+    kept = [(one, state) for one, state, verdict in pairs if verdict.kept]
+    place = next((place for place, (one, _) in enumerate(kept) if one == candidate), None)
+    if place is None:
         return ()
-    cost = costs[id(decision.verdicts[place].candidate)]
-    if snapshot.strategy == "cost-optimized":
-        return () if cost is None else (_factor("expected cost in USD", cost / 1e9, 1.0),)
-    known = [one for one in costs.values() if one is not None]
-    # A price that is not known counts as the dearest known one, as in the strategy.
-    counted = max(known, default=0) if cost is None else cost
-    return _auto(snapshot.mode, counted / 1e9, snapshot.states[place])
+    if snapshot.strategy == "auto":
+        return _auto(snapshot.mode, request, kept, place)
+    cost = expected_usd_nanos(candidate, request.operation.features)
+    return () if cost is None else (_factor("expected cost in USD", cost / 1e9, 1.0),)
 
 
-def _auto(mode: str, cost_usd: float, state: CandidateState) -> tuple[Factor, ...]:
-    wish = MODES[mode]
-    known_ms = state.first_byte_ms
-    wait_s = UNTRIED_FIRST_BYTE_S if known_ms is None else known_ms / 1000
+def _auto(mode: str, request: RouteRequest, kept: Kept, place: int) -> tuple[Factor, ...]:
+    wish, terms = MODES[mode], terms_of(mode, request, kept)[place]
+    lack = f"lack of fitness for {task_of(mode, request)}"
     return (
-        _factor("success rate", state.success, wish.answer_usd),
-        _factor("expected cost in USD", cost_usd, -1.0),
-        _factor("seconds to the first byte", wait_s, -wish.second_usd),
+        _factor("success rate", terms.success, wish.answer_usd),
+        _factor(lack, 1.0 - terms.fitness, -wish.answer_usd * terms.success),
+        _factor("expected cost in USD", terms.cost_usd, -1.0),
+        _factor("seconds to the first byte", terms.first_byte_s, -wish.second_usd),
     )
 
 

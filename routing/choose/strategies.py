@@ -5,12 +5,12 @@ seed, and gives the order, the probability with which each could have been first
 where it has one. What a strategy needs to know is in the snapshot; nothing is remembered here.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..accounting.cost import expected_usd_nanos
 from ..model import Candidate, CandidateState, RouteRequest, Strategy
+from . import auto
 from .draw import ONE_Q32, draw_order, quantise
 
 Kept = Sequence[tuple[Candidate, CandidateState]]
@@ -23,34 +23,6 @@ class Ranking:
     order: tuple[int, ...]
     first_q32: tuple[int, ...]
     scores: tuple[float | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """What a mode of `auto` cares for, in US dollars: a vector of preferences.
-
-    Attributes:
-        answer_usd: what a good answer is worth.
-        second_usd: what a second of waiting for the first byte costs.
-        temperature_usd: how far apart two utilities must be to matter: spreads the draws.
-    """
-
-    answer_usd: float
-    second_usd: float
-    temperature_usd: float
-
-
-MODES: dict[str, Mode] = {
-    "balanced": Mode(answer_usd=0.05, second_usd=0.002, temperature_usd=0.0005),
-    "coding": Mode(answer_usd=0.10, second_usd=0.001, temperature_usd=0.0005),
-    "fast": Mode(answer_usd=0.05, second_usd=0.02, temperature_usd=0.0005),
-    "cheap": Mode(answer_usd=0.005, second_usd=0.0002, temperature_usd=0.0001),
-    "smart": Mode(answer_usd=0.25, second_usd=0.001, temperature_usd=0.001),
-    "offline": Mode(answer_usd=0.05, second_usd=0.002, temperature_usd=0.0005),
-}
-FLOOR = 0.0025
-"""The least probability of a kept candidate in `auto`: keeps its estimates alive."""
-UNTRIED_FIRST_BYTE_S = 1.0
 
 
 def rank(strategy: Strategy, mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
@@ -80,31 +52,10 @@ def _cheapest(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Rank
 
 
 def _auto(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
-    """Weigh success, cost and waiting in dollars; draw by softmax with a floor.
-
-    An unknown price counts as the dearest known one among the candidates.
-    """
-    wish = MODES[mode]
-    costs = [expected_usd_nanos(one, request.operation.features) for one, _ in kept]
-    dearest = max((cost for cost in costs if cost is not None), default=0)
-    utilities = [
-        wish.answer_usd * state.success
-        - (dearest if cost is None else cost) / 1e9
-        - wish.second_usd * _first_byte_s(state)
-        for cost, (_, state) in zip(costs, kept, strict=True)
-    ]
-    top = max(utilities)
-    shares = [math.exp((one - top) / wish.temperature_usd) for one in utilities]
-    floor = min(FLOOR, 1.0 / len(kept))
-    total = math.fsum(shares)
-    weights = [(1.0 - floor * len(kept)) * share / total + floor for share in shares]
-    drawn = _drawn(weights, request, kept, seed)
-    return Ranking(drawn.order, drawn.first_q32, tuple(utilities))
-
-
-def _first_byte_s(state: CandidateState) -> float:
-    known = state.first_byte_ms
-    return UNTRIED_FIRST_BYTE_S if known is None else known / 1000
+    """Draw by the utilities of auto.py."""
+    utilities = auto.utilities(mode, request, kept)
+    drawn = _drawn(auto.shares(mode, utilities), request, kept, seed)
+    return Ranking(drawn.order, drawn.first_q32, utilities)
 
 
 def _certain(order: tuple[int, ...], scores: tuple[float | None, ...]) -> Ranking:

@@ -597,7 +597,7 @@ async def test_the_factors_of_a_score_sum_to_it() -> None:
 
     decision = result["decision"]
     contributions = [one["contribution"] for one in decision["factors"]]
-    assert len(contributions) == 3
+    assert len(contributions) == 4
     assert sum(contributions) == pytest.approx(decision["score"], abs=1e-15)
 
 

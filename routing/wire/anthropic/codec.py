@@ -11,6 +11,7 @@ from ...errors import BadRequest, RoutingError
 from ...model import Dialect, Features
 from ..codec import Head, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in
+from ..families import family_of_turns
 from ..features import (
     ABSENT,
     ModelName,
@@ -63,6 +64,7 @@ class Anthropic:
             tools=is_filled_list(routed.tools),
             images=_IMAGES.search(body) is not None,
             json_schema=holds(routed.output_config, b'"json_schema"'),
+            family=family_of_turns(routed.messages),
         )
 
     def parse_request(self, body: bytes) -> Chat:

@@ -12,6 +12,7 @@ from ...errors import BadRequest, RoutingError
 from ...model import Dialect, Features
 from ..codec import Head, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in
+from ..families import family_of_turns
 from ..features import (
     ABSENT,
     CHOICES_MAX,
@@ -82,6 +83,7 @@ class Gemini:
             tools=is_filled_list(routed.tools),
             images=_IMAGES.search(body) is not None,
             json_schema=config.response_mime_type == "application/json",
+            family=family_of_turns(routed.contents),
         )
 
     def parse_request(self, body: bytes) -> Chat:

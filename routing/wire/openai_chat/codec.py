@@ -11,6 +11,7 @@ from ...errors import BadRequest, RoutingError
 from ...model import Dialect, Features
 from ..codec import Head, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in, openai_error
+from ..families import family_of_turns
 from ..features import (
     ABSENT,
     CHOICES_MAX,
@@ -75,6 +76,7 @@ class OpenaiChat:
             tools=is_filled_list(routed.tools),
             images=_IMAGES.search(body) is not None,
             json_schema=holds(routed.response_format, b'"json_schema"'),
+            family=family_of_turns(routed.messages),
         )
 
     def parse_request(self, body: bytes) -> Chat:

@@ -11,6 +11,7 @@ from ...errors import RoutingError
 from ...model import Dialect, Features
 from ..codec import Head, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in, openai_error
+from ..families import family_of_turns
 from ..features import (
     ABSENT,
     ModelName,
@@ -67,6 +68,7 @@ class OpenaiResponses:
             tools=is_filled_list(routed.tools),
             images=_IMAGES.search(body) is not None,
             json_schema=holds(routed.text, b'"json_schema"'),
+            family=family_of_turns(routed.input),
         )
 
     def parse_request(self, body: bytes) -> Chat:
