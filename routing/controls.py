@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .access import ADMIN, require
 from .errors import NotFound
 from .health.book import HealthBook
+from .health.profiles import Profile, profile_named
 from .model import Account, Caller, Combo
 from .ports import Configs, ConfigStore
 
@@ -57,6 +58,20 @@ class Controls:
         found = [one for one in combos if name in (one.name, one.combo_id)]
         if not found or not await self.store.remove_combo(found[0].combo_id, actor=caller.key_id):
             raise NotFound(f"no combo is named {name!r}")
+
+    async def set_resilience_profile(self, name: str, caller: Caller) -> Profile:
+        """Put a resilience profile in force, also for what runs, and keep it. Needs write:config.
+
+        Other processes on the same store follow as soon as they see the change.
+
+        Raises:
+            BadRequest: no profile has that name.
+        """
+        require(caller, "write:config")
+        profile = profile_named(name)
+        await self.store.put_resilience(profile.name, actor=caller.key_id)
+        self.health_book.use(profile)
+        return profile
 
     def reset_health(self, caller: Caller) -> None:
         """Close every circuit and end every cooldown at once. Needs write:config."""

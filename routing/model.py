@@ -15,6 +15,7 @@ Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
 Strategy = Literal["priority", "weighted", "random", "cost-optimized", "auto"]
 Capability = Literal["chat", "embedding", "image", "audio", "video", "rerank", "moderation"]
 Door = Literal["v1", "mcp", "a2a", "cli", "api"]
+ProfileName = Literal["conservative", "balanced", "aggressive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,8 @@ class CandidateState:
     """A candidate's health at one moment. Times are of the engine's Clock.
 
     `open_until_s` is 0 while the circuit is closed; once it is past, one probe may go
-    (`probing` says that it is under way). `success` and `first_byte_ms` are estimates,
+    (`probing` says that it is under way), and from `probe_from_s` on also before, where nothing
+    else can answer. `success` and `first_byte_ms` are estimates,
     republished at most once a second, so that a snapshot stays the same for many requests.
     """
 
@@ -220,6 +222,7 @@ class CandidateState:
     cooldown_reason: str = ""
     success: float = 1.0
     first_byte_ms: int | None = None
+    probe_from_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,3 +368,4 @@ class Config:
     aliases: tuple[tuple[str, str], ...] = ()
     seed: bytes = b"omniroute"
     mode: str = "balanced"
+    resilience: ProfileName = "balanced"

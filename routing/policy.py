@@ -7,12 +7,12 @@ gives its reason (a rate limit, a credential, credit, a missing model) rests the
 the model for a while instead: a breaker's probe would meet the same refusal.
 
 A cooldown follows the provider's own hint where it gave one. Without a hint a rate limit or
-an overload waits a second, and twice as long for every further one in a row, up to
-BACKOFF_S_MAX; the caller adds the jitter. A success ends both. With no traffic nothing
-happens: cooldowns end by time passing, and no timer is kept.
+an overload backs off, for longer with every further one in a row (health/cooldown.py; the
+bases are those of the resilience profile in force). A success ends both. With no traffic
+nothing happens: cooldowns end by time passing, and no timer is kept.
 
 The times are those of the documented error table of OmniRoute 2.3.10: 120 s after a refused
-credential or missing credit, 1 s doubled up to 120 s after a rate limit.
+credential or missing credit, up to 120 s after a rate limit and 60 s after an overload.
 """
 
 from collections.abc import Mapping
@@ -72,22 +72,22 @@ COUNTS_FOR_BREAKER: Mapping[FailureKind, bool] = {
 COOLDOWN_S: Mapping[FailureKind, float] = {
     "auth": 120.0,
     "quota_exhausted": 120.0,
-    "rate_limited": 1.0,
-    "overloaded": 1.0,
     # Holds for the one model at the account, never for the account.
     "model_gone": 600.0,
 }
-"""Seconds of rest after a failure without a hint.
+"""Seconds of rest after a failure without a hint, of the kinds that do not back off.
 
 Other kinds rest not at all: a breaker watches those that repeat, and resting an only account
 after one of them would refuse requests that it could have answered.
 """
 
 BACKS_OFF: frozenset[FailureKind] = frozenset({"rate_limited", "overloaded"})
-"""The kinds whose rest doubles with every further one in a row."""
+"""The kinds whose rest has a bound that doubles with every further one in a row."""
 
 BACKOFF_S_MAX = 120.0
-BACKOFF_LEVEL_MAX = 15
+"""The longest back-off after rate limits."""
+TRANSIENT_S_MAX = 60.0
+"""The longest back-off after overloads."""
 
 
 def may_fall_back(kind: FailureKind) -> bool:
@@ -98,22 +98,3 @@ def may_fall_back(kind: FailureKind) -> bool:
 def counts_for_breaker(kind: FailureKind) -> bool:
     """Whether a circuit breaker counts this failure."""
     return COUNTS_FOR_BREAKER[kind]
-
-
-def cooldown_s(kind: FailureKind, *, hint_s: float | None = None, level: int = 0) -> float:
-    """Give the seconds to rest after a failure, without jitter; 0 when there is none to take.
-
-    Args:
-        kind: how the call failed.
-        hint_s: the provider's own hint, which wins where the kind rests at all.
-        level: how many failures of this kind came in a row before.
-    """
-    base_s = COOLDOWN_S.get(kind, 0.0)
-    if not base_s:
-        return 0.0
-    if hint_s is not None:
-        return hint_s
-    if kind not in BACKS_OFF:
-        return base_s
-    doublings = min(max(level, 0), BACKOFF_LEVEL_MAX)
-    return min(base_s * 2.0**doublings, BACKOFF_S_MAX)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .model import Account, Call, Combo, Config, Outcome, Piece, Snapshot
+from .model import Account, Call, Combo, Config, Outcome, Piece, ProfileName, Snapshot
 
 
 class Clock(Protocol):
@@ -137,3 +137,5 @@ class ConfigStore(Protocol):
     async def put_combo(self, combo: Combo, *, actor: str) -> None: ...
 
     async def remove_combo(self, combo_id: str, *, actor: str) -> bool: ...
+
+    async def put_resilience(self, profile: ProfileName, *, actor: str) -> None: ...

@@ -15,6 +15,7 @@ from .catalog.prices import facts_of
 from .catalog.resolve import resolve
 from .choose.record import pack_snapshot, snapshot_id
 from .health.book import HealthBook
+from .health.profiles import profile_named
 from .model import Account, Candidate, Combo, Config, Limits, ModelFacts, Snapshot
 
 TARGETS_MAX = 1024
@@ -61,6 +62,8 @@ class Preparer:
             ModelNotFound: nothing goes by that name.
             BadRequest: the name is ambiguous.
         """
+        if config.resilience != self._health.profile.name:
+            self._health.use(profile_named(config.resilience))
         version = self._health.refresh(now_s)
         known = self._targets.get(target)
         if known is not None and known.config is config and known.health_version == version:

@@ -12,6 +12,7 @@ from .catalog.listing import ModelRow, list_models
 from .catalog.prices import facts_of
 from .errors import NotFound
 from .health.book import HealthBook
+from .health.profiles import Profile, profile_named
 from .model import Caller, Capability, Combo, ModelFacts
 from .ports import Clock, Configs, Ledger, Record, UsageTotal
 
@@ -112,6 +113,11 @@ class Views:
             circuits=circuits,
             cooldowns=cooldowns,
         )
+
+    def resilience(self, caller: Caller) -> Profile:
+        """Give the resilience profile in force. Needs read:health."""
+        require(caller, "read:health")
+        return profile_named(self.configs.current().resilience)
 
     async def combos(self, caller: Caller, *, include_metrics: bool) -> tuple[ComboRow, ...]:
         """Give every combo, the inactive ones too. Needs read:combos."""

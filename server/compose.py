@@ -7,6 +7,7 @@ composes one for itself and calls its routes in process.
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -142,7 +143,7 @@ async def compose(settings: Settings, sources: Sources | None = None) -> AsyncGe
 def _gateway(
     settings: Settings, storage: Storage, upstream: Upstream, clock: SystemClock, version: str
 ) -> Gateway:
-    health = HealthBook()
+    health = HealthBook(draw=random.SystemRandom().random)
     engine = Engine(
         configs=storage.configs,
         preparer=Preparer(health, limits=settings.limits),

@@ -23,6 +23,7 @@ from omniroute.routing.model import (
     Outcome,
     Piece,
     Price,
+    ProfileName,
     Snapshot,
 )
 from omniroute.routing.ports import Hold, Record, UsageTotal
@@ -82,6 +83,9 @@ class FakeConfigs:
         removed = len(left) < len(self.config.combos)
         self._change(combos=left)
         return removed
+
+    async def put_resilience(self, profile: ProfileName, *, actor: str) -> None:
+        self._change(resilience=profile)
 
     def _change(self, **changes: object) -> None:
         version = self.config.version + 1

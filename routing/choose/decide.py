@@ -5,7 +5,7 @@ and no database: the moment is `request.at_s`, the world is the snapshot.
 """
 
 from ..model import Decision, RouteRequest, Snapshot, Verdict
-from .filters import Refusal, judge
+from .filters import Refusal, judge, with_early_probes
 from .strategies import rank
 
 
@@ -23,6 +23,7 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
     """
     pairs = tuple(zip(snapshot.candidates, snapshot.states, strict=True))
     refusals: list[Refusal | None] = [judge(request, one, state) for one, state in pairs]
+    refusals = with_early_probes(request, pairs, refusals)
     kept = [place for place, refusal in enumerate(refusals) if refusal is None]
     ranking = rank(
         snapshot.strategy, snapshot.mode, request, [pairs[place] for place in kept], seed

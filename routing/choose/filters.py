@@ -5,7 +5,8 @@ to keep it. They run in the order of GATES and the first refusal counts. All tha
 is in the request, the candidate and its state: no clock, no configuration.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..accounting.cost import upper_bound_usd_nanos
 from ..catalog.names import name_allowed
@@ -22,6 +23,30 @@ def judge(request: RouteRequest, candidate: Candidate, state: CandidateState) ->
         if refusal is not None:
             return refusal
     return None
+
+
+def with_early_probes(
+    request: RouteRequest,
+    pairs: Sequence[tuple[Candidate, CandidateState]],
+    refusals: Sequence[Refusal | None],
+) -> list[Refusal | None]:
+    """Give the refusals, without those of open circuits that may be probed early.
+
+    Only where no candidate is left: then an open circuit whose early probe is due is judged as
+    if it were closed, so that a provider which is back is found in seconds.
+    """
+    if None in refusals:
+        return list(refusals)
+    return [
+        judge(request, candidate, replace(state, open_until_s=0.0))
+        if refusal is not None and refusal[0] == "circuit_open" and _probe_due(request, state)
+        else refusal
+        for (candidate, state), refusal in zip(pairs, refusals, strict=True)
+    ]
+
+
+def _probe_due(request: RouteRequest, state: CandidateState) -> bool:
+    return not state.probing and request.at_s >= state.probe_from_s > 0.0
 
 
 def _allowed(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:

@@ -9,14 +9,16 @@ A snapshot must stay the same for many requests. So changes are of two sorts: a 
 first byte are republished, and raise it, at most every REPUBLISH_S.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..errors import FailureKind
 from ..model import Candidate, CandidateState
-from ..policy import COUNTS_FOR_BREAKER
+from ..policy import BACKS_OFF, COUNTS_FOR_BREAKER
 from .breaker import Breaker
 from .cooldown import Cooldown
+from .profiles import BALANCED, Profile
 
 REPUBLISH_S = 1.0
 SMOOTHING = 0.1
@@ -49,9 +51,16 @@ class _Estimates:
 
 @dataclass(slots=True)
 class HealthBook:
-    """What was observed of every candidate since the start. Holds no clock."""
+    """What was observed of every candidate since the start. Holds no clock.
+
+    Attributes:
+        profile: the resilience profile in force; `use` changes it.
+        draw: gives the share of a back-off's bound to wait, from 0 to 1.
+    """
 
     version: int = 0
+    profile: Profile = BALANCED
+    draw: Callable[[], float] = lambda: 1.0
     breakers: dict[Scope, Breaker] = field(default_factory=dict[Scope, Breaker])
     cooldowns: dict[Scope, Cooldown] = field(default_factory=dict[Scope, Cooldown])
     _estimates: dict[Scope, _Estimates] = field(default_factory=dict[Scope, _Estimates])
@@ -83,12 +92,13 @@ class HealthBook:
             cooldown_reason=longest.reason if longest else "",
             success=known.published_success if known else 1.0,
             first_byte_ms=known.published_first_byte_ms if known else None,
+            probe_from_s=max((one.probe_from_s for one in breakers), default=0.0),
         )
 
     def begin(self, candidate: Candidate, now_s: float) -> bool:
         """Whether a call may go out now; a half-open circuit lets one through."""
         probes = [one for one in self._breakers_of(candidate) if one.open_until_s]
-        if not all(one.open_until_s <= now_s and not one.probing for one in probes):
+        if not all(one.may_begin(now_s) for one in probes):
             return False
         for one in probes:
             one.begin(now_s)
@@ -111,12 +121,13 @@ class HealthBook:
         """Note a failure of the provider's side; the request's own faults change nothing."""
         scope = (candidate.account_id, "" if kind in ACCOUNT_WIDE else candidate.model)
         cooldown = self.cooldowns.get(scope) or Cooldown()
-        if cooldown.refused(kind, hint_s=hint_s, now_s=now_s):
+        draw = self.draw() if kind in BACKS_OFF and hint_s is None else 1.0
+        if cooldown.refused(kind, hint_s=hint_s, now_s=now_s, profile=self.profile, draw=draw):
             _keep(self.cooldowns, scope, cooldown)
             self.version += 1
         if COUNTS_FOR_BREAKER[kind]:
             breaker = _keep(self.breakers, scope, self.breakers.get(scope) or Breaker())
-            if breaker.failed(now_s):
+            if breaker.failed(now_s, self.profile):
                 self.version += 1
             self._observe(candidate, good=False, first_byte_s=None)
         self.released(candidate)
@@ -126,6 +137,17 @@ class HealthBook:
         released = [one.released() for one in self._breakers_of(candidate)]
         if any(released):
             self.version += 1
+
+    def use(self, profile: Profile) -> None:
+        """Put a profile in force, also for circuits that are open and cooldowns that run."""
+        if profile == self.profile:
+            return
+        self.profile = profile
+        for breaker in self.breakers.values():
+            breaker.use(profile)
+        for cooldown in self.cooldowns.values():
+            cooldown.use(profile)
+        self.version += 1
 
     def reset(self) -> None:
         """Close every circuit and end every cooldown."""

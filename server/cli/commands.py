@@ -224,6 +224,22 @@ COMMANDS: tuple[Command, ...] = (
         "[options] name",
         options=(Option("name", "the combo's name"),),
     ),
+    Command("resilience", "how soon a provider is given up, and tried again", usage=NOUN),
+    Command(
+        "resilience show",
+        "show the profiles, and which is in force",
+        "resilience:show_all",
+        options=(JSON,),
+    ),
+    Command(
+        "resilience set",
+        "put a profile in force at once, and keep it",
+        "resilience:put",
+        "[options] name",
+        options=(Option("name", "conservative, balanced or aggressive"), JSON),
+        examples=("omniroute resilience set aggressive",),
+        more="Circuits that are open and cooldowns that run follow it, too.",
+    ),
     Command(
         "explain",
         "say why a request went where it went",

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 import msgspec
 
-from omniroute.routing.model import Account, Combo
+from omniroute.routing.errors import BadRequest
+from omniroute.routing.health.profiles import BALANCED, profile_named
+from omniroute.routing.model import Account, Combo, ProfileName
 
 from .database import Row, Rows, Statement, Steps
 from .vault import SecretLost, Vault
 
 ACCOUNTS = "accounts"
+RESILIENCE = "resilience"
+"""The setting that names the resilience profile."""
 
 ALL_ACCOUNTS = Statement(
     "SELECT account_id, provider, name, dialect, base_url, secret, models, enabled, simulated, "
@@ -93,6 +97,17 @@ def combos_of(rows: Rows, problems: list[str]) -> tuple[Combo, ...]:
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             problems.append(f"combo {row['name']!r} cannot be used: {error}")
     return tuple(found)
+
+
+def resilience_of(value: object, problems: list[str]) -> ProfileName:
+    """Give the profile that the setting names, balanced where it was never set."""
+    if value is None:
+        return BALANCED.name
+    try:
+        return profile_named(str(value)).name
+    except BadRequest as error:
+        problems.append(f"the setting {RESILIENCE!r} cannot be used: {error}")
+        return BALANCED.name
 
 
 def other_combos(rows: Rows, combo_id: str) -> Sequence[Combo]:

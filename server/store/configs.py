@@ -17,17 +17,19 @@ import msgspec
 from omniroute.routing.catalog.combos import validate_combo
 from omniroute.routing.catalog.names import spelled
 from omniroute.routing.errors import BadRequest, Conflict
-from omniroute.routing.model import Account, Combo, ComboModel, Config
+from omniroute.routing.model import Account, Combo, ComboModel, Config, ProfileName
 
 from .changes import Changes, NothingChanged, Told, removal
 from .config_rows import (
     ACCOUNTS,
     ALL_ACCOUNTS,
     ALL_COMBOS,
+    RESILIENCE,
     accounts_of,
     combos_of,
     other_combos,
     read_all,
+    resilience_of,
     sealed_secret,
 )
 from .database import Database, Statement, Steps, T
@@ -94,6 +96,7 @@ class ConfigStore:
             aliases=tuple((row["name"], row["target"]) for row in stored.aliases),
             seed=self._vault.ring.seed,
             mode=str(settings.get("mode", "balanced")),
+            resilience=resilience_of(settings.get(RESILIENCE), problems),
         )
         self._in_force = _InForce(self._overlay(config), settings, tuple(problems))
 
@@ -244,6 +247,10 @@ class ConfigStore:
             )
 
         await self._make(Told(actor, "setting.put", name, {"value": value}), steps)
+
+    async def put_resilience(self, profile: ProfileName, *, actor: str) -> None:
+        """Keep the resilience profile in force."""
+        await self.put_setting(RESILIENCE, profile, actor=actor)
 
     async def reseal(self, *, actor: str) -> int:
         """Seal every secret with the newest key of the ring, and give how many were not.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -142,6 +143,23 @@ def test_a_strategy_that_is_none_is_refused_with_those_that_are(omniroute: Run) 
 
     assert "priority" in done.stderr
     assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_resilience_profile_is_shown_set_and_kept(omniroute: Run) -> None:
+    before = listed(omniroute("resilience", "show", "--json"))["profile"]
+    changed = omniroute("resilience", "set", "aggressive")
+    shown = omniroute("resilience", "show")
+    after = listed(omniroute("resilience", "show", "--json"))["profile"]
+    wrong = omniroute("resilience", "set", "reckless")
+
+    assert (before, after) == ("balanced", "aggressive")
+    assert well(changed) == "The resilience profile is aggressive.\n"
+    row = next(line for line in well(shown).splitlines() if line.startswith("aggressive"))
+    assert re.split(r"\s{2,}", row) == [
+        *("aggressive", "in force", "3", "15.0 s", "2.0 s", "1.0 s", "3 times"),
+    ]
+    assert "there are conservative, balanced, aggressive" in wrong.stderr
+    assert wrong.returncode == 1
 
 
 def test_a_chat_is_answered_and_its_story_told(omniroute: Run) -> None:

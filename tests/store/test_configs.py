@@ -293,3 +293,31 @@ async def test_what_is_laid_over_is_in_force_and_counts_for_combos(
         await configs.put_combo(combo("deeper", "deep"), actor="test")
 
     assert [one.name for one in configs.current().combos] == ["starter", "nested", "deep"]
+
+
+@pytest.mark.anyio
+async def test_a_resilience_profile_outlives_its_process_and_reaches_others(
+    store: Opened, database_url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    before = store.configs.current().resilience
+    await store.configs.put_resilience("aggressive", actor="maria")
+
+    async with open_store(database_url, tmp_path, clock) as other:
+        later = other.configs.current().resilience
+        await other.configs.put_resilience("conservative", actor="maria")
+    await store.configs.poll()
+
+    assert (before, later, store.configs.current().resilience) == (
+        *("balanced", "aggressive"),
+        "conservative",
+    )
+
+
+@pytest.mark.anyio
+async def test_a_profile_that_does_not_exist_is_a_problem_and_balanced_holds(
+    store: Opened,
+) -> None:
+    await store.configs.put_setting("resilience", "reckless", actor="maria")
+
+    assert store.configs.current().resilience == "balanced"
+    assert "no resilience profile is named 'reckless'" in store.configs.problems[0]
