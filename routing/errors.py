@@ -192,15 +192,15 @@ class AllFailed(UpstreamFailure):
 
     Args:
         message: how many were tried and how each ended.
-        failures: the failure of each attempt, in order; the last decides the kind, unless
-            all were rate limits, when the earliest retry counts.
+        failures: the failure of each attempt, in order; the last that a provider gave decides
+            the kind, and the earliest retry counts.
     """
 
     code = "all_candidates_failed"
 
     def __init__(self, message: str, failures: Sequence[UpstreamFailure]) -> None:
         hints = [one.retry_after_s for one in failures if one.retry_after_s is not None]
-        last = failures[-1]
+        last = next((one for one in reversed(failures) if one.kind != "busy"), failures[-1])
         super().__init__(
             message,
             kind=last.kind,

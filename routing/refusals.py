@@ -1,9 +1,19 @@
-"""Why a request has no candidate left, as the error that says it best."""
+"""Why a request got no answer, as the error that says it best."""
 
 from collections import Counter
+from collections.abc import Sequence
 
-from .errors import BadRequest, BudgetExceeded, NoCandidate, NotAllowed, RoutingError
-from .model import Decision, RouteRequest, Snapshot
+from .conversation import AnswerError
+from .errors import (
+    AllFailed,
+    BadRequest,
+    BudgetExceeded,
+    NoCandidate,
+    NotAllowed,
+    RoutingError,
+    UpstreamFailure,
+)
+from .model import Attempt, CandidateState, Decision, RouteRequest, Snapshot
 
 WAITING = frozenset({"circuit_open", "circuit_probing", "cooling_down"})
 
@@ -47,8 +57,31 @@ def _tell(decision: Decision) -> str:
 
 def _earliest(request: RouteRequest, snapshot: Snapshot, decision: Decision) -> float | None:
     waits = [
-        max(state.open_until_s, state.cooldown_until_s) - request.at_s
+        _ready_s(state) - request.at_s
         for state, verdict in zip(snapshot.states, decision.verdicts, strict=True)
         if verdict.reason in WAITING
     ]
     return max(min(waits), 1.0) if waits else None
+
+
+def _ready_s(state: CandidateState) -> float:
+    # Nothing else can answer: then an open circuit is probed early.
+    probe_s = min(state.probe_from_s or state.open_until_s, state.open_until_s)
+    return max(probe_s, state.cooldown_until_s)
+
+
+def all_failed(
+    request: RouteRequest, attempts: Sequence[Attempt], failures: Sequence[UpstreamFailure]
+) -> AllFailed:
+    """Give the error of a request whose every attempt failed; it names them all."""
+    told = "; ".join(f"{one.candidate.name}: {one.failure} ({one.detail})" for one in attempts)
+    return AllFailed(
+        f"{len(failures)} of {len(failures)} attempts failed. {told}. "
+        f"`omniroute explain {request.request_id}` tells the whole story",
+        failures,
+    )
+
+
+def inside(error: AnswerError) -> UpstreamFailure:
+    """Give the failure for an error that came inside a 200 answer."""
+    return UpstreamFailure(f"the provider reported {error.kind}: {error.message}", kind=error.kind)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from .accounting.cost import cost_usd_nanos, output_tokens_bound, upper_bound_usd_nanos
 from .conversation import Delta, Usage
-from .errors import AllFailed, BudgetExceeded, FailureKind, RoutingError, UpstreamFailure
+from .errors import BudgetExceeded, FailureKind, RoutingError, UpstreamFailure
 from .health.book import HealthBook
+from .health.watch import Watch
 from .model import (
     Attempt,
     Call,
@@ -29,7 +30,7 @@ from .model import (
 from .policy import FALLS_BACK
 from .ports import Answer, Budgets, Clock, Hold, Ledger, Upstream
 from .prepare import Prepared
-from .refusals import nothing_left
+from .refusals import all_failed, inside, nothing_left
 
 HOP_HEADER = "x-omniroute-hop"
 """Names the gateways that a request came through, so that a loop is seen."""
@@ -85,6 +86,7 @@ class Reply:
         self._pieces: AsyncIterator[Piece] | None = None
         self._held: list[Piece] = []
         self._candidate: Candidate | None = None
+        self._watch: Watch | None = None
         self._hold: Hold | None = None
         self._reserved = 0
         self._started_s = 0.0
@@ -206,8 +208,7 @@ class Reply:
         left_s = prepared.limits.total_s - (now - self.request.at_s)
         if left_s <= 0:
             raise UpstreamFailure("the request's total time is over", kind="timeout_total")
-        if not parts.health.begin(candidate, now):
-            raise UpstreamFailure("its circuit opened meanwhile", kind="busy")
+        self._watch = Watch(parts.health, candidate, now, before=self.attempts)
         call = Call(
             request_id=self.request.request_id,
             attempt=number,
@@ -266,7 +267,7 @@ class Reply:
             if delta is None and held_bytes <= HELD_BYTES_MAX:
                 continue
             if delta is not None and delta.error is not None:
-                raise _inside(delta)
+                raise inside(delta.error)
             if delta is not None:
                 self._note(delta)
             if delta is None or delta.has_content:
@@ -286,7 +287,7 @@ class Reply:
             self._bytes += len(delta.text) + len(delta.reasoning)
         if delta.error is not None:
             # Forwarded bytes already hold the provider's error event; the outcome must say so.
-            self._failed = _inside(delta)
+            self._failed = inside(delta.error)
             if not self.forwards:
                 raise self._failed
 
@@ -299,12 +300,9 @@ class Reply:
         ended_well = failure is None and self._ended
         if self._answer is not None:
             self._answer.close()
-        if failure is not None:
-            parts.health.failed(candidate, failure.kind, hint_s=failure.retry_after_s, now_s=now)
-        elif ended_well:
-            parts.health.succeeded(candidate, first_byte_s=self._first_byte_s)
-        else:
-            parts.health.released(candidate)
+        if self._watch is not None:
+            self._watch.end(failure, well=ended_well, first_byte_s=self._first_byte_s, now_s=now)
+            self._watch = None
         kind: FailureKind | str | None = failure.kind if failure is not None else None
         if kind is None and not ended_well:
             kind = "client_gone"
@@ -344,14 +342,7 @@ class Reply:
     def _all_failed(self, failures: list[UpstreamFailure]) -> UpstreamFailure:
         if len(failures) == 1 and not FALLS_BACK[failures[0].kind]:
             return failures[0]
-        told = "; ".join(
-            f"{one.candidate.name}: {one.failure} ({one.detail})" for one in self.attempts
-        )
-        return AllFailed(
-            f"{len(failures)} of {len(failures)} attempts failed. {told}. "
-            f"`omniroute explain {self.request.request_id}` tells the whole story",
-            failures,
-        )
+        return all_failed(self.request, self.attempts, failures)
 
     def _story(self) -> Outcome:
         winner = self.winner
@@ -384,12 +375,3 @@ class Reply:
             error=None if self._failed is None else self._failed.code,
             error_detail="" if self._failed is None else str(self._failed),
         )
-
-
-def _inside(delta: Delta) -> UpstreamFailure:
-    """Give the failure for an error that came inside a 200 answer."""
-    assert delta.error is not None  # noqa: S101 - the caller has looked
-    kind = delta.error.kind
-    return UpstreamFailure(
-        f"the provider reported {delta.error.kind}: {delta.error.message}", kind=kind
-    )

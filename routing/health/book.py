@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ..errors import FailureKind
+from ..errors import FailureKind, UpstreamFailure
 from ..model import Candidate, CandidateState
 from ..policy import BACKS_OFF, COUNTS_FOR_BREAKER
 from .breaker import Breaker
 from .cooldown import Cooldown
 from .profiles import BALANCED, Profile
+from .retry_budget import RetryBudget
 
 REPUBLISH_S = 1.0
 SMOOTHING = 0.1
@@ -63,6 +64,7 @@ class HealthBook:
     draw: Callable[[], float] = lambda: 1.0
     breakers: dict[Scope, Breaker] = field(default_factory=dict[Scope, Breaker])
     cooldowns: dict[Scope, Cooldown] = field(default_factory=dict[Scope, Cooldown])
+    retries: dict[Scope, RetryBudget] = field(default_factory=dict[Scope, RetryBudget])
     _estimates: dict[Scope, _Estimates] = field(default_factory=dict[Scope, _Estimates])
     _dirty: set[Scope] = field(default_factory=set[Scope])
     _published_s: float = 0.0
@@ -94,6 +96,25 @@ class HealthBook:
             first_byte_ms=known.published_first_byte_ms if known else None,
             probe_from_s=max((one.probe_from_s for one in breakers), default=0.0),
         )
+
+    def admit(self, candidate: Candidate, now_s: float, *, again: bool) -> None:
+        """Let a call go out now; `again` when this request has called the account before.
+
+        Raises:
+            UpstreamFailure: busy: its circuit opened meanwhile, or the account's retry budget is
+                spent.
+        """
+        scope = (candidate.account_id, "")
+        budget = _keep(self.retries, scope, self.retries.get(scope) or RetryBudget())
+        if again and not budget.take(now_s):
+            raise UpstreamFailure(
+                "the retry budget of this account is spent: too many of its requests fail",
+                kind="busy",
+            )
+        if not self.begin(candidate, now_s):
+            raise UpstreamFailure("its circuit opened meanwhile", kind="busy")
+        if not again:
+            budget.pay_in(now_s)
 
     def begin(self, candidate: Candidate, now_s: float) -> bool:
         """Whether a call may go out now; a half-open circuit lets one through."""
