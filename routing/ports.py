@@ -110,6 +110,14 @@ class Budgets(Protocol):
         """Give what the tightest budget has left as last seen; None when there is none."""
         ...
 
+    def warnings(self, budget_ids: tuple[str, ...]) -> tuple[str, ...]:
+        """Give words on each budget that is past its threshold, as last seen."""
+        ...
+
+    def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
+        """Whether every one of these budgets lets models without a known price through."""
+        ...
+
     async def reserve(self, hold: Hold) -> None:
         """Set the money aside in every budget of the hold, or in none.
 

@@ -9,7 +9,8 @@ accounted for like any other.
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from .accounting.cost import cost_usd_nanos, output_tokens_bound, upper_bound_usd_nanos
+from .accounting.cost import cost_usd_nanos, output_tokens_bound
+from .accounting.payment import Payment
 from .conversation import Delta, Usage
 from .errors import BudgetExceeded, FailureKind, RoutingError, UpstreamFailure
 from .health.book import HealthBook
@@ -28,7 +29,7 @@ from .model import (
     UsageSource,
 )
 from .policy import FALLS_BACK
-from .ports import Answer, Budgets, Clock, Hold, Ledger, Upstream
+from .ports import Answer, Budgets, Clock, Ledger, Upstream
 from .prepare import Prepared
 from .refusals import all_failed, inside, nothing_left
 
@@ -61,6 +62,7 @@ class Reply:
         winner: the candidate that answers, None until `start` returned.
         attempts: every call so far, the last one also while it runs.
         outcome: set when the reply is closed.
+        payment: what is set aside and paid for it.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Reply:
         self.usage: Usage | None = None
         self.finish: str | None = None
         self.outcome: Outcome | None = None
+        self.payment = Payment(parts.budgets, request, caller)
         self._parts = parts
         self._caller = caller
         self._prepared = prepared
@@ -87,8 +90,6 @@ class Reply:
         self._held: list[Piece] = []
         self._candidate: Candidate | None = None
         self._watch: Watch | None = None
-        self._hold: Hold | None = None
-        self._reserved = 0
         self._started_s = 0.0
         self._first_byte_s: float | None = None
         self._first_content_s: float | None = None
@@ -202,7 +203,7 @@ class Reply:
         parts, prepared = self._parts, self._prepared
         assert prepared is not None  # noqa: S101 - _try_in_order has checked it
         number = len(self.attempts) + 1
-        await self._reserve(candidate, number)
+        await self.payment.reserve(candidate, number)
         now = parts.clock.now()
         self._candidate, self._started_s, self._first_byte_s = candidate, now, None
         left_s = prepared.limits.total_s - (now - self.request.at_s)
@@ -237,24 +238,6 @@ class Reply:
     def _via(self) -> str:
         came, own = self.request.via, self._parts.instance_id
         return f"{came},{own}" if came else own
-
-    async def _reserve(self, candidate: Candidate, number: int) -> None:
-        """Set the candidate's upper bound aside: in every budget of the key, also when none."""
-        if candidate.facts.price is None and self._caller.budget_ids:
-            raise BudgetExceeded(
-                f"{candidate.name} has no known price and the key has a budget; give it one "
-                "with a price override, or use a priced model"
-            )
-        bound = upper_bound_usd_nanos(candidate, self.request.operation.features)
-        hold = Hold(
-            f"{self.request.request_id}:{number}",
-            self._caller.key_id,
-            self._caller.budget_ids,
-            bound,
-        )
-        await self._parts.budgets.reserve(hold)
-        self._hold = hold
-        self._reserved += bound
 
     async def _await_content(self, pieces: AsyncIterator[Piece]) -> None:
         held_bytes = 0
@@ -319,10 +302,7 @@ class Reply:
                 model_served=self.model_served,
             )
         )
-        if self._hold is not None:
-            spent = self._spent(candidate, failure)
-            parts.budgets.settle(self._hold.hold_id, usd_nanos=min(spent, self._hold.usd_nanos))
-            self._hold = None
+        self.payment.settle(self._spent(candidate, failure))
         if self.winner is None:
             self._answer, self._pieces, self.usage, self.model_served = None, None, None, None
             self._held.clear()
@@ -365,7 +345,7 @@ class Reply:
             usage=usage or Usage(),
             usage_source=source,
             cost_usd_nanos=cost,
-            reserved_usd_nanos=self._reserved,
+            reserved_usd_nanos=self.payment.reserved_usd_nanos,
             at_unix_s=self._at_unix_s,
             first_content_s=self._first_content_s,
             total_s=self._parts.clock.now() - self.request.at_s,

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from omniroute.a2a.routes import Door as A2ADoor
 
-from .api import combos, keys, providers, requests, resilience, status
+from .api import budgets, combos, keys, providers, requests, resilience, status
 from .api.openapi import document
 from .api.rows import Row, routes_of
 from .app import Front, build_app, health_routes, home_route
@@ -78,7 +78,8 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
 def _management(parts: Parts) -> tuple[Row, ...]:
     settings, gateway, stored = parts.settings, parts.gateway, parts.storage.keys
     return (
-        *keys.rows(stored),
+        *keys.rows(stored, parts.storage.budgets),
+        *budgets.rows(stored, parts.storage.budgets),
         *providers.rows(
             gateway,
             parts.upstream,

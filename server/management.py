@@ -1,8 +1,8 @@
 """What `/api/*` speaks: the bodies it takes and the answers it gives, as values.
 
 The routes encode them, the command line decodes them. Money is nano-dollars, times are seconds
-since 1970 unless a name says otherwise. No answer holds a provider's key; a gateway's own key is
-in exactly one: the answer to its making.
+since 1970 unless a name says otherwise. No answer holds a provider's key. Keys and budgets have
+theirs in management_keys.py.
 """
 
 from collections.abc import Mapping
@@ -14,46 +14,6 @@ from omniroute.routing.model import Account, Attempt, Combo, Outcome, Verdict
 from omniroute.routing.ports import Record
 
 MASKED_CHARS_MIN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class KeyJson:
-    """A key of the gateway, without its secret. Empty `models` allows all."""
-
-    key_id: str
-    name: str
-    scopes: tuple[str, ...]
-    models: tuple[str, ...] = ()
-    enabled: bool = True
-    keep_content: bool = True
-    created_unix_s: float = 0.0
-    expires_unix_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeysJson:
-    """Every key."""
-
-    keys: tuple[KeyJson, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class KeyWish:
-    """A key to make. `scopes` are names, aliases or presets, as routing/access.py knows them."""
-
-    name: str = ""
-    scopes: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    expires_unix_s: float | None = None
-    keep_content: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class NewKeyJson:
-    """A key that was just made; `secret` is what a client presents, shown this once."""
-
-    key: KeyJson
-    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

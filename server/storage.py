@@ -55,8 +55,9 @@ class Storage:
         """
         await self.configs.poll()
         if self.keys.version != self.configs.current().version:
-            await self.keys.load()
+            # Budgets first: no key names one that is not known yet.
             await self.budgets.load()
+            await self.keys.load()
         await self.budgets.poll()
         now, now_unix_s = self.clock.now(), self.clock.unix()
         if now - self._beaten_s >= BEAT_S:
@@ -105,8 +106,8 @@ async def open_storage(
             clock=clock,
         )
         await storage.configs.load()
-        await storage.keys.load()
         await storage.budgets.load()
+        await storage.keys.load()
         async with asyncio.TaskGroup() as group:
             writers = [
                 group.create_task(storage.ledger.run()),

@@ -199,10 +199,21 @@ class MemoryBudgets:
     caps: dict[str, int] = field(default_factory=dict[str, int])
     spent: dict[str, int] = field(default_factory=dict[str, int])
     holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
+    unpriced: set[str] = field(default_factory=set[str])
 
     def left(self, budget_ids: tuple[str, ...]) -> int | None:
         known = [self._left(one) for one in budget_ids if one in self.caps]
         return min(known, default=None)
+
+    def warnings(self, budget_ids: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            f"budget {one!r} has spent {self.spent[one]} of {self.caps[one]}"
+            for one in budget_ids
+            if self.spent.get(one, 0) * 10 >= self.caps[one] * 8
+        )
+
+    def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
+        return self.unpriced.issuperset(budget_ids)
 
     async def reserve(self, hold: Hold) -> None:
         if any(self._left(one) < hold.usd_nanos for one in hold.budget_ids):

@@ -1,19 +1,23 @@
 """Keys of this gateway: list, make, revoke."""
 
+from functools import partial
+
 from starlette.requests import Request
 
 from omniroute.routing.errors import NotFound
 from omniroute.routing.model import Caller
 
-from ..management import KeyJson, KeysJson, KeyWish, NewKeyJson
+from ..management_keys import KeyJson, KeysJson, KeyWish, NewKeyJson
+from ..store.budgets import Budgets
 from ..store.keys import Keys, KeyTerms, StoredKey
+from .budgets import new_budget
 from .rows import Row, body_as
 
 SCOPES_WHEN_UNSAID = ("agent",)
 NAME_WHEN_UNSAID = "key"
 
 
-def rows(keys: Keys) -> tuple[Row, ...]:
+def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
     """Give the routes."""
 
     async def list_all(request: Request, caller: Caller) -> KeysJson:
@@ -28,13 +32,16 @@ def rows(keys: Keys) -> tuple[Row, ...]:
             expires_unix_s=wish.expires_unix_s,
             keep_content=wish.keep_content,
         )
-        made = await keys.create(terms, actor=caller.key_id)
+        budget = None if wish.budget is None else partial(new_budget, wish.budget)
+        made = await keys.create(terms, actor=caller.key_id, budget=budget)
+        await budgets.load()
         return NewKeyJson(_json(made.stored), made.text)
 
     async def revoke(request: Request, caller: Caller) -> None:
         key_id: str = request.path_params["key_id"]
         if not await keys.revoke(key_id, actor=caller.key_id):
             raise NotFound(f"no key has the id {key_id!r}; `omniroute keys list` shows them")
+        await budgets.load()
 
     return (
         Row("GET", "/api/keys", "admin", "List keys, without their secrets", list_all),

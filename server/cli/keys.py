@@ -6,8 +6,9 @@ from argparse import Namespace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from ..management import KeyJson, KeysJson, KeyWish, NewKeyJson
+from ..management_keys import BudgetTerms, KeyJson, KeysJson, KeyWish, NewKeyJson
 from ..settings import Settings, Sources
+from .budgets import usd_nanos
 from .client import call, decoded, with_gateway
 from .exits import OK, USAGE, Stop
 from .output import complain, listed, moment, show, show_json, table
@@ -34,12 +35,17 @@ def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
 
 def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     """Make a key and print it this once."""
+    budget = None
+    if arguments.budget_usd is not None:
+        cap = usd_nanos(arguments.budget_usd, option="--budget-usd")
+        budget = BudgetTerms(cap_usd_nanos=cap, period=arguments.budget_period)
     wish = KeyWish(
         name=arguments.name,
         scopes=tuple(arguments.scope),
         models=tuple(arguments.models),
         expires_unix_s=expiry(arguments.expires, datetime.now().astimezone()),
         keep_content=not arguments.no_log,
+        budget=budget,
     )
     with with_gateway(settings, sources) as gateway:
         made = decoded(call(gateway, "POST", "/api/keys", wish), NewKeyJson)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from omniroute.routing.errors import Conflict
+from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.ports import Hold
 
 from .database import Database, Row, Rows, Statement, Steps, Unit, Value
@@ -29,13 +29,19 @@ Period = Literal["total", "day", "month"]
 LEASE_S = 900.0
 """How long a hold of a process that was lost sight of stays in force."""
 
+NAME_CHARACTERS_MAX = 200
+USD_NANOS_MAX = 10**18
+"""A thousand million dollars: sums of a few stay far from what a column holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """A limit on spending, in all (`total`) or for each day or month in UTC.
 
     Attributes:
-        key_id: the key it belongs to.
+        key_id: the key it belongs to: every request of the key is charged to it.
+        warn_percent: how much of the cap is spent when warnings begin.
+        allow_unpriced: models without a known price may be used; they count as nothing.
     """
 
     budget_id: str
@@ -43,6 +49,8 @@ class Budget:
     name: str
     cap_usd_nanos: int
     period: Period = "total"
+    warn_percent: int = 80
+    allow_unpriced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,10 @@ class Standing:
     def left_usd_nanos(self) -> int:
         """What can still be set aside."""
         return max(0, self.cap_usd_nanos - self.spent_usd_nanos - self.held_usd_nanos)
+
+    def warns(self, warn_percent: int) -> bool:
+        """Whether that much of the cap is spent."""
+        return self.spent_usd_nanos * 100 >= self.cap_usd_nanos * warn_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +170,25 @@ def open_windows(database: Database, lines: Sequence[Line]) -> Steps[None]:
         yield Statement(sql, (line.budget_id, line.window_start))
 
 
+def checked_budget(budget: Budget) -> Budget:
+    """Give the budget.
+
+    Raises:
+        BadRequest: its cap is negative or absurd, or its name or threshold is not one.
+    """
+    if not 0 <= budget.cap_usd_nanos <= USD_NANOS_MAX:
+        raise BadRequest(
+            f"a budget's cap is 0 to {USD_NANOS_MAX} nano-dollars", field="cap_usd_nanos"
+        )
+    if not 0 < len(budget.name) <= NAME_CHARACTERS_MAX or not budget.name.isprintable():
+        raise BadRequest(
+            f"a budget's name has 1 to {NAME_CHARACTERS_MAX} printable characters", field="name"
+        )
+    if not 0 < budget.warn_percent <= 100:
+        raise BadRequest("a budget warns from 1 to 100 percent on", field="warn_percent")
+    return budget
+
+
 def store_budget(budget: Budget, window_start: int, *, now_unix_s: float) -> Steps[None]:
     """Make a budget or change its name and cap, from its current window on.
 
@@ -166,14 +197,16 @@ def store_budget(budget: Budget, window_start: int, *, now_unix_s: float) -> Ste
     """
     stored = yield Statement(
         "INSERT INTO budgets (budget_id, key_id, name, cap_usd_nanos, period, "
-        "created_unix_s) VALUES ($1, $2, $3, $4, $5, $6) "
+        "created_unix_s, warn_percent, allow_unpriced) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
         "ON CONFLICT (budget_id) DO UPDATE SET name = excluded.name, "
-        "cap_usd_nanos = excluded.cap_usd_nanos "
+        "cap_usd_nanos = excluded.cap_usd_nanos, warn_percent = excluded.warn_percent, "
+        "allow_unpriced = excluded.allow_unpriced "
         "WHERE budgets.key_id = excluded.key_id AND budgets.period = excluded.period "
         "RETURNING budget_id",
         (
             *(budget.budget_id, budget.key_id, budget.name),
             *(budget.cap_usd_nanos, budget.period, now_unix_s),
+            *(budget.warn_percent, budget.allow_unpriced),
         ),
     )
     if not stored:

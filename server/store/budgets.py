@@ -13,21 +13,24 @@ Holds that no budget pays for are kept too, without making the request wait.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from omniroute.routing.errors import BadRequest, BudgetExceeded, Conflict, StorageUnavailable
+from omniroute.routing.errors import BudgetExceeded, Conflict, StorageUnavailable
 from omniroute.routing.ports import Clock, Hold
 
 from .abandoned import abandoned_holds
 from .budget_rows import (
     KEEP_UNPAID,
+    USD_NANOS_MAX,
     Budget,
     Judged,
     Line,
     Standing,
     Windows,
+    checked_budget,
     open_windows,
     reservation,
     settlement,
@@ -44,9 +47,8 @@ SETTLEMENTS = Limits(
     batch_max=1_000, spare_max=50_000, items_max=1_000_000, gather_s=0.05, urgent_s=0.005
 )
 WATCHED_MAX = 64
-NAME_CHARACTERS_MAX = 200
-USD_NANOS_MAX = 10**18
-"""A thousand million dollars: sums of a few stay far from what a column holds."""
+
+log = logging.getLogger("omniroute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Budgets:
         self._budgets: dict[str, Budget] = {}
         self._standings: dict[str, Standing] = {}
         self._watched: dict[str, None] = {}
+        self._warned: dict[str, int] = {}
         self._windows = Windows(day=0, month=0, until=0)
         self._outbox: Outbox[_Settled | _Unpaid] = Outbox(
             "settlements",
@@ -94,13 +97,33 @@ class Budgets:
             if budget is None:
                 continue
             self._watched[budget_id] = None
-            standing = self._standings.get(budget_id)
-            if standing is not None and standing.window_start == self._start(budget):
-                left = standing.left_usd_nanos
-            else:
-                left = budget.cap_usd_nanos
+            standing = self._seen(budget)
+            left = budget.cap_usd_nanos if standing is None else standing.left_usd_nanos
             tightest = left if tightest is None else min(tightest, left)
         return tightest
+
+    def warnings(self, budget_ids: tuple[str, ...]) -> tuple[str, ...]:
+        """Give words on each budget that is past its threshold, as last seen."""
+        found: list[str] = []
+        for budget_id in budget_ids:
+            budget = self._budgets.get(budget_id)
+            standing = None if budget is None else self._seen(budget)
+            if budget is None or standing is None or not standing.warns(budget.warn_percent):
+                continue
+            words = (
+                f"budget {budget.name!r} has spent ${_dollars(standing.spent_usd_nanos)} "
+                f"of ${_dollars(standing.cap_usd_nanos)}"
+            )
+            found.append(words)
+            if self._warned.get(budget_id) != standing.window_start:
+                self._warned[budget_id] = standing.window_start
+                log.warning("budget_warning", extra={"budget_id": budget_id, "standing": words})
+        return tuple(found)
+
+    def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
+        """Whether every one of these budgets lets models without a known price through."""
+        found = [self._budgets.get(one) for one in budget_ids]
+        return all(one is not None and one.allow_unpriced for one in found)
 
     async def reserve(self, hold: Hold) -> None:
         """Set the money aside in every budget of the hold, or in none.
@@ -167,12 +190,16 @@ class Budgets:
     async def load(self) -> None:
         """Read all budgets, and how they stand."""
         rows = await self._database.read(
-            Statement("SELECT budget_id, key_id, name, cap_usd_nanos, period FROM budgets")
+            Statement(
+                "SELECT budget_id, key_id, name, cap_usd_nanos, period, warn_percent, "
+                "allow_unpriced FROM budgets ORDER BY created_unix_s, budget_id"
+            )
         )
         self._budgets = {
             row["budget_id"]: Budget(
                 *(row["budget_id"], row["key_id"], row["name"]),
                 *(int(row["cap_usd_nanos"]), row["period"]),
+                *(int(row["warn_percent"]), bool(row["allow_unpriced"])),
             )
             for row in rows
         }
@@ -201,22 +228,16 @@ class Budgets:
         """Make a budget, or change its name and cap; what it has spent stays.
 
         Raises:
-            BadRequest: the cap is negative, or the name is not one.
+            BadRequest: the cap is negative, or the name or the threshold is not one.
             Conflict: a budget of that id has another owner or period.
         """
-        if not 0 <= budget.cap_usd_nanos <= USD_NANOS_MAX:
-            raise BadRequest(
-                f"a budget's cap is 0 to {USD_NANOS_MAX} nano-dollars", field="cap_usd_nanos"
-            )
-        if not 0 < len(budget.name) <= NAME_CHARACTERS_MAX:
-            raise BadRequest(
-                f"a budget's name has 1 to {NAME_CHARACTERS_MAX} characters", field="name"
-            )
+        checked_budget(budget)
         facts = {"cap_usd_nanos": budget.cap_usd_nanos, "period": budget.period}
         told = Told(actor, "budget.put", budget.budget_id, facts)
         steps = partial(store_budget, budget, self._start(budget), now_unix_s=self._changes.now())
         await self._changes.make(told, steps)
         await self.load()
+        self._warned.pop(budget.budget_id, None)
 
     async def remove(self, budget_id: str, *, actor: str) -> bool:
         """Remove a budget with what it has spent; False when there is none of that id."""
@@ -319,6 +340,13 @@ class Budgets:
                 self._standings[standing.budget_id] = replace(
                     standing, held_usd_nanos=standing.held_usd_nanos + held_more
                 )
+
+    def _seen(self, budget: Budget) -> Standing | None:
+        """Give how a budget stood in its current window when last seen."""
+        standing = self._standings.get(budget.budget_id)
+        if standing is None or standing.window_start != self._start(budget):
+            return None
+        return standing
 
     def _start(self, budget: Budget) -> int:
         now_unix_s = self._clock.unix()

@@ -24,6 +24,7 @@ from omniroute.routing.errors import BadRequest
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import Clock
 
+from .budget_rows import Budget, checked_budget, store_budget
 from .changes import Changes, NothingChanged, Told, removal
 from .database import Database, Row, Rows, Statement, Steps
 from .keyring import KeyRing
@@ -45,7 +46,7 @@ class KeyTerms:
     Attributes:
         scopes: names, aliases or presets, see access.expand_scopes.
         models: allowed targets, `*` as wildcard at the end; empty allows all.
-        budget_ids: the budgets that every request of the key is charged to.
+        budget_ids: budgets that every request of the key is charged to, beside its own.
         expires_unix_s: from when on it is refused; None is never.
         keep_content: False keeps nothing of its prompts anywhere.
     """
@@ -132,19 +133,24 @@ class Keys:
 
     async def load(self) -> None:
         """Read all keys; those that other processes changed take effect here."""
-        version, rows = await self._database.read(_read_keys)
+        version, rows, owned = await self._database.read(_read_keys)
         if version < self._version:
             # Another load overtook this one with newer keys.
             return
         self._version = version
         self._stored = {row["key_id"]: _stored(row) for row in rows}
-        self._entries = {row["key_id"]: _entry(row, self._vault.ring) for row in rows}
+        self._entries = {
+            row["key_id"]: _entry(row, self._vault.ring, tuple(owned.get(row["key_id"], ())))
+            for row in rows
+        }
 
-    async def create(self, terms: KeyTerms, *, actor: str) -> NewKey:
-        """Make a key.
+    async def create(
+        self, terms: KeyTerms, *, actor: str, budget: Callable[[str], Budget] | None = None
+    ) -> NewKey:
+        """Make a key, and with it the budget that `budget` gives for its id.
 
         Raises:
-            BadRequest: a scope is unknown, or the name is too long.
+            BadRequest: a scope is unknown, the name is too long, or the budget is not one.
         """
         terms = _checked(terms)
         key_id = base64.b32encode(secrets.token_bytes(8)).decode().lower()[:ID_CHARACTERS]
@@ -153,6 +159,7 @@ class Keys:
         newest = self._vault.ring.newest
         digest = hmac.digest(newest.for_use("pepper"), text.encode(), "sha256")
         stored = StoredKey(key_id, terms, self._changes.now(), actor)
+        paying = None if budget is None else checked_budget(budget(key_id))
 
         def steps() -> Steps[None]:
             yield Statement(
@@ -165,8 +172,13 @@ class Keys:
                     *(terms.enabled, terms.expires_unix_s, stored.created_unix_s, actor),
                 ),
             )
+            if paying is not None:
+                # It has no window yet, whose cap would have to follow.
+                yield from store_budget(paying, 0, now_unix_s=stored.created_unix_s)
 
-        await self._changes.make(Told(actor, "key.create", key_id, _facts(terms)), steps)
+        cap = None if paying is None else (paying.cap_usd_nanos, paying.period)
+        facts = {**_facts(terms), "budget": cap}
+        await self._changes.make(Told(actor, "key.create", key_id, facts), steps)
         await self.load()
         return NewKey(stored, text)
 
@@ -195,9 +207,14 @@ class Keys:
         return await self._make(Told(actor, "key.change", key_id, _facts(terms)), steps)
 
     async def revoke(self, key_id: str, *, actor: str) -> bool:
-        """Remove a key for good; False when there is none of that id."""
+        """Remove a key for good, with its budgets; False when there is none of that id."""
         sql = "DELETE FROM keys WHERE key_id = $1 RETURNING key_id"
-        return await self._make(Told(actor, "key.revoke", key_id, {}), removal(sql, key_id))
+
+        def steps() -> Steps[None]:
+            yield from removal(sql, key_id)()
+            yield Statement("DELETE FROM budgets WHERE key_id = $1", (key_id,))
+
+        return await self._make(Told(actor, "key.revoke", key_id, {}), steps)
 
     async def _make(self, told: Told, steps: Callable[[], Steps[None]]) -> bool:
         try:
@@ -208,14 +225,17 @@ class Keys:
         return True
 
 
-def _read_keys() -> Steps[tuple[int, Rows]]:
+def _read_keys() -> Steps[tuple[int, Rows, dict[str, list[str]]]]:
     (version,) = yield Statement("SELECT version FROM config_version")
     rows = yield Statement(
         "SELECT key_id, name, digest, pepper_id, scopes, models, budget_ids, keep_content, "
         "enabled, expires_unix_s, created_unix_s, created_by FROM keys "
         "ORDER BY created_unix_s, key_id"
     )
-    return int(version["version"]), rows
+    owned: dict[str, list[str]] = {}
+    for row in (yield Statement("SELECT key_id, budget_id FROM budgets ORDER BY budget_id")):
+        owned.setdefault(row["key_id"], []).append(row["budget_id"])
+    return int(version["version"]), rows, owned
 
 
 def _stored(row: Row) -> StoredKey:
@@ -231,14 +251,14 @@ def _stored(row: Row) -> StoredKey:
     return StoredKey(row["key_id"], terms, float(row["created_unix_s"]), row["created_by"])
 
 
-def _entry(row: Row, ring: KeyRing) -> _Entry:
+def _entry(row: Row, ring: KeyRing, owned: tuple[str, ...]) -> _Entry:
     terms = _stored(row).terms
     key = ring.find(row["pepper_id"])
     caller = Caller(
         key_id=row["key_id"],
         scopes=frozenset(terms.scopes),
         models=terms.models,
-        budget_ids=terms.budget_ids,
+        budget_ids=tuple(dict.fromkeys((*terms.budget_ids, *owned))),
         keep_content=terms.keep_content,
     )
     return _Entry(

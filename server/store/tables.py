@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Text,
+    false,
     text,
 )
 from sqlalchemy.orm import registry
@@ -284,6 +285,8 @@ class BudgetRow(Table, table=True):
     cap_usd_nanos: int = Field(sa_type=BigInteger)
     period: str = Field(sa_type=Text)
     created_unix_s: float = Field(sa_type=Double)
+    warn_percent: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("80")})
+    allow_unpriced: bool = Field(sa_column_kwargs={"server_default": false()})
 
 
 class BudgetWindowRow(Table, table=True):

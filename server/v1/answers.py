@@ -43,11 +43,27 @@ def origin_headers(reply: Reply) -> list[Header]:
     return headers
 
 
+def budget_headers(reply: Reply) -> list[Header]:
+    """Give what the key's tightest budget has left, and a warning past its threshold.
+
+    The rest is as last seen by this process, with the request's own money taken off: while a
+    stream runs that is its upper bound, after a whole answer what it cost.
+    """
+    left = reply.payment.left_usd_nanos
+    if left is None:
+        return []
+    headers = [(b"x-omniroute-budget-remaining-usd", _dollars(left))]
+    warnings = "; ".join(reply.payment.warnings)
+    return (
+        [*headers, (b"x-omniroute-budget-warning", _printable(warnings))] if warnings else headers
+    )
+
+
 def cost_header(reply: Reply) -> list[Header]:
     """Give the cost in dollars, nothing when it is unknown."""
     if reply.outcome is None or reply.outcome.cost_usd_nanos is None:
         return []
-    return [(b"x-omniroute-cost-usd", f"{reply.outcome.cost_usd_nanos / 1e9:.9f}".encode())]
+    return [(b"x-omniroute-cost-usd", _dollars(reply.outcome.cost_usd_nanos))]
 
 
 async def send_whole(send: Send, status: int, headers: list[Header], body: bytes) -> None:
@@ -111,6 +127,10 @@ class Keeper:
                 {"type": "http.response.body", "body": self._keep_alive, "more_body": True}
             )
             await asyncio.sleep(KEEP_ALIVE_S)
+
+
+def _dollars(usd_nanos: int) -> bytes:
+    return b"%d.%09d" % divmod(usd_nanos, 1_000_000_000)
 
 
 def _printable(text: str) -> bytes:

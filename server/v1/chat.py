@@ -28,6 +28,7 @@ from .answers import (
     EVENTS,
     JSON,
     Keeper,
+    budget_headers,
     cost_header,
     origin_headers,
     send_error,
@@ -110,7 +111,7 @@ class ChatDoor:
             return
         finally:
             reply.close()
-        headers = [JSON, *origin_headers(reply), *cost_header(reply)]
+        headers = [JSON, *origin_headers(reply), *cost_header(reply), *budget_headers(reply)]
         await send_whole(send, 200, headers, body)
 
     async def _stream(self, request: RouteRequest, caller: Caller, own: Codec, send: Send) -> None:
@@ -129,7 +130,7 @@ class ChatDoor:
             raise
         try:
             if not await keeper.stop():
-                headers = [*EVENTS, *origin_headers(reply)]
+                headers = [*EVENTS, *origin_headers(reply), *budget_headers(reply)]
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
             await _pump(reply, own, request, send)
         finally:

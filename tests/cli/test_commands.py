@@ -306,3 +306,46 @@ def test_a_key_that_is_needed_does_not_keep_the_owner_out(tmp_path: Path) -> Non
 
     assert [one["name"] for one in listed(keys)["keys"]] == ["first"]
     assert "hello" in well(answer)
+
+
+def test_a_budget_is_set_shown_changed_and_removed(omniroute: Run) -> None:
+    key = listed(omniroute("keys", "add", "--name", "intern", "--json"))["key"]["key_id"]
+
+    made = listed(omniroute("budgets", "set", key, "5", "--period", "month", "--json"))
+    changed = omniroute("budgets", "set", key, "$2.50", "--period", "month", "--warn-at", "50%")
+    found = listed(omniroute("budgets", "list", "--json"))["budgets"]
+    shown = omniroute("budgets", "list")
+    removed = omniroute("budgets", "remove", made["budget_id"])
+    again = omniroute("budgets", "remove", made["budget_id"])
+
+    assert (made["key_id"], made["terms"]["cap_usd_nanos"]) == (key, 5_000_000_000)
+    assert "key " + key + " may spend $2.50 (each month, UTC); $2.50 is left" in well(changed)
+    assert [(one["budget_id"], one["terms"]["warn_percent"]) for one in found] == [
+        (made["budget_id"], 50)
+    ]
+    assert "$2.50" in well(shown)
+    assert well(removed) == f"Removed {made['budget_id']}.\n"
+    assert "no budget has the id" in again.stderr
+
+
+def test_a_key_can_be_made_with_its_budget_and_takes_it_along(omniroute: Run) -> None:
+    made = listed(
+        omniroute("keys", "add", "--budget-usd", "5", "--budget-period", "month", "--json")
+    )
+    wrong = omniroute("keys", "add", "--budget-usd", "5", "--budget-period", "week")
+    found = listed(omniroute("budgets", "list", "--json"))["budgets"]
+    omniroute("keys", "remove", made["key"]["key_id"])
+
+    assert [(one["key_id"], one["terms"]["period"], one["left_usd_nanos"]) for one in found] == [
+        (made["key"]["key_id"], "month", 5_000_000_000)
+    ]
+    assert "period is one of" in wrong.stderr
+    assert len(listed(omniroute("keys", "list", "--json"))["keys"]) == 0
+    assert listed(omniroute("budgets", "list", "--json"))["budgets"] == []
+
+
+def test_a_budget_of_nobody_is_refused(omniroute: Run) -> None:
+    done = omniroute("budgets", "set", "nobody", "5")
+
+    assert "no key has the id 'nobody'" in done.stderr
+    assert done.returncode == 1

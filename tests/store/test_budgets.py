@@ -11,6 +11,7 @@ from omniroute.routing.errors import BadRequest, BudgetExceeded, Conflict, Stora
 from omniroute.routing.ports import Budgets, Hold
 from omniroute.server.store.boots import SILENT_S
 from omniroute.server.store.budget_rows import LEASE_S, Budget, Windows, windows_at
+from omniroute.server.store.budgets import Budgets as StoredBudgets
 from omniroute.server.store.database import Row, Statement
 from tests.fakes import FakeClock, MemoryBudgets
 from tests.store.opened import Opened, open_store
@@ -341,3 +342,44 @@ async def test_without_the_database_money_fails_closed_and_settling_waits(
     store.budgets.settle("h1", usd_nanos=0)
     with pytest.raises(StorageUnavailable):
         await store.budgets.flush()
+
+
+@pytest.mark.anyio
+async def test_past_its_threshold_a_budget_warns_and_the_log_says_so_once(
+    any_budgets: Budgets, caplog: pytest.LogCaptureFixture
+) -> None:
+    await any_budgets.reserve(hold("h1", 8 * DOLLAR, "team"))
+    before = any_budgets.warnings(("team",))
+    any_budgets.settle("h1", usd_nanos=8 * DOLLAR)
+    if isinstance(any_budgets, StoredBudgets):
+        await any_budgets.flush()
+
+    after = any_budgets.warnings(("team",))
+    assert any_budgets.warnings(("team",)) == after
+
+    assert before == ()
+    assert len(after) == 1
+    assert "'team' has spent" in after[0]
+    said = [one for one in caplog.records if one.message == "budget_warning"]
+    assert len(said) == isinstance(any_budgets, StoredBudgets)
+
+
+@pytest.mark.anyio
+async def test_unpriced_models_need_every_budgets_leave(store: Opened) -> None:
+    await store.budgets.put(budget("strict", 1), actor="test")
+    await store.budgets.put(budget("lax", 1, allow_unpriced=True), actor="test")
+
+    assert store.budgets.pay_unpriced(())
+    assert store.budgets.pay_unpriced(("lax",))
+    assert not store.budgets.pay_unpriced(("lax", "strict"))
+    assert not store.budgets.pay_unpriced(("nobodys",))
+    assert any(not one.allow_unpriced for one in store.budgets.all())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("percent", [0, 101, -5])
+async def test_a_threshold_is_a_percentage(store: Opened, percent: int) -> None:
+    with pytest.raises(BadRequest) as refused:
+        await store.budgets.put(budget("team", 1, warn_percent=percent), actor="test")
+
+    assert refused.value.field == "warn_percent"

@@ -11,6 +11,7 @@ import pytest
 
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.model import Account
+from omniroute.server.store.budget_rows import Budget
 from omniroute.server.store.database import Statement
 from omniroute.server.store.keyring import add_ring_key
 from omniroute.server.store.keys import KeyTerms
@@ -193,3 +194,42 @@ async def test_every_change_of_a_key_is_audited(store: Opened) -> None:
     assert made.text not in "".join(entry.detail for entry in entries)
     rows = await store.database.read(Statement("SELECT version FROM config_version"))
     assert rows[0]["version"] == 3
+
+
+@pytest.mark.anyio
+async def test_every_request_of_a_key_is_charged_to_its_budgets_in_every_process(
+    store: Opened, database_url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    made = await store.keys.create(
+        replace(TERMS, budget_ids=()), actor="test", budget=lambda key: Budget("b1", key, "b1", 5)
+    )
+    key_id = made.stored.key_id
+    async with open_store(database_url, tmp_path, clock) as other:
+        await store.budgets.put(Budget("b2", key_id, "b2", 5, "day"), actor="test")
+        await other.keys.load()
+
+        caller = other.keys.check(made.text)
+
+    assert caller is not None
+    assert caller.budget_ids == ("b1", "b2")
+
+
+@pytest.mark.anyio
+async def test_a_revoked_keys_budgets_go_with_it(store: Opened) -> None:
+    made = await store.keys.create(
+        TERMS, actor="test", budget=lambda key: Budget("b1", key, "b1", 5)
+    )
+    await store.budgets.put(Budget("b2", "another", "b2", 5), actor="test")
+
+    await store.keys.revoke(made.stored.key_id, actor="test")
+    await store.budgets.load()
+
+    assert [one.budget_id for one in store.budgets.all()] == ["b2"]
+
+
+@pytest.mark.anyio
+async def test_no_key_is_made_when_its_budget_is_wrong(store: Opened) -> None:
+    with pytest.raises(BadRequest):
+        await store.keys.create(TERMS, actor="test", budget=lambda key: Budget("b1", key, "b1", -5))
+
+    assert store.keys.all() == ()

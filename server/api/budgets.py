@@ -1,0 +1,100 @@
+"""Budgets of keys: list them with how they stand, set, remove."""
+
+import uuid
+from typing import get_args
+
+from starlette.requests import Request
+
+from omniroute.routing.errors import BadRequest, NotFound
+from omniroute.routing.model import Caller
+
+from ..management_keys import BudgetJson, BudgetsJson, BudgetTerms, BudgetWish
+from ..store.budget_rows import Budget, Period, Standing
+from ..store.budgets import Budgets
+from ..store.keys import Keys
+from .rows import Row, body_as
+
+
+def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
+    """Give the routes."""
+
+    async def told(budget: Budget) -> BudgetJson:
+        standing = await budgets.standing(budget.budget_id)
+        if standing is None:
+            raise NotFound(f"budget {budget.budget_id!r} was removed meanwhile")
+        return _json(budget, standing)
+
+    async def list_all(request: Request, caller: Caller) -> BudgetsJson:
+        return BudgetsJson(tuple([await told(one) for one in budgets.all()]))
+
+    async def put(request: Request, caller: Caller) -> BudgetJson:
+        wish = await body_as(request, BudgetWish)
+        if keys.find(wish.key_id) is None:
+            raise NotFound(f"no key has the id {wish.key_id!r}; `omniroute keys list` shows them")
+        budget = new_budget(wish.terms, wish.key_id)
+        for one in budgets.all():
+            if (one.key_id, one.period) == (budget.key_id, budget.period):
+                budget = new_budget(wish.terms, wish.key_id, budget_id=one.budget_id)
+        await budgets.put(budget, actor=caller.key_id)
+        await keys.load()
+        return await told(budget)
+
+    async def remove(request: Request, caller: Caller) -> None:
+        budget_id: str = request.path_params["budget_id"]
+        if not await budgets.remove(budget_id, actor=caller.key_id):
+            raise NotFound(
+                f"no budget has the id {budget_id!r}; `omniroute budgets list` shows them"
+            )
+        await keys.load()
+
+    return (
+        Row("GET", "/api/budgets", "admin", "List budgets and how they stand", list_all),
+        Row("POST", "/api/budgets", "admin", "Set a key's budget for a period", put, 201),
+        Row("DELETE", "/api/budgets/{budget_id}", "admin", "Remove a budget", remove, 204),
+    )
+
+
+def new_budget(terms: BudgetTerms, key_id: str, *, budget_id: str | None = None) -> Budget:
+    """Give the budget of these terms for a key, with an id of its own unless one is given.
+
+    Raises:
+        BadRequest: the period is not one.
+    """
+    return Budget(
+        budget_id=budget_id or f"budget-{uuid.uuid4().hex[:12]}",
+        key_id=key_id,
+        name=terms.name or terms.period,
+        cap_usd_nanos=terms.cap_usd_nanos,
+        period=_period(terms.period),
+        warn_percent=terms.warn_percent,
+        allow_unpriced=terms.allow_unpriced,
+    )
+
+
+def _json(budget: Budget, standing: Standing) -> BudgetJson:
+    state = "warning" if standing.warns(budget.warn_percent) else "ok"
+    terms = BudgetTerms(
+        cap_usd_nanos=budget.cap_usd_nanos,
+        period=budget.period,
+        name=budget.name,
+        warn_percent=budget.warn_percent,
+        allow_unpriced=budget.allow_unpriced,
+    )
+    return BudgetJson(
+        budget_id=budget.budget_id,
+        key_id=budget.key_id,
+        terms=terms,
+        spent_usd_nanos=standing.spent_usd_nanos,
+        held_usd_nanos=standing.held_usd_nanos,
+        left_usd_nanos=standing.left_usd_nanos,
+        window_start_unix_s=standing.window_start,
+        state=state if standing.left_usd_nanos else "exhausted",
+    )
+
+
+def _period(text: str) -> Period:
+    known: tuple[Period, ...] = get_args(Period)
+    for period in known:
+        if period == text:
+            return period
+    raise BadRequest(f"period is one of {', '.join(known)}", field="period")

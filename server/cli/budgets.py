@@ -1,0 +1,103 @@
+"""`omniroute budgets`: what keys may spend."""
+
+from argparse import Namespace
+from decimal import Decimal, InvalidOperation
+from urllib.parse import quote
+
+from ..management_keys import BudgetJson, BudgetsJson, BudgetTerms, BudgetWish
+from ..settings import Settings, Sources
+from .client import call, decoded, with_gateway
+from .exits import OK, USAGE, Stop
+from .output import dollars, show, show_json, table
+
+USD_NANOS = 1_000_000_000
+USD_MAX = 1_000_000_000
+
+
+def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """List the budgets with how they stand."""
+    with with_gateway(settings, sources) as gateway:
+        found = decoded(call(gateway, "GET", "/api/budgets"), BudgetsJson)
+    if arguments.json:
+        show_json(found)
+    elif found.budgets:
+        money = ("CAP", "SPENT", "HELD", "LEFT")
+        headings = ("ID", "KEY", "NAME", "PERIOD", *money, "STATE")
+        show(table(headings, [_row(one) for one in found.budgets], right=money))
+    else:
+        show("There are no budgets. `omniroute budgets set` makes one for a key.")
+    return OK
+
+
+def put(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """Set what a key may spend in a period."""
+    terms = BudgetTerms(
+        cap_usd_nanos=usd_nanos(arguments.usd, option="usd"),
+        period=arguments.period,
+        name=arguments.name,
+        warn_percent=_percent(arguments.warn_at),
+        allow_unpriced=arguments.allow_unpriced,
+    )
+    with with_gateway(settings, sources) as gateway:
+        wish = BudgetWish(arguments.key, terms)
+        made = decoded(call(gateway, "POST", "/api/budgets", wish), BudgetJson)
+    if arguments.json:
+        show_json(made)
+    else:
+        show(
+            f"{made.budget_id} is set: key {made.key_id} may spend {_money(terms.cap_usd_nanos)} "
+            f"({_period(made)}); {_money(made.left_usd_nanos)} is left."
+        )
+    return OK
+
+
+def remove(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """Remove a budget with what it has spent."""
+    with with_gateway(settings, sources) as gateway:
+        call(gateway, "DELETE", f"/api/budgets/{quote(arguments.id, safe='')}")
+    show(f"Removed {arguments.id}.")
+    return OK
+
+
+def usd_nanos(text: str, *, option: str) -> int:
+    """Give an amount such as 5, 0.50 or $5 in nano-dollars.
+
+    Raises:
+        Stop: it is none, negative, absurd, or finer than a nano-dollar.
+    """
+    try:
+        amount = Decimal(text.strip().removeprefix("$"))
+        exact = int(amount * USD_NANOS)
+    except (InvalidOperation, ValueError, OverflowError):
+        raise Stop(
+            f"{option} {text!r} is no amount: give dollars such as 5 or 0.50", USAGE
+        ) from None
+    if Decimal(exact) / USD_NANOS != amount or not 0 <= exact <= USD_MAX * USD_NANOS:
+        raise Stop(
+            f"{option} {text!r} is no amount: it is 0 to {USD_MAX} US dollars, with 9 decimals "
+            "at most",
+            USAGE,
+        )
+    return exact
+
+
+def _percent(text: str) -> int:
+    digits = text.strip().removesuffix("%").strip()
+    if not digits.isascii() or not digits.isdigit() or not 1 <= int(digits[:4]) <= 100:
+        raise Stop(f"--warn-at {text!r} is no percentage: give 1 to 100", USAGE)
+    return int(digits)
+
+
+def _row(one: BudgetJson) -> tuple[str, ...]:
+    terms = one.terms
+    amounts = (terms.cap_usd_nanos, one.spent_usd_nanos, one.held_usd_nanos, one.left_usd_nanos)
+    state = f"{one.state}, unpriced allowed" if terms.allow_unpriced else one.state
+    return (one.budget_id, one.key_id, terms.name, terms.period, *map(_money, amounts), state)
+
+
+def _money(nanos: int) -> str:
+    return dollars(nanos / USD_NANOS)
+
+
+def _period(one: BudgetJson) -> str:
+    return "in all" if one.terms.period == "total" else f"each {one.terms.period}, UTC"

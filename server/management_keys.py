@@ -1,0 +1,106 @@
+"""What `/api/keys` and `/api/budgets` speak, as management.py does for the rest.
+
+A key's secret is in exactly one answer: that to its making.
+"""
+
+from dataclasses import dataclass, field
+
+WARN_PERCENT = 80
+"""How much of a budget is spent when its warnings begin, unless it says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetTerms:
+    """What a budget allows.
+
+    Attributes:
+        cap_usd_nanos: what may be spent in a period.
+        period: day or month, both in UTC, or total.
+        warn_percent: from how much of it on answers carry a warning.
+        allow_unpriced: models without a known price may be used; they count as nothing.
+    """
+
+    cap_usd_nanos: int
+    period: str = "total"
+    name: str = ""
+    warn_percent: int = WARN_PERCENT
+    allow_unpriced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetWish:
+    """A budget to make for a key, or to put in the place of the one it has for that period."""
+
+    key_id: str
+    terms: BudgetTerms
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetJson:
+    """A budget and how it stands now.
+
+    Attributes:
+        window_start_unix_s: when the current day or month began; 0 for the whole of time.
+        held_usd_nanos: set aside for requests under way.
+        state: ok, warning (past its threshold) or exhausted (nothing is left).
+    """
+
+    budget_id: str
+    key_id: str
+    terms: BudgetTerms
+    spent_usd_nanos: int
+    held_usd_nanos: int
+    left_usd_nanos: int
+    window_start_unix_s: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetsJson:
+    """Every budget."""
+
+    budgets: tuple[BudgetJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyJson:
+    """A key of the gateway, without its secret. Empty `models` allows all."""
+
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    enabled: bool = True
+    keep_content: bool = True
+    created_unix_s: float = 0.0
+    expires_unix_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeysJson:
+    """Every key."""
+
+    keys: tuple[KeyJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWish:
+    """A key to make, with a budget from its first request on where one is named.
+
+    `scopes` are names, aliases or presets, as routing/access.py knows them.
+    """
+
+    name: str = ""
+    scopes: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    expires_unix_s: float | None = None
+    keep_content: bool = True
+    budget: BudgetTerms | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeyJson:
+    """A key that was just made; `secret` is what a client presents, shown this once."""
+
+    key: KeyJson
+    secret: str = field(repr=False)

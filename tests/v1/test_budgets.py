@@ -1,0 +1,86 @@
+"""What a client sees of its key's budget."""
+
+from pathlib import Path
+
+import pytest
+
+from omniroute.routing.model import Caller
+from tests.processes import gateway
+from tests.v1.door import Setting, setting
+
+pytestmark = pytest.mark.anyio
+
+DOLLAR = 1_000_000_000
+BODY = {
+    "model": "sim/fast@latency=0",
+    "messages": [{"role": "user", "content": "hello there"}],
+    "max_tokens": 100,
+}
+PAYER = Caller("payer", frozenset({"write:route"}), budget_ids=("b",))
+KEY = "Bearer sk-fake"
+
+
+def paying(cap_usd_nanos: int) -> Setting:
+    """Give a door whose one key has this budget."""
+    there = setting(check=lambda text: PAYER)
+    there.here.budgets.caps["b"] = cap_usd_nanos
+    return there
+
+
+async def test_a_whole_answer_says_what_is_left_after_its_cost() -> None:
+    there = paying(DOLLAR)
+
+    response = await there.post(BODY, authorization=KEY)
+
+    cost = float(response.headers["x-omniroute-cost-usd"])
+    assert cost > 0
+    assert float(response.headers["x-omniroute-budget-remaining-usd"]) == pytest.approx(1 - cost)
+    assert there.here.budgets.left(("b",)) == pytest.approx(DOLLAR - cost * DOLLAR)
+    assert "x-omniroute-budget-warning" not in response.headers
+
+
+async def test_a_stream_says_what_is_left_beside_its_own_bound() -> None:
+    response = await paying(DOLLAR).post({**BODY, "stream": True}, authorization=KEY)
+
+    assert 0 < float(response.headers["x-omniroute-budget-remaining-usd"]) < 1
+
+
+async def test_a_key_without_a_budget_gets_no_budget_header() -> None:
+    response = await setting().post(BODY)
+
+    assert [name for name in response.headers if "budget" in name] == []
+
+
+async def test_past_its_threshold_every_answer_carries_a_warning() -> None:
+    there = paying(DOLLAR)
+    there.here.budgets.spent["b"] = DOLLAR * 9 // 10
+
+    response = await there.post(BODY, authorization=KEY)
+
+    assert response.status == 200
+    assert "'b' has spent" in response.headers["x-omniroute-budget-warning"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_budget_that_cannot_pay_is_a_402_in_the_dialects_words(stream: bool) -> None:
+    response = await paying(10).post({**BODY, "stream": stream}, authorization=KEY)
+
+    assert response.status == 402
+    assert response.json()["error"]["code"] == "budget_exceeded"
+
+
+def test_a_running_gateway_refuses_with_how_the_budget_stands(tmp_path: Path) -> None:
+    with gateway(tmp_path) as running:
+        key = running.new_key("--budget-usd", "0.000000001", "--budget-period", "day")
+
+        refused = running.call("POST", "/v1/chat/completions", BODY, key=key)
+        budgets = running.call("GET", "/api/budgets", key=running.admin_key)
+        hidden = running.call("GET", "/api/budgets", key=key)
+
+    words = refused.json()["error"]["message"]
+    assert (refused.status, refused.json()["error"]["code"]) == (402, "budget_exceeded")
+    assert "of $0.000000001 it has spent $0.00 and holds $0.00" in words
+    assert "raise the budget" in words
+    (budget,) = budgets.json()["budgets"]
+    assert (budget["spent_usd_nanos"], budget["held_usd_nanos"], budget["state"]) == (0, 0, "ok")
+    assert hidden.status == 403
