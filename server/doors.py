@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from omniroute.a2a.routes import Door as A2ADoor
 
-from .api import budgets, combos, keys, providers, requests, resilience, status
+from .api import budgets, combos, keys, providers, requests, resilience, simulate, status
 from .api.openapi import document
 from .api.rows import Row, routes_of
 from .app import Front, build_app, health_routes, home_route
@@ -89,6 +89,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *combos.rows(gateway),
         *requests.rows(gateway),
         *resilience.rows(gateway),
+        *simulate.rows(gateway),
         *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
     )
 

@@ -6,7 +6,8 @@ import textwrap
 from typing import Any, NoReturn
 
 from ..settings_names import SETTINGS, Setting, setting
-from .commands import COMMANDS, Command, Option
+from .command import Command, Option
+from .commands import COMMANDS
 from .exits import EXITS
 
 WIDTH = 92

@@ -10,7 +10,8 @@ from io import StringIO
 from pathlib import Path
 
 from omniroute.routing.catalog.providers import PROVIDERS
-from omniroute.server.cli.commands import COMMANDS, Command, Option
+from omniroute.server.cli.command import Command, Option
+from omniroute.server.cli.commands import COMMANDS
 from omniroute.server.cli.exits import EXITS
 from omniroute.server.cli.parser import TOP, build_parser, setting_words
 from omniroute.server.settings_documented import DOCUMENTED, Documented

@@ -7,7 +7,8 @@ import pytest
 
 from omniroute.routing.access import ADMIN, PRESETS, SCOPES
 from omniroute.routing.model import Dialect, Strategy
-from omniroute.server.cli.commands import COMMANDS, Option
+from omniroute.server.cli.command import Option
+from omniroute.server.cli.commands import COMMANDS
 from omniroute.server.settings_names import SETTINGS, Setting
 
 from .pages import HELP, ROOT, helps, pages

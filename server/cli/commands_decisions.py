@@ -1,0 +1,28 @@
+"""The commands that look into decisions, as rows of the table of commands."""
+
+from .command import JSON, Command, Option
+
+DECISION_COMMANDS: tuple[Command, ...] = (
+    Command(
+        "simulate",
+        "say who would answer a request, without calling anyone",
+        "simulate:simulate",
+        "[options] [model]",
+        options=(
+            Option("model", "a model, a combo or auto", arity="optional"),
+            Option("--prompt-tokens", "about how long the prompt is (default: 1000)", "N"),
+            Option("--max-tokens", "the most that the answer may have", "N"),
+            Option("--tools", "the request has tools", arity="switch"),
+            Option("--stream", "the answer is to be streamed", arity="switch"),
+            Option("--request-id", "draw as the request of this id does", "ID"),
+            Option("--like", "decide a recorded request again, as of now", "ID"),
+            JSON,
+        ),
+        examples=(
+            "omniroute simulate auto --prompt-tokens 20000 --tools",
+            "omniroute simulate --like req_0123456789abcdef0123456789abcdef",
+        ),
+        more="It runs the function that a live request runs. --like takes the recorded request's "
+        "own size, limits and id, and says what is different now from when it was decided.",
+    ),
+)

@@ -1,0 +1,70 @@
+"""The commands that look into decisions, on the simulator and without a running gateway."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.processes import plain_environment, run_command
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def omniroute(tmp_path: Path) -> Run:
+    """Give a function that runs a command on a data folder of the test's own."""
+    environment = plain_environment(tmp_path)
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        return run_command(*words, environment=environment)
+
+    return run
+
+
+def test_simulate_tells_a_verdict_a_chance_and_a_cost_for_each_candidate(omniroute: Run) -> None:
+    omniroute("combos", "add", "duo", "sim/cheap", "sim/smart")
+
+    told = omniroute("simulate", "duo", "--prompt-tokens", "60000", "--max-tokens", "1000")
+    chosen = omniroute("simulate", "duo", "--request-id", "req_x", "--json")
+
+    lines = told.stdout.splitlines()
+    assert lines[0].startswith("duo (combo, priority), drawn as req_")
+    assert "1  sim/smart  may answer" in lines[3]
+    assert "100.0%" in lines[3]
+    assert "left out: context_too_long" in lines[4]
+    assert json.loads(chosen.stdout)["request_id"] == "req_x"
+    assert [one["place"] for one in json.loads(chosen.stdout)["candidates"]] == [1, 2]
+
+
+def test_simulate_like_a_recorded_request_says_what_changed(omniroute: Run) -> None:
+    omniroute("combos", "add", "mine", "sim/cheap", "sim/smart")
+    omniroute("chat", "--model", "mine", "hello")
+    recorded = json.loads(omniroute("explain", "--last", "--json").stdout)["request"]["request_id"]
+
+    same = omniroute("simulate", "--like", recorded)
+    omniroute("combos", "add", "mine", "sim/fast")
+    other = omniroute("simulate", "--like", recorded)
+
+    assert "Nothing has changed since it was decided." in same.stdout, same.stderr
+    assert "Changed since it was decided" in other.stdout
+    assert "sim/fast" in other.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "give a model, or --like"),
+        (("auto", "--like", "req_x"), "give a model, or --like"),
+        (("--like", "req_x", "--tools"), "leave the others out"),
+        (("auto", "--prompt-tokens", "many"), "--prompt-tokens is a whole number"),
+    ],
+)
+def test_simulate_refuses_words_that_do_not_go_together(
+    omniroute: Run, words: tuple[str, ...], told: str
+) -> None:
+    done = omniroute("simulate", *words)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
