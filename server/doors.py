@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from omniroute.a2a.routes import Door as A2ADoor
 
-from .api import budgets, combos, keys, providers, requests, resilience, simulate, status
+from .api import audit, budgets, combos, keys, providers, requests, resilience, simulate, status
 from .api.openapi import document
 from .api.rows import Row, routes_of
 from .app import Front, build_app, health_routes, home_route
@@ -19,6 +19,7 @@ from .home import page
 from .mcp_door import build_mcp
 from .parts import Parts
 from .settings import Settings
+from .store.decisions import Decisions
 from .v1.chat import ChatDoor
 from .v1.models import ModelsDoor
 
@@ -90,6 +91,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *requests.rows(gateway),
         *resilience.rows(gateway),
         *simulate.rows(gateway),
+        *audit.rows(gateway, parts.storage.ledger, Decisions(parts.storage.database)),
         *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests import processes
 from tests.processes import RunningGateway
+from tests.replay import audited
 
 pytestmark = [pytest.mark.long, pytest.mark.anyio]
 
@@ -43,6 +44,10 @@ def rss_kb(gateway: RunningGateway) -> int:
 
 def open_files(gateway: RunningGateway) -> int:
     return len(list(Path(f"/proc/{gateway.process.pid}/fd").iterdir()))
+
+
+def test_a_hundred_thousand_decisions_replay_in_a_second_process(tmp_path: Path) -> None:
+    assert audited(tmp_path, 100_000) == {"decisions": 100_000, "equal": 100_000, "different": 0}
 
 
 async def test_memory_and_open_files_stay_flat_over_many_requests_and_aborted_streams(

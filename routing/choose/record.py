@@ -99,3 +99,31 @@ def replays(record: bytes, packed_snapshot: bytes, seed: bytes) -> bool:
         return False
     again = decide(request, snapshot, seed, snapshot_id=decision.snapshot_id)
     return pack_decision(request, again) == record
+
+
+def difference(record: bytes, packed_snapshot: bytes, seed: bytes) -> str:
+    """Give in words what deciding again does not give as it was stored; "" when it is equal."""
+    try:
+        snapshot = unpack_snapshot(packed_snapshot)
+        request, before = unpack_decision(record, snapshot)
+    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, ValueError) as error:
+        return f"it cannot be read: {error}"
+    if before.snapshot_id != snapshot_id(packed_snapshot):
+        return "its snapshot is another one than it was made on"
+    now = decide(request, snapshot, seed, snapshot_id=before.snapshot_id)
+    if pack_decision(request, now) == record:
+        return ""
+    if now.order != before.order:
+        return f"the order is {_names(now)} and was stored as {_names(before)}"
+    changed = [
+        one.candidate.name
+        for one, other in zip(now.verdicts, before.verdicts, strict=True)
+        if one != other
+    ]
+    if changed:
+        return f"the verdict on {', '.join(changed)} is another one"
+    return "the stored bytes are others"
+
+
+def _names(decision: Decision) -> str:
+    return ", ".join(one.name for one in decision.order) or "empty"

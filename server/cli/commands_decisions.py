@@ -1,6 +1,6 @@
 """The commands that look into decisions, as rows of the table of commands."""
 
-from .command import JSON, Command, Option
+from .command import JSON, NOUN, Command, Option
 
 DECISION_COMMANDS: tuple[Command, ...] = (
     Command(
@@ -24,5 +24,20 @@ DECISION_COMMANDS: tuple[Command, ...] = (
         ),
         more="It runs the function that a live request runs. --like takes the recorded request's "
         "own size, limits and id, and says what is different now from when it was decided.",
+    ),
+    Command("audit", "whether what is on record is what happened", usage=NOUN),
+    Command(
+        "audit route",
+        "decide stored decisions again, and verify their chains",
+        "audit:route",
+        options=(
+            Option("--since", "from the request of this id on", "ID"),
+            Option("--all", "all that is on record", arity="switch"),
+            JSON,
+        ),
+        examples=("omniroute audit route --all",),
+        more="Every decision of the range is executed again from what was stored with it: the "
+        "request's features, the snapshot and this gateway's seed. The exit status is 1 when one "
+        "does not come out bit for bit, or when a chain shows that a row was changed or removed.",
     ),
 )

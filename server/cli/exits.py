@@ -10,7 +10,10 @@ INTERRUPTED = 130
 
 EXITS: tuple[tuple[int, str], ...] = (
     (OK, "done"),
-    (FAILED, "failed: what was asked for does not exist, was refused, or doctor found an error"),
+    (
+        FAILED,
+        "failed: what was asked for does not exist, was refused, or doctor or audit found a fault",
+    ),
     (USAGE, "the command line is wrong"),
     (UNAVAILABLE, "no gateway runs or answers, or no provider could serve the request"),
     (NOT_PERMITTED, "not permitted: a key is missing, wrong, or lacks a scope"),

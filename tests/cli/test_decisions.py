@@ -1,8 +1,10 @@
 """The commands that look into decisions, on the simulator and without a running gateway."""
 
 import json
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,34 @@ def test_simulate_refuses_words_that_do_not_go_together(
 
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
+
+
+def test_audit_route_decides_again_and_notices_a_changed_record(
+    omniroute: Run, tmp_path: Path
+) -> None:
+    omniroute("chat", "hello")
+
+    sound = omniroute("audit", "route", "--all")
+    with closing(sqlite3.connect(tmp_path / "data" / "storage.sqlite")) as database:
+        database.execute("UPDATE decisions SET record = CAST('[' || record AS BLOB)")
+        database.commit()
+    changed = omniroute("audit", "route", "--all")
+    with closing(sqlite3.connect(tmp_path / "data" / "storage.sqlite")) as database:
+        database.execute("DELETE FROM snapshots")
+        database.commit()
+    homeless = omniroute("audit", "route", "--all")
+
+    assert sound.returncode == 0, sound.stderr
+    assert "decisions decided again  1" in sound.stdout
+    assert "different                0" in sound.stdout
+    assert (changed.returncode, changed.stderr) == (1, "")
+    assert "it cannot be read" in changed.stdout
+    assert "the row was changed" in changed.stdout
+    assert "its snapshot is missing" in homeless.stdout
+
+
+def test_audit_route_wants_a_range(omniroute: Run) -> None:
+    done = omniroute("audit", "route")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--since" in done.stderr

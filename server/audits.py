@@ -1,0 +1,59 @@
+"""What `/api/audit/*` gives: how stored decisions compare with deciding again, and the chains."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceJson:
+    """One decision that does not come out as it was stored."""
+
+    request_id: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPageJson:
+    """One page of decisions executed again.
+
+    Attributes:
+        checked: decisions in this page.
+        different: how many of them came out otherwise.
+        differences: the first of those.
+        last: the id to go on after; "" when there is no more.
+        total: decisions in the whole range; only the first page counts them.
+    """
+
+    checked: int
+    different: int
+    differences: tuple[DifferenceJson, ...]
+    last: str
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenJson:
+    """Where a chain, a snapshot or an outcome is not what it was."""
+
+    chain_id: str
+    seq: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainsJson:
+    """What the chains of decisions say; sound when nothing is broken."""
+
+    chains: int
+    rows: int
+    broken: tuple[BrokenJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditJson:
+    """A whole audit, as `omniroute audit route --json` prints it."""
+
+    decisions: int
+    equal: int
+    different: int
+    differences: tuple[DifferenceJson, ...]
+    chains: ChainsJson

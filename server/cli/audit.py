@@ -1,0 +1,83 @@
+"""`omniroute audit`: whether what is on record is what happened."""
+
+import sys
+from argparse import Namespace
+from urllib.parse import urlencode
+
+from ..audits import AuditJson, AuditPageJson, ChainsJson, DifferenceJson
+from ..settings import Settings, Sources
+from .client import Client, call, decoded, with_gateway
+from .exits import FAILED, OK, USAGE, Stop
+from .output import fields, safe_text, show, show_json, table
+
+SHOWN_MAX = 20
+"""Differences that are shown; all are counted."""
+VERIFY_S_MAX = 600.0
+
+
+def route(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """Decide stored decisions again and verify their chains; the status is 1 if any differs."""
+    if bool(arguments.since) == arguments.all:
+        raise Stop("give --since with a request's id, or --all", USAGE)
+    with with_gateway(settings, sources) as gateway:
+        found = _audit(gateway, arguments.since or "")
+    if arguments.json:
+        show_json(found)
+    else:
+        show(page(found))
+    return FAILED if found.different or found.chains.broken else OK
+
+
+def page(audit: AuditJson) -> str:
+    """Give what an audit found as text."""
+    chains = audit.chains
+    parts = [
+        fields(
+            (
+                ("decisions decided again", f"{audit.decisions:,}"),
+                ("equal, bit for bit", f"{audit.equal:,}"),
+                ("different", f"{audit.different:,}"),
+                ("chains", f"{chains.chains:,} with {chains.rows:,} decisions"),
+                ("broken", f"{len(chains.broken):,}"),
+            )
+        )
+    ]
+    if audit.differences:
+        rows = [(f"  {one.request_id}", one.what) for one in audit.differences[:SHOWN_MAX]]
+        parts.append("Different\n" + table(("  REQUEST", "WHAT"), rows))
+    if chains.broken:
+        broken = [
+            (f"  {one.chain_id}", str(one.seq), one.reason) for one in chains.broken[:SHOWN_MAX]
+        ]
+        parts.append("Broken\n" + table(("  WHERE", "ROW", "WHAT"), broken, right=("ROW",)))
+    return "\n\n".join(parts)
+
+
+def _audit(gateway: Client, since: str) -> AuditJson:
+    checked = different = 0
+    total: int | None = None
+    first: list[DifferenceJson] = []
+    after = ""
+    while True:
+        query = urlencode({"since": since, "after": after})
+        found = decoded(call(gateway, "GET", f"/api/audit/route?{query}"), AuditPageJson)
+        total = found.total if total is None else total
+        checked, different = checked + found.checked, different + found.different
+        first += found.differences[: SHOWN_MAX - len(first)]
+        progress(f"{checked:,} of {total:,} decisions decided again" if total else "")
+        after = found.last
+        if not after:
+            break
+    progress("verifying the chains")
+    data = call(gateway, "GET", "/api/audit/chains", timeout_s=VERIFY_S_MAX)
+    progress("")
+    return AuditJson(
+        checked, checked - different, different, tuple(first), decoded(data, ChainsJson)
+    )
+
+
+def progress(words: str) -> None:
+    """Show how far it is, on a terminal's last line; "" takes the line away."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{safe_text(words)}")
+        sys.stderr.flush()
