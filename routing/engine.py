@@ -8,24 +8,34 @@ the caller has seen part of it, so a later failure ends the request. However a r
 also by a caller that leaves, its outcome is recorded and its money settled exactly once.
 """
 
+import asyncio
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 
 from .access import require
 from .choose.decide import decide
 from .errors import LoopDetected, RoutingError
 from .health.book import HealthBook
+from .health.loads import Loads
+from .health.tallies import Tallies
 from .model import Caller, Decision, RouteRequest
+from .moments import moment_of
 from .ports import Budgets, Clock, Configs, Ledger, Upstream
 from .prepare import Prepared, Preparer
-from .reply import Parts, Reply
+from .reply import Reply
+from .visit import Parts
 
 ROUTE = "write:route"
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Decides, calls and accounts. Holds no protocol and no database."""
+    """Decides, calls and accounts. Holds no protocol and no database.
+
+    Attributes:
+        sleep: waits between two calls of one candidate.
+    """
 
     configs: Configs
     preparer: Preparer
@@ -35,6 +45,9 @@ class Engine:
     health: HealthBook
     clock: Clock
     instance_id: str = "gateway"
+    loads: Loads = field(default_factory=Loads)
+    tallies: Tallies = field(default_factory=Tallies)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def decide(self, request: RouteRequest, caller: Caller) -> Decision:
         """Say who would answer, without calling anyone: the same function a live request runs.
@@ -44,7 +57,7 @@ class Engine:
             ModelNotFound: nothing goes by the target's name.
         """
         require(caller, ROUTE)
-        return self._decide(_bound(request, caller))[1]
+        return self._decide(_bound(request, caller))[2]
 
     async def open(self, request: RouteRequest, caller: Caller) -> Reply:
         """Give an answer whose first content is there. The caller must close it.
@@ -74,7 +87,15 @@ class Engine:
         require(caller, ROUTE)
         request = _bound(request, caller)
         parts = Parts(
-            self.upstream, self.ledger, self.budgets, self.health, self.clock, self.instance_id
+            self.upstream,
+            self.ledger,
+            self.budgets,
+            self.health,
+            self.clock,
+            self.instance_id,
+            self.loads,
+            self.tallies,
+            self.sleep,
         )
         try:
             if self.instance_id in request.via.split(","):
@@ -82,17 +103,24 @@ class Engine:
                     "this request has already come through this gateway: a provider's base URL "
                     "points back at it; see `omniroute doctor`"
                 )
-            prepared, decision = self._decide(request)
+            request, prepared, decision = self._decide(request)
         except RoutingError as error:
             Reply(parts, request, caller, None, None).refuse(error)
             raise
+        if decision.combo is not None and decision.order:
+            self.tallies.take_turn(decision.combo)
         return Reply(parts, request, caller, prepared, decision)
 
-    def _decide(self, request: RouteRequest) -> tuple[Prepared, Decision]:
+    def _decide(self, request: RouteRequest) -> tuple[RouteRequest, Prepared, Decision]:
+        """Decide on what is counted at this moment, and give the request with those facts."""
         config = self.configs.current()
         prepared = self.preparer.prepare(config, request.target, now_s=request.at_s)
-        decision = decide(request, prepared.snapshot, config.seed, snapshot_id=prepared.snapshot_id)
-        return prepared, decision
+        snapshot, places = prepared.snapshot, prepared.patience.concurrency
+        moment = moment_of(snapshot, places, self.loads, self.tallies)
+        if request.moment is not moment:
+            request = replace(request, moment=moment)
+        decision = decide(request, snapshot, config.seed, snapshot_id=prepared.snapshot_id)
+        return request, prepared, decision
 
 
 def new_request_id() -> str:

@@ -10,9 +10,23 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .conversation import Delta, Usage
+from .moment import Moment
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
-Strategy = Literal["priority", "weighted", "random", "cost-optimized", "auto"]
+Strategy = Literal[
+    "priority",
+    "weighted",
+    "round-robin",
+    "random",
+    "least-used",
+    "cost-optimized",
+    "fill-first",
+    "p2c",
+    "last-known-good",
+    "headroom",
+    "context-fit",
+    "auto",
+]
 Capability = Literal["chat", "embedding", "image", "audio", "video", "rerank", "moderation"]
 Door = Literal["v1", "mcp", "a2a", "cli", "api"]
 ProfileName = Literal["conservative", "balanced", "aggressive"]
@@ -90,6 +104,7 @@ class RouteRequest:
         client_request_id: recorded, never used for a draw.
         role: what kind of task the client says it is, None when it does not.
         via: the gateways it has come through, as the hop header names them.
+        moment: what the gateway counted; the engine's to fill, whatever the door wrote there.
     """
 
     request_id: str
@@ -103,6 +118,7 @@ class RouteRequest:
     client_request_id: str | None = None
     role: str | None = None
     via: str = ""
+    moment: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +184,14 @@ class ComboModel:
 class Combo:
     """A named, ordered list of models with a strategy. An inactive one neither routes nor lists.
 
-    The limits default to the gateway's own (see policy.Limits) when None.
+    The limits default to the gateway's own (see Limits and prepare.Patience) when None.
+
+    Attributes:
+        attempts_max: candidates that are tried.
+        retries: further calls of one candidate after failures that pass by themselves.
+        retry_delay_s: how long before each of them.
+        concurrency_per_model: calls that may be under way to one candidate.
+        queue_s: how long a request waits for its turn there before it tries the next one.
     """
 
     combo_id: str
@@ -180,6 +203,10 @@ class Combo:
     first_byte_s: float | None = None
     total_s: float | None = None
     description: str = ""
+    retries: int | None = None
+    retry_delay_s: float | None = None
+    concurrency_per_model: int | None = None
+    queue_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,19 @@ TARGETS_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How often one candidate is asked again, and how long it is waited for.
+
+    `concurrency` None is no limit: then nobody queues.
+    """
+
+    retries: int = 0
+    retry_delay_s: float = 2.0
+    concurrency: int | None = None
+    queue_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """One target, ready to decide on."""
 
@@ -32,6 +45,7 @@ class Prepared:
     snapshot_id: str
     accounts: dict[str, Account]
     limits: Limits
+    patience: Patience = Patience()
 
 
 class Preparer:
@@ -103,14 +117,14 @@ class Preparer:
             snapshot=snapshot,
             snapshot_id=snapshot_id(pack_snapshot(snapshot)),
             accounts={account.account_id: account for account in config.accounts},
-            limits=self._limits_of(config, resolved.combo),
+            limits=self._limits_of(_combo(config, resolved.combo)),
+            patience=_patience(_combo(config, resolved.combo)),
         )
 
     def _with_fitness(self, candidate: Candidate) -> Candidate:
         return replace(candidate, fitness=self._fitness(candidate.model))
 
-    def _limits_of(self, config: Config, name: str | None) -> Limits:
-        combo: Combo | None = next((one for one in config.combos if one.name == name), None)
+    def _limits_of(self, combo: Combo | None) -> Limits:
         if combo is None:
             return self.limits
         return replace(
@@ -118,3 +132,20 @@ class Preparer:
             first_byte_s=combo.first_byte_s or self.limits.first_byte_s,
             total_s=combo.total_s or self.limits.total_s,
         )
+
+
+def _combo(config: Config, name: str | None) -> Combo | None:
+    return next((one for one in config.combos if one.name == name), None)
+
+
+def _patience(combo: Combo | None) -> Patience:
+    usual = Patience()
+    if combo is None:
+        return usual
+    delay_s, queue_s = combo.retry_delay_s, combo.queue_s
+    return Patience(
+        retries=combo.retries or usual.retries,
+        retry_delay_s=usual.retry_delay_s if delay_s is None else delay_s,
+        concurrency=combo.concurrency_per_model,
+        queue_s=usual.queue_s if queue_s is None else queue_s,
+    )

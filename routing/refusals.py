@@ -14,6 +14,7 @@ from .errors import (
     UpstreamFailure,
 )
 from .model import Attempt, CandidateState, Decision, RouteRequest, Snapshot
+from .policy import FALLS_BACK
 
 WAITING = frozenset({"circuit_open", "circuit_probing", "cooling_down"})
 
@@ -49,6 +50,25 @@ def nothing_left(request: RouteRequest, snapshot: Snapshot, decision: Decision) 
             )
 
 
+def all_failed(
+    request_id: str, attempts: Sequence[Attempt], failures: list[UpstreamFailure]
+) -> UpstreamFailure:
+    """Give the error for a request whose every attempt failed."""
+    if len(failures) == 1 and not FALLS_BACK[failures[0].kind]:
+        return failures[0]
+    told = "; ".join(f"{one.candidate.name}: {one.failure} ({one.detail})" for one in attempts)
+    return AllFailed(
+        f"{len(failures)} of {len(failures)} attempts failed. {told}. "
+        f"`omniroute explain {request_id}` tells the whole story",
+        failures,
+    )
+
+
+def inside(error: AnswerError) -> UpstreamFailure:
+    """Give the failure for an error that came inside a 200 answer."""
+    return UpstreamFailure(f"the provider reported {error.kind}: {error.message}", kind=error.kind)
+
+
 def _tell(decision: Decision) -> str:
     return "; ".join(
         f"{one.candidate.name}: {one.detail or one.reason}" for one in decision.verdicts[:8]
@@ -68,20 +88,3 @@ def _ready_s(state: CandidateState) -> float:
     # Nothing else can answer: then an open circuit is probed early.
     probe_s = min(state.probe_from_s or state.open_until_s, state.open_until_s)
     return max(probe_s, state.cooldown_until_s)
-
-
-def all_failed(
-    request: RouteRequest, attempts: Sequence[Attempt], failures: Sequence[UpstreamFailure]
-) -> AllFailed:
-    """Give the error of a request whose every attempt failed; it names them all."""
-    told = "; ".join(f"{one.candidate.name}: {one.failure} ({one.detail})" for one in attempts)
-    return AllFailed(
-        f"{len(failures)} of {len(failures)} attempts failed. {told}. "
-        f"`omniroute explain {request.request_id}` tells the whole story",
-        failures,
-    )
-
-
-def inside(error: AnswerError) -> UpstreamFailure:
-    """Give the failure for an error that came inside a 200 answer."""
-    return UpstreamFailure(f"the provider reported {error.kind}: {error.message}", kind=error.kind)

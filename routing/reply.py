@@ -7,14 +7,14 @@ accounted for like any other.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import count
 
 from .accounting.cost import cost_usd_nanos, output_tokens_bound
 from .accounting.payment import Payment
+from .again import wait_before_retry_s
 from .conversation import Delta, Usage
 from .errors import BudgetExceeded, FailureKind, RoutingError, UpstreamFailure
-from .health.book import HealthBook
-from .health.watch import Watch
 from .model import (
     Attempt,
     Call,
@@ -29,9 +29,10 @@ from .model import (
     UsageSource,
 )
 from .policy import FALLS_BACK
-from .ports import Answer, Budgets, Clock, Ledger, Upstream
+from .ports import Answer
 from .prepare import Prepared
 from .refusals import all_failed, inside, nothing_left
+from .visit import Parts, Visit
 
 HOP_HEADER = "x-omniroute-hop"
 """Names the gateways that a request came through, so that a loop is seen."""
@@ -41,18 +42,6 @@ WHOLE_ANSWER_SHARE = 0.5
 
 HELD_BYTES_MAX = 2**20
 """The most that is kept of an answer while its first content is awaited."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a reply works with."""
-
-    upstream: Upstream
-    ledger: Ledger
-    budgets: Budgets
-    health: HealthBook
-    clock: Clock
-    instance_id: str
 
 
 class Reply:
@@ -88,9 +77,7 @@ class Reply:
         self._answer: Answer | None = None
         self._pieces: AsyncIterator[Piece] | None = None
         self._held: list[Piece] = []
-        self._candidate: Candidate | None = None
-        self._watch: Watch | None = None
-        self._started_s = 0.0
+        self._visit: Visit | None = None
         self._first_byte_s: float | None = None
         self._first_content_s: float | None = None
         self._bytes = 0
@@ -158,7 +145,7 @@ class Reply:
         """End the upstream call if it runs, settle, and record the outcome, once."""
         if self.outcome is not None:
             return
-        if self._candidate is not None:
+        if self._visit is not None:
             self._end_attempt(self._failed if isinstance(self._failed, UpstreamFailure) else None)
         self.outcome = self._story()
         self._parts.ledger.record(
@@ -172,24 +159,22 @@ class Reply:
             raise nothing_left(self.request, prepared.snapshot, decision)
         failures: list[UpstreamFailure] = []
         refused: BudgetExceeded | None = None
+        failed = 0
         for candidate in decision.order:
-            if len(failures) >= prepared.snapshot.attempts_max or self._too_small(
-                candidate, failures
-            ):
+            if failed >= prepared.snapshot.attempts_max or self._too_small(candidate, failures):
                 continue
             try:
-                await self._try_one(candidate)
+                await self._try_often(candidate, failures)
             except BudgetExceeded as error:
                 refused = error
             except UpstreamFailure as failure:
-                self._end_attempt(failure)
-                failures.append(failure)
+                failed += 1
                 if not FALLS_BACK[failure.kind]:
                     break
             else:
                 return
         if failures:
-            raise self._all_failed(failures)
+            raise all_failed(self.request.request_id, self.attempts, failures)
         raise refused or nothing_left(self.request, prepared.snapshot, decision)
 
     def _too_small(self, candidate: Candidate, failures: list[UpstreamFailure]) -> bool:
@@ -199,17 +184,41 @@ class Reply:
         failed = self.attempts[-1].candidate.facts.context_tokens_max or 0
         return (candidate.facts.context_tokens_max or 0) <= failed
 
+    async def _try_often(self, candidate: Candidate, failures: list[UpstreamFailure]) -> None:
+        """Try one candidate, again as its combo wishes; `failures` gets each that came."""
+        prepared, decision = self._prepared, self.decision
+        assert prepared is not None and decision is not None  # noqa: S101, PT018 - as above
+        is_last = candidate is decision.order[-1]
+        for retries in count():
+            try:
+                await self._try_one(candidate)
+            except UpstreamFailure as failure:
+                self._end_attempt(failure)
+                failures.append(failure)
+                wait_s = wait_before_retry_s(
+                    failure, prepared.patience, retries=retries, is_last=is_last
+                )
+                if wait_s is None or wait_s >= self._left_s(prepared):
+                    raise
+            except BudgetExceeded:
+                self._end_attempt(None)
+                raise
+            else:
+                return
+            await self._parts.sleep(wait_s)
+
     async def _try_one(self, candidate: Candidate) -> None:
         parts, prepared = self._parts, self._prepared
         assert prepared is not None  # noqa: S101 - _try_in_order has checked it
         number = len(self.attempts) + 1
+        self._visit = visit = Visit(parts, prepared, candidate, parts.clock.now())
+        self._first_byte_s = None
+        await visit.enter(left_s=self._left_s(prepared))
         await self.payment.reserve(candidate, number)
-        now = parts.clock.now()
-        self._candidate, self._started_s, self._first_byte_s = candidate, now, None
-        left_s = prepared.limits.total_s - (now - self.request.at_s)
+        left_s = self._left_s(prepared)
         if left_s <= 0:
             raise UpstreamFailure("the request's total time is over", kind="timeout_total")
-        self._watch = Watch(parts.health, candidate, now, before=self.attempts)
+        visit.begin(before=self.attempts)
         call = Call(
             request_id=self.request.request_id,
             attempt=number,
@@ -223,6 +232,9 @@ class Reply:
         self._pieces = aiter(self._answer)
         await self._await_content(self._pieces)
         self.winner = candidate
+
+    def _left_s(self, prepared: Prepared) -> float:
+        return prepared.limits.total_s - (self._parts.clock.now() - self.request.at_s)
 
     def _limits(self, limits: Limits, left_s: float) -> Limits:
         """Give the limits of one call, with what is left of the request's total time.
@@ -243,7 +255,8 @@ class Reply:
         held_bytes = 0
         async for piece in pieces:
             if self._first_byte_s is None:
-                self._first_byte_s = self._parts.clock.now() - self._started_s
+                assert self._visit is not None  # noqa: S101 - a call is under way
+                self._first_byte_s = self._parts.clock.now() - self._visit.started_s
             self._held.append(piece)
             held_bytes += len(piece.raw)
             delta = piece.delta
@@ -275,17 +288,17 @@ class Reply:
                 raise self._failed
 
     def _end_attempt(self, failure: UpstreamFailure | None) -> None:
-        candidate, parts = self._candidate, self._parts
-        if candidate is None:
+        visit, parts = self._visit, self._parts
+        if visit is None:
             return
-        self._candidate = None
-        now = parts.clock.now()
-        ended_well = failure is None and self._ended
+        self._visit = None
+        candidate, ended_well = visit.candidate, failure is None and self._ended
         if self._answer is not None:
             self._answer.close()
-        if self._watch is not None:
-            self._watch.end(failure, well=ended_well, first_byte_s=self._first_byte_s, now_s=now)
-            self._watch = None
+        visit.end(failure, ended_well=ended_well, first_byte_s=self._first_byte_s)
+        if failure is None and not visit.has_begun:
+            self.payment.settle(0)
+            return
         kind: FailureKind | str | None = failure.kind if failure is not None else None
         if kind is None and not ended_well:
             kind = "client_gone"
@@ -293,8 +306,8 @@ class Reply:
             Attempt(
                 number=len(self.attempts) + 1,
                 candidate=candidate,
-                started_s=self._started_s,
-                ended_s=now,
+                started_s=visit.started_s,
+                ended_s=parts.clock.now(),
                 first_byte_s=self._first_byte_s,
                 failure=kind,
                 detail="" if failure is None else str(failure),
@@ -318,11 +331,6 @@ class Reply:
         features = self.request.operation.features
         written = min(self._bytes, output_tokens_bound(candidate, features))
         return Usage(input_tokens=features.input_tokens_max, output_tokens=written)
-
-    def _all_failed(self, failures: list[UpstreamFailure]) -> UpstreamFailure:
-        if len(failures) == 1 and not FALLS_BACK[failures[0].kind]:
-            return failures[0]
-        return all_failed(self.request, self.attempts, failures)
 
     def _story(self) -> Outcome:
         winner = self.winner

@@ -1,10 +1,11 @@
 """Decide who answers. Pure: the same request, snapshot and seed give the same Decision.
 
 Live routing, dry runs and replay call this one function. It reads no clock, no environment
-and no database: the moment is `request.at_s`, the world is the snapshot.
+and no database: the time is `request.at_s`, the world is the snapshot.
 """
 
 from ..model import Decision, RouteRequest, Snapshot, Verdict
+from .balance import narrowed
 from .filters import Refusal, judge, with_early_probes
 from .strategies import rank
 
@@ -26,7 +27,11 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
     refusals = with_early_probes(request, pairs, refusals)
     kept = [place for place, refusal in enumerate(refusals) if refusal is None]
     ranking = rank(
-        snapshot.strategy, snapshot.mode, request, [pairs[place] for place in kept], seed
+        snapshot.strategy,
+        snapshot.mode,
+        narrowed(request, kept),
+        [pairs[place] for place in kept],
+        seed,
     )
     first = dict(zip(kept, ranking.first_q32, strict=True))
     scores = dict(zip(kept, ranking.scores, strict=True))

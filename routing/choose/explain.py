@@ -7,8 +7,16 @@ the strategy used; a strategy without a score has none.
 from dataclasses import dataclass
 
 from ..accounting.cost import expected_usd_nanos
-from ..model import Candidate, Decision, RouteRequest, Snapshot
+from ..model import Candidate, Decision, RouteRequest, Snapshot, Strategy
 from .auto import MODES, Kept, task_of, terms_of
+
+FIGURES: dict[Strategy, str] = {
+    "least-used": "calls by this combo",
+    "p2c": "seconds to the first byte times calls, by weight",
+    "headroom": "free share",
+    "context-fit": "share of the context filled",
+}
+"""What the score of a strategy is that has one figure alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +32,16 @@ class Factor:
 def factors_of(
     request: RouteRequest, snapshot: Snapshot, decision: Decision, candidate: Candidate
 ) -> tuple[Factor, ...]:
-    """Give the parts of a kept candidate's score, in US dollars; they sum to it."""
+    """Give the parts of a kept candidate's score; they sum to it.
+
+    In US dollars with auto and cost-optimized, else in the figure's own unit.
+    """
+    if snapshot.strategy in FIGURES:
+        figures = [
+            one.score for one in decision.verdicts if one.kept and one.candidate == candidate
+        ]
+        name = FIGURES[snapshot.strategy]
+        return tuple(_factor(name, one, 1.0) for one in figures[:1] if one is not None)
     if snapshot.strategy not in ("auto", "cost-optimized"):
         return ()
     pairs = zip(snapshot.candidates, snapshot.states, decision.verdicts, strict=True)

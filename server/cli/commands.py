@@ -213,8 +213,9 @@ COMMANDS: tuple[Command, ...] = (
             ),
             Option(
                 "--strategy",
-                "how a model is chosen: priority (the default), weighted, random, "
-                "cost-optimized or auto",
+                "how a model is chosen: priority (the default), weighted, round-robin, random, "
+                "least-used, cost-optimized, fill-first, p2c, last-known-good, headroom, "
+                "context-fit or auto",
                 "NAME",
                 default="priority",
             ),

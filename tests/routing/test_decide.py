@@ -19,7 +19,15 @@ from omniroute.routing.choose.record import (
 )
 from omniroute.routing.choose.strategies import STRATEGIES
 from omniroute.routing.errors import FailureKind, RoutingError
-from omniroute.routing.model import ComboModel, Features, ModelFacts, Operation, Price, RouteRequest
+from omniroute.routing.model import (
+    Candidate,
+    ComboModel,
+    Features,
+    ModelFacts,
+    Operation,
+    Price,
+    RouteRequest,
+)
 from tests.fakes import ADMIN, World, account, combo, world
 
 REQUESTS = 10_000
@@ -34,8 +42,11 @@ def random_world(random_source: random.Random) -> World:
         "mix",
         models=tuple(ComboModel(f"{name}/m", random_source.randint(0, 100)) for name in names),
         strategy=random_source.choice(list(STRATEGIES)),
+        concurrency_per_model=random_source.choice((None, 2)),
+        queue_s=0.0,
     )
-    here = world(*(account(name) for name in names), combos=[mixed])
+    twins = [account(name, account_id=f"acc-{name}-b") for name in names if name < "p3"]
+    here = world(*(account(name) for name in names), *twins, combos=[mixed])
     prepared = here.gateway.route.preparer.prepare(
         here.configs.current(), "mix", now_s=here.clock.now()
     )
@@ -45,8 +56,20 @@ def random_world(random_source: random.Random) -> World:
             here.health.failed(candidate, kind, hint_s=None, now_s=here.clock.now())
         if random_source.random() < 0.5:
             here.health.succeeded(candidate, first_byte_s=random_source.random())
+        count_at_random(random_source, here, candidate)
     here.clock.advance(random_source.choice((0, 2, 40)))
     return here
+
+
+def count_at_random(random_source: random.Random, here: World, candidate: Candidate) -> None:
+    """Let the gateway have counted something of a candidate."""
+    engine = here.gateway.route
+    if random_source.random() < 0.5:
+        wait_s = random_source.random()
+        engine.loads.observe(candidate, wait_s, now_s=here.clock.now())
+        engine.tallies.take_turn("mix")
+        engine.tallies.used("mix", candidate, [candidate])
+        engine.tallies.answered("mix", candidate, unix_s=here.clock.unix())
 
 
 def random_request(random_source: random.Random, here: World) -> RouteRequest:
@@ -85,19 +108,21 @@ async def test_a_dry_run_and_a_live_request_of_one_id_decide_alike() -> None:
     assert compared == REQUESTS
 
 
-def test_packed_decisions_replay_bit_for_bit_and_a_changed_one_does_not() -> None:
+@pytest.mark.anyio
+async def test_packed_decisions_replay_bit_for_bit_and_a_changed_one_does_not() -> None:
     random_source = random.Random(7)
     for _ in range(300):
         here = random_world(random_source)
-        request = random_request(random_source, here)
-        decision = here.gateway.route.decide(request, ADMIN)
-        config = here.configs.current()
-        prepared = here.gateway.route.preparer.prepare(config, "mix", now_s=request.at_s)
+        with contextlib.suppress(RoutingError):
+            (await here.gateway.route.open(random_request(random_source, here), ADMIN)).close()
+        outcome, snapshot = here.ledger.records[-1].outcome, here.ledger.records[-1].snapshot
+        assert outcome.decision is not None
+        assert snapshot is not None
 
-        packed, record = pack_snapshot(prepared.snapshot), pack_decision(request, decision)
+        packed, record = pack_snapshot(snapshot), pack_decision(outcome.request, outcome.decision)
 
-        assert unpack_snapshot(packed) == prepared.snapshot
-        assert unpack_decision(record, prepared.snapshot)[1] == decision
+        assert unpack_snapshot(packed) == snapshot
+        assert unpack_decision(record, snapshot)[1] == outcome.decision
         assert replays(record, packed, SEED)
         assert not replays(record.replace(b'"kept":', b'"kept": ', 1), packed, SEED)
 

@@ -31,7 +31,10 @@ def random_world(source: random.Random) -> World:
     mixed = combo(
         "mix",
         models=tuple(ComboModel(f"{name}/m", source.randint(0, 9)) for name in names),
-        strategy=source.choice(["priority", "weighted", "random", "cost-optimized", "auto"]),
+        # The others read counters that the live request has moved on.
+        strategy=source.choice(
+            ["priority", "weighted", "random", "cost-optimized", "context-fit", "auto"]
+        ),
     )
     return world(*(account(name) for name in names), combos=[mixed])
 

@@ -1,0 +1,183 @@
+"""The strategies that share work out: they read what the gateway counts, as request facts.
+
+What is counted changes with every request, so it is no part of the snapshot: the engine puts
+it into `request.moment`, only what the strategy reads, and it is stored with the decision.
+Here it is by the kept candidates' positions; a fact that is missing counts as "all alike".
+
+- round-robin: the turn's candidate first, then on in a circle.
+- least-used: by how often the combo has called each, the least first.
+- fill-first: list order, but candidates without a free place come after those with one.
+- p2c: the less loaded of two that are picked at random, with replacement.
+- last-known-good: the candidate that last answered for the combo, then list order.
+- headroom: by the share of each that is free, the most first.
+- context-fit: the smallest context that holds the request; unknown ones last.
+
+Ties keep the list's order, except with p2c, where they are drawn.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from ..model import RouteRequest
+from ..moment import Moment
+from .draw import ONE_Q32
+from .ranking import Kept, Ranking, certain, draw
+
+UNTRIED_WAIT_US = 1_000_000
+"""What is taken for the wait of candidates when none of them has answered yet."""
+
+NOTHING = Moment()
+
+
+def round_robin(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Start at the turn's candidate and walk on in a circle."""
+    count = len(kept)
+    start = _moment(request).turn % count
+    order = tuple((start + step) % count for step in range(count))
+    return certain(order, (None,) * count)
+
+
+def least_used(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Order by the calls that the combo has made of each; the score is their number."""
+    uses = _moment(request).uses or (0,) * len(kept)
+    order = sorted(range(len(kept)), key=lambda place: (uses[place], place))
+    return certain(tuple(order), tuple(map(float, uses)))
+
+
+def fill_first(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Keep the list's order, but put those that are full behind those that are not."""
+    free = _moment(request).free_ppm or (1,) * len(kept)
+    order = sorted(range(len(kept)), key=lambda place: (free[place] == 0, place))
+    return certain(tuple(order), (None,) * len(kept))
+
+
+def two_choices(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Draw as if two were picked at random and the less loaded taken; the rest by their load.
+
+    Of two picks with replacement out of n, the one of rank r (1 is the least loaded) is taken
+    with probability (2(n - r) + 1) / n**2; those of equal load share theirs. The load is
+    seconds to the first byte (a peak-sensitive average) times calls under way and this one,
+    by weight; it is the score. Weight 0 beside weights is never taken before another.
+
+    Source: M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001).
+    """
+    loads = _loads(request, kept)
+    count = len(kept)
+    ranked = sorted((load, place) for place, load in enumerate(loads) if load is not None)
+    chances = [0.0] * count
+    begun = 0
+    for _, tied in groupby(ranked, key=lambda one: one[0]):
+        places = [place for _, place in tied]
+        # The ranks of a group of equals are consecutive, so their mean is at its middle.
+        middle = begun + (len(places) + 1) / 2
+        for place in places:
+            chances[place] = 2 * (len(ranked) - middle) + 1
+        begun += len(places)
+    drawn = draw(chances, request, kept, seed)
+    turns = {place: turn for turn, place in enumerate(drawn.order)}
+    rest = sorted(drawn.order[1:], key=lambda place: (*_last_if_none(loads[place]), turns[place]))
+    return Ranking((drawn.order[0], *rest), drawn.first_q32, tuple(loads))
+
+
+def last_known_good(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Put the candidate that last answered first; without one keep the list's order."""
+    good = _moment(request).last_good
+    order = sorted(range(len(kept)), key=lambda place: (place != good, place))
+    return certain(tuple(order), (None,) * len(kept))
+
+
+def headroom(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Order by the share of each that is free, which is the score."""
+    free = _moment(request).free_ppm or (1_000_000,) * len(kept)
+    order = sorted(range(len(kept)), key=lambda place: (-free[place], place))
+    return certain(tuple(order), tuple(one / 1_000_000 for one in free))
+
+
+def context_fit(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Order by context size, the smallest that fits first; the score is the share it fills.
+
+    Those that do not fit never come here: a gate has refused them. So long contexts are left
+    to the requests that need them.
+    """
+    features = request.operation.features
+    needed = features.input_tokens + (features.output_tokens_max or 0)
+    rooms = [one.facts.context_tokens_max for one, _ in kept]
+    order = sorted(range(len(kept)), key=lambda place: (*_last_if_none(rooms[place]), place))
+    return certain(tuple(order), tuple(needed / room if room else None for room in rooms))
+
+
+def by_priority(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Keep the list's order; a model at several accounts in a row is one place of the list.
+
+    Within such a group the accounts are equals, so the work is shared out by p2c.
+    """
+    order: list[int] = []
+    first = [0] * len(kept)
+    for _, group in groupby(range(len(kept)), key=lambda place: _model_of(kept, place)):
+        places = tuple(group)
+        if len(places) == 1:
+            chances: tuple[int, ...] = (ONE_Q32,)
+            order += places
+        else:
+            ranking = two_choices(
+                mode, narrowed(request, places), [kept[place] for place in places], seed
+            )
+            chances = ranking.first_q32
+            order += [places[place] for place in ranking.order]
+        if places[0] == 0:
+            first[: len(places)] = chances
+    return Ranking(tuple(order), tuple(first), (None,) * len(kept))
+
+
+def narrowed(request: RouteRequest, places: Sequence[int]) -> RouteRequest:
+    """Give the request with its facts about these candidates alone, by their new positions."""
+    moment = request.moment
+    if moment is None:
+        return request
+    return replace(
+        request,
+        moment=Moment(
+            turn=moment.turn,
+            uses=_of(moment.uses, places),
+            in_flight=_of(moment.in_flight, places),
+            wait_us=_of(moment.wait_us, places),
+            free_ppm=_of(moment.free_ppm, places),
+            last_good=places.index(moment.last_good) if moment.last_good in places else None,
+        ),
+    )
+
+
+def _of(values: tuple[int, ...], places: Sequence[int]) -> tuple[int, ...]:
+    return tuple(values[place] for place in places) if values else ()
+
+
+def _moment(request: RouteRequest) -> Moment:
+    return request.moment or NOTHING
+
+
+def _model_of(kept: Kept, place: int) -> tuple[str, str]:
+    candidate = kept[place][0]
+    return candidate.provider, candidate.model
+
+
+def _last_if_none(value: float | None) -> tuple[bool, float]:
+    return value is None, value or 0.0
+
+
+def _loads(request: RouteRequest, kept: Kept) -> list[float | None]:
+    """Give each candidate's load in seconds; None where its weight forbids it.
+
+    One that has not answered yet counts as the quickest, so that it is tried.
+    """
+    moment, count = _moment(request), len(kept)
+    waits_us = moment.wait_us or (0,) * count
+    in_flight = moment.in_flight or (0,) * count
+    quickest = min((wait for wait in waits_us if wait), default=UNTRIED_WAIT_US)
+    weighted = any(one.weight for one, _ in kept)
+    loads: list[float | None] = []
+    for place, (candidate, _) in enumerate(kept):
+        weight = candidate.weight if weighted else 1
+        busy_us = (waits_us[place] or quickest) * (in_flight[place] + 1)
+        loads.append(busy_us / weight / 1_000_000 if weight else None)
+    return loads

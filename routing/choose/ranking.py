@@ -1,0 +1,32 @@
+"""What a strategy gives, and the two ways to make it: an order that is certain, and a draw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..model import Candidate, CandidateState, RouteRequest
+from .draw import ONE_Q32, draw_order, quantise
+
+Kept = Sequence[tuple[Candidate, CandidateState]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Positions in the order of trying; `first_q32` and `scores` are by position."""
+
+    order: tuple[int, ...]
+    first_q32: tuple[int, ...]
+    scores: tuple[float | None, ...]
+
+
+def certain(order: tuple[int, ...], scores: tuple[float | None, ...]) -> Ranking:
+    """Give an order whose first is first with certainty."""
+    first = tuple(ONE_Q32 if place == order[0] else 0 for place in range(len(order)))
+    return Ranking(order, first, scores)
+
+
+def draw(weights: Sequence[float], request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Give an order drawn by weights, keyed by the request's id."""
+    first = quantise(weights)
+    names = [f"{one.account_id}|{one.model}" for one, _ in kept]
+    order = draw_order(first, names, seed=seed, request_id=request.request_id)
+    return Ranking(order, first, (None,) * len(kept))
