@@ -239,7 +239,8 @@ class CandidateState:
 
     `open_until_s` is 0 while the circuit is closed; once it is past, one probe may go
     (`probing` says that it is under way), and from `probe_from_s` on also before, where nothing
-    else can answer. `success` and `first_byte_ms` are estimates,
+    else can answer. `headroom` is the smallest share left of the provider's rate limits, from 0
+    to 1, None while it is not known. `success` and `first_byte_ms` are estimates,
     republished at most once a second, so that a snapshot stays the same for many requests.
     """
 
@@ -250,6 +251,7 @@ class CandidateState:
     success: float = 1.0
     first_byte_ms: int | None = None
     probe_from_s: float = 0.0
+    headroom: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 The server room implements them; tests implement them in memory (`tests/fakes.py`).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +30,11 @@ class Configs(Protocol):
 
 class Answer(Protocol):
     """A provider's answer in progress. Iterate it once, and always close it."""
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """The answer's headers, names in lower case; empty where there are none."""
+        ...
 
     def __aiter__(self) -> AsyncIterator[Piece]: ...
 

@@ -229,6 +229,7 @@ class Reply:
             headers=((HOP_HEADER, self._via()),),
         )
         self._answer = await parts.upstream.open(call)
+        visit.learn(self._answer.headers)
         self._pieces = aiter(self._answer)
         await self._await_content(self._pieces)
         self.winner = candidate

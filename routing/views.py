@@ -4,7 +4,7 @@ Answers are about the caller's own key; `admin` sees all. Another caller's id gi
 answer as one that does not exist.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .access import ADMIN, require
@@ -46,6 +46,20 @@ class CooldownRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitRow:
+    """A limit of a provider, as its last answer told it `age_s` ago; None is unknown."""
+
+    provider: str
+    account_id: str
+    model: str
+    dimension: str
+    limit: int | None
+    remaining: int | None
+    reset_s: float | None
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class HealthView:
     """How the gateway is."""
 
@@ -56,6 +70,7 @@ class HealthView:
     simulated_only: bool
     circuits: tuple[CircuitRow, ...]
     cooldowns: tuple[CooldownRow, ...]
+    limits: tuple[LimitRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +115,9 @@ class Views:
             if account_id in providers
         )
         cooldowns = tuple(
-            CooldownRow(providers[account_id], account_id, model, one.reason, one.until_s - now)
-            for (account_id, model), one in self.health_book.cooldowns.items()
-            if account_id in providers and one.until_s > now
+            CooldownRow(providers[account_id], account_id, model, reason, until_s - now)
+            for (account_id, model), (until_s, reason) in self.health_book.rests(now).items()
+            if account_id in providers
         )
         return HealthView(
             version=self.version,
@@ -112,6 +127,24 @@ class Views:
             simulated_only=all(account.simulated for account in config.accounts),
             circuits=circuits,
             cooldowns=cooldowns,
+            limits=self._limits(providers, now),
+        )
+
+    def _limits(self, providers: Mapping[str, str], now: float) -> tuple[LimitRow, ...]:
+        return tuple(
+            LimitRow(
+                provider=providers[account_id],
+                account_id=account_id,
+                model=model,
+                dimension=one.told.dimension,
+                limit=one.told.limit,
+                remaining=one.told.remaining,
+                reset_s=None if one.told.reset_s is None else one.old_from_s - now,
+                age_s=now - one.at_s,
+            )
+            for (account_id, model), quota in self.health_book.quotas.items()
+            if account_id in providers
+            for one in quota.fresh(now)
         )
 
     def resilience(self, caller: Caller) -> Profile:

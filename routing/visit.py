@@ -5,7 +5,7 @@ What was learned is told once, at the end, and only of a call that went out: a r
 found no place or an open circuit says nothing of the provider.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .again import REFUSED_FOR_LOAD
@@ -17,6 +17,7 @@ from .model import Attempt, Candidate
 from .policy import COUNTS_FOR_BREAKER, FALLS_BACK
 from .ports import Budgets, Clock, Ledger, Upstream
 from .prepare import Prepared
+from .upstream.limits import limits_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,13 @@ class Visit:
         snapshot = self.prepared.snapshot
         if snapshot.combo is not None:
             self.parts.tallies.used(snapshot.combo, self.candidate, snapshot.candidates)
+
+    def learn(self, headers: Mapping[bytes, bytes]) -> None:
+        """Note the rate limits that the answer's headers tell of."""
+        clock = self.parts.clock
+        limits = limits_of(headers, now_unix_s=clock.unix())
+        if limits:
+            self.parts.health.learn(self.candidate, limits, now_s=clock.now())
 
     def end(
         self, failure: UpstreamFailure | None, *, ended_well: bool, first_byte_s: float | None

@@ -3,7 +3,7 @@
 A fake fulfils its port in memory; the contract tests of the real ones run on the fakes too.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from omniroute.routing.controls import Controls
@@ -31,6 +31,8 @@ from omniroute.routing.prepare import Preparer
 from omniroute.routing.views import Views
 
 ADMIN = Caller("admin-key", frozenset({"admin"}))
+NO_HEADERS: Mapping[bytes, bytes] = {}
+"""The headers of an answer that tells nothing by them."""
 PRICE = Price(input=1_000_000_000, output=2_000_000_000)
 """One dollar per million input tokens, two per million output tokens."""
 
@@ -98,6 +100,7 @@ class FakeAnswer:
 
     pieces: Sequence[Piece | UpstreamFailure]
     closed: bool = False
+    headers: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
 
     def __aiter__(self) -> AsyncIterator[Piece]:
         return self._iterate()
@@ -122,13 +125,16 @@ class FakeUpstream:
     scripts: dict[str, Script] = field(default_factory=dict[str, Script])
     calls: list[Call] = field(default_factory=list[Call])
     answers: list[FakeAnswer] = field(default_factory=list[FakeAnswer])
+    headers: dict[str, dict[bytes, bytes]] = field(default_factory=dict[str, dict[bytes, bytes]])
+    """The answers' headers by `provider/model`."""
 
     async def open(self, call: Call) -> FakeAnswer:
         self.calls.append(call)
         pieces = self.scripts.get(call.candidate.name, hello)(call)
         if pieces and isinstance(pieces[0], UpstreamFailure):
             raise pieces[0]
-        self.answers.append(FakeAnswer(pieces))
+        headers = self.headers.get(call.candidate.name, {})
+        self.answers.append(FakeAnswer(pieces, headers=headers))
         return self.answers[-1]
 
 

@@ -25,6 +25,7 @@ from omniroute.routing.ports import UsageTotal
 from omniroute.routing.views import ComboRow
 
 from .invocation import Invocation
+from .limits import RateLimit, rate_limits
 from .memory import memory
 from .shapes import Arguments, Result
 from .units import duration, iso, usd
@@ -66,19 +67,6 @@ class CircuitBreaker(Result, frozen=True):
     ]
 
 
-class RateLimit(Result, frozen=True):
-    """One account or model that rests because its provider asked for it."""
-
-    provider: str
-    rpm: Annotated[int | None, Meta(description="The limit per minute; null: not known.")]
-    current_usage: Annotated[int | None, Meta(description="Calls in this minute; null: unknown.")]
-    is_limited: bool
-    account: str
-    model: Annotated[str | None, Meta(description="null: it holds for the whole account.")]
-    reason: str
-    remaining_s: Annotated[float, Meta(description="Seconds until it is asked again.")]
-
-
 class Health(Result, frozen=True):
     """What omniroute_get_health gives."""
 
@@ -91,7 +79,8 @@ class Health(Result, frozen=True):
         Meta(description="Circuits with failures; one that is not listed is closed."),
     ]
     rate_limits: Annotated[
-        tuple[RateLimit, ...], Meta(description="Who rests now; who is not listed may be asked.")
+        tuple[RateLimit, ...],
+        Meta(description="Who rests now, and whose limits are known; all others may be asked."),
     ]
     accounts: Annotated[int, Meta(description="Configured provider accounts.")]
     simulated_only: Annotated[
@@ -122,19 +111,7 @@ async def get_health(call: Invocation, arguments: NoArguments) -> Health:
             )
             for one in view.circuits
         ),
-        rate_limits=tuple(
-            RateLimit(
-                provider=one.provider,
-                rpm=None,
-                current_usage=None,
-                is_limited=True,
-                account=one.account_id,
-                model=one.model or None,
-                reason=one.reason,
-                remaining_s=round(one.remaining_s, 3),
-            )
-            for one in view.cooldowns
-        ),
+        rate_limits=rate_limits(view),
         accounts=view.accounts,
         simulated_only=view.simulated_only,
         config_version=view.config_version,

@@ -9,7 +9,7 @@ A snapshot must stay the same for many requests. So changes are of two sorts: a 
 first byte are republished, and raise it, at most every REPUBLISH_S.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -19,11 +19,15 @@ from ..policy import BACKS_OFF, COUNTS_FOR_BREAKER
 from .breaker import Breaker
 from .cooldown import Cooldown
 from .profiles import BALANCED, Profile
+from .quota import Limit, Quota
 from .retry_budget import RetryBudget
 
 REPUBLISH_S = 1.0
 SMOOTHING = 0.1
 """The share of a new observation in an estimate (an exponential moving average)."""
+
+HEADROOM_DIGITS = 2
+"""A share of a limit is published in hundredths, so that a snapshot lasts for many requests."""
 
 ACCOUNT_WIDE: frozenset[FailureKind] = frozenset(
     {"auth", "quota_exhausted", "connect", "tls", "egress_refused", "timeout_connect"}
@@ -43,9 +47,11 @@ class _Estimates:
     first_byte_s: float | None = None
     published_success: float = 1.0
     published_first_byte_ms: int | None = None
+    published_headroom: float | None = None
 
-    def publish(self) -> None:
+    def publish(self, headroom: float | None) -> None:
         self.published_success = round(self.success, 4)
+        self.published_headroom = None if headroom is None else round(headroom, HEADROOM_DIGITS)
         if self.first_byte_s is not None:
             self.published_first_byte_ms = round(self.first_byte_s * 1000)
 
@@ -65,6 +71,7 @@ class HealthBook:
     breakers: dict[Scope, Breaker] = field(default_factory=dict[Scope, Breaker])
     cooldowns: dict[Scope, Cooldown] = field(default_factory=dict[Scope, Cooldown])
     retries: dict[Scope, RetryBudget] = field(default_factory=dict[Scope, RetryBudget])
+    quotas: dict[Scope, Quota] = field(default_factory=dict[Scope, Quota])
     _estimates: dict[Scope, _Estimates] = field(default_factory=dict[Scope, _Estimates])
     _dirty: set[Scope] = field(default_factory=set[Scope])
     _published_s: float = 0.0
@@ -73,8 +80,10 @@ class HealthBook:
         """Republish the estimates when it is time, and give the version in force."""
         if self._dirty and now_s - self._published_s >= REPUBLISH_S:
             for scope in self._dirty & self._estimates.keys():
-                self._estimates[scope].publish()
-            self._dirty.clear()
+                quota = self.quotas.get(scope)
+                self._estimates[scope].publish(quota.headroom(now_s) if quota else None)
+            # What is left of a limit gets old by time alone.
+            self._dirty = {scope for scope in self._dirty if self._has_limits(scope)}
             self._published_s = now_s
             self.version += 1
         return self.version
@@ -86,15 +95,20 @@ class HealthBook:
         worst = max(breakers, key=lambda one: one.open_until_s, default=None)
         waits = [self.cooldowns[key] for key in (wide, own) if key in self.cooldowns]
         longest = max(waits, key=lambda one: one.until_s, default=None)
+        until_s, reason = (longest.until_s, longest.reason) if longest else (0.0, "")
+        quota = self.quotas.get(own)
+        if quota is not None and quota.spent_until_s > until_s:
+            until_s, reason = quota.spent_until_s, quota.reason
         known = self._estimates.get(own)
         return CandidateState(
             open_until_s=worst.open_until_s if worst else 0.0,
             probing=any(one.probing for one in breakers),
-            cooldown_until_s=longest.until_s if longest else 0.0,
-            cooldown_reason=longest.reason if longest else "",
+            cooldown_until_s=until_s,
+            cooldown_reason=reason,
             success=known.published_success if known else 1.0,
             first_byte_ms=known.published_first_byte_ms if known else None,
             probe_from_s=max((one.probe_from_s for one in breakers), default=0.0),
+            headroom=known.published_headroom if known else None,
         )
 
     def admit(self, candidate: Candidate, now_s: float, *, again: bool) -> None:
@@ -115,6 +129,14 @@ class HealthBook:
             raise UpstreamFailure("its circuit opened meanwhile", kind="busy")
         if not again:
             budget.pay_in(now_s)
+
+    def rests(self, now_s: float) -> dict[Scope, tuple[float, str]]:
+        """Give who rests now, until when and why."""
+        found = {scope: (one.until_s, one.reason) for scope, one in self.cooldowns.items()}
+        for scope, quota in self.quotas.items():
+            if quota.spent_until_s > found.get(scope, (0.0, ""))[0]:
+                found[scope] = (quota.spent_until_s, quota.reason)
+        return {scope: rest for scope, rest in found.items() if rest[0] > now_s}
 
     def begin(self, candidate: Candidate, now_s: float) -> bool:
         """Whether a call may go out now; a half-open circuit lets one through."""
@@ -153,6 +175,15 @@ class HealthBook:
             self._observe(candidate, good=False, first_byte_s=None)
         self.released(candidate)
 
+    def learn(self, candidate: Candidate, limits: Sequence[Limit], *, now_s: float) -> None:
+        """Take what an answer told of its provider's limits."""
+        scope = (candidate.account_id, candidate.model)
+        quota = _keep(self.quotas, scope, self.quotas.get(scope) or Quota())
+        if quota.learn(limits, now_s):
+            self.version += 1
+        _keep(self._estimates, scope, self._estimates.get(scope) or _Estimates())
+        self._dirty.add(scope)
+
     def released(self, candidate: Candidate) -> None:
         """Give back a probe whose call ended without a verdict, such as a client that left."""
         released = [one.released() for one in self._breakers_of(candidate)]
@@ -174,6 +205,7 @@ class HealthBook:
         """Close every circuit and end every cooldown."""
         self.breakers.clear()
         self.cooldowns.clear()
+        self.quotas.clear()
         self.version += 1
 
     def _observe(self, candidate: Candidate, *, good: bool, first_byte_s: float | None) -> None:
@@ -185,6 +217,10 @@ class HealthBook:
             step = 0.0 if before is None else SMOOTHING * (first_byte_s - before)
             known.first_byte_s = first_byte_s if before is None else before + step
         self._dirty.add(scope)
+
+    def _has_limits(self, scope: Scope) -> bool:
+        quota = self.quotas.get(scope)
+        return quota is not None and bool(quota.learned)
 
     def _scopes_of(self, candidate: Candidate) -> tuple[Scope, Scope]:
         return (candidate.account_id, ""), (candidate.account_id, candidate.model)

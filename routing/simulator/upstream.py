@@ -7,7 +7,7 @@ call's limits: a wait that is longer than a limit lasts until the limit and then
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Protocol
@@ -78,13 +78,21 @@ class SimulatedUpstream:
             )
         else:
             reader = EmbeddingsReader(call.limits.answer_bytes_max)
-        return SimulatedAnswer(iter(performance.frames), reader, patience)
+        headers = {name.lower().encode(): value.encode() for name, value in head.headers}
+        return SimulatedAnswer(iter(performance.frames), reader, patience, headers)
 
 
 class SimulatedAnswer:
     """A simulated answer in progress; see ports.Answer."""
 
-    def __init__(self, frames: Iterator[Frame], reader: _Reader, patience: "_Patience") -> None:
+    def __init__(
+        self,
+        frames: Iterator[Frame],
+        reader: _Reader,
+        patience: "_Patience",
+        headers: Mapping[bytes, bytes],
+    ) -> None:
+        self.headers = headers
         self._frames = frames
         self._reader = reader
         self._patience = patience

@@ -1,6 +1,6 @@
 """A provider's answer in progress: chunks of a connection into Pieces."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..conversation import Delta
@@ -38,6 +38,7 @@ class HttpAnswer:
         "_reader",
         "_secrets",
         "_stream",
+        "headers",
     )
 
     def __init__(
@@ -49,6 +50,7 @@ class HttpAnswer:
         secrets: Sequence[str] = (),
     ) -> None:
         self._connection: Connection | None = connection
+        self.headers: Mapping[bytes, bytes] = connection.headers
         self._reader = reader
         self._secrets = secrets
         self._pieces: Sequence[Piece] = ()

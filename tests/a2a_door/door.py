@@ -1,6 +1,6 @@
 """The A2A door on a gateway of fakes, served in memory."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -82,6 +82,7 @@ class HeldAnswer:
     call: Call
     go: anyio.Event
     closed: anyio.Event
+    headers: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
 
     def __aiter__(self) -> AsyncIterator[Piece]:
         return self._iterate()

@@ -27,7 +27,7 @@ from omniroute.routing.model import (
     RouteRequest,
 )
 from omniroute.routing.reply import Reply
-from tests.fakes import ADMIN, World, combo, failing, world
+from tests.fakes import ADMIN, NO_HEADERS, World, combo, failing, world
 
 pytestmark = pytest.mark.anyio
 
@@ -248,6 +248,7 @@ async def test_a_caller_who_leaves_early_closes_the_upstream_and_is_accounted_fo
 async def test_a_caller_who_leaves_before_content_starts_no_fallback() -> None:
     class Never:
         closed = False
+        headers = NO_HEADERS
 
         def __aiter__(self) -> "Never":
             return self

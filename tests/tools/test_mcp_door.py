@@ -22,7 +22,7 @@ from omniroute.routing.conversation import Delta
 from omniroute.routing.model import Call, Caller, Piece
 from omniroute.server.auth import Authenticator
 from omniroute.server.mcp_door import BODY_BYTES_MAX, IMPORT_BLOCK_S, McpDoor, build_mcp
-from tests.fakes import World, world
+from tests.fakes import NO_HEADERS, World, world
 
 pytestmark = pytest.mark.anyio
 
@@ -286,6 +286,8 @@ async def test_a_door_that_is_not_open_says_so() -> None:
 
 class Stalling:
     """An upstream whose answer begins and then says nothing until it is closed."""
+
+    headers = NO_HEADERS
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()

@@ -21,7 +21,7 @@ from omniroute.routing.ports import Upstream
 from omniroute.tools.binding import ERROR_META, build_server
 from omniroute.tools.shapes import output_schema
 from omniroute.tools.table import TABLE
-from tests.fakes import ADMIN, FakeClock, World, account, combo, failing, world
+from tests.fakes import ADMIN, NO_HEADERS, FakeClock, World, account, combo, failing, world
 
 pytestmark = pytest.mark.anyio
 
@@ -405,6 +405,8 @@ async def test_an_answer_that_breaks_off_is_an_error_and_not_a_short_answer() ->
 class Slow:
     """An upstream that says a word every tenth of a second."""
 
+    headers = NO_HEADERS
+
     def __init__(self, clock: FakeClock, *said: str) -> None:
         self._clock = clock
         self._said = said
@@ -461,6 +463,8 @@ async def test_without_stream_nothing_is_told() -> None:
 
 class Stalling:
     """An upstream whose answer begins and then says nothing until it is closed."""
+
+    headers = NO_HEADERS
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -637,6 +641,25 @@ async def test_health_tells_circuits_and_who_rests(era: str) -> None:
     assert (limit["provider"], limit["isLimited"], limit["rpm"]) == ("one", True, None)
     assert limit["remainingS"] == 5.0
     assert "cacheStats" not in result
+
+
+async def test_health_tells_what_is_left_of_a_providers_limits(era: str) -> None:
+    here = world()
+    here.upstream.headers["one/m"] = {
+        b"anthropic-ratelimit-requests-limit": b"50",
+        b"anthropic-ratelimit-requests-remaining": b"42",
+        b"anthropic-ratelimit-requests-reset": b"30",
+    }
+
+    async with client(here, era=era) as mine:
+        await mine.call_tool("omniroute_route_request", {"model": "one/m", **QUESTION})
+        here.clock.advance(10)
+        (row,) = values(await mine.call_tool("omniroute_get_health", {}))["rateLimits"]
+
+    assert (row["provider"], row["rpm"], row["currentUsage"]) == ("one", 50, 8)
+    assert (row["isLimited"], row["reason"], row["remainingS"]) == (False, None, None)
+    (window,) = row["windows"]
+    assert (window["remaining"], window["resetS"], window["ageS"]) == (42, 20.0, 10.0)
 
 
 async def test_combos_are_listed_with_their_parts_and_metrics(era: str) -> None:
