@@ -15,14 +15,8 @@ from collections.abc import Callable, Sequence
 
 from omniroute.routing.catalog.fitness import fitness_of
 from omniroute.routing.choose.decide import decide
-from omniroute.routing.model import (
-    Candidate,
-    CandidateState,
-    ModelFacts,
-    Price,
-    RouteRequest,
-    Snapshot,
-)
+from omniroute.routing.model import Candidate, ModelFacts, Price, RouteRequest, Snapshot
+from omniroute.routing.moment import CandidateState
 from omniroute.routing.wire.operations import operation_of_body
 
 CANDIDATES = 20

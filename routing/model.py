@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .conversation import Delta, Usage
-from .moment import Moment
+from .moment import CandidateState, Moment
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
 Strategy = Literal[
@@ -231,27 +231,6 @@ class Candidate:
     def name(self) -> str:
         """`provider/model`, as people write it."""
         return f"{self.provider}/{self.model}"
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateState:
-    """A candidate's health at one moment. Times are of the engine's Clock.
-
-    `open_until_s` is 0 while the circuit is closed; once it is past, one probe may go
-    (`probing` says that it is under way), and from `probe_from_s` on also before, where nothing
-    else can answer. `headroom` is the smallest share left of the provider's rate limits, from 0
-    to 1, None while it is not known. `success` and `first_byte_ms` are estimates,
-    republished at most once a second, so that a snapshot stays the same for many requests.
-    """
-
-    open_until_s: float = 0.0
-    probing: bool = False
-    cooldown_until_s: float = 0.0
-    cooldown_reason: str = ""
-    success: float = 1.0
-    first_byte_ms: int | None = None
-    probe_from_s: float = 0.0
-    headroom: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the gateway counts of candidates, as one decision saw it."""
+"""What the gateway knows and counts of candidates, as one decision sees it."""
 
 from dataclasses import dataclass
 
@@ -25,3 +25,41 @@ class Moment:
     wait_us: tuple[int, ...] = ()
     free_ppm: tuple[int, ...] = ()
     last_good: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How fast a model at an account answered of late; None before the first good answer.
+
+    `peak_ms` follows a slow first byte at once and fades; see health/latency.py.
+    """
+
+    peak_ms: int
+    first_byte_p50_ms: int | None = None
+    first_byte_p95_ms: int | None = None
+    first_byte_p99_ms: int | None = None
+    total_p50_ms: int | None = None
+    total_p95_ms: int | None = None
+    total_p99_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateState:
+    """A candidate's health at one moment. Times are of the engine's Clock.
+
+    `open_until_s` is 0 while the circuit is closed; once it is past, one probe may go
+    (`probing` says that it is under way), and from `probe_from_s` on also before, where nothing
+    else can answer. `headroom` is the smallest share left of the provider's rate limits, from 0
+    to 1, None while it is not known. `success` and `first_byte_ms` are estimates,
+    republished at most once a second, so that a snapshot stays the same for many requests.
+    """
+
+    open_until_s: float = 0.0
+    probing: bool = False
+    cooldown_until_s: float = 0.0
+    cooldown_reason: str = ""
+    success: float = 1.0
+    first_byte_ms: int | None = None
+    probe_from_s: float = 0.0
+    headroom: float | None = None
+    latency: Latency | None = None

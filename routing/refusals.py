@@ -13,7 +13,8 @@ from .errors import (
     RoutingError,
     UpstreamFailure,
 )
-from .model import Attempt, CandidateState, Decision, RouteRequest, Snapshot
+from .model import Attempt, Decision, RouteRequest, Snapshot
+from .moment import CandidateState
 from .policy import FALLS_BACK
 
 WAITING = frozenset({"circuit_open", "circuit_probing", "cooling_down"})

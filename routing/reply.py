@@ -13,6 +13,7 @@ from itertools import count
 from .accounting.cost import cost_usd_nanos, output_tokens_bound
 from .accounting.payment import Payment
 from .again import wait_before_retry_s
+from .catalog.swaps import told_swap
 from .conversation import Delta, Usage
 from .errors import BudgetExceeded, FailureKind, RoutingError, UpstreamFailure
 from .model import (
@@ -294,9 +295,12 @@ class Reply:
             return
         self._visit = None
         candidate, ended_well = visit.candidate, failure is None and self._ended
+        swap = told_swap(candidate.model, self.model_served)
         if self._answer is not None:
             self._answer.close()
-        visit.end(failure, ended_well=ended_well, first_byte_s=self._first_byte_s)
+        visit.end(
+            failure, ended_well=ended_well, first_byte_s=self._first_byte_s, swapped=bool(swap)
+        )
         if failure is None and not visit.has_begun:
             self.payment.settle(0)
             return
@@ -311,7 +315,7 @@ class Reply:
                 ended_s=parts.clock.now(),
                 first_byte_s=self._first_byte_s,
                 failure=kind,
-                detail="" if failure is None else str(failure),
+                detail=swap if failure is None else str(failure),
                 provider_status=failure.provider_status if failure is not None else 200,
                 model_served=self.model_served,
             )

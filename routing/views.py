@@ -14,6 +14,7 @@ from .errors import NotFound
 from .health.book import HealthBook
 from .health.profiles import Profile, profile_named
 from .model import Caller, Capability, Combo, ModelFacts
+from .moment import Latency
 from .ports import Clock, Configs, Ledger, Record, UsageTotal
 
 METRICS_DAYS = 30
@@ -57,6 +58,20 @@ class LimitRow:
     remaining: int | None
     reset_s: float | None
     age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimingRow:
+    """How fast a model at an account answered of late.
+
+    `swapped` counts the answers that came from another model than was asked for.
+    """
+
+    provider: str
+    account_id: str
+    model: str
+    latency: Latency
+    swapped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +160,17 @@ class Views:
             for (account_id, model), quota in self.health_book.quotas.items()
             if account_id in providers
             for one in quota.fresh(now)
+        )
+
+    def timings(self, caller: Caller) -> tuple[TimingRow, ...]:
+        """Give how fast every model that was used of late answers. Needs read:health."""
+        require(caller, "read:health")
+        self.health_book.refresh(self.clock.now())
+        providers = {one.account_id: one.provider for one in self.configs.current().accounts}
+        return tuple(
+            TimingRow(providers[account_id], account_id, model, one.published, one.swapped)
+            for (account_id, model), one in self.health_book.timings.items()
+            if account_id in providers and one.published is not None
         )
 
     def resilience(self, caller: Caller) -> Profile:

@@ -94,14 +94,24 @@ class Visit:
             self.parts.health.learn(self.candidate, limits, now_s=clock.now())
 
     def end(
-        self, failure: UpstreamFailure | None, *, ended_well: bool, first_byte_s: float | None
+        self,
+        failure: UpstreamFailure | None,
+        *,
+        ended_well: bool,
+        first_byte_s: float | None,
+        swapped: bool,
     ) -> None:
-        """Give the place back and note how the call went."""
+        """Give the place back and note how the call went.
+
+        `swapped` says that another model answered than was asked for.
+        """
         if self._has_place:
             self.parts.loads.leave(self.candidate)
             self._has_place = False
         if not self.has_begun:
             return
+        if swapped:
+            self.parts.health.timing(self.candidate).swapped += 1
         if failure is not None:
             self._failed(failure)
         elif ended_well:
@@ -111,6 +121,8 @@ class Visit:
 
     def _failed(self, failure: UpstreamFailure) -> None:
         parts, kind, now = self.parts, failure.kind, self.parts.clock.now()
+        if kind == "timeout_first_byte":
+            parts.health.timing(self.candidate).waited(now - self.started_s, now)
         parts.health.failed(self.candidate, kind, hint_s=failure.retry_after_s, now_s=now)
         if COUNTS_FOR_BREAKER[kind] or kind in REFUSED_FOR_LOAD:
             parts.loads.failed(self.candidate, now - self.started_s, now_s=now)
@@ -120,8 +132,12 @@ class Visit:
 
     def _answered(self, first_byte_s: float | None) -> None:
         parts, combo = self.parts, self.prepared.snapshot.combo
+        now = parts.clock.now()
+        took_s = now - self.started_s
+        waited_s = took_s if first_byte_s is None else first_byte_s
+        parts.health.timing(self.candidate).answered(waited_s, took_s, now)
         parts.health.succeeded(self.candidate, first_byte_s=first_byte_s)
         if first_byte_s is not None:
-            parts.loads.observe(self.candidate, first_byte_s, now_s=parts.clock.now())
+            parts.loads.observe(self.candidate, first_byte_s, now_s=now)
         if combo is not None:
             parts.tallies.answered(combo, self.candidate, unix_s=parts.clock.unix())

@@ -1,8 +1,9 @@
-"""What `/api/resilience` and `/api/limits` speak, as values; see management.py."""
+"""What `/api/resilience` and `/api/timings` speak, as values; see management.py."""
 
 from dataclasses import dataclass
 
 from omniroute.routing.health.profiles import Profile
+from omniroute.routing.views import TimingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,51 @@ class ResilienceWish:
     """The resilience profile to put in force."""
 
     profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimingJson:
+    """How fast a model at an account answered of late; None before its first good answer.
+
+    `peak_ms` follows a slow first byte at once and fades. `swapped` counts the answers that came
+    from another model than was asked for.
+    """
+
+    provider: str
+    account_id: str
+    model: str
+    peak_ms: int
+    first_byte_p50_ms: int | None
+    first_byte_p95_ms: int | None
+    first_byte_p99_ms: int | None
+    total_p50_ms: int | None
+    total_p95_ms: int | None
+    total_p99_ms: int | None
+    swapped: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimingsJson:
+    """Every model at every account that was used since the start."""
+
+    timings: tuple[TimingJson, ...]
+
+
+def timing_json(row: TimingRow) -> TimingJson:
+    """Give a model's times as the API shows them."""
+    return TimingJson(
+        provider=row.provider,
+        account_id=row.account_id,
+        model=row.model,
+        peak_ms=row.latency.peak_ms,
+        first_byte_p50_ms=row.latency.first_byte_p50_ms,
+        first_byte_p95_ms=row.latency.first_byte_p95_ms,
+        first_byte_p99_ms=row.latency.first_byte_p99_ms,
+        total_p50_ms=row.latency.total_p50_ms,
+        total_p95_ms=row.latency.total_p95_ms,
+        total_p99_ms=row.latency.total_p99_ms,
+        swapped=row.swapped,
+    )
 
 
 def profile_json(profile: Profile) -> ProfileJson:

@@ -191,6 +191,29 @@ def test_a_key_ends_the_keyless_mode_and_another_keys_request_is_not_found(
     assert named == missing.json()["error"]["message"]
 
 
+def test_the_resilience_profile_is_set_and_times_are_read_with_their_scopes(
+    running_gateway: RunningGateway,
+) -> None:
+    reader = running_gateway.new_key("--name", "reader", "--scope", "readonly")
+    full = running_gateway.new_key("--name", "full", "--scope", "full")
+    wish = {"profile": "aggressive"}
+
+    running_gateway.call("POST", "/v1/chat/completions", CHAT, key=full)
+    forbidden = running_gateway.call("PUT", "/api/resilience", wish, key=reader)
+    changed = running_gateway.call("PUT", "/api/resilience", wish, key=full)
+    shown = running_gateway.call("GET", "/api/resilience", key=reader)
+    timings = running_gateway.call("GET", "/api/timings", key=reader)
+
+    assert (forbidden.status, changed.status) == (403, 200)
+    assert shown.json()["profile"] == "aggressive"
+    assert [one["name"] for one in shown.json()["profiles"]] == [
+        *("conservative", "balanced", "aggressive"),
+    ]
+    (row,) = timings.json()["timings"]
+    assert (row["provider"], row["swapped"]) == ("sim", 0)
+    assert row["total_p99_ms"] >= row["total_p50_ms"] >= row["first_byte_p50_ms"]
+
+
 def test_a_request_with_a_foreign_host_or_origin_is_refused_on_every_route(
     shared_gateway: RunningGateway,
 ) -> None:

@@ -13,14 +13,8 @@ from omniroute.routing.catalog.prices import Facts
 from omniroute.routing.catalog.providers import provider_named
 from omniroute.routing.catalog.resolve import models_of, resolve
 from omniroute.routing.errors import RoutingError
-from omniroute.routing.model import (
-    Candidate,
-    CandidateState,
-    Capability,
-    ComboModel,
-    Config,
-    Strategy,
-)
+from omniroute.routing.model import Candidate, Capability, ComboModel, Config, Strategy
+from omniroute.routing.moment import CandidateState
 from omniroute.routing.ports import UsageTotal
 from omniroute.routing.views import ComboRow
 

@@ -28,7 +28,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..accounting.cost import expected_usd_nanos
-from ..model import Candidate, CandidateState, RouteRequest
+from ..model import Candidate, RouteRequest
+from ..moment import CandidateState
 
 Kept = Sequence[tuple[Candidate, CandidateState]]
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from ..accounting.cost import upper_bound_usd_nanos
 from ..catalog.names import name_allowed
-from ..model import Candidate, CandidateState, RouteRequest
+from ..model import Candidate, RouteRequest
+from ..moment import CandidateState
 
 Refusal = tuple[str, str]
 Gate = Callable[[RouteRequest, Candidate, CandidateState], Refusal | None]

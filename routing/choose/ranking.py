@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..model import Candidate, CandidateState, RouteRequest
+from ..model import Candidate, RouteRequest
+from ..moment import CandidateState
 from .draw import ONE_Q32, draw_order, quantise
 
 Kept = Sequence[tuple[Candidate, CandidateState]]

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..errors import FailureKind, UpstreamFailure
-from ..model import Candidate, CandidateState
+from ..model import Candidate
+from ..moment import CandidateState
 from ..policy import BACKS_OFF, COUNTS_FOR_BREAKER
 from .breaker import Breaker
 from .cooldown import Cooldown
+from .latency import Timing
 from .profiles import BALANCED, Profile
 from .quota import Limit, Quota
 from .retry_budget import RetryBudget
@@ -72,6 +74,7 @@ class HealthBook:
     cooldowns: dict[Scope, Cooldown] = field(default_factory=dict[Scope, Cooldown])
     retries: dict[Scope, RetryBudget] = field(default_factory=dict[Scope, RetryBudget])
     quotas: dict[Scope, Quota] = field(default_factory=dict[Scope, Quota])
+    timings: dict[Scope, Timing] = field(default_factory=dict[Scope, Timing])
     _estimates: dict[Scope, _Estimates] = field(default_factory=dict[Scope, _Estimates])
     _dirty: set[Scope] = field(default_factory=set[Scope])
     _published_s: float = 0.0
@@ -79,11 +82,8 @@ class HealthBook:
     def refresh(self, now_s: float) -> int:
         """Republish the estimates when it is time, and give the version in force."""
         if self._dirty and now_s - self._published_s >= REPUBLISH_S:
-            for scope in self._dirty & self._estimates.keys():
-                quota = self.quotas.get(scope)
-                self._estimates[scope].publish(quota.headroom(now_s) if quota else None)
-            # What is left of a limit gets old by time alone.
-            self._dirty = {scope for scope in self._dirty if self._has_limits(scope)}
+            # What is left of a limit gets old, and a peak fades, by time alone.
+            self._dirty = {scope for scope in self._dirty if self._publish(scope, now_s)}
             self._published_s = now_s
             self.version += 1
         return self.version
@@ -109,6 +109,7 @@ class HealthBook:
             first_byte_ms=known.published_first_byte_ms if known else None,
             probe_from_s=max((one.probe_from_s for one in breakers), default=0.0),
             headroom=known.published_headroom if known else None,
+            latency=self.timings[own].published if own in self.timings else None,
         )
 
     def admit(self, candidate: Candidate, now_s: float, *, again: bool) -> None:
@@ -184,6 +185,12 @@ class HealthBook:
         _keep(self._estimates, scope, self._estimates.get(scope) or _Estimates())
         self._dirty.add(scope)
 
+    def timing(self, candidate: Candidate) -> Timing:
+        """Give the times of a candidate, to note one; they are published with the estimates."""
+        scope = (candidate.account_id, candidate.model)
+        self._dirty.add(scope)
+        return _keep(self.timings, scope, self.timings.get(scope) or Timing())
+
     def released(self, candidate: Candidate) -> None:
         """Give back a probe whose call ended without a verdict, such as a client that left."""
         released = [one.released() for one in self._breakers_of(candidate)]
@@ -218,9 +225,15 @@ class HealthBook:
             known.first_byte_s = first_byte_s if before is None else before + step
         self._dirty.add(scope)
 
-    def _has_limits(self, scope: Scope) -> bool:
-        quota = self.quotas.get(scope)
-        return quota is not None and bool(quota.learned)
+    def _publish(self, scope: Scope, now_s: float) -> bool:
+        """Publish the estimates of a scope. Gives whether time alone will change them."""
+        quota, timing = self.quotas.get(scope), self.timings.get(scope)
+        known = self._estimates.get(scope)
+        headroom = quota.headroom(now_s) if quota is not None else None
+        if known is not None:
+            known.publish(headroom)
+        fades = timing is not None and timing.publish(now_s)
+        return fades or (quota is not None and bool(quota.learned))
 
     def _scopes_of(self, candidate: Candidate) -> tuple[Scope, Scope]:
         return (candidate.account_id, ""), (candidate.account_id, candidate.model)

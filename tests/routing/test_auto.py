@@ -12,7 +12,6 @@ from omniroute.routing.choose.explain import factors_of
 from omniroute.routing.choose.record import pack_decision, pack_snapshot, replays, snapshot_id
 from omniroute.routing.model import (
     Candidate,
-    CandidateState,
     Features,
     ModelFacts,
     Operation,
@@ -20,6 +19,7 @@ from omniroute.routing.model import (
     RouteRequest,
     Snapshot,
 )
+from omniroute.routing.moment import CandidateState
 from tests.fakes import account, world
 
 SEED = b"a fake seed"

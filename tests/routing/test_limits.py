@@ -2,7 +2,7 @@
 
 import pytest
 
-from omniroute.routing.model import CandidateState
+from omniroute.routing.moment import CandidateState
 from tests.fakes import ADMIN, World, combo, world
 from tests.routing.asking import answered, ask
 

@@ -15,7 +15,6 @@ from omniroute.routing.choose.strategies import STRATEGIES, rank
 from omniroute.routing.errors import RoutingError, UpstreamFailure
 from omniroute.routing.model import (
     Candidate,
-    CandidateState,
     Decision,
     Features,
     ModelFacts,
@@ -23,7 +22,7 @@ from omniroute.routing.model import (
     RouteRequest,
     Strategy,
 )
-from omniroute.routing.moment import Moment
+from omniroute.routing.moment import CandidateState, Moment
 from tests.fakes import ADMIN, World, account, combo, failing, world
 
 SEED = b"a fake seed"

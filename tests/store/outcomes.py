@@ -8,7 +8,6 @@ from omniroute.routing.conversation import Usage
 from omniroute.routing.model import (
     Attempt,
     Candidate,
-    CandidateState,
     Features,
     ModelFacts,
     Operation,
@@ -17,6 +16,7 @@ from omniroute.routing.model import (
     RouteRequest,
     Snapshot,
 )
+from omniroute.routing.moment import CandidateState
 
 PRICED = ModelFacts(context_tokens_max=8_000, price=Price(input=10**9, output=2 * 10**9))
 FIRST = Candidate("acc-1", "one", "m", "openai_chat", PRICED)
