@@ -153,6 +153,7 @@ def _gateway(
         health=health,
         clock=clock,
         instance_id=storage.boot_id,
+        tallies=storage.counters.tallies,
     )
     views = Views(storage.configs, health, storage.ledger, clock, version, clock.now())
     controls = Controls(storage.configs, storage.configs, health)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from omniroute.routing.catalog.providers import provider_named
 from omniroute.routing.conversation import Usage
-from omniroute.routing.model import Account, Attempt, Combo, Outcome, Verdict
+from omniroute.routing.model import Account, Attempt, Outcome, Verdict
 from omniroute.routing.ports import Record
 
 MASKED_CHARS_MIN = 12
@@ -62,43 +62,6 @@ class TestJson:
     model: str = ""
     latency_ms: int = 0
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ComboModelJson:
-    """One entry of a combo."""
-
-    target: str
-    weight: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ComboJson:
-    """A combo."""
-
-    combo_id: str
-    name: str
-    models: tuple[ComboModelJson, ...]
-    strategy: str
-    active: bool = True
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CombosJson:
-    """Every combo, the inactive ones too."""
-
-    combos: tuple[ComboJson, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ComboWish:
-    """A combo to make."""
-
-    name: str
-    models: tuple[ComboModelJson, ...]
-    strategy: str = "priority"
-    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,14 +241,6 @@ def masked(secret: str | None) -> str | None:
     if not secret:
         return None
     return f"...{secret[-4:]}" if len(secret) >= MASKED_CHARS_MIN else "..."
-
-
-def combo_json(combo: Combo) -> ComboJson:
-    """Give a combo as the API shows it."""
-    models = tuple(ComboModelJson(one.target, one.weight) for one in combo.models)
-    return ComboJson(
-        combo.combo_id, combo.name, models, combo.strategy, combo.active, combo.description
-    )
 
 
 def request_json(outcome: Outcome) -> RequestJson:

@@ -19,6 +19,7 @@ from .store.boots import BEAT_S, beat, end_boot, new_boot, register_boot
 from .store.budgets import Budgets
 from .store.changes import Changes
 from .store.configs import ConfigStore
+from .store.counters import StoredCounters
 from .store.data_folder import make_data_folder
 from .store.database import Database, open_database
 from .store.keyring import RING_VARIABLE, open_key_ring
@@ -43,6 +44,7 @@ class Storage:
     budgets: Budgets
     tasks: StoredTasks
     audit: Audit
+    counters: StoredCounters
     clock: Clock
     _beaten_s: float = 0.0
     _swept_s: float = 0.0
@@ -59,6 +61,7 @@ class Storage:
             await self.budgets.load()
             await self.keys.load()
         await self.budgets.poll()
+        await self.counters.poll()
         now, now_unix_s = self.clock.now(), self.clock.unix()
         if now - self._beaten_s >= BEAT_S:
             self._beaten_s = now
@@ -72,6 +75,7 @@ class Storage:
         """Store everything that is queued."""
         await self.ledger.flush()
         await self.budgets.flush()
+        await self.counters.flush()
 
 
 @asynccontextmanager
@@ -103,11 +107,13 @@ async def open_storage(
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database),
             audit=audit,
+            counters=StoredCounters(database, clock),
             clock=clock,
         )
         await storage.configs.load()
         await storage.budgets.load()
         await storage.keys.load()
+        await storage.counters.load()
         async with asyncio.TaskGroup() as group:
             writers = [
                 group.create_task(storage.ledger.run()),

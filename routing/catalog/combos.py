@@ -14,9 +14,20 @@ from .simulated import SIMULATED_PROVIDER
 NAME_CHARS_MAX = 100
 MODELS_MAX = 100
 WEIGHT_MAX = 100
-ATTEMPTS_MAX = 10
-TIME_S_MIN = 1.0
-TIME_S_MAX = 600.0
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "attempts_max": (1, 10),
+    "first_byte_s": (1, 600),
+    "total_s": (1, 600),
+    "retries": (0, 10),
+    "retry_delay_s": (0, 60),
+    "concurrency_per_model": (1, 20),
+    "queue_s": (1, 120),
+}
+"""The least and the most of each of a combo's own limits.
+
+Source: the bounds of OmniRoute 2.3.10 for maxRetries, retryDelayMs, timeoutMs,
+concurrencyPerModel and queueTimeoutMs.
+"""
 DESCRIPTION_CHARS_MAX = 1000
 
 STARTER_MODELS_MAX = 8
@@ -172,12 +183,12 @@ def _check_models(combo: Combo) -> None:
 
 
 def _check_limits(combo: Combo) -> None:
-    if combo.attempts_max is not None and not 1 <= combo.attempts_max <= ATTEMPTS_MAX:
-        raise BadRequest(f"attempts_max is 1 to {ATTEMPTS_MAX}", field="attempts_max")
-    for field, time_s in (("first_byte_s", combo.first_byte_s), ("total_s", combo.total_s)):
+    for field, (least, most) in BOUNDS.items():
+        value: float | None = getattr(combo, field)
         # Written so that NaN is refused too.
-        if time_s is not None and not TIME_S_MIN <= time_s <= TIME_S_MAX:
-            raise BadRequest(f"{field} is {TIME_S_MIN:g} to {TIME_S_MAX:g} seconds", field=field)
+        if value is not None and not least <= value <= most:
+            unit = " seconds" if field.endswith("_s") else ""
+            raise BadRequest(f"{field} is {least:g} to {most:g}{unit}", field=field)
 
 
 def _check_nesting(combo: Combo, others: Iterable[Combo]) -> None:

@@ -9,7 +9,7 @@ from omniroute.routing.errors import BadRequest
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Combo, ComboModel, Strategy
 
-from ..management import ComboJson, CombosJson, ComboWish, combo_json
+from ..combos_json import ComboJson, CombosJson, ComboWish, combo_json
 from .rows import Row, body_as
 
 STARTER = "starter-"
@@ -30,7 +30,15 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
             name=wish.name,
             models=tuple(ComboModel(one.target, one.weight) for one in wish.models),
             strategy=_strategy(wish.strategy),
+            active=wish.active,
+            attempts_max=wish.attempts_max,
+            first_byte_s=wish.first_byte_s,
+            total_s=wish.total_s,
             description=wish.description,
+            retries=wish.retries,
+            retry_delay_s=wish.retry_delay_s,
+            concurrency_per_model=wish.concurrency_per_model,
+            queue_s=wish.queue_s,
         )
         await gateway.control.put_combo(combo, caller)
         return combo_json(combo)

@@ -1,15 +1,17 @@
 """`omniroute combos`: named lists of models with a strategy."""
 
+import re
 from argparse import Namespace
 from urllib.parse import quote
 
-from ..management import ComboJson, ComboModelJson, CombosJson, ComboWish
+from ..combos_json import COMBO_SETTINGS, ComboJson, ComboModelJson, CombosJson, ComboWish
 from ..settings import Settings, Sources
 from .client import Client, call, decoded, with_gateway
 from .exits import OK, Stop
 from .output import NOTHING, fields, listed, show, show_json, table
 
 WEIGHT_DIGITS_MAX = 6
+NUMBER_DIGITS_MAX = 6
 
 
 def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
@@ -45,6 +47,14 @@ def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         models=tuple(combo_model(text) for text in arguments.model),
         strategy=arguments.strategy,
         description=arguments.description,
+        active=not arguments.inactive,
+        attempts_max=whole(arguments.attempts_max, "--attempts-max"),
+        first_byte_s=seconds(arguments.first_byte_s, "--first-byte-s"),
+        total_s=seconds(arguments.total_s, "--total-s"),
+        retries=whole(arguments.retries, "--retries"),
+        retry_delay_s=seconds(arguments.retry_delay_s, "--retry-delay-s"),
+        concurrency_per_model=whole(arguments.concurrency_per_model, "--concurrency-per-model"),
+        queue_s=seconds(arguments.queue_s, "--queue-s"),
     )
     with with_gateway(settings, sources) as gateway:
         made = decoded(call(gateway, "POST", "/api/combos", wish), ComboJson)
@@ -74,6 +84,24 @@ def combo_model(text: str) -> ComboModelJson:
     return ComboModelJson(text)
 
 
+def whole(text: str | None, option: str) -> int | None:
+    """Give the whole number of an option, None without it."""
+    if text is None:
+        return None
+    if not (text.isdecimal() and len(text) <= NUMBER_DIGITS_MAX):
+        raise Stop(f"{option} is a whole number, not {text!r}")
+    return int(text)
+
+
+def seconds(text: str | None, option: str) -> float | None:
+    """Give the seconds of an option, None without it."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
+        raise Stop(f"{option} is a number of seconds such as 2 or 0.5, not {text!r}")
+    return float(text)
+
+
 def _combos(gateway: Client) -> CombosJson:
     return decoded(call(gateway, "GET", "/api/combos"), CombosJson)
 
@@ -91,9 +119,16 @@ def _page(combo: ComboJson) -> str:
             ("strategy", combo.strategy),
             ("state", "active" if combo.active else "inactive"),
             ("description", combo.description or NOTHING),
+            *_settings(combo),
             *((f"model {place}", _model(one)) for place, one in enumerate(combo.models, start=1)),
         )
     )
+
+
+def _settings(combo: ComboJson) -> list[tuple[str, str]]:
+    """Give the limits that the combo sets itself."""
+    found = ((name, getattr(combo, name)) for name in COMBO_SETTINGS)
+    return [(name, f"{value:g}") for name, value in found if value is not None]
 
 
 def _model(one: ComboModelJson) -> str:

@@ -220,11 +220,34 @@ COMMANDS: tuple[Command, ...] = (
                 default="priority",
             ),
             Option("--description", "what it is for", "TEXT", default=""),
+            Option("--inactive", "neither routed to nor listed as a model", arity="switch"),
+            Option("--attempts-max", "models tried for one request, 1 to 10 (3 without)", "N"),
+            Option("--first-byte-s", "seconds to wait for a first byte, 1 to 600", "SECONDS"),
+            Option("--total-s", "seconds a request may take in all, 1 to 600", "SECONDS"),
+            Option(
+                "--retries",
+                "further calls of one model after failures that pass, 0 to 10 (0 without)",
+                "N",
+            ),
+            Option(
+                "--retry-delay-s", "seconds before each of them, 0 to 60 (2 without)", "SECONDS"
+            ),
+            Option(
+                "--concurrency-per-model",
+                "calls that may be under way to one model, 1 to 20 (no bound without)",
+                "N",
+            ),
+            Option(
+                "--queue-s",
+                "seconds to wait for a place before the next model is tried, 1 to 120 (30 without)",
+                "SECONDS",
+            ),
             JSON,
         ),
         examples=(
             "omniroute combos add quick groq/llama-3.3-70b-versatile openai/gpt-5.4-mini",
             "omniroute combos add split --strategy weighted openai/gpt-5.4=3 xai/grok-4=1",
+            "omniroute combos add home --concurrency-per-model 1 ollama/qwen3 openai/gpt-5.4-nano",
         ),
     ),
     Command(

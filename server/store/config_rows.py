@@ -22,7 +22,8 @@ ALL_ACCOUNTS = Statement(
 )
 ALL_COMBOS = Statement(
     "SELECT combo_id, name, models, strategy, active, attempts_max, first_byte_s, total_s, "
-    "description FROM combos ORDER BY created_unix_s, combo_id"
+    "description, retries, retry_delay_s, concurrency_per_model, queue_s "
+    "FROM combos ORDER BY created_unix_s, combo_id"
 )
 
 
@@ -146,6 +147,10 @@ def _combo(row: Row) -> Combo:
             "first_byte_s": row["first_byte_s"],
             "total_s": row["total_s"],
             "description": row["description"],
+            "retries": row["retries"],
+            "retry_delay_s": row["retry_delay_s"],
+            "concurrency_per_model": row["concurrency_per_model"],
+            "queue_s": row["queue_s"],
         },
         Combo,
     )

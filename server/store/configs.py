@@ -167,18 +167,24 @@ class ConfigStore:
             validate_combo(combo, _with_overlaid(stored, self.current()))
             yield Statement(
                 "INSERT INTO combos (combo_id, name, models, strategy, active, attempts_max, "
-                "first_byte_s, total_s, description, created_unix_s, changed_unix_s, changed_by) "
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) "
+                "first_byte_s, total_s, description, created_unix_s, changed_unix_s, changed_by, "
+                "retries, retry_delay_s, concurrency_per_model, queue_s) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15) "
                 "ON CONFLICT (combo_id) DO UPDATE SET name = excluded.name, "
                 "models = excluded.models, strategy = excluded.strategy, "
                 "active = excluded.active, attempts_max = excluded.attempts_max, "
                 "first_byte_s = excluded.first_byte_s, total_s = excluded.total_s, "
-                "description = excluded.description, "
+                "description = excluded.description, retries = excluded.retries, "
+                "retry_delay_s = excluded.retry_delay_s, "
+                "concurrency_per_model = excluded.concurrency_per_model, "
+                "queue_s = excluded.queue_s, "
                 "changed_unix_s = excluded.changed_unix_s, changed_by = excluded.changed_by",
                 (
                     *(combo.combo_id, combo.name, _json(combo.models), combo.strategy),
                     *(combo.active, combo.attempts_max, combo.first_byte_s, combo.total_s),
                     *(combo.description, now, actor),
+                    *(combo.retries, combo.retry_delay_s),
+                    *(combo.concurrency_per_model, combo.queue_s),
                 ),
             )
 

@@ -14,25 +14,14 @@ from sqlalchemy import (
     Double,
     Index,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Text,
     false,
     text,
 )
-from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-NAMES = {
-    "pk": "pk_%(table_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-}
-
-
-class Table(SQLModel, registry=registry(metadata=MetaData(naming_convention=NAMES))):
-    """What every table shares: the collection it belongs to."""
+from .table import Table
 
 
 class AccountRow(Table, table=True):
@@ -91,6 +80,27 @@ class ComboRow(Table, table=True):
     created_unix_s: float = Field(sa_type=Double)
     changed_unix_s: float = Field(sa_type=Double)
     changed_by: str = Field(sa_type=Text)
+    retries: int | None = Field(sa_type=BigInteger)
+    retry_delay_s: float | None = Field(sa_type=Double)
+    concurrency_per_model: int | None = Field(sa_type=BigInteger)
+    queue_s: float | None = Field(sa_type=Double)
+
+
+class ComboCountRow(Table, table=True):
+    """One counter of a combo: calls of a candidate, or with both names empty its turns.
+
+    `good_unix_s` is when the candidate last answered; 0 that it failed since, or never did.
+    """
+
+    __tablename__ = "combo_counts"
+    __table_args__ = (PrimaryKeyConstraint("combo", "account_id", "model"),)
+
+    combo: str = Field(sa_type=Text)
+    account_id: str = Field(sa_type=Text)
+    model: str = Field(sa_type=Text)
+    number: int = Field(sa_type=BigInteger)
+    good_unix_s: float = Field(sa_type=Double)
+    changed_unix_s: float = Field(sa_type=Double)
 
 
 class AliasRow(Table, table=True):

@@ -30,9 +30,12 @@ def refusal(combo: Combo, others: list[Combo]) -> str | None:
 
 def test_a_combo_within_its_bounds_is_valid() -> None:
     widest = replace(FINE, attempts_max=10, first_byte_s=1, total_s=600)
+    lean = replace(FINE, retries=0, retry_delay_s=0, concurrency_per_model=1)
 
     assert refusal(FINE, []) is None
     assert refusal(widest, [FINE]) is None
+    assert refusal(lean, [FINE]) is None
+    assert refusal(replace(FINE, retries=10, retry_delay_s=60, queue_s=120), [FINE]) is None
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,14 @@ def test_a_combo_within_its_bounds_is_valid() -> None:
         (replace(FINE, first_byte_s=0.5), "first_byte_s"),
         (replace(FINE, total_s=600.5), "total_s"),
         (replace(FINE, total_s=float("nan")), "total_s"),
+        (replace(FINE, retries=-1), "retries"),
+        (replace(FINE, retries=11), "retries"),
+        (replace(FINE, retry_delay_s=-0.1), "retry_delay_s"),
+        (replace(FINE, retry_delay_s=60.1), "retry_delay_s"),
+        (replace(FINE, concurrency_per_model=0), "concurrency_per_model"),
+        (replace(FINE, concurrency_per_model=21), "concurrency_per_model"),
+        (replace(FINE, queue_s=0.9), "queue_s"),
+        (replace(FINE, queue_s=121), "queue_s"),
         (replace(FINE, description="x" * 1001), "description"),
         (combo("x", "x"), "models"),
     ],

@@ -138,6 +138,36 @@ def test_a_combo_is_added_shown_used_replaced_and_removed(omniroute: Run) -> Non
     assert gone.returncode == 1
 
 
+def test_a_combo_is_added_with_all_its_settings(omniroute: Run) -> None:
+    given = {
+        "attempts_max": 2,
+        "first_byte_s": 5.0,
+        "total_s": 50.0,
+        "retries": 1,
+        "retry_delay_s": 0.5,
+        "concurrency_per_model": 3,
+        "queue_s": 7.5,
+    }
+    options = [
+        word
+        for name, value in given.items()
+        for word in (f"--{name.replace('_', '-')}", f"{value:g}")
+    ]
+
+    added = omniroute("combos", "add", "mine", "sim/fast", "--inactive", *options)
+    shown = listed(omniroute("combos", "show", "mine", "--json"))
+    page = omniroute("combos", "show", "mine")
+    wrong = omniroute("combos", "add", "mine", "sim/fast", "--queue-s", "soon")
+    far = omniroute("combos", "add", "mine", "sim/fast", "--retries", "11")
+
+    assert well(added)
+    assert {name: shown[name] for name in given} == given
+    assert not shown["active"]
+    assert "concurrency_per_model" in well(page)
+    assert "--queue-s is a number of seconds" in wrong.stderr
+    assert "retries is 0 to 10" in far.stderr
+
+
 def test_a_strategy_that_is_none_is_refused_with_those_that_are(omniroute: Run) -> None:
     done = omniroute("combos", "add", "x", "sim/fast", "--strategy", "magic")
 
@@ -349,3 +379,18 @@ def test_a_budget_of_nobody_is_refused(omniroute: Run) -> None:
 
     assert "no key has the id 'nobody'" in done.stderr
     assert done.returncode == 1
+
+
+def test_a_round_robin_goes_on_after_a_restart_where_it_was(tmp_path: Path) -> None:
+    environment = plain_environment(tmp_path, PORT=str(free_port()))
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        return run_command(*words, environment=environment)
+
+    well(run("combos", "add", "turns", "sim/fast", "sim/smart", "--strategy", "round-robin"))
+    models: list[str] = []
+    for _ in range(3):
+        # Without a running gateway each command is a process of its own.
+        well(run("chat", "--model", "turns", "hello"))
+        models.append(listed(run("explain", "--last", "--json"))["attempts"][-1]["candidate"])
+    assert models == ["sim/fast", "sim/smart", "sim/fast"]

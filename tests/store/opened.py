@@ -11,6 +11,7 @@ from omniroute.server.store.boots import Boot, new_boot, register_boot
 from omniroute.server.store.budgets import Budgets
 from omniroute.server.store.changes import Changes
 from omniroute.server.store.configs import ConfigStore
+from omniroute.server.store.counters import StoredCounters
 from omniroute.server.store.database import Database, open_database
 from omniroute.server.store.keyring import KeyRing, open_key_ring
 from omniroute.server.store.keys import Keys
@@ -33,6 +34,7 @@ class Opened:
     ledger: StoredLedger
     budgets: Budgets
     tasks: StoredTasks
+    counters: StoredCounters
 
 
 @asynccontextmanager
@@ -56,8 +58,10 @@ async def open_store(url: str, folder: Path, clock: Clock) -> AsyncIterator[Open
             ledger=StoredLedger(database, ring, boot_id=boot.boot_id),
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database),
+            counters=StoredCounters(database, clock),
         )
         await store.configs.load()
         await store.keys.load()
         await store.budgets.load()
+        await store.counters.load()
         yield store

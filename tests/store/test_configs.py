@@ -42,6 +42,10 @@ async def test_what_is_put_is_in_force_as_it_was(store: Opened) -> None:
         attempts_max=2,
         first_byte_s=5.5,
         description="For the team.",
+        retries=1,
+        retry_delay_s=0.5,
+        concurrency_per_model=4,
+        queue_s=2.5,
     )
 
     await store.configs.put_account(GROQ, actor="maria")

@@ -21,7 +21,7 @@ from omniroute.server.store import sqlite_file
 from omniroute.server.store.boots import new_boot, register_boot
 from omniroute.server.store.database import CannotOpenStore, Statement, open_database
 from omniroute.server.store.schema import HEAD, REVISIONS
-from omniroute.server.store.tables import Table
+from omniroute.server.store.tables import TaskRow
 
 PROCESS = Path(__file__).parent / "process.py"
 PROCESS_S_MAX = 30
@@ -34,7 +34,7 @@ def differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
-    seen, tables = inspect(connection), Table.metadata.tables.values()
+    seen, tables = inspect(connection), TaskRow.metadata.tables.values()
     stored = {
         (table.name, str(check["name"]))
         for table in tables
@@ -48,7 +48,7 @@ def differences(connection: Connection) -> list[object]:
         for constraint in table.constraints
         if isinstance(constraint, CheckConstraint)
     } | {(table.name, *(column.name for column in table.primary_key.columns)) for table in tables}
-    return [*compare_metadata(context, Table.metadata), *(declared ^ stored)]
+    return [*compare_metadata(context, TaskRow.metadata), *(declared ^ stored)]
 
 
 def sqlite_engine(path: Path) -> Engine:

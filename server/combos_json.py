@@ -1,0 +1,78 @@
+"""What `/api/combos` speaks, as values: part of management.py's contract."""
+
+from dataclasses import dataclass, fields
+
+from omniroute.routing.model import Combo
+
+
+@dataclass(frozen=True, slots=True)
+class ComboModelJson:
+    """One entry of a combo."""
+
+    target: str
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComboSettings:
+    """A combo's own limits, by the names of Combo; null means the gateway's own."""
+
+    attempts_max: int | None = None
+    first_byte_s: float | None = None
+    total_s: float | None = None
+    retries: int | None = None
+    retry_delay_s: float | None = None
+    concurrency_per_model: int | None = None
+    queue_s: float | None = None
+
+
+COMBO_SETTINGS = tuple(one.name for one in fields(ComboSettings))
+
+
+@dataclass(frozen=True, slots=True)
+class ComboJson(ComboSettings):
+    """A combo."""
+
+    combo_id: str
+    name: str
+    models: tuple[ComboModelJson, ...]
+    strategy: str
+    active: bool = True
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CombosJson:
+    """Every combo, the inactive ones too."""
+
+    combos: tuple[ComboJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComboWish(ComboSettings):
+    """A combo to make."""
+
+    name: str
+    models: tuple[ComboModelJson, ...]
+    strategy: str = "priority"
+    description: str = ""
+    active: bool = True
+
+
+def combo_json(combo: Combo) -> ComboJson:
+    """Give a combo as the API shows it."""
+    return ComboJson(
+        combo_id=combo.combo_id,
+        name=combo.name,
+        models=tuple(ComboModelJson(one.target, one.weight) for one in combo.models),
+        strategy=combo.strategy,
+        active=combo.active,
+        description=combo.description,
+        attempts_max=combo.attempts_max,
+        first_byte_s=combo.first_byte_s,
+        total_s=combo.total_s,
+        retries=combo.retries,
+        retry_delay_s=combo.retry_delay_s,
+        concurrency_per_model=combo.concurrency_per_model,
+        queue_s=combo.queue_s,
+    )

@@ -1,0 +1,108 @@
+"""No setting of a combo is without effect: each has a test that fails when nothing reads it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from omniroute.routing.catalog.combos import BOUNDS
+from omniroute.routing.errors import RoutingError, UpstreamFailure
+from omniroute.routing.model import Features, Operation, RouteRequest
+from omniroute.server.combos_json import COMBO_SETTINGS
+from tests.fakes import ADMIN, World, combo, failing, world
+
+pytestmark = pytest.mark.anyio
+
+DOWN = UpstreamFailure("a fake fault", kind="server_error")
+
+Story = tuple[list[str], list[float]]
+"""Who was called, and how long was waited between."""
+
+
+def duo(**settings: object) -> World:
+    return world(combos=[combo("duo", "one/m", "two/m", **settings)])
+
+
+def ask(here: World, request_id: str = "req_1") -> RouteRequest:
+    features = Features(stream=True, input_tokens=10, input_tokens_max=100, output_tokens_max=50)
+    operation = Operation("chat", "openai_chat", b"{}", features, "duo", forward=False)
+    return RouteRequest(request_id, "duo", operation, here.clock.now())
+
+
+async def story(here: World) -> Story:
+    """Ask while both are down."""
+    slept = list[float]()
+
+    async def sleep(wait_s: float) -> None:
+        slept.append(wait_s)
+        here.clock.advance(wait_s)
+
+    here.upstream.scripts |= {"one/m": failing(DOWN), "two/m": failing(DOWN)}
+    with pytest.raises(RoutingError):
+        await replace(here.gateway.route, sleep=sleep).open(ask(here), ADMIN)
+    return [call.candidate.provider for call in here.upstream.calls], slept
+
+
+async def attempts_max() -> None:
+    assert await story(duo()) == (["one", "two"], [])
+    assert await story(duo(attempts_max=1)) == (["one"], [])
+
+
+async def first_byte_s() -> None:
+    here = duo(first_byte_s=7.0)
+    await story(here)
+    assert {call.limits.first_byte_s for call in here.upstream.calls} == {7.0}
+
+
+async def total_s() -> None:
+    here = duo(total_s=9.0)
+    await story(here)
+    assert {call.limits.total_s for call in here.upstream.calls} == {9.0}
+
+
+async def retries() -> None:
+    assert await story(duo(retries=1)) == (["one", "one", "two", "two"], [2.0, 2.0])
+
+
+async def retry_delay_s() -> None:
+    assert (await story(duo(retries=1, retry_delay_s=0.25)))[1] == [0.25, 0.25]
+
+
+async def concurrency_per_model() -> None:
+    here = duo(concurrency_per_model=2, queue_s=0.0)
+    replies = [await here.gateway.route.open(ask(here, f"req_{n}"), ADMIN) for n in range(3)]
+    for one in replies:
+        one.close()
+    assert [call.candidate.provider for call in here.upstream.calls] == ["one", "one", "two"]
+
+
+async def queue_s() -> None:
+    here = duo(concurrency_per_model=1, queue_s=0.0)
+    first = await here.gateway.route.open(ask(here, "req_1"), ADMIN)
+    second = await here.gateway.route.open(ask(here, "req_2"), ADMIN)
+    first.close()
+    second.close()
+    assert second.attempts[0].detail == "no place came free within 0 s"
+
+
+EFFECTS: dict[str, Callable[[], Awaitable[None]]] = {
+    one.__name__: one
+    for one in (
+        attempts_max,
+        first_byte_s,
+        total_s,
+        retries,
+        retry_delay_s,
+        concurrency_per_model,
+        queue_s,
+    )
+}
+
+
+@pytest.mark.parametrize("name", COMBO_SETTINGS)
+async def test_a_combos_setting_has_its_effect(name: str) -> None:
+    await EFFECTS[name]()
+
+
+def test_every_setting_has_bounds() -> None:
+    assert set(BOUNDS) == set(COMBO_SETTINGS)
