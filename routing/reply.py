@@ -160,12 +160,13 @@ class Reply:
             raise nothing_left(self.request, prepared.snapshot, decision)
         failures: list[UpstreamFailure] = []
         refused: BudgetExceeded | None = None
-        failed = 0
+        failed, attempts_max = 0, prepared.snapshot.attempts_max
         for candidate in decision.order:
-            if failed >= prepared.snapshot.attempts_max or self._too_small(candidate, failures):
+            if failed >= attempts_max or self._too_small(candidate, failures):
                 continue
             try:
-                await self._try_often(candidate, failures)
+                is_last = failed + 1 >= attempts_max or candidate is decision.order[-1]
+                await self._try_often(candidate, failures, is_last=is_last)
             except BudgetExceeded as error:
                 refused = error
             except UpstreamFailure as failure:
@@ -185,11 +186,12 @@ class Reply:
         failed = self.attempts[-1].candidate.facts.context_tokens_max or 0
         return (candidate.facts.context_tokens_max or 0) <= failed
 
-    async def _try_often(self, candidate: Candidate, failures: list[UpstreamFailure]) -> None:
+    async def _try_often(
+        self, candidate: Candidate, failures: list[UpstreamFailure], *, is_last: bool
+    ) -> None:
         """Try one candidate, again as its combo wishes; `failures` gets each that came."""
-        prepared, decision = self._prepared, self.decision
-        assert prepared is not None and decision is not None  # noqa: S101, PT018 - as above
-        is_last = candidate is decision.order[-1]
+        prepared = self._prepared
+        assert prepared is not None  # noqa: S101 - _try_in_order has checked it
         for retries in count():
             try:
                 await self._try_one(candidate)

@@ -102,6 +102,13 @@ async def test_the_last_candidate_is_asked_again_when_its_hint_says_so() -> None
     assert slept == [7.0]
 
 
+async def test_the_last_that_may_be_tried_counts_as_the_last() -> None:
+    here, engine, _ = duo(retries=1, attempts_max=1)
+    here.upstream.scripts["one/m"] = failing_once(fault("rate_limited"))  # type: ignore[assignment]
+
+    assert await called(here, engine) == ["one", "one"]
+
+
 @pytest.mark.parametrize("kind", ["auth", "quota_exhausted", "model_gone", "content_policy"])
 async def test_what_meets_the_same_answer_again_is_never_retried(kind: FailureKind) -> None:
     here, engine, slept = duo("one/m", retries=5)

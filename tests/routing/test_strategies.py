@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -14,16 +15,18 @@ from omniroute.routing.choose.ranking import Ranking
 from omniroute.routing.choose.strategies import STRATEGIES, rank
 from omniroute.routing.errors import RoutingError, UpstreamFailure
 from omniroute.routing.model import (
+    Call,
     Candidate,
     Decision,
     Features,
     ModelFacts,
     Operation,
+    Piece,
     RouteRequest,
     Strategy,
 )
 from omniroute.routing.moment import CandidateState, Moment
-from tests.fakes import ADMIN, World, account, combo, failing, world
+from tests.fakes import ADMIN, World, account, combo, failing, hello, world
 
 SEED = b"a fake seed"
 TRIO = ("one/m", "two/m", "three/m")
@@ -263,6 +266,50 @@ async def test_last_known_good_stays_with_who_answered_until_it_fails() -> None:
 
 
 @pytest.mark.anyio
+async def test_after_all_have_failed_none_is_known_to_be_good() -> None:
+    here = trio("last-known-good")
+    here.gateway.route.tallies.answered("trio", _candidate(here, 2), unix_s=1.0)
+    before = here.gateway.route.decide(asked(), ADMIN)
+    down = UpstreamFailure("a fake fault", kind="server_error")
+    here.upstream.scripts |= {name: failing(down) for name in TRIO}
+
+    with pytest.raises(RoutingError):
+        await here.gateway.route.open(asked(), ADMIN)
+    after = here.gateway.route.decide(asked(), ADMIN)
+
+    assert [one.provider for one in before.order] == ["three", "one", "two"]
+    assert [one.provider for one in after.order] == ["one", "two", "three"]
+
+
+@pytest.mark.anyio
+async def test_the_gateway_measures_the_wait_that_p2c_reads() -> None:
+    here = trio("p2c")
+
+    def slow(call: Call) -> Sequence[Piece]:
+        here.clock.advance(0.3)
+        return hello(call)
+
+    here.upstream.scripts |= dict.fromkeys(TRIO, slow)
+    winner = await answered_by(here)
+    loads = [here.gateway.route.loads.wait_us(_candidate(here, place)) for place in range(3)]
+
+    assert loads == [300_000 if name == winner else 0 for name in ("one", "two", "three")]
+
+
+@pytest.mark.anyio
+async def test_a_failure_counts_as_a_long_wait() -> None:
+    here = trio("p2c")
+    down = UpstreamFailure("a fake fault", kind="server_error")
+    here.upstream.scripts |= {name: failing(down) for name in TRIO}
+
+    with pytest.raises(RoutingError):
+        await here.gateway.route.open(asked(), ADMIN)
+
+    waits = {here.gateway.route.loads.wait_us(_candidate(here, place)) for place in range(3)}
+    assert waits == {5_000_000}
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("strategy", ["fill-first", "headroom"])
 async def test_a_full_candidate_is_passed_over(strategy: Strategy) -> None:
     here = trio(strategy, concurrency_per_model=1)
@@ -334,6 +381,13 @@ async def test_a_refused_request_takes_no_turn() -> None:
         await here.gateway.route.open(too_long, ADMIN)
 
     assert await answered_by(here) == "one"
+
+
+def _candidate(here: World, place: int) -> Candidate:
+    prepared = here.gateway.route.preparer.prepare(
+        here.configs.current(), "trio", now_s=here.clock.now()
+    )
+    return prepared.snapshot.candidates[place]
 
 
 def _for(target: str) -> RouteRequest:
