@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from omniroute.routing.catalog.providers import provider_named
-from omniroute.routing.conversation import Usage
-from omniroute.routing.model import Account, Attempt, Outcome, Verdict
-from omniroute.routing.ports import Record
+from omniroute.routing.model import Account, Outcome
 
 MASKED_CHARS_MIN = 12
 
@@ -86,62 +84,6 @@ class RequestsJson:
     """The newest requests first."""
 
     requests: tuple[RequestJson, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateJson:
-    """What the decision thought of one candidate.
-
-    `place` is its place in the order of trying, from 1; None when it was not to be tried.
-    `first_share` is the probability with which it could have been first.
-    """
-
-    name: str
-    account_id: str
-    kept: bool
-    reason: str
-    detail: str = ""
-    place: int | None = None
-    first_share: float = 0.0
-    score: float | None = None
-    simulated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptJson:
-    """One call to a provider; `started_s` and `ended_s` count from the request's arrival."""
-
-    number: int
-    candidate: str
-    account_id: str
-    started_s: float
-    ended_s: float
-    first_byte_s: float | None = None
-    failure: str | None = None
-    detail: str = ""
-    provider_status: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoryJson:
-    """Everything about one request. `first_content_s` counts from its arrival."""
-
-    request: RequestJson
-    strategy: str | None
-    combo: str | None
-    snapshot_id: str | None
-    stream: bool
-    finish: str | None
-    error_detail: str
-    first_content_s: float | None
-    usage: Usage
-    usage_source: str
-    reserved_usd_nanos: int
-    candidates: tuple[CandidateJson, ...]
-    attempts: tuple[AttemptJson, ...]
-    model_served: str | None = None
-    session_id: str | None = None
-    client_request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,59 +199,4 @@ def request_json(outcome: Outcome) -> RequestJson:
         total_s=outcome.total_s,
         cost_usd_nanos=outcome.cost_usd_nanos,
         error=outcome.error,
-    )
-
-
-def story_json(record: Record) -> StoryJson:
-    """Give a stored request with its decision and attempts."""
-    outcome = record.outcome
-    request, decision = outcome.request, outcome.decision
-    order = () if decision is None else decision.order
-    verdicts = () if decision is None else decision.verdicts
-    places = {id(one): place for place, one in enumerate(order, start=1)}
-    return StoryJson(
-        request=request_json(outcome),
-        strategy=None if decision is None else decision.strategy,
-        combo=None if decision is None else decision.combo,
-        snapshot_id=None if decision is None else decision.snapshot_id,
-        stream=request.operation.features.stream,
-        finish=outcome.finish,
-        error_detail=outcome.error_detail,
-        first_content_s=outcome.first_content_s,
-        usage=outcome.usage,
-        usage_source=outcome.usage_source,
-        reserved_usd_nanos=outcome.reserved_usd_nanos,
-        candidates=tuple(_candidate(one, places.get(id(one.candidate))) for one in verdicts),
-        attempts=tuple(_attempt(one, request.at_s) for one in outcome.attempts),
-        model_served=outcome.model_served,
-        session_id=request.session_id,
-        client_request_id=request.client_request_id,
-    )
-
-
-def _candidate(verdict: Verdict, place: int | None) -> CandidateJson:
-    return CandidateJson(
-        verdict.candidate.name,
-        verdict.candidate.account_id,
-        verdict.kept,
-        verdict.reason,
-        detail=verdict.detail,
-        place=place,
-        first_share=verdict.first_q32 / 2**32,
-        score=verdict.score,
-        simulated=verdict.candidate.simulated,
-    )
-
-
-def _attempt(attempt: Attempt, arrived_s: float) -> AttemptJson:
-    return AttemptJson(
-        attempt.number,
-        attempt.candidate.name,
-        attempt.candidate.account_id,
-        started_s=attempt.started_s - arrived_s,
-        ended_s=attempt.ended_s - arrived_s,
-        first_byte_s=attempt.first_byte_s,
-        failure=attempt.failure,
-        detail=attempt.detail,
-        provider_status=attempt.provider_status,
     )

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from omniroute.routing.choose.contrast import contrast_of
 from omniroute.routing.choose.draw import ONE_Q32
 from omniroute.routing.choose.explain import factors_of
 from omniroute.routing.model import Attempt, Outcome, RouteRequest, Strategy, Verdict
@@ -106,6 +107,46 @@ class Asked(Result, frozen=True):
     json_schema: bool
 
 
+class DeltaInfo(Result, frozen=True):
+    """One part of the score of both. The advantages add up to the whole one."""
+
+    name: str
+    chosen: float
+    runner_up: float
+    advantage: Annotated[float, Meta(description="How much it speaks for the chosen one.")]
+
+
+class FlipInfo(Result, frozen=True):
+    """A change of one value, alone, that would bring the runner-up's score level."""
+
+    provider: str
+    model: str
+    account: str
+    name: str
+    now: float
+    needed: float
+
+
+class ContrastInfo(Result, frozen=True):
+    """The first candidate beside the one that was likeliest but for it."""
+
+    chosen: str
+    runner_up: str
+    probability: Annotated[float, Meta(description="0 to 1: of this pick.")]
+    runner_up_probability: float
+    advantage: Annotated[
+        float | None,
+        Meta(
+            description="By how much its score is better; negative: the draw chose the lesser "
+            "one; null: the strategy gives no score."
+        ),
+    ]
+    deltas: tuple[DeltaInfo, ...]
+    would_flip: Annotated[
+        tuple[FlipInfo, ...], Meta(description="Any one of these would bring the other one first.")
+    ]
+
+
 class Explanation(Result, frozen=True):
     """What omniroute_explain_route gives."""
 
@@ -120,6 +161,9 @@ class Explanation(Result, frozen=True):
     verdicts: Annotated[tuple[VerdictInfo, ...], Meta(description="One on every candidate.")]
     attempts: tuple[AttemptInfo, ...]
     asked: Asked
+    contrast: Annotated[
+        ContrastInfo | None, Meta(description="null: there was no second one to choose.")
+    ]
 
 
 async def explain_route(call: Invocation, arguments: Explain) -> Explanation:
@@ -142,6 +186,7 @@ async def explain_route(call: Invocation, arguments: Explain) -> Explanation:
         verdicts=() if decision is None else tuple(map(_verdict, decision.verdicts)),
         attempts=tuple(map(_attempt, outcome.attempts)),
         asked=_asked(outcome.request),
+        contrast=_contrast(record),
     )
 
 
@@ -166,6 +211,36 @@ def _decision(record: Record) -> DecisionInfo:
         fallbacks_triggered=_fallbacks(outcome),
         cost_actual=usd(outcome.cost_usd_nanos),
         latency_actual=milliseconds(outcome.total_s),
+    )
+
+
+def _contrast(record: Record) -> ContrastInfo | None:
+    decision, snapshot = record.outcome.decision, record.snapshot
+    if decision is None or snapshot is None:
+        return None
+    found = contrast_of(record.outcome.request, snapshot, decision)
+    if found is None:
+        return None
+    return ContrastInfo(
+        chosen=found.chosen.name,
+        runner_up=found.runner_up.name,
+        probability=found.probability,
+        runner_up_probability=found.runner_up_probability,
+        advantage=found.advantage,
+        deltas=tuple(
+            DeltaInfo(one.name, one.chosen, one.runner_up, one.advantage) for one in found.deltas
+        ),
+        would_flip=tuple(
+            FlipInfo(
+                provider=one.candidate.provider,
+                model=one.candidate.model,
+                account=one.candidate.account_id,
+                name=one.name,
+                now=one.now,
+                needed=one.needed,
+            )
+            for one in found.flips
+        ),
     )
 
 

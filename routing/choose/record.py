@@ -3,11 +3,14 @@
 A snapshot is content-addressed: the same bytes have the same id in every process, so it is
 stored once however many decisions were made on it. A decision is stored beside the request
 facts it was made from (never the prompt), as positions in its snapshot's candidates. Replay
-is `decide` on the unpacked pair: it must give the same bytes again.
+is `decide` on the unpacked pair: it must give the same bytes again. A record says only what
+the snapshot does not and what is no default: one is stored with every request.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -17,13 +20,17 @@ from .decide import decide
 SNAPSHOT_ID_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    kept: bool
-    reason: str
-    detail: str
-    first_q32: int
-    score: float | None
+class _Judged(
+    msgspec.Struct,
+    frozen=True,
+    omit_defaults=True,
+    rename={"kept": "k", "reason": "r", "detail": "d", "first_q32": "p", "score": "s"},
+):
+    kept: bool = True
+    reason: str = "ok"
+    detail: str = ""
+    first_q32: int = 0
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +65,18 @@ def unpack_snapshot(packed: bytes) -> Snapshot:
 def pack_decision(request: RouteRequest, decision: Decision) -> bytes:
     """Give the bytes to store: the request without its body, and the decision."""
     places = {id(one.candidate): place for place, one in enumerate(decision.verdicts)}
-    packed = _Packed(
-        request=replace(request, operation=replace(request.operation, body=b"")),
-        strategy=decision.strategy,
-        combo=decision.combo,
-        snapshot_id=decision.snapshot_id,
-        order=tuple(places[id(candidate)] for candidate in decision.order),
-        verdicts=tuple(
+    request = replace(request, operation=replace(request.operation, body=b""))
+    packed = {
+        "request": _without_defaults(request),
+        "strategy": decision.strategy,
+        "combo": decision.combo,
+        "snapshot_id": decision.snapshot_id,
+        "order": [places[id(candidate)] for candidate in decision.order],
+        "verdicts": [
             _Judged(one.kept, one.reason, one.detail, one.first_q32, one.score)
             for one in decision.verdicts
-        ),
-    )
+        ],
+    }
     return msgspec.json.encode(packed)
 
 
@@ -123,6 +131,21 @@ def difference(record: bytes, packed_snapshot: bytes, seed: bytes) -> str:
     if changed:
         return f"the verdict on {', '.join(changed)} is another one"
     return "the stored bytes are others"
+
+
+def _without_defaults(value: Any) -> dict[str, object]:
+    """Give the fields of a dataclass that are not at their default, and of those in it."""
+    left: dict[str, object] = {}
+    for name, default in _defaults(value.__class__):
+        held = getattr(value, name)
+        if held != default:
+            left[name] = _without_defaults(held) if is_dataclass(held) else held
+    return left
+
+
+@cache
+def _defaults(kind: Any) -> tuple[tuple[str, object], ...]:
+    return tuple((one.name, one.default) for one in fields(kind))
 
 
 def _names(decision: Decision) -> str:

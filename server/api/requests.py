@@ -6,7 +6,8 @@ from omniroute.routing.errors import BadRequest
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 
-from ..management import RequestsJson, StoryJson, request_json, story_json
+from ..management import RequestsJson, request_json
+from ..stories import StoryJson, story_json
 from .rows import Row
 
 REQUESTS_MAX = 500

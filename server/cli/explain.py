@@ -3,11 +3,22 @@
 from argparse import Namespace
 from urllib.parse import quote
 
-from ..management import AttemptJson, CandidateJson, RequestsJson, StoryJson
+from ..management import RequestsJson
 from ..settings import Settings, Sources
+from ..stories import AttemptJson, CandidateJson, ContrastJson, DeltaJson, FlipJson, StoryJson
 from .client import Client, call, decoded, with_gateway
 from .exits import OK, USAGE, Stop
-from .output import NOTHING, dollars, duration, fields, moment, show, show_json, table
+from .output import (
+    NOTHING,
+    dollars,
+    duration,
+    fields,
+    moment,
+    one_line,
+    show,
+    show_json,
+    table,
+)
 
 LINE_CHARS = 40
 """How wide the line of time is."""
@@ -36,6 +47,8 @@ def page(story: StoryJson) -> str:
         headings = ("  #", "CANDIDATE", "VERDICT", "CHANCE", "WHY")
         rows = [_candidate(one, story) for one in _in_order(story)]
         parts.append("Candidates\n" + table(headings, rows, right=("CHANCE",)))
+    if story.contrast is not None:
+        parts.append(_contrast(story.contrast))
     if story.attempts:
         headings = ("  #", "CANDIDATE", _scale(story), "TOOK", "HOW IT ENDED")
         rows = [_attempt(one, _span_s(story)) for one in story.attempts]
@@ -112,6 +125,35 @@ def _candidate(one: CandidateJson, story: StoryJson) -> tuple[str, ...]:
     if one.score is not None:
         why = f"score {one.score:.4g}" + (f"; {why}" if why else "")
     return place, one.name, _verdict(one, story), f"{one.first_share:.1%}", why or NOTHING
+
+
+def _contrast(found: ContrastJson) -> str:
+    """Give why the first was not the next best: the parts that differ, and what would flip it."""
+    heading = (
+        f"{found.chosen} ({found.probability:.1%}) against {found.runner_up} "
+        f"({found.runner_up_probability:.1%})"
+    )
+    if found.advantage is None:
+        return f"{heading}: the strategy gives no scores"
+    if found.advantage < 0:
+        heading += ": the draw chose the one with the lesser score"
+    headings = ("  PART", "CHOSEN", "RUNNER-UP", "SPEAKS FOR IT BY")
+    rows = [_delta(one) for one in found.deltas]
+    rows.append(("  in all", "", "", f"{found.advantage:+.6f}"))
+    words = f"{heading}\n{table(headings, rows, right=headings[1:])}"
+    if found.flips:
+        flips = [f"  {one_line(_flip(one))}" for one in found.flips]
+        words += "\n\nThe runner-up would have the better score beyond any one of\n"
+        words += "\n".join(flips)
+    return words
+
+
+def _delta(one: DeltaJson) -> tuple[str, ...]:
+    return f"  {one.name}", f"{one.chosen:.6g}", f"{one.runner_up:.6g}", f"{one.advantage:+.6f}"
+
+
+def _flip(one: FlipJson) -> str:
+    return f"{one.candidate}: {one.name} {one.needed:.6g} instead of {one.now:.6g}"
 
 
 def _verdict(one: CandidateJson, story: StoryJson) -> str:

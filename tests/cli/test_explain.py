@@ -1,8 +1,18 @@
 """The story of a request as text."""
 
+from dataclasses import replace
+
 from omniroute.routing.conversation import Usage
 from omniroute.server.cli.explain import page
-from omniroute.server.management import AttemptJson, CandidateJson, RequestJson, StoryJson
+from omniroute.server.management import RequestJson
+from omniroute.server.stories import (
+    AttemptJson,
+    CandidateJson,
+    ContrastJson,
+    DeltaJson,
+    FlipJson,
+    StoryJson,
+)
 
 REQUEST = RequestJson(
     request_id="req_1",
@@ -104,3 +114,35 @@ def test_a_request_that_was_refused_before_a_decision_has_a_story_too() -> None:
     assert text.startswith("r was refused: model_not_found\n")
     assert "no model is named 'nowhere'" in text
     assert "Candidates" not in text
+
+
+def test_the_chosen_is_told_against_the_runner_up_with_what_would_flip_it() -> None:
+    contrast = ContrastJson(
+        chosen="openai/gpt",
+        chosen_account_id="a",
+        runner_up="groq/llama",
+        runner_up_account_id="b",
+        probability=0.72,
+        runner_up_probability=0.25,
+        advantage=0.0015,
+        deltas=(
+            DeltaJson("success rate", 0.99, 0.95, 0.002),
+            DeltaJson("expected cost in USD", 0.001, 0.0005, -0.0005),
+        ),
+        flips=(FlipJson("groq/llama", "b", "success rate", 0.95, 0.98),),
+    )
+
+    text = page(replace(STORY, contrast=contrast))
+
+    assert "openai/gpt (72.0%) against groq/llama (25.0%)" in text
+    assert "  success rate            0.99       0.95         +0.002000" in text
+    assert "  in all                                          +0.001500" in text
+    assert "  groq/llama: success rate 0.98 instead of 0.95" in text
+
+
+def test_a_draw_of_the_lesser_one_and_a_strategy_without_scores_say_so() -> None:
+    drawn = ContrastJson("a/a", "1", "b/b", "2", 0.1, 0.9, -0.001)
+    ordered = ContrastJson("a/a", "1", "b/b", "2", 1.0, 0.0, None)
+
+    assert "the draw chose the one with the lesser score" in page(replace(STORY, contrast=drawn))
+    assert "the strategy gives no scores" in page(replace(STORY, contrast=ordered))

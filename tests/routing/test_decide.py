@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,7 @@ from omniroute.routing.model import (
 from tests.fakes import ADMIN, World, account, combo, world
 
 REQUESTS = 10_000
+RECORD_BYTES_MEDIAN_MAX = 1_024
 SEED = b"a fake seed"
 KINDS: tuple[FailureKind, ...] = ("server_error", "rate_limited", "auth")
 
@@ -124,7 +126,24 @@ async def test_packed_decisions_replay_bit_for_bit_and_a_changed_one_does_not() 
         assert unpack_snapshot(packed) == snapshot
         assert unpack_decision(record, snapshot)[1] == outcome.decision
         assert replays(record, packed, SEED)
-        assert not replays(record.replace(b'"kept":', b'"kept": ', 1), packed, SEED)
+        assert not replays(record.replace(b'"order":', b'"order": ', 1), packed, SEED)
+
+
+def test_a_stored_decision_takes_at_most_a_kibibyte_at_the_median() -> None:
+    random_source = random.Random(8)
+    sizes: list[int] = []
+    while len(sizes) < 201:
+        here = random_world(random_source)
+        request = replace(
+            random_request(random_source, here),
+            session_id="session-0123456789abcdef",
+            client_request_id="client-0123456789abcdef",
+        )
+        decision = here.gateway.route.decide(request, ADMIN)
+        if len(decision.verdicts) == 8:
+            sizes.append(len(pack_decision(request, decision)))
+
+    assert statistics.median(sizes) <= RECORD_BYTES_MEDIAN_MAX
 
 
 def test_every_candidate_gets_a_verdict_with_a_reason() -> None:

@@ -589,6 +589,34 @@ async def test_an_explanation_tells_verdicts_attempts_and_what_it_cost(era: str)
     assert [one["reason"] for one in result["verdicts"]] == ["ok", "ok"]
     assert [one["failure"] for one in result["attempts"]] == ["connect", None]
     assert result["at"].endswith("Z")
+    assert (result["contrast"]["chosen"], result["contrast"]["runnerUp"]) == ("one/m", "two/m")
+    assert (result["contrast"]["probability"], result["contrast"]["advantage"]) == (1.0, None)
+
+
+async def test_an_explanation_says_what_would_have_brought_the_runner_up_first() -> None:
+    here = world(combos=[combo("duo", "one/m", "two/m", strategy="auto")])
+    for candidate in here.gateway.route.preparer.prepare(
+        here.configs.current(), "duo", now_s=0.0
+    ).snapshot.candidates:
+        here.health.succeeded(candidate, first_byte_s=0.1 if candidate.provider == "one" else 9.0)
+    here.clock.advance(2.0)
+
+    async with client(here) as mine:
+        answer = values(
+            await mine.call_tool("omniroute_route_request", {"model": "duo", **QUESTION})
+        )
+        contrast = values(
+            await mine.call_tool(
+                "omniroute_explain_route", {"requestId": answer["routing"]["requestId"]}
+            )
+        )["contrast"]
+
+    assert (contrast["chosen"], contrast["runnerUp"]) == ("one/m", "two/m")
+    assert sum(one["advantage"] for one in contrast["deltas"]) == pytest.approx(
+        contrast["advantage"]
+    )
+    waits = [one for one in contrast["wouldFlip"] if one["name"] == "seconds to the first byte"]
+    assert {one["provider"]: round(one["needed"], 3) for one in waits} == {"one": 9.0, "two": 0.1}
 
 
 async def test_the_factors_of_a_score_sum_to_it() -> None:
