@@ -1,6 +1,7 @@
-"""Combos: list, put, remove."""
+"""Combos: list, put, remove, and a short real call to each model of one."""
 
 import uuid
+from dataclasses import dataclass
 from typing import get_args
 
 from starlette.requests import Request
@@ -8,12 +9,21 @@ from starlette.requests import Request
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Combo, ComboModel, Strategy
+from omniroute.routing.trials import PROMPT, models_to_try, try_models
 
 from ..combos_json import ComboJson, CombosJson, ComboWish, combo_json
-from .rows import Row, body_as
+from .rows import Lines, Row, Tell, body_as
 
 STARTER = "starter-"
 """How the ids of combos begin that nobody has stored."""
+PROMPT_CHARS_MAX = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class TrialWish:
+    """What each model of a combo is asked."""
+
+    prompt: str = PROMPT
 
 
 def rows(gateway: Gateway) -> tuple[Row, ...]:
@@ -46,9 +56,22 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     async def remove(request: Request, caller: Caller) -> None:
         await gateway.control.remove_combo(request.path_params["name"], caller)
 
+    async def test(request: Request, caller: Caller) -> Lines:
+        wish = await body_as(request, TrialWish)
+        if not 0 < len(wish.prompt) <= PROMPT_CHARS_MAX:
+            raise BadRequest(f"prompt has 1 to {PROMPT_CHARS_MAX} characters", field="prompt")
+        models = models_to_try(gateway.route, request.path_params["name"])
+
+        async def work(tell: Tell) -> None:
+            await tell(models)
+            await try_models(gateway.route, models, caller, tell, prompt=wish.prompt)
+
+        return Lines(work)
+
     return (
         Row("GET", "/api/combos", "read:combos", "List combos", list_all),
         Row("POST", "/api/combos", "write:combos", "Add or replace a combo", put, 201),
+        Row("POST", "/api/combos/{name:path}/test", "write:route", "Call each model once", test),
         Row("DELETE", "/api/combos/{name:path}", "write:combos", "Remove a combo", remove, 204),
     )
 

@@ -1,8 +1,8 @@
 """The management API as a table: one row a route, with the scope that it needs.
 
 The same table makes the routes and the OpenAPI document, so neither can miss one. A row's
-handler gets the request and the caller and gives a value of management.py; an error is a
-RoutingError.
+handler gets the request and the caller and gives a value of management.py, or Lines of them;
+an error is a RoutingError.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from omniroute.routing.access import require
 from omniroute.routing.errors import BadRequest, TooLarge
@@ -22,8 +23,18 @@ from ..auth import Authenticator
 
 BODY_BYTES_MAX = 2**20
 
+Tell = Callable[[object], Awaitable[None]]
+"""Sends one line of a streamed answer."""
+
 Handle = Callable[[Request, Caller], Awaitable[Any]]
 Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """An answer that comes line by line: `work` runs while it is sent and tells each value."""
+
+    work: Callable[[Tell], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +84,32 @@ def _endpoint(row: Row, authenticator: Authenticator) -> Callable[[Request], Awa
         value = await row.handle(request, caller)
         if row.status == 204:
             return Response(status_code=204)
+        if isinstance(value, Lines):
+            return _LinesResponse(value)
         return Response(
             msgspec.json.encode(value), status_code=row.status, media_type="application/json"
         )
 
     return endpoint
+
+
+class _LinesResponse(Response):
+    """Sends each value as one line of JSON, as soon as it is told."""
+
+    media_type = "application/x-ndjson"
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer while the work is done."""
+
+        async def tell(value: object) -> None:
+            line = msgspec.json.encode(value) + b"\n"
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await self._lines.work(tell)
+        await send({"type": "http.response.body", "body": b""})

@@ -40,4 +40,18 @@ DECISION_COMMANDS: tuple[Command, ...] = (
         "request's features, the snapshot and this gateway's seed. The exit status is 1 when one "
         "does not come out bit for bit, or when a chain shows that a row was changed or removed.",
     ),
+    Command(
+        "combos test",
+        "make a short real call to each model of a combo, and say how it went",
+        "trials:test",
+        "[options] name",
+        options=(
+            Option("name", "the combo's name"),
+            Option("--prompt", "what each is asked, at most 4000 characters", "TEXT"),
+            JSON,
+        ),
+        examples=("omniroute combos test fast-coding",),
+        more="The calls run at the same time, with at most 16 tokens of answer and 30 s each, and "
+        "are paid and recorded like any request. The exit status is 69 when one did not answer.",
+    ),
 )

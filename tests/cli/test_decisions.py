@@ -101,3 +101,23 @@ def test_audit_route_wants_a_range(omniroute: Run) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "--since" in done.stderr
+
+
+def test_combos_test_tells_of_each_model_in_the_combos_order(omniroute: Run) -> None:
+    omniroute("combos", "add", "some", "sim/smart", "sim/fast@fault=html_502", "sim/cheap")
+
+    done = omniroute("combos", "test", "some", "--prompt", "good morning")
+    found = json.loads(omniroute("combos", "test", "some", "--json").stdout)
+    unknown = omniroute("combos", "test", "nowhere")
+
+    lines = done.stdout.splitlines()
+    assert done.returncode == 69, done.stderr
+    assert [line.split()[:2] for line in lines[1:]] == [
+        ["sim/smart", "yes"],
+        ["sim/fast@fault=html_502", "NO"],
+        ["sim/cheap", "yes"],
+    ]
+    assert "good morning" in lines[3]
+    assert [one["ok"] for one in found] == [True, False, True]
+    assert "nowhere" in unknown.stderr
+    assert unknown.returncode == 1
