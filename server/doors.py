@@ -10,7 +10,18 @@ from starlette.routing import Route
 
 from omniroute.a2a.routes import Door as A2ADoor
 
-from .api import audit, budgets, combos, keys, providers, requests, resilience, simulate, status
+from .api import (
+    audit,
+    budgets,
+    combos,
+    keys,
+    lab,
+    providers,
+    requests,
+    resilience,
+    simulate,
+    status,
+)
 from .api.openapi import document
 from .api.rows import Row, routes_of
 from .app import Front, build_app, health_routes, home_route
@@ -91,6 +102,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *requests.rows(gateway),
         *resilience.rows(gateway),
         *simulate.rows(gateway),
+        *lab.rows(gateway),
         *audit.rows(gateway, parts.storage.ledger, Decisions(parts.storage.database)),
         *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
     )

@@ -54,4 +54,30 @@ DECISION_COMMANDS: tuple[Command, ...] = (
         more="The calls run at the same time, with at most 16 tokens of answer and 30 s each, and "
         "are paid and recorded like any request. The exit status is 69 when one did not answer.",
     ),
+    Command(
+        "lab",
+        "try a combo against scripted faults; nothing real is called",
+        "lab:lab",
+        "[options] name",
+        options=(
+            Option("name", "the combo's name"),
+            Option(
+                "--faults",
+                "which model fails how, in which requests (default: the first model fails for a "
+                "while, then the second, too)",
+                "SCRIPT",
+                default="",
+            ),
+            Option("--requests", "how many there are (default: 100), at most 2000", "N"),
+            Option("--seed", "names the draws: the same seed gives the same run", "N"),
+            JSON,
+        ),
+        examples=(
+            "omniroute lab fast-coding",
+            "omniroute lab fast-coding --faults 1=unavailable@21-50,2=rate_limited@41-60",
+        ),
+        more="The combo is copied and every model in it is played by the simulator, in a time of "
+        "its own with a request each second. A fault is PLACE=FAULT@FIRST-LAST: the model's place "
+        "in the combo from 1, one of the simulator's faults, and the requests it lasts for.",
+    ),
 )

@@ -121,3 +121,20 @@ def test_combos_test_tells_of_each_model_in_the_combos_order(omniroute: Run) -> 
     assert [one["ok"] for one in found] == [True, False, True]
     assert "nowhere" in unknown.stderr
     assert unknown.returncode == 1
+
+
+def test_the_lab_prints_lines_and_the_last_table_where_there_is_no_terminal(
+    omniroute: Run,
+) -> None:
+    omniroute("combos", "add", "duo", "sim/fast", "sim/smart")
+
+    told = omniroute("lab", "duo", "--requests", "40", "--faults", "1=rate_limited@11-20")
+    found = json.loads(omniroute("lab", "duo", "--requests", "40", "--json").stdout)
+
+    lines = told.stdout.splitlines()
+    assert told.returncode == 0, told.stderr
+    assert lines[0] == "4: 4 answered, 0 failed"
+    assert any("sim/fast has rate_limited" in line for line in lines)
+    assert "\x1b" not in told.stdout
+    assert lines[-1].startswith("40 of 40 requests: 40 answered")
+    assert (found["number"], len(found["models"])) == (40, 2)
