@@ -7,6 +7,8 @@
     ├── NotFound             what was asked for does not exist for this caller
     │   └── ModelNotFound    no model, combo or provider goes by that name
     ├── Conflict             it exists already, or changed in the meantime
+    │   └── RequestInFlight  the same request is being answered
+    ├── IdempotencyMismatch  an idempotency key was used with another body
     ├── BudgetExceeded       the budget cannot pay for the request's upper bound
     ├── LoopDetected         the request came from this gateway
     ├── NoCandidate          nothing configured could serve the request now
@@ -122,6 +124,21 @@ class Conflict(RoutingError):
 
     status = 409
     code = "conflict"
+
+
+class RequestInFlight(Conflict):
+    """A request with the same idempotency key is being answered."""
+
+    code = "request_in_flight"
+    # A door rounds up to whole seconds: the client is asked to wait for one.
+    retry_after_s = 0.5
+
+
+class IdempotencyMismatch(RoutingError):
+    """An idempotency key came with another body than before."""
+
+    status = 422
+    code = "idempotency_mismatch"
 
 
 class BudgetExceeded(RoutingError):

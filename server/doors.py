@@ -64,6 +64,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         "openai_chat",
         settings.first_byte_hold_s,
         settings.body_bytes_max,
+        parts.storage.answers,
     )
     models = ModelsDoor(gateway, authenticator)
     front = Front(

@@ -96,6 +96,12 @@ class _NoBudgets:
     def left(self, budget_ids: tuple[str, ...]) -> int | None:
         return None
 
+    def warnings(self, budget_ids: tuple[str, ...]) -> tuple[str, ...]:
+        return ()
+
+    def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
+        return True
+
     async def reserve(self, hold: Hold) -> None:
         return None
 

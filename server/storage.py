@@ -22,6 +22,7 @@ from .store.configs import ConfigStore
 from .store.counters import StoredCounters
 from .store.data_folder import make_data_folder
 from .store.database import Database, open_database
+from .store.kept_answers import KeptAnswers
 from .store.keyring import RING_VARIABLE, open_key_ring
 from .store.keys import Keys
 from .store.ledger import StoredLedger
@@ -30,6 +31,8 @@ from .store.vault import Vault
 
 SWEEP_S = 30.0
 """How often holds of dead processes and expired tasks are looked for."""
+CLAIM_SLACK_S = 30.0
+"""How long an idempotency key stays claimed beyond the longest time a request may take."""
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class Storage:
     tasks: StoredTasks
     audit: Audit
     counters: StoredCounters
+    answers: KeptAnswers
     clock: Clock
     _beaten_s: float = 0.0
     _swept_s: float = 0.0
@@ -70,6 +74,7 @@ class Storage:
             self._swept_s = now
             await self.budgets.sweep(now_unix_s)
             await self.tasks.prune(now_unix_s=now_unix_s)
+            await self.answers.prune(now_unix_s=now_unix_s)
 
     async def flush(self) -> None:
         """Store everything that is queued."""
@@ -108,6 +113,7 @@ async def open_storage(
             tasks=StoredTasks(database),
             audit=audit,
             counters=StoredCounters(database, clock),
+            answers=KeptAnswers(database, clock, claim_s=settings.total_s + CLAIM_SLACK_S),
             clock=clock,
         )
         await storage.configs.load()

@@ -403,6 +403,17 @@ def test_every_error_has_a_status_and_a_code() -> None:
     assert all(400 <= kind.status <= 599 and kind.code for kind in kinds)
 
 
+def test_a_repeated_request_gets_its_first_answer(running_gateway: RunningGateway) -> None:
+    once = {"idempotency-key": "question-1"}
+
+    first = running_gateway.call("POST", "/v1/chat/completions", CHAT, headers=once)
+    again = running_gateway.call("POST", "/v1/chat/completions", CHAT, headers=once)
+
+    assert (first.status, again.status, again.body) == (200, 200, first.body)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.headers["x-request-id"] == first.headers["x-request-id"]
+
+
 def test_stored_decisions_replay_in_a_second_process_as_they_were_simulated(
     tmp_path: Path,
 ) -> None:

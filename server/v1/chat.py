@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
@@ -27,6 +28,7 @@ from ..auth import Authenticator
 from .answers import (
     EVENTS,
     JSON,
+    Header,
     Keeper,
     budget_headers,
     cost_header,
@@ -35,6 +37,7 @@ from .answers import (
     send_whole,
 )
 from .bodies import ClientGone, read_body
+from .idempotency import Answers, answer_once, idempotency_name
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -51,6 +54,7 @@ class ChatDoor:
     Attributes:
         hold_s: how long a stream's status line waits for content before it commits.
         body_bytes_max: the largest body.
+        answers: where answers to idempotent requests are kept; None keeps none.
     """
 
     gateway: Gateway
@@ -58,6 +62,7 @@ class ChatDoor:
     dialect: Dialect
     hold_s: float
     body_bytes_max: int
+    answers: Answers | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST, whatever happens, in the dialect's own words."""
@@ -67,13 +72,17 @@ class ChatDoor:
             caller = self.authenticator.caller(scope)
             body = await read_body(scope, receive, bytes_max=self.body_bytes_max)
             request = self._request(scope, body, request_id, caller)
+            name = idempotency_name(scope, request, caller)
         except ClientGone:
             return
         except RoutingError as error:
             await send_error(send, own, error, request_id=request_id)
             return
-        answer = self._stream if request.operation.features.stream else self._whole
-        await _unless_gone(answer(request, caller, own, send), receive)
+        if request.operation.features.stream:
+            answering = self._stream(request, caller, own, send)
+        else:
+            answering = self._whole(request, caller, send, name)
+        await _unless_gone(answering, receive)
 
     def _request(self, scope: Scope, body: bytes, request_id: str, caller: Caller) -> RouteRequest:
         target, operation = operation_of_body(self.dialect, body)
@@ -98,21 +107,29 @@ class ChatDoor:
             via=via,
         )
 
-    async def _whole(self, request: RouteRequest, caller: Caller, own: Codec, send: Send) -> None:
+    async def _whole(
+        self, request: RouteRequest, caller: Caller, send: Send, name: str | None
+    ) -> None:
+        make = partial(self._answer, request, caller)
         try:
-            reply = await self.gateway.route.open(request, caller)
+            if name is None or self.answers is None:
+                headers, body = await make()
+            else:
+                asked = self.dialect.encode() + b"\0" + request.operation.body
+                headers, body = await answer_once(self.answers, caller.key_id, name, asked, make)
         except RoutingError as error:
-            await send_error(send, own, error, request_id=request.request_id)
+            await send_error(send, codec(self.dialect), error, request_id=request.request_id)
             return
+        await send_whole(send, 200, headers, body)
+
+    async def _answer(self, request: RouteRequest, caller: Caller) -> tuple[list[Header], bytes]:
+        reply = await self.gateway.route.open(request, caller)
         try:
-            body = await _fold(reply, own)
-        except UpstreamFailure as failure:
-            await send_error(send, own, failure, request_id=request.request_id)
-            return
+            body = await _fold(reply, codec(self.dialect))
         finally:
             reply.close()
         headers = [JSON, *origin_headers(reply), *cost_header(reply), *budget_headers(reply)]
-        await send_whole(send, 200, headers, body)
+        return headers, body
 
     async def _stream(self, request: RouteRequest, caller: Caller, own: Codec, send: Send) -> None:
         keeper = Keeper(send, self.dialect, request.request_id, hold_s=self.hold_s)

@@ -20,7 +20,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from omniroute.server.store import sqlite_file
 from omniroute.server.store.boots import new_boot, register_boot
 from omniroute.server.store.database import CannotOpenStore, Statement, open_database
+from omniroute.server.store.kept_answers_table import KeptAnswerRow
 from omniroute.server.store.schema import HEAD, REVISIONS
+from omniroute.server.store.table import Table
 from omniroute.server.store.tables import TaskRow
 
 PROCESS = Path(__file__).parent / "process.py"
@@ -34,7 +36,9 @@ def differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
-    seen, tables = inspect(connection), TaskRow.metadata.tables.values()
+    # Declared in modules of their own: importing them is what puts them among the tables.
+    assert KeptAnswerRow.metadata is TaskRow.metadata is Table.metadata
+    seen, tables = inspect(connection), Table.metadata.tables.values()
     stored = {
         (table.name, str(check["name"]))
         for table in tables

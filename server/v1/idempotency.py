@@ -1,0 +1,81 @@
+"""Repeated requests: one idempotency key, one answer, one payment.
+
+A client that did not hear the answer asks again with the same `Idempotency-Key`. The first
+answer is given again, byte for byte, and no provider is called. It holds for whole answers:
+what was streamed is not kept. Only good answers are kept; a failure gives the key free, so
+that asking again asks the providers again. A no-log key keeps nothing, so the header has no
+effect there.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol
+
+from starlette.types import Scope
+
+from omniroute.routing.errors import BadRequest, StorageUnavailable
+from omniroute.routing.model import Caller, RouteRequest
+
+from ..store.kept_answers import Claim, Headers, KeptAnswer
+
+NAME_HEADER = b"idempotency-key"
+NAME_CHARS_MAX = 255
+KEPT_BYTES_MAX = 4 * 2**20
+"""A longer answer is not kept."""
+REPLAYED = (b"idempotent-replayed", b"true")
+
+Make = Callable[[], Awaitable[tuple[Headers, bytes]]]
+
+
+class Answers(Protocol):
+    """Where answers are kept; see store/kept_answers.py."""
+
+    async def claim(self, key_id: str, name: str, body: bytes) -> Claim | KeptAnswer: ...
+
+    async def keep(self, claim: Claim, answer: KeptAnswer) -> None: ...
+
+    def release(self, claim: Claim) -> None: ...
+
+
+def idempotency_name(scope: Scope, request: RouteRequest, caller: Caller) -> str | None:
+    """Give the request's idempotency key, None where it has none or it has no effect.
+
+    Raises:
+        BadRequest: it is empty or too long.
+    """
+    found = [value for name, value in scope["headers"] if name == NAME_HEADER]
+    if not found or request.operation.features.stream or not caller.keep_content:
+        return None
+    name = str(found[0].decode("latin-1"))
+    if not 0 < len(name) <= NAME_CHARS_MAX:
+        raise BadRequest(
+            f"Idempotency-Key has 1 to {NAME_CHARS_MAX} characters", field="Idempotency-Key"
+        )
+    return name
+
+
+async def answer_once(
+    answers: Answers, key_id: str, name: str, body: bytes, make: Make
+) -> tuple[Headers, bytes]:
+    """Give the kept answer, or make it and keep it.
+
+    Raises:
+        RequestInFlight: it is being made.
+        IdempotencyMismatch: the name was used with another body.
+        Whatever `make` raises; nothing is kept then.
+    """
+    claim = await answers.claim(key_id, name, body)
+    if isinstance(claim, KeptAnswer):
+        return [*claim.headers, REPLAYED], claim.body
+    kept = False
+    try:
+        headers, answer = await make()
+        if len(answer) <= KEPT_BYTES_MAX:
+            # An answer that is made and paid is sent, also when it cannot be kept.
+            with suppress(StorageUnavailable):
+                await answers.keep(claim, KeptAnswer(headers, answer))
+                kept = True
+    finally:
+        if not kept:
+            answers.release(claim)
+    return headers, answer
