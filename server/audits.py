@@ -57,3 +57,22 @@ class AuditJson:
     different: int
     differences: tuple[DifferenceJson, ...]
     chains: ChainsJson
+
+
+@dataclass(frozen=True, slots=True)
+class EntryJson:
+    """One change of the configuration; `detail` is JSON text."""
+
+    at_unix_s: float
+    actor: str
+    action: str
+    target: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogJson:
+    """The newest changes first, and what the chains of all changes say."""
+
+    entries: tuple[EntryJson, ...]
+    chains: ChainsJson

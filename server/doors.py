@@ -105,6 +105,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *simulate.rows(gateway),
         *lab.rows(gateway),
         *audit.rows(gateway, parts.storage.ledger, Decisions(parts.storage.database)),
+        *audit.log_rows(parts.storage.audit),
         *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
     )
 

@@ -10,7 +10,16 @@ from omniroute.routing.errors import BadRequest, NotFound
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 
-from ..audits import AuditPageJson, BrokenJson, ChainsJson, DifferenceJson
+from ..audits import (
+    AuditPageJson,
+    BrokenJson,
+    ChainsJson,
+    DifferenceJson,
+    EntryJson,
+    LogJson,
+)
+from ..store.audit import ENTRIES_MAX, Audit
+from ..store.chain import Verified
 from ..store.decisions import PAGE_MAX, Decisions, StoredDecision
 from ..store.ledger import StoredLedger
 from .rows import Row
@@ -20,11 +29,29 @@ DIFFERENCES_MAX = 20
 EVERY_TIME = float("-inf")
 
 
+def log_rows(audit: Audit) -> tuple[Row, ...]:
+    """Give the route of the log of changes."""
+
+    async def log(request: Request, caller: Caller) -> LogJson:
+        entries = await audit.recent(
+            limit=_limit(request, ENTRIES_MAX), target=request.query_params.get("target") or None
+        )
+        return LogJson(
+            tuple(
+                EntryJson(one.at_unix_s, one.actor, one.action, one.target, one.detail)
+                for one in entries
+            ),
+            _chains(await audit.verify()),
+        )
+
+    return (Row("GET", "/api/audit/log", "admin", "List changes and verify them", log),)
+
+
 def rows(gateway: Gateway, ledger: StoredLedger, decisions: Decisions) -> tuple[Row, ...]:
-    """Give the routes."""
+    """Give the routes that look at decisions."""
 
     async def replay(request: Request, caller: Caller) -> AuditPageJson:
-        after, limit = request.query_params.get("after", ""), _limit(request)
+        after, limit = request.query_params.get("after", ""), _limit(request, PAGE_MAX)
         since_unix_s = await _since(decisions, request.query_params.get("since", ""))
         total: int | None = None
         if not after:
@@ -43,12 +70,7 @@ def rows(gateway: Gateway, ledger: StoredLedger, decisions: Decisions) -> tuple[
         )
 
     async def chains(request: Request, caller: Caller) -> ChainsJson:
-        verified = await ledger.verify()
-        return ChainsJson(
-            verified.chains,
-            verified.rows,
-            tuple(BrokenJson(one.chain_id, one.seq, one.reason) for one in verified.faults),
-        )
+        return _chains(await ledger.verify())
 
     return (
         Row("GET", "/api/audit/route", "admin", "Decide stored decisions again", replay),
@@ -56,10 +78,18 @@ def rows(gateway: Gateway, ledger: StoredLedger, decisions: Decisions) -> tuple[
     )
 
 
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(PAGE_MAX))
-    if not text.isdecimal() or not 1 <= int(text) <= PAGE_MAX:
-        raise BadRequest(f"limit is a number from 1 to {PAGE_MAX}", field="limit")
+def _chains(verified: Verified) -> ChainsJson:
+    return ChainsJson(
+        verified.chains,
+        verified.rows,
+        tuple(BrokenJson(one.chain_id, one.seq, one.reason) for one in verified.faults),
+    )
+
+
+def _limit(request: Request, most: int) -> int:
+    text = request.query_params.get("limit", str(most))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise BadRequest(f"limit is a number from 1 to {most}", field="limit")
     return int(text)
 
 

@@ -4,11 +4,11 @@ import sys
 from argparse import Namespace
 from urllib.parse import urlencode
 
-from ..audits import AuditJson, AuditPageJson, ChainsJson, DifferenceJson
+from ..audits import AuditJson, AuditPageJson, ChainsJson, DifferenceJson, LogJson
 from ..settings import Settings, Sources
 from .client import Client, call, decoded, with_gateway
 from .exits import FAILED, OK, USAGE, Stop
-from .output import fields, safe_text, show, show_json, table
+from .output import fields, moment, safe_text, show, show_json, table
 
 SHOWN_MAX = 20
 """Differences that are shown; all are counted."""
@@ -28,6 +28,42 @@ def route(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     return FAILED if found.different or found.chains.broken else OK
 
 
+def log(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """List the changes of the configuration; the status is 1 if one was tampered with."""
+    query = urlencode(
+        {
+            name: value
+            for name, value in (("target", arguments.of), ("limit", arguments.limit))
+            if value
+        }
+    )
+    with with_gateway(settings, sources) as gateway:
+        data = call(gateway, "GET", f"/api/audit/log?{query}", timeout_s=VERIFY_S_MAX)
+    found = decoded(data, LogJson)
+    if arguments.json:
+        show_json(found)
+    else:
+        show(log_page(found))
+    return FAILED if found.chains.broken else OK
+
+
+def log_page(found: LogJson) -> str:
+    """Give the changes as text, the newest first."""
+    chains = found.chains
+    parts = ["Nothing was changed yet."]
+    if found.entries:
+        rows = [
+            (moment(one.at_unix_s), one.actor, one.action, one.target, one.detail)
+            for one in found.entries
+        ]
+        parts = [table(("WHEN", "WHO", "WHAT", "OF", "DETAIL"), rows)]
+    parts.append(
+        f"{chains.rows:,} changes in {chains.chains:,} chains verified, "
+        f"{len(chains.broken):,} broken"
+    )
+    return "\n\n".join([*parts, *_broken(chains)])
+
+
 def page(audit: AuditJson) -> str:
     """Give what an audit found as text."""
     chains = audit.chains
@@ -45,12 +81,14 @@ def page(audit: AuditJson) -> str:
     if audit.differences:
         rows = [(f"  {one.request_id}", one.what) for one in audit.differences[:SHOWN_MAX]]
         parts.append("Different\n" + table(("  REQUEST", "WHAT"), rows))
-    if chains.broken:
-        broken = [
-            (f"  {one.chain_id}", str(one.seq), one.reason) for one in chains.broken[:SHOWN_MAX]
-        ]
-        parts.append("Broken\n" + table(("  WHERE", "ROW", "WHAT"), broken, right=("ROW",)))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *_broken(chains)])
+
+
+def _broken(chains: ChainsJson) -> list[str]:
+    if not chains.broken:
+        return []
+    rows = [(f"  {one.chain_id}", str(one.seq), one.reason) for one in chains.broken[:SHOWN_MAX]]
+    return ["Broken\n" + table(("  WHERE", "ROW", "WHAT"), rows, right=("ROW",))]
 
 
 def _audit(gateway: Client, since: str) -> AuditJson:

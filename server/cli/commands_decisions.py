@@ -41,6 +41,18 @@ DECISION_COMMANDS: tuple[Command, ...] = (
         "does not come out bit for bit, or when a chain shows that a row was changed or removed.",
     ),
     Command(
+        "audit log",
+        "list changes of the configuration, and verify that none was tampered with",
+        "audit:log",
+        options=(
+            Option("--of", "only changes of this key, account, combo or budget", "ID"),
+            Option("--limit", "how many, the newest first (default: 500)", "N"),
+            JSON,
+        ),
+        examples=("omniroute audit log --limit 20",),
+        more="The exit status is 1 when a chain shows that an entry was changed or removed.",
+    ),
+    Command(
         "combos test",
         "make a short real call to each model of a combo, and say how it went",
         "trials:test",

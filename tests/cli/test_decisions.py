@@ -138,3 +138,32 @@ def test_the_lab_prints_lines_and_the_last_table_where_there_is_no_terminal(
     assert "\x1b" not in told.stdout
     assert lines[-1].startswith("40 of 40 requests: 40 answered")
     assert (found["number"], len(found["models"])) == (40, 2)
+
+
+def test_audit_log_lists_changes_and_notices_a_changed_one(omniroute: Run, tmp_path: Path) -> None:
+    empty = omniroute("audit", "log")
+    omniroute("combos", "add", "first", "sim/fast")
+    omniroute("combos", "add", "second", "sim/fast")
+
+    sound = json.loads(omniroute("audit", "log", "--limit", "1", "--json").stdout)
+    told = omniroute("audit", "log")
+    one = omniroute("audit", "log", "--of", sound["entries"][0]["target"])
+    with closing(sqlite3.connect(tmp_path / "data" / "storage.sqlite")) as database:
+        database.execute("UPDATE audit SET actor = 'nobody'")
+        database.commit()
+    changed = omniroute("audit", "log")
+
+    assert empty.returncode == 0, empty.stderr
+    assert "Nothing was changed yet." in empty.stdout
+    assert (len(sound["entries"]), sound["chains"]["rows"]) == (1, 2)
+    assert "2 changes in 2 chains verified, 0 broken" in told.stdout
+    assert one.stdout.count("combo") < told.stdout.count("combo")
+    assert changed.returncode == 1
+    assert "the row was changed" in changed.stdout
+
+
+def test_audit_log_refuses_a_limit_that_is_none(omniroute: Run) -> None:
+    done = omniroute("audit", "log", "--limit", "many")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "limit is a number" in done.stderr
