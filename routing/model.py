@@ -56,7 +56,8 @@ class Features:
     """What a decision reads of an operation. Holds nothing of the prompt's text.
 
     `input_tokens_max` is a bound that holds for every byte-level tokenizer: bytes plus a
-    fixed overhead; `input_tokens` is an estimate. `output_tokens_max` is the client's own.
+    fixed overhead; `input_tokens` is an estimate. `output_tokens_max` is the client's own,
+    for all the answers together that it asked for (`choices`).
     """
 
     stream: bool = False
@@ -67,6 +68,7 @@ class Features:
     images: bool = False
     json_schema: bool = False
     family: str = "general"
+    choices: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +347,8 @@ class Outcome:
         cost_usd_nanos: None when the price is unknown: unknown is never free.
         reserved_usd_nanos: what was held for it before the call.
         error: a code of errors.py when it was not answered.
+        output_tokens_clamp: what the last attempt's answer was clamped to, so that it could be
+            paid; None when it was not.
     """
 
     request: RouteRequest
@@ -364,6 +368,7 @@ class Outcome:
     finish: str | None = None
     error: str | None = None
     error_detail: str = ""
+    output_tokens_clamp: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ class Reply:
         self._visit = visit = Visit(parts, prepared, candidate, parts.clock.now())
         self._first_byte_s = None
         await visit.enter(left_s=self._left_s(prepared))
-        await self.payment.reserve(candidate, number)
+        operation = await self.payment.reserve(candidate, number)
         left_s = self._left_s(prepared)
         if left_s <= 0:
             raise UpstreamFailure("the request's total time is over", kind="timeout_total")
@@ -227,7 +227,7 @@ class Reply:
             attempt=number,
             candidate=candidate,
             account=prepared.accounts[candidate.account_id],
-            operation=self.request.operation,
+            operation=operation,
             limits=self._limits(prepared.limits, left_s),
             headers=((HOP_HEADER, self._via()),),
         )
@@ -336,7 +336,8 @@ class Reply:
     def _estimate(self, candidate: Candidate) -> Usage:
         """Bound what was used when the provider did not say: no token is under a byte."""
         features = self.request.operation.features
-        written = min(self._bytes, output_tokens_bound(candidate, features))
+        longest = self.payment.output_tokens_clamp or output_tokens_bound(candidate, features)
+        written = min(self._bytes, longest)
         return Usage(input_tokens=features.input_tokens_max, output_tokens=written)
 
     def _story(self) -> Outcome:
@@ -369,4 +370,5 @@ class Reply:
             finish=self.finish,
             error=None if self._failed is None else self._failed.code,
             error_detail="" if self._failed is None else str(self._failed),
+            output_tokens_clamp=self.payment.output_tokens_clamp,
         )

@@ -88,6 +88,7 @@ class StoryJson:
     """Everything about one request. `first_content_s` counts from its arrival.
 
     `contrast` is None when there was no runner-up, or the decision is not on record.
+    `output_tokens_clamp` is what the answer was clamped to, so that it could be paid.
     """
 
     request: RequestJson
@@ -106,6 +107,7 @@ class StoryJson:
     model_served: str | None = None
     session_id: str | None = None
     client_request_id: str | None = None
+    output_tokens_clamp: int | None = None
     contrast: ContrastJson | None = None
 
 
@@ -133,6 +135,7 @@ def story_json(record: Record) -> StoryJson:
         model_served=outcome.model_served,
         session_id=request.session_id,
         client_request_id=request.client_request_id,
+        output_tokens_clamp=outcome.output_tokens_clamp,
         contrast=_contrast(record),
     )
 

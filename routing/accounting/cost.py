@@ -28,9 +28,11 @@ def cost_usd_nanos(price: Price | None, usage: Usage) -> int | None:
 
 def output_tokens_bound(candidate: Candidate, features: Features) -> int:
     """Give the most output tokens that the candidate can write for this request."""
-    bounds = (features.output_tokens_max, candidate.facts.output_tokens_max)
-    known = [bound for bound in bounds if bound is not None]
-    return min(known, default=OUTPUT_TOKENS_UNKNOWN_MAX)
+    asked, longest = features.output_tokens_max, candidate.facts.output_tokens_max
+    if longest is None:
+        return OUTPUT_TOKENS_UNKNOWN_MAX * features.choices if asked is None else asked
+    longest *= features.choices
+    return longest if asked is None else min(asked, longest)
 
 
 def upper_bound_usd_nanos(candidate: Candidate, features: Features) -> int:
@@ -42,12 +44,16 @@ def upper_bound_usd_nanos(candidate: Candidate, features: Features) -> int:
     price = candidate.facts.price
     if price is None:
         return 0
-    dearest = max(price.input, price.cache_write or 0, price.cached_input or 0)
     exact = (
-        features.input_tokens_max * dearest
+        features.input_tokens_max * dearest_input(price)
         + output_tokens_bound(candidate, features) * price.output
     )
     return -(-exact // TOKENS_PER_MTOK)
+
+
+def dearest_input(price: Price) -> int:
+    """Give the highest price that an input token can have."""
+    return max(price.input, price.cache_write or 0, price.cached_input or 0)
 
 
 def expected_usd_nanos(candidate: Candidate, features: Features) -> int | None:

@@ -2,13 +2,22 @@
 
 Before a call goes out its upper bound is reserved in every budget of the caller, also when
 there is none; when the call has ended, what it cost is settled, once, and never more than was
-reserved. The budgets' store judges every reservation; what is seen here only tells people.
+reserved. A bound that cannot be paid is made smaller by a shorter answer (see clamp.py), for
+which the operation is written anew.
+
+The budgets' store judges every reservation. What is left as last seen may be out of date, so a
+refusal makes us look again, and the last word is the store's on the shortest answer: nobody is
+refused whom the budget could pay.
 """
 
-from ..errors import BudgetExceeded
-from ..model import Caller, Candidate, RouteRequest
+from ..errors import BadRequest, BudgetExceeded
+from ..model import Caller, Candidate, Operation, RouteRequest
 from ..ports import Budgets, Hold
-from .cost import upper_bound_usd_nanos
+from ..wire.capping import capped
+from .clamp import Bound, bound_within, least_bound
+
+LOOKS_MAX = 3
+"""How often a bound is made anew after a refusal, before the least one is asked for."""
 
 
 class Payment:
@@ -17,11 +26,14 @@ class Payment:
     Attributes:
         reserved_usd_nanos: the sum of all holds so far.
         left_usd_nanos: what the tightest budget has left, as last seen; None without a budget.
+        output_tokens_clamp: what the latest attempt's answer is clamped to, None if it is not.
     """
 
     def __init__(self, budgets: Budgets, request: RouteRequest, caller: Caller) -> None:
         self.reserved_usd_nanos = 0
         self.left_usd_nanos: int | None = None
+        self.output_tokens_clamp: int | None = None
+        self._paid_usd_nanos = 0
         self._budgets = budgets
         self._request = request
         self._caller = caller
@@ -32,11 +44,15 @@ class Payment:
         """Words on each of the caller's budgets that is past its threshold."""
         return self._budgets.warnings(self._caller.budget_ids)
 
-    async def reserve(self, candidate: Candidate, number: int) -> None:
+    async def reserve(self, candidate: Candidate, number: int) -> Operation:
         """Set the candidate's upper bound aside for an attempt.
+
+        Returns:
+            What to send: the request's operation, its answer clamped to what was set aside.
 
         Raises:
             BudgetExceeded: a budget cannot pay, or the price is unknown and one must.
+            BadRequest: the body is not one that a bound can be written into.
             StorageUnavailable: nobody can tell.
         """
         budget_ids = self._caller.budget_ids
@@ -45,13 +61,19 @@ class Payment:
                 f"{candidate.name} has no known price and the key has a budget; use a priced "
                 "model, or let the budget pass it with `omniroute budgets set ... --allow-unpriced`"
             )
-        bound = upper_bound_usd_nanos(candidate, self._request.operation.features)
+        ceiling = self._rest_of_ceiling(candidate)
         hold_id = f"{self._request.request_id}:{number}"
-        hold = Hold(hold_id, self._caller.key_id, budget_ids, bound)
-        await self._budgets.reserve(hold)
-        self._hold = hold
-        self.reserved_usd_nanos += bound
+        bound = await self._set_aside(candidate, hold_id, ceiling)
+        self.reserved_usd_nanos += bound.usd_nanos
         self.left_usd_nanos = self._budgets.left(budget_ids)
+        self.output_tokens_clamp = bound.output_tokens_max
+        if bound.output_tokens_max is None:
+            return self._request.operation
+        try:
+            return capped(self._request.operation, bound.output_tokens_max, model=candidate.model)
+        except BadRequest:
+            self.settle(0)
+            raise
 
     def settle(self, spent_usd_nanos: int) -> None:
         """Pay for the attempt that has ended; does nothing when nothing is reserved."""
@@ -59,6 +81,45 @@ class Payment:
         if hold is None:
             return
         paid = min(spent_usd_nanos, hold.usd_nanos)
+        self._paid_usd_nanos += paid
         self._budgets.settle(hold.hold_id, usd_nanos=paid)
         if self.left_usd_nanos is not None:
             self.left_usd_nanos += hold.usd_nanos - paid
+
+    def _rest_of_ceiling(self, candidate: Candidate) -> int | None:
+        """Give what the request may still cost, after the attempts that have failed.
+
+        Raises:
+            BudgetExceeded: no answer of use is as cheap.
+        """
+        ceiling = self._request.spend_usd_nanos_max
+        if ceiling is None:
+            return None
+        rest = ceiling - self._paid_usd_nanos
+        if least_bound(candidate, self._request.operation.features).usd_nanos > rest:
+            raise BudgetExceeded(
+                f"{candidate.name} may cost more than the ${max(rest, 0) / 1e9:.6f} that is left "
+                "of the request's own budget; raise that, or use a cheaper model"
+            )
+        return rest
+
+    async def _set_aside(self, candidate: Candidate, hold_id: str, ceiling: int | None) -> Bound:
+        features, budget_ids = self._request.operation.features, self._caller.budget_ids
+        for _ in range(LOOKS_MAX):
+            left = self._budgets.left(budget_ids)
+            bound = bound_within(candidate, features, ceiling=ceiling, left=left)
+            if bound.least:
+                break
+            try:
+                await self._hold_back(hold_id, bound)
+            except BudgetExceeded:
+                continue
+            return bound
+        bound = least_bound(candidate, features)
+        await self._hold_back(hold_id, bound)
+        return bound
+
+    async def _hold_back(self, hold_id: str, bound: Bound) -> None:
+        hold = Hold(hold_id, self._caller.key_id, self._caller.budget_ids, bound.usd_nanos)
+        await self._budgets.reserve(hold)
+        self._hold = hold

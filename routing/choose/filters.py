@@ -8,7 +8,7 @@ is in the request, the candidate and its state: no clock, no configuration.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..accounting.cost import upper_bound_usd_nanos
+from ..accounting.clamp import least_bound
 from ..catalog.names import name_allowed
 from ..model import Candidate, RouteRequest
 from ..moment import CandidateState
@@ -106,10 +106,13 @@ def _affordable(
         return None
     if candidate.facts.price is None:
         return "unknown_price", "a budget applies and its price is unknown; set one to use it"
-    bound = upper_bound_usd_nanos(candidate, request.operation.features)
+    # A longer answer is clamped to what the ceiling pays, see accounting/clamp.py.
+    bound = least_bound(candidate, request.operation.features).usd_nanos
     if bound <= limit:
         return None
-    return "over_budget", f"it may cost ${bound / 1e9:.6f} and ${limit / 1e9:.6f} is left"
+    return "over_budget", (
+        f"it may cost ${bound / 1e9:.6f} even with a short answer and ${limit / 1e9:.6f} is left"
+    )
 
 
 GATES: tuple[Gate, ...] = (_allowed, _kind, _capable, _fits, _circuit, _cooled, _affordable)

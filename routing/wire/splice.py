@@ -44,17 +44,53 @@ def splice_model(body: bytes, *, old: str, new: str) -> bytes:
         raise BadRequest(f"the body is not a JSON object with a model: {error}") from None
     if named != old:
         raise BadRequest(f"`model` is {named!r} and not {old!r}", field="model")
-    name = _encoder.encode(new)
-    place = _place(body, fields)
+    return _spliced(body, fields, "model", _encoder.encode(new))
+
+
+def splice_field(body: bytes, name: str, value: bytes) -> bytes:
+    """Give a JSON object with the value as its top-level field, at the front if it had none.
+
+    Of a key that stands twice only the last is left, as with `splice_model`.
+
+    Args:
+        body: the object.
+        name: plain letters, as it stands in the object.
+        value: JSON.
+
+    Raises:
+        BadRequest: the body is not a JSON object.
+    """
+    fields = fields_of(body)
+    if name in fields:
+        return _spliced(body, fields, name, value)
+    at = body.index(b"{") + 1
+    comma = b"," if fields else b""
+    return b'%s"%s":%s%s%s' % (body[:at], name.encode(), value, comma, body[at:])
+
+
+def fields_of(body: bytes) -> dict[str, msgspec.Raw]:
+    """Give the top-level fields of a JSON object, their values as bytes.
+
+    Raises:
+        BadRequest: it is not a JSON object.
+    """
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"the body is not a JSON object: {error}") from None
+
+
+def _spliced(body: bytes, fields: dict[str, msgspec.Raw], name: str, value: bytes) -> bytes:
+    place = _place(body, fields, name)
     if place is None:
-        fields["model"] = msgspec.Raw(name)
+        fields[name] = msgspec.Raw(value)
         return _encoder.encode(fields)
     view = memoryview(body)
-    return b"".join((view[: place[0]], name, view[place[1] :]))
+    return b"".join((view[: place[0]], value, view[place[1] :]))
 
 
-def _place(body: bytes, fields: dict[str, msgspec.Raw]) -> tuple[int, int] | None:
-    """Give where the value of "model" begins and ends, None when a key stands twice.
+def _place(body: bytes, fields: dict[str, msgspec.Raw], wanted: str) -> tuple[int, int] | None:
+    """Give where the value of a field begins and ends, None when a key stands twice.
 
     The walk stands at a true key as long as each key and value it meets is the one that was
     decoded there. A key that stands twice has one entry for two places: the walk then meets
@@ -71,7 +107,7 @@ def _place(body: bytes, fields: dict[str, msgspec.Raw]) -> tuple[int, int] | Non
         following = _NEXT.match(body, end)
         if following is None or not body.startswith(value, key.end()):
             return None
-        if name == "model":
+        if name == wanted:
             found = (key.end(), end)
         at = following.end()
     return found if body[at - 1 : at] == b"}" else None

@@ -101,6 +101,9 @@ def _facts(story: StoryJson) -> list[tuple[str, str]]:
         facts[5] = ("tokens", f"{read}, {written}, {story.usage_source}")
     if story.model_served:
         facts.append(("model that served", story.model_served))
+    if story.output_tokens_clamp is not None:
+        clamp = f"{story.output_tokens_clamp} tokens at most, so that it could be paid"
+        facts.append(("answer clamped to", clamp))
     if story.error_detail:
         facts.append(("error", story.error_detail))
     return facts

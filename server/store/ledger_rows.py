@@ -64,9 +64,10 @@ KEEP_OUTCOME = (
     "kind, target, combo, stream, status, error, error_detail, finish, provider, account_id, "
     "model, model_served, simulated, attempts, first_content_s, total_s, input_tokens, "
     "output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, usage_source, "
-    "cost_usd_nanos, reserved_usd_nanos, decision_id, config_version, request) "
+    "cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, decision_id, config_version, "
+    "request) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)"
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)"
 )
 
 # `outcomes.attempts` is a number and the table of the same name has the attempts themselves.
@@ -74,7 +75,7 @@ _COLUMNS = (
     "SELECT outcomes.request_id, outcomes.key_id, at_unix_s, status, error, error_detail, "
     "finish, provider, account_id, model, model_served, first_content_s, total_s, "
     "input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, "
-    "usage_source, cost_usd_nanos, reserved_usd_nanos, request, record, body "
+    "usage_source, cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, request, record, body "
     "FROM outcomes LEFT JOIN decisions ON decisions.request_id = outcomes.request_id "
     "LEFT JOIN snapshots ON snapshots.snapshot_id = decisions.snapshot_id "
 )
@@ -142,7 +143,7 @@ def outcome_values(told: Told) -> tuple[Value, ...]:
         *(len(outcome.attempts), outcome.first_content_s, outcome.total_s),
         *(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens),
         *(usage.cache_write_tokens, usage.reasoning_tokens, outcome.usage_source),
-        *(outcome.cost_usd_nanos, outcome.reserved_usd_nanos),
+        *(outcome.cost_usd_nanos, outcome.reserved_usd_nanos, outcome.output_tokens_clamp),
         None if decision is None else request.request_id,
         None if snapshot is None else snapshot.config_version,
         None if decision is not None else msgspec.json.encode(request).decode(),
@@ -217,6 +218,7 @@ def record_of(row: Row, attempt_rows: Sequence[Row]) -> Record:
         finish=row["finish"],
         error=row["error"],
         error_detail=row["error_detail"],
+        output_tokens_clamp=row["output_tokens_clamp"],
     )
     return Record(outcome, snapshot)
 

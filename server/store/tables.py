@@ -193,6 +193,7 @@ class OutcomeRow(Table, table=True):
     usage_source: str = Field(sa_type=Text)
     cost_usd_nanos: int | None = Field(sa_type=BigInteger)
     reserved_usd_nanos: int = Field(sa_type=BigInteger)
+    output_tokens_clamp: int | None = Field(sa_type=BigInteger)
     decision_id: str | None = Field(sa_type=Text)
     config_version: int | None = Field(sa_type=BigInteger)
     request: str | None = Field(sa_type=Text)

@@ -44,15 +44,18 @@ def origin_headers(reply: Reply) -> list[Header]:
 
 
 def budget_headers(reply: Reply) -> list[Header]:
-    """Give what the key's tightest budget has left, and a warning past its threshold.
+    """Give what the answer was clamped to, what the tightest budget has left, and warnings.
 
     The rest is as last seen by this process, with the request's own money taken off: while a
     stream runs that is its upper bound, after a whole answer what it cost.
     """
-    left = reply.payment.left_usd_nanos
+    left, clamp = reply.payment.left_usd_nanos, reply.payment.output_tokens_clamp
+    headers: list[Header] = []
+    if clamp is not None:
+        headers.append((b"x-omniroute-max-tokens", b"%d" % clamp))
     if left is None:
-        return []
-    headers = [(b"x-omniroute-budget-remaining-usd", _dollars(left))]
+        return headers
+    headers.append((b"x-omniroute-budget-remaining-usd", _dollars(left)))
     warnings = "; ".join(reply.payment.warnings)
     return (
         [*headers, (b"x-omniroute-budget-warning", _printable(warnings))] if warnings else headers

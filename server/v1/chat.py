@@ -38,6 +38,7 @@ from .answers import (
 )
 from .bodies import ClientGone, read_body
 from .idempotency import Answers, answer_once, idempotency_name
+from .limits import BUDGET_HEADER, budget_usd_nanos
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -89,6 +90,7 @@ class ChatDoor:
         session_id: str | None = None
         client_request_id: str | None = None
         via = ""
+        ceiling: int | None = None
         for name, value in scope["headers"]:
             if name == b"x-request-id":
                 client_request_id = value.decode("latin-1")[:HEADER_CHARS_MAX]
@@ -96,11 +98,14 @@ class ChatDoor:
                 session_id = value.decode("latin-1")[:HEADER_CHARS_MAX]
             elif name == HOP_HEADER_BYTES:
                 via = value.decode("latin-1")[:HEADER_CHARS_MAX]
+            elif name == BUDGET_HEADER:
+                ceiling = budget_usd_nanos(value)
         return RouteRequest(
             request_id=request_id,
             target=target,
             operation=operation,
             at_s=self.gateway.route.clock.now(),
+            spend_usd_nanos_max=ceiling,
             allowed=caller.models,
             session_id=session_id,
             client_request_id=client_request_id,

@@ -1,14 +1,24 @@
 """What a request sets aside and pays, through the Gateway, on fakes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.engine import new_request_id
-from omniroute.routing.errors import BudgetExceeded
-from omniroute.routing.model import Caller, Features, ModelFacts, Operation, RouteRequest
+from omniroute.routing.errors import BudgetExceeded, UpstreamFailure
+from omniroute.routing.model import (
+    Call,
+    Caller,
+    Features,
+    ModelFacts,
+    Operation,
+    Piece,
+    RouteRequest,
+)
 from omniroute.routing.reply import Reply
-from tests.fakes import World, world
+from tests.fakes import World, combo, world
 
 pytestmark = pytest.mark.anyio
 
@@ -70,3 +80,88 @@ async def test_an_unknown_price_needs_no_leave_without_a_budget() -> None:
     reply = await finished(await here.gateway.route.open(ask(here), replace(PAYER, budget_ids=())))
 
     assert reply.payment.left_usd_nanos is None
+
+
+UNBOUND = Features(input_tokens=10, input_tokens_max=100)
+
+
+async def test_an_answer_without_a_bound_is_clamped_to_what_the_budget_pays() -> None:
+    here = world(caps={"b": 4_000_000})
+
+    reply = await finished(await here.gateway.route.open(ask(here, UNBOUND), PAYER))
+
+    sent = here.upstream.calls[0].operation
+    assert sent.body == b'{"max_tokens":450}'
+    assert reply.payment.output_tokens_clamp == 450
+    assert here.ledger.records[0].outcome.output_tokens_clamp == 450
+    assert here.ledger.records[0].outcome.reserved_usd_nanos == 1_000_000
+    assert reply.request.operation.body == b"{}"
+
+
+async def test_a_budget_below_the_floor_refuses_before_any_call() -> None:
+    here = world(caps={"b": 611_999})
+
+    with pytest.raises(BudgetExceeded):
+        await here.gateway.route.open(ask(here, UNBOUND), PAYER)
+
+    assert here.upstream.calls == []
+    assert here.budgets.holds == {}
+
+
+async def test_a_budget_of_just_the_floor_pays_for_it() -> None:
+    here = world(caps={"b": 612_000})
+
+    reply = await finished(await here.gateway.route.open(ask(here, UNBOUND), PAYER))
+
+    assert reply.payment.output_tokens_clamp == 256
+
+
+async def test_a_stale_look_at_the_budget_refuses_nobody_who_can_pay() -> None:
+    here = world(caps={"b": 1_000_000})
+    seen = [100_000_000, 50_000_000, 20_000_000]
+
+    def stale(budget_ids: tuple[str, ...]) -> int:
+        return seen.pop() if seen else 0
+
+    here.budgets.left = stale  # type: ignore[method-assign]
+
+    reply = await finished(await here.gateway.route.open(ask(here, UNBOUND), PAYER))
+
+    assert reply.payment.output_tokens_clamp == 256
+    assert seen == []
+
+
+async def test_the_requests_own_ceiling_clamps_and_below_the_floor_refuses() -> None:
+    here = world()
+    payer = replace(PAYER, budget_ids=())
+
+    await finished(
+        await here.gateway.route.open(
+            replace(ask(here, UNBOUND), spend_usd_nanos_max=1_000_000), payer
+        )
+    )
+    with pytest.raises(BudgetExceeded, match="short answer"):
+        await here.gateway.route.open(
+            replace(ask(here, UNBOUND), spend_usd_nanos_max=611_999), payer
+        )
+
+    assert [call.operation.body for call in here.upstream.calls] == [b'{"max_tokens":450}']
+
+
+async def test_a_failed_attempt_that_was_billed_counts_toward_the_ceiling() -> None:
+    def breaks(call: Call) -> Sequence[Piece | UpstreamFailure]:
+        usage = Usage(100, 200)
+        return (
+            Piece(b"", Delta(usage=usage)),
+            UpstreamFailure("it broke off", kind="truncated"),
+        )
+
+    here = world(combos=[combo("duo", "one/m", "two/m")], scripts={"one/m": breaks})
+    request = replace(ask(here, UNBOUND), target="duo", spend_usd_nanos_max=1_200_000)
+
+    await finished(await here.gateway.route.open(request, replace(PAYER, budget_ids=())))
+
+    assert [call.operation.body for call in here.upstream.calls] == [
+        b'{"max_tokens":550}',
+        b'{"max_tokens":300}',
+    ]

@@ -84,3 +84,34 @@ def test_a_running_gateway_refuses_with_how_the_budget_stands(tmp_path: Path) ->
     (budget,) = budgets.json()["budgets"]
     assert (budget["spent_usd_nanos"], budget["held_usd_nanos"], budget["state"]) == (0, 0, "ok")
     assert hidden.status == 403
+
+
+async def test_a_clamped_answer_is_cut_there_and_says_so() -> None:
+    there = setting()
+    long = {**BODY, "messages": [{"role": "user", "content": "word " * 2000}]}
+    price = 0.00062
+
+    free = await there.post({**long, "max_tokens": None})
+    cut = await there.post({**long, "max_tokens": None}, x_omniroute_budget=str(price * 10))
+
+    assert "x-omniroute-max-tokens" not in free.headers
+    assert free.json()["choices"][0]["finish_reason"] == "stop"
+    clamp = int(cut.headers["x-omniroute-max-tokens"])
+    assert cut.json()["usage"]["completion_tokens"] <= clamp
+    assert float(cut.headers["x-omniroute-cost-usd"]) <= price * 10
+    assert there.here.ledger.records[-1].outcome.output_tokens_clamp == clamp
+
+
+async def test_a_ceiling_that_pays_no_answer_is_a_402() -> None:
+    response = await setting().post(BODY, x_omniroute_budget="0.000000001")
+
+    assert response.status == 402
+    assert response.json()["error"]["code"] == "budget_exceeded"
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1", "nan", "inf", "1e99", "9" * 100, "0x1"])
+async def test_a_ceiling_that_is_no_amount_is_a_400(text: str) -> None:
+    response = await setting().post(BODY, x_omniroute_budget=text)
+
+    assert response.status == 400
+    assert "x-omniroute-budget" in response.json()["error"]["message"]

@@ -84,6 +84,7 @@ class Gemini:
             images=_IMAGES.search(body) is not None,
             json_schema=config.response_mime_type == "application/json",
             family=family_of_turns(routed.contents),
+            choices=choices or 1,
         )
 
     def parse_request(self, body: bytes) -> Chat:

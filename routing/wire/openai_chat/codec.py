@@ -77,6 +77,7 @@ class OpenaiChat:
             images=_IMAGES.search(body) is not None,
             json_schema=holds(routed.response_format, b'"json_schema"'),
             family=family_of_turns(routed.messages),
+            choices=routed.n or 1,
         )
 
     def parse_request(self, body: bytes) -> Chat:

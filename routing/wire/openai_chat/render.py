@@ -58,7 +58,7 @@ def render_request(chat: Chat, *, model: str) -> bytes:
         if chat.tool_choice is not None:
             body.update(_tool_choice(chat.tool_choice))
     if chat.output_tokens_max is not None:
-        body[_limit_name(model)] = chat.output_tokens_max
+        body[limit_name(model)] = chat.output_tokens_max
     body |= present(
         temperature=chat.temperature,
         top_p=chat.top_p,
@@ -78,7 +78,8 @@ def render_request(chat: Chat, *, model: str) -> bytes:
     return encode({**rest, **body})
 
 
-def _limit_name(model: str) -> str:
+def limit_name(model: str) -> str:
+    """Give the field that bounds the answer of a model."""
     return "max_completion_tokens" if _NEW_LIMIT_MODELS.search(model) else "max_tokens"
 
 

@@ -1,4 +1,4 @@
-"""Budgets say when they warn, and whether models without a known price may be used."""
+"""Budgets say when they warn and whether unknown prices pass; outcomes, how they were clamped."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the two terms; budgets of before warn at 80 percent and refuse unknown prices."""
+    """Add the columns; budgets of before warn at 80 percent and refuse unknown prices."""
     op.add_column(
         "budgets",
         sa.Column("warn_percent", sa.BigInteger(), nullable=False, server_default=sa.text("80")),
@@ -17,3 +17,4 @@ def upgrade() -> None:
         "budgets",
         sa.Column("allow_unpriced", sa.Boolean(), nullable=False, server_default=sa.false()),
     )
+    op.add_column("outcomes", sa.Column("output_tokens_clamp", sa.BigInteger(), nullable=True))
