@@ -146,3 +146,10 @@ def test_a_draw_of_the_lesser_one_and_a_strategy_without_scores_say_so() -> None
 
     assert "the draw chose the one with the lesser score" in page(replace(STORY, contrast=drawn))
     assert "the strategy gives no scores" in page(replace(STORY, contrast=ordered))
+
+
+def test_a_clamped_answer_is_told() -> None:
+    assert "answer clamped to" not in page(STORY)
+    assert "450 tokens at most, so that it could be paid" in page(
+        replace(STORY, output_tokens_clamp=450)
+    )

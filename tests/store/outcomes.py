@@ -68,6 +68,7 @@ def answered(request_id: str, key_id: str = "key-1", **changes: object) -> Outco
         winner=SECOND,
         model_served="org/m-2026",
         finish="stop",
+        output_tokens_clamp=450,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
