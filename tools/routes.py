@@ -52,8 +52,9 @@ BudgetUsd = Annotated[
     Meta(
         ge=0,
         le=BUDGET_USD_MAX,
-        description="US dollars that the request may cost at most. A model that could cost more "
-        "is not asked; one whose price is unknown neither.",
+        description="US dollars that the request may cost at most. Longer answers are cut to it; "
+        "a model that could not give a short one for it is not asked, nor is one whose price is "
+        "unknown.",
     ),
 ]
 Role = Annotated[TaskRole, Meta(description="What kind of task it is.")]

@@ -13,6 +13,11 @@ def explain(outcome: Outcome) -> str:
     winner = outcome.winner
     if outcome.status == "answered" and winner is not None:
         sentences.append(f"{winner.name} answered.")
+        if outcome.output_tokens_clamp is not None:
+            sentences.append(
+                f"The answer was clamped to {outcome.output_tokens_clamp} tokens, so that it "
+                "could be paid."
+            )
         if winner.simulated:
             sentences.append("The answer is simulated: no real provider is behind it.")
     elif outcome.status == "client_gone":

@@ -320,6 +320,21 @@ async def test_a_budget_is_a_ceiling_before_anything_is_sent() -> None:
     assert values(paid)["routing"]["cost"] == 0.000014
 
 
+async def test_a_keys_budget_clamps_the_answer_and_refuses_below_the_floor() -> None:
+    here = world(caps={"b": 4_000_000})
+    payer = replace(AGENT, budget_ids=("b",))
+
+    async with client(here, payer) as mine:
+        cut = await mine.call_tool("omniroute_route_request", {"model": "one/m", **QUESTION})
+        here.budgets.caps["b"] = 10
+        refused = await mine.call_tool("omniroute_route_request", {"model": "one/m", **QUESTION})
+
+    assert b'"max_tokens":' in here.upstream.calls[0].operation.body
+    assert "was clamped to" in values(cut)["routing"]["routingExplanation"]
+    assert facts(refused)["code"] == "budget_exceeded"
+    assert len(here.upstream.calls) == 1
+
+
 async def test_a_null_argument_counts_as_not_given() -> None:
     async with client(world()) as mine:
         result = await mine.call_tool(
