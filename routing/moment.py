@@ -51,6 +51,7 @@ class CandidateState:
     (`probing` says that it is under way), and from `probe_from_s` on also before, where nothing
     else can answer. `headroom` is the smallest share left of the provider's rate limits, from 0
     to 1, None while it is not known. `success` and `first_byte_ms` are estimates,
+    and so are the 95th percentile and the standard deviation of the last first bytes; all are
     republished at most once a second, so that a snapshot stays the same for many requests.
     """
 
@@ -63,3 +64,5 @@ class CandidateState:
     probe_from_s: float = 0.0
     headroom: float | None = None
     latency: Latency | None = None
+    first_byte_ms_p95: int | None = None
+    first_byte_ms_deviation: int | None = None

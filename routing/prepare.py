@@ -10,13 +10,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .catalog.fitness import FitnessOf, fitness_of
+from .catalog.fitness import FitnessOf, documented_fitness, fitness_of
 from .catalog.prices import facts_of
 from .catalog.resolve import resolve
+from .choose.classic import PACKS
 from .choose.record import pack_snapshot, snapshot_id
 from .health.book import HealthBook
 from .health.profiles import profile_named
-from .model import Account, Candidate, Combo, Config, Limits, ModelFacts, Snapshot
+from .model import Account, Combo, Config, Limits, ModelFacts, Snapshot
 
 TARGETS_MAX = 1024
 """Prepared targets kept; model names are free text, so the oldest go."""
@@ -100,7 +101,8 @@ class Preparer:
         resolved = resolve(config, target, facts=self._facts)
         candidates = resolved.candidates
         if resolved.strategy == "auto":
-            candidates = tuple(map(self._with_fitness, candidates))
+            fitness = documented_fitness if resolved.mode in PACKS else self._fitness
+            candidates = tuple(replace(one, fitness=fitness(one.model)) for one in candidates)
         snapshot = Snapshot(
             target=target,
             combo=resolved.combo,
@@ -120,9 +122,6 @@ class Preparer:
             limits=self._limits_of(_combo(config, resolved.combo)),
             patience=_patience(_combo(config, resolved.combo)),
         )
-
-    def _with_fitness(self, candidate: Candidate) -> Candidate:
-        return replace(candidate, fitness=self._fitness(candidate.model))
 
     def _limits_of(self, combo: Combo | None) -> Limits:
         if combo is None:

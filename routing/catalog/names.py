@@ -16,6 +16,12 @@ OWN_NAMES: dict[str, str | None] = {
     "auto/cheap": "cheap",
     "auto/smart": "smart",
     "auto/offline": "offline",
+    # The documented six-factor score with its default weights, and its mode packs.
+    "auto/classic": "classic-6f",
+    "auto/ship-fast": "ship-fast",
+    "auto/cost-saver": "cost-saver",
+    "auto/quality-first": "quality-first",
+    "auto/offline-friendly": "offline-friendly",
     # Some clients list only names that begin with "claude".
     "claude-auto": None,
 }

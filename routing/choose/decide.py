@@ -6,6 +6,7 @@ and no database: the time is `request.at_s`, the world is the snapshot.
 
 from ..model import Decision, RouteRequest, Snapshot, Verdict
 from .balance import narrowed
+from .classic import mode_in_force
 from .filters import Refusal, judge, with_early_probes
 from .strategies import rank
 
@@ -28,7 +29,7 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
     kept = [place for place, refusal in enumerate(refusals) if refusal is None]
     ranking = rank(
         snapshot.strategy,
-        snapshot.mode,
+        mode_in_force(snapshot.mode, snapshot.states, request.at_s),
         narrowed(request, kept),
         [pairs[place] for place in kept],
         seed,

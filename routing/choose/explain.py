@@ -4,11 +4,12 @@ The parts are worked out again from the stored request and snapshot by the same 
 the strategy used; a strategy without a score has none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ..accounting.cost import expected_usd_nanos
 from ..model import Candidate, Decision, RouteRequest, Snapshot, Strategy
 from .auto import MODES, Kept, task_of, terms_of
+from .classic import PACKS, factors_of_kept
 
 FIGURES: dict[Strategy, str] = {
     "least-used": "calls by this combo",
@@ -34,7 +35,8 @@ def factors_of(
 ) -> tuple[Factor, ...]:
     """Give the parts of a kept candidate's score; they sum to it.
 
-    In US dollars with auto and cost-optimized, else in the figure's own unit.
+    In US dollars with auto and cost-optimized, else in the figure's own unit; the scores of
+    policy classic-6f are plain numbers.
     """
     if snapshot.strategy in FIGURES:
         figures = [
@@ -49,6 +51,8 @@ def factors_of(
     place = next((place for place, (one, _) in enumerate(kept) if one == candidate), None)
     if place is None:
         return ()
+    if snapshot.strategy == "auto" and snapshot.mode in PACKS:
+        return _classic(snapshot.mode, request, kept, place)
     if snapshot.strategy == "auto":
         return _auto(snapshot.mode, request, kept, place)
     cost = expected_usd_nanos(candidate, request.operation.features)
@@ -63,6 +67,14 @@ def _auto(mode: str, request: RouteRequest, kept: Kept, place: int) -> tuple[Fac
         _factor(lack, 1.0 - terms.fitness, -wish.answer_usd * terms.success),
         _factor("expected cost in USD", terms.cost_usd, -1.0),
         _factor("seconds to the first byte", terms.first_byte_s, -wish.second_usd),
+    )
+
+
+def _classic(mode: str, request: RouteRequest, kept: Kept, place: int) -> tuple[Factor, ...]:
+    found, weights = factors_of_kept(mode, request, kept)[place], PACKS[mode]
+    return tuple(
+        _factor(one.name, getattr(found, one.name), getattr(weights, one.name))
+        for one in fields(found)
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..accounting.cost import expected_usd_nanos
 from ..model import RouteRequest, Strategy
-from . import auto
+from . import auto, classic
 from .balance import (
     by_priority,
     context_fit,
@@ -47,10 +47,22 @@ def _cheapest(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Rank
 
 
 def _auto(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
-    """Draw by the utilities of auto.py."""
+    """Draw by the utilities of auto.py, or by the scores of classic.py."""
+    if classic.is_classic(mode):
+        return _classic(mode, request, kept, seed)
     utilities = auto.utilities(mode, request, kept)
     drawn = draw(auto.shares(mode, utilities), request, kept, seed)
     return Ranking(drawn.order, drawn.first_q32, utilities)
+
+
+def _classic(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
+    """Draw who is first; the others follow by score."""
+    scores = classic.scores(mode, request, kept)
+    drawn = draw(classic.shares(mode, scores), request, kept, seed)
+    first = drawn.order[0]
+    others = [place for place in range(len(kept)) if place != first]
+    others.sort(key=lambda place: (-scores[place], place))
+    return Ranking((first, *others), drawn.first_q32, scores)
 
 
 STRATEGIES: dict[Strategy, Callable[[str, RouteRequest, Kept, bytes], Ranking]] = {

@@ -23,6 +23,7 @@ from .latency import Timing
 from .profiles import BALANCED, Profile
 from .quota import Limit, Quota
 from .retry_budget import RetryBudget
+from .waits import Waits
 
 REPUBLISH_S = 1.0
 SMOOTHING = 0.1
@@ -50,12 +51,17 @@ class _Estimates:
     published_success: float = 1.0
     published_first_byte_ms: int | None = None
     published_headroom: float | None = None
+    waits: Waits = field(default_factory=Waits)
+    published_p95_ms: int | None = None
+    published_deviation_ms: int | None = None
 
     def publish(self, headroom: float | None) -> None:
         self.published_success = round(self.success, 4)
         self.published_headroom = None if headroom is None else round(headroom, HEADROOM_DIGITS)
         if self.first_byte_s is not None:
             self.published_first_byte_ms = round(self.first_byte_s * 1000)
+        self.published_p95_ms = self.waits.p95_ms()
+        self.published_deviation_ms = self.waits.deviation_ms()
 
 
 @dataclass(slots=True)
@@ -110,6 +116,8 @@ class HealthBook:
             probe_from_s=max((one.probe_from_s for one in breakers), default=0.0),
             headroom=known.published_headroom if known else None,
             latency=self.timings[own].published if own in self.timings else None,
+            first_byte_ms_p95=known.published_p95_ms if known else None,
+            first_byte_ms_deviation=known.published_deviation_ms if known else None,
         )
 
     def admit(self, candidate: Candidate, now_s: float, *, again: bool) -> None:
@@ -223,6 +231,7 @@ class HealthBook:
             before = known.first_byte_s
             step = 0.0 if before is None else SMOOTHING * (first_byte_s - before)
             known.first_byte_s = first_byte_s if before is None else before + step
+            known.waits.add(first_byte_s)
         self._dirty.add(scope)
 
     def _publish(self, scope: Scope, now_s: float) -> bool:
