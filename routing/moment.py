@@ -53,6 +53,7 @@ class CandidateState:
     to 1, None while it is not known. `success` and `first_byte_ms` are estimates,
     and so are the 95th percentile and the standard deviation of the last first bytes; all are
     republished at most once a second, so that a snapshot stays the same for many requests.
+    `excluded_until_s` is of policy classic-6f alone: None while its provider is not excluded.
     """
 
     open_until_s: float = 0.0
@@ -66,3 +67,4 @@ class CandidateState:
     latency: Latency | None = None
     first_byte_ms_p95: int | None = None
     first_byte_ms_deviation: int | None = None
+    excluded_until_s: float | None = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from .catalog.fitness import FitnessOf, documented_fitness, fitness_of
 from .catalog.prices import facts_of
 from .catalog.resolve import resolve
-from .choose.classic import PACKS
+from .choose.classic import PACKS, best_scores
 from .choose.record import pack_snapshot, snapshot_id
 from .health.book import HealthBook
 from .health.profiles import profile_named
@@ -83,6 +83,8 @@ class Preparer:
         known = self._targets.get(target)
         if known is not None and known.config is config and known.health_version == version:
             return known
+        if known is not None and self._judge(known.snapshot, now_s):
+            version = self._health.version
         prepared = self._make(config, target, version, known)
         self._targets[target] = prepared
         self._targets.move_to_end(target)
@@ -122,6 +124,15 @@ class Preparer:
             limits=self._limits_of(_combo(config, resolved.combo)),
             patience=_patience(_combo(config, resolved.combo)),
         )
+
+    def _judge(self, snapshot: Snapshot, now_s: float) -> bool:
+        """Let policy classic-6f see its scores; says whether an exclusion began or ended."""
+        if snapshot.strategy != "auto" or snapshot.mode not in PACKS:
+            return False
+        best = best_scores(snapshot, tuple(map(self._health.state, snapshot.candidates)), now_s)
+        changed = self._health.healing.judge(best, now_s)
+        self._health.version += int(changed)
+        return changed
 
     def _limits_of(self, combo: Combo | None) -> Limits:
         if combo is None:

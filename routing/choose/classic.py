@@ -10,6 +10,10 @@ The gates come before, here as everywhere: what has an open circuit is not score
 is 1, or 0.5 where one probe may go. While more than half of a target's circuits are open, an
 incident, nothing is explored.
 
+A provider whose circuit opened, or whose score is below 0.2, is excluded for longer than its
+breaker refuses it (see health/healing.py): it comes last, with probability 0, unless every
+candidate is excluded.
+
 What is not known counts so: a price as the dearest known one; a latency as UNTRIED_MS, its
 spread as none; a quota as full, for no provider's is known yet.
 
@@ -19,7 +23,8 @@ Source: OmniRoute's reference, section 3.13; weights, packs and floors are the d
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..model import Candidate, RouteRequest
+from ..health.healing import admits
+from ..model import Candidate, Features, Operation, RouteRequest, Snapshot
 from ..moment import CandidateState
 from .auto import Kept, task_of
 
@@ -81,10 +86,10 @@ class Figures:
 
 
 def factors(pool: Sequence[Figures]) -> tuple[Factors, ...]:
-    """Give the six factors of every candidate of a pool of at least one."""
-    cost = max(COST_USD_MIN, *(one.cost_usd_per_mtok for one in pool))
-    p95 = max(P95_MS_MIN, *(one.p95_ms for one in pool))
-    deviation = max(DEVIATION_MS_MIN, *(one.deviation_ms for one in pool))
+    """Give the six factors of every candidate of a pool."""
+    cost = max([COST_USD_MIN, *(one.cost_usd_per_mtok for one in pool)])
+    p95 = max([P95_MS_MIN, *(one.p95_ms for one in pool)])
+    deviation = max([DEVIATION_MS_MIN, *(one.deviation_ms for one in pool)])
     return tuple(
         Factors(
             quota=min(1.0, one.quota_percent / 100),
@@ -123,12 +128,47 @@ def scores(mode: str, request: RouteRequest, kept: Kept) -> tuple[float, ...]:
     return tuple(one.weighed(weights) for one in factors_of_kept(mode, request, kept))
 
 
-def shares(mode: str, figures: Sequence[float]) -> list[float]:
-    """Give the probability of being first for each score: the top one's, and the explored."""
-    explored = 0.0 if mode.startswith(INCIDENT) or len(figures) < 2 else EXPLORED
-    top = figures.index(max(figures))
-    even = explored / len(figures)
-    return [even + (1.0 - explored if place == top else 0.0) for place in range(len(figures))]
+def best_scores(
+    snapshot: Snapshot, states: Sequence[CandidateState], at_s: float
+) -> dict[str, float]:
+    """Give the best score of each provider that has no open circuit, for no task in particular."""
+    asked = RouteRequest(
+        "", snapshot.target, Operation("chat", "openai_chat", b"", Features()), at_s=at_s
+    )
+    pairs = zip(snapshot.candidates, states, strict=True)
+    kept = [(one, state) for one, state in pairs if at_s >= state.open_until_s]
+    best: dict[str, float] = {}
+    for (one, _), score in zip(kept, scores(snapshot.mode, asked, kept), strict=True):
+        best[one.provider] = max(score, best.get(one.provider, 0.0))
+    return best
+
+
+def admitted(request: RouteRequest, kept: Kept, figures: Sequence[float]) -> list[int]:
+    """Give the positions that are not excluded; all of them where nothing else is left."""
+    found = [
+        place
+        for place, ((_, state), score) in enumerate(zip(kept, figures, strict=True))
+        if admits(
+            state.excluded_until_s,
+            score=score,
+            half_open=bool(state.open_until_s),
+            now_s=request.at_s,
+        )
+    ]
+    return found or list(range(len(kept)))
+
+
+def shares(mode: str, figures: Sequence[float], places: Sequence[int]) -> list[float]:
+    """Give the probability of being first for each score, 0 outside of `places`.
+
+    The top one of `places` gets what exploration leaves, and all of them share that alike.
+    """
+    explored = 0.0 if mode.startswith(INCIDENT) or len(places) < 2 else EXPLORED
+    parts = [0.0] * len(figures)
+    for place in places:
+        parts[place] = explored / len(places)
+    parts[max(places, key=lambda place: (figures[place], -place))] += 1.0 - explored
+    return parts
 
 
 def mode_in_force(mode: str, states: Sequence[CandidateState], at_s: float) -> str:

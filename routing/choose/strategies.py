@@ -56,12 +56,13 @@ def _auto(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
 
 
 def _classic(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
-    """Draw who is first; the others follow by score."""
+    """Draw who is first; the others follow by score, the excluded ones last."""
     scores = classic.scores(mode, request, kept)
-    drawn = draw(classic.shares(mode, scores), request, kept, seed)
+    admitted = classic.admitted(request, kept, scores)
+    drawn = draw(classic.shares(mode, scores, admitted), request, kept, seed)
     first = drawn.order[0]
     others = [place for place in range(len(kept)) if place != first]
-    others.sort(key=lambda place: (-scores[place], place))
+    others.sort(key=lambda place: (place not in admitted, -scores[place], place))
     return Ranking((first, *others), drawn.first_q32, scores)
 
 

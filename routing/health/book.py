@@ -19,6 +19,7 @@ from ..moment import CandidateState
 from ..policy import BACKS_OFF, COUNTS_FOR_BREAKER
 from .breaker import Breaker
 from .cooldown import Cooldown
+from .healing import Healing
 from .latency import Timing
 from .profiles import BALANCED, Profile
 from .quota import Limit, Quota
@@ -82,6 +83,7 @@ class HealthBook:
     quotas: dict[Scope, Quota] = field(default_factory=dict[Scope, Quota])
     timings: dict[Scope, Timing] = field(default_factory=dict[Scope, Timing])
     _estimates: dict[Scope, _Estimates] = field(default_factory=dict[Scope, _Estimates])
+    healing: Healing = field(default_factory=Healing)
     _dirty: set[Scope] = field(default_factory=set[Scope])
     _published_s: float = 0.0
 
@@ -118,6 +120,7 @@ class HealthBook:
             latency=self.timings[own].published if own in self.timings else None,
             first_byte_ms_p95=known.published_p95_ms if known else None,
             first_byte_ms_deviation=known.published_deviation_ms if known else None,
+            excluded_until_s=self.healing.until_s(candidate.provider),
         )
 
     def admit(self, candidate: Candidate, now_s: float, *, again: bool) -> None:
@@ -155,12 +158,15 @@ class HealthBook:
         for one in probes:
             one.begin(now_s)
         if probes:
+            self.healing.probed(candidate.provider)
             self.version += 1
         return True
 
     def succeeded(self, candidate: Candidate, *, first_byte_s: float | None) -> None:
         """Note a good answer."""
         changed = [one.succeeded() for one in self._breakers_of(candidate)]
+        if any(changed):
+            self.healing.answered(candidate.provider)
         waits = [self.cooldowns.get(scope) for scope in self._scopes_of(candidate)]
         changed += [one.answered() for one in waits if one is not None]
         if any(changed):
@@ -179,7 +185,11 @@ class HealthBook:
             self.version += 1
         if COUNTS_FOR_BREAKER[kind]:
             breaker = _keep(self.breakers, scope, self.breakers.get(scope) or Breaker())
+            probe, until_s = breaker.probing, breaker.open_until_s
             if breaker.failed(now_s, self.profile):
+                if breaker.open_until_s != until_s:
+                    # The failure of an early probe opens nothing anew.
+                    self.healing.opened(candidate.provider, now_s, after_probe=probe)
                 self.version += 1
             self._observe(candidate, good=False, first_byte_s=None)
         self.released(candidate)
@@ -217,10 +227,11 @@ class HealthBook:
         self.version += 1
 
     def reset(self) -> None:
-        """Close every circuit and end every cooldown."""
+        """Close every circuit and end every cooldown and exclusion."""
         self.breakers.clear()
         self.cooldowns.clear()
         self.quotas.clear()
+        self.healing.exclusions.clear()
         self.version += 1
 
     def _observe(self, candidate: Candidate, *, good: bool, first_byte_s: float | None) -> None:

@@ -125,7 +125,7 @@ def test_nothing_is_explored_while_more_than_half_of_the_circuits_are_open(
 
 @given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=64))
 def test_shares_sum_to_one_and_explore_all_alike(scores: list[float]) -> None:
-    parts = shares("classic-6f", scores)
+    parts = shares("classic-6f", scores, range(len(scores)))
 
     assert sum(parts) == pytest.approx(1.0)
     assert max(parts) == pytest.approx(1.0 if len(scores) == 1 else 1 - EXPLORED + min(parts))
