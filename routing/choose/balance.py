@@ -9,7 +9,8 @@ Here it is by the kept candidates' positions; a fact that is missing counts as "
 - fill-first: list order, but candidates without a free place come after those with one.
 - p2c: the less loaded of two that are picked at random, with replacement.
 - last-known-good: the candidate that last answered for the combo, then list order.
-- headroom: by the share of each that is free, the most first.
+- headroom: by the share of each that is free, the most first: of its places or of its
+  provider's rate limits, whichever is less.
 - context-fit: the smallest context that holds the request; unknown ones last.
 
 Ties keep the list's order, except with p2c, where they are drawn.
@@ -26,6 +27,8 @@ from .ranking import Kept, Ranking, certain, draw
 
 UNTRIED_WAIT_US = 1_000_000
 """What is taken for the wait of candidates when none of them has answered yet."""
+
+ALL_PPM = 1_000_000
 
 NOTHING = Moment()
 
@@ -47,7 +50,7 @@ def least_used(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ran
 
 def fill_first(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
     """Keep the list's order, but put those that are full behind those that are not."""
-    free = _moment(request).free_ppm or (1,) * len(kept)
+    free = _free_ppm(request, kept)
     order = sorted(range(len(kept)), key=lambda place: (free[place] == 0, place))
     return certain(tuple(order), (None,) * len(kept))
 
@@ -89,9 +92,9 @@ def last_known_good(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -
 
 def headroom(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
     """Order by the share of each that is free, which is the score."""
-    free = _moment(request).free_ppm or (1_000_000,) * len(kept)
+    free = _free_ppm(request, kept)
     order = sorted(range(len(kept)), key=lambda place: (-free[place], place))
-    return certain(tuple(order), tuple(one / 1_000_000 for one in free))
+    return certain(tuple(order), tuple(one / ALL_PPM for one in free))
 
 
 def context_fit(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
@@ -181,3 +184,10 @@ def _loads(request: RouteRequest, kept: Kept) -> list[float | None]:
         busy_us = (waits_us[place] or quickest) * (in_flight[place] + 1)
         loads.append(busy_us / weight / 1_000_000 if weight else None)
     return loads
+
+
+def _free_ppm(request: RouteRequest, kept: Kept) -> list[int]:
+    """Give the free share of each in millionths: of its places or its rate limits."""
+    places = _moment(request).free_ppm or (ALL_PPM,) * len(kept)
+    limits = [1.0 if one.headroom is None else one.headroom for _, one in kept]
+    return [min(own, round(left * ALL_PPM)) for own, left in zip(places, limits, strict=True)]

@@ -15,7 +15,7 @@ breaker refuses it (see health/healing.py): it comes last, with probability 0, u
 candidate is excluded.
 
 What is not known counts so: a price as the dearest known one; a latency as UNTRIED_MS, its
-spread as none; a quota as full, for no provider's is known yet.
+spread as none; a quota (what is left of the provider's rate limits) as full.
 
 Source: OmniRoute's reference, section 3.13; weights, packs and floors are the documented ones.
 """
@@ -110,7 +110,7 @@ def factors_of_kept(mode: str, request: RouteRequest, kept: Kept) -> tuple[Facto
     dearest = max((cost for cost in costs if cost is not None), default=0.0)
     pool = [
         Figures(
-            quota_percent=100.0,
+            quota_percent=100.0 if state.headroom is None else state.headroom * 100,
             health=0.5 if state.open_until_s else 1.0,
             cost_usd_per_mtok=dearest if cost is None else cost,
             p95_ms=_or(state.first_byte_ms_p95, UNTRIED_MS),

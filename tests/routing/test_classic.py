@@ -73,7 +73,9 @@ def test_the_weights_of_a_pack_sum_to_one(pack: Factors) -> None:
 def test_a_decision_has_the_same_score_as_the_hand() -> None:
     here = snapshot(
         CandidateState(first_byte_ms_p95=2000, first_byte_ms_deviation=400),
-        CandidateState(first_byte_ms_p95=1000, first_byte_ms_deviation=100, open_until_s=1.0),
+        CandidateState(
+            first_byte_ms_p95=1000, first_byte_ms_deviation=100, open_until_s=1.0, headroom=0.3
+        ),
     )
 
     decision = decide(asked(at_s=2.0), here, SEED, snapshot_id="s")
@@ -82,7 +84,7 @@ def test_a_decision_has_the_same_score_as_the_hand() -> None:
     assert [one.score for one in decision.verdicts] == pytest.approx(
         [
             0.20 + 0.25 + 0.20 * 0.5 + 0 + 0.05 + 0,
-            0.20 + 0.125 + 0 + 0.15 * 0.5 + 0.05 + 0.10 * 0.75,
+            0.20 * 0.3 + 0.125 + 0 + 0.15 * 0.5 + 0.05 + 0.10 * 0.75,
         ]
     )
 

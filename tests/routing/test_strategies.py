@@ -126,6 +126,23 @@ def test_headroom_is_in_descending_order_of_what_is_free(free: list[int]) -> Non
     assert [free[place] for place in ranking.order] == sorted(free, reverse=True)
 
 
+def test_what_is_left_of_a_providers_rate_limits_counts_where_it_is_less() -> None:
+    limits = (0.4, None, 0.9, 0.0)
+    places = Moment(free_ppm=(500_000, 600_000, 500_000, 900_000))
+    kept = [
+        (one, CandidateState(headroom=left))
+        for one, left in zip(candidates(0, 0, 0, 0), limits, strict=True)
+    ]
+
+    by_share = rank("headroom", "balanced", asked(moment=places), kept, SEED)
+    filled = rank("fill-first", "balanced", asked(moment=places), kept, SEED)
+
+    assert by_share.order == (1, 2, 0, 3)
+    assert by_share.scores == (0.4, 0.6, 0.5, 0.0)
+    assert filled.order == (0, 1, 2, 3)
+    assert rank("fill-first", "balanced", asked(), kept[::-1], SEED).order == (1, 2, 3, 0)
+
+
 @given(free=st.lists(st.integers(0, 2), min_size=1, max_size=20))
 def test_fill_first_keeps_the_lists_order_with_the_full_ones_behind(free: list[int]) -> None:
     moment = Moment(free_ppm=tuple(free))
