@@ -17,6 +17,8 @@ DOWN = UpstreamFailure("a fake fault", kind="server_error")
 
 Story = tuple[list[str], list[float]]
 """Who was called, and how long was waited between."""
+Effect = tuple[object, object]
+"""What a setting led to, and what it should lead to."""
 
 
 def duo(**settings: object) -> World:
@@ -43,49 +45,51 @@ async def story(here: World) -> Story:
     return [call.candidate.provider for call in here.upstream.calls], slept
 
 
-async def attempts_max() -> None:
-    assert await story(duo()) == (["one", "two"], [])
-    assert await story(duo(attempts_max=1)) == (["one"], [])
+async def attempts_max() -> Effect:
+    return [await story(duo()), await story(duo(attempts_max=1))], [
+        (["one", "two"], []),
+        (["one"], []),
+    ]
 
 
-async def first_byte_s() -> None:
+async def first_byte_s() -> Effect:
     here = duo(first_byte_s=7.0)
     await story(here)
-    assert {call.limits.first_byte_s for call in here.upstream.calls} == {7.0}
+    return {call.limits.first_byte_s for call in here.upstream.calls}, {7.0}
 
 
-async def total_s() -> None:
+async def total_s() -> Effect:
     here = duo(total_s=9.0)
     await story(here)
-    assert {call.limits.total_s for call in here.upstream.calls} == {9.0}
+    return {call.limits.total_s for call in here.upstream.calls}, {9.0}
 
 
-async def retries() -> None:
-    assert await story(duo(retries=1)) == (["one", "one", "two", "two"], [2.0, 2.0])
+async def retries() -> Effect:
+    return await story(duo(retries=1)), (["one", "one", "two", "two"], [2.0, 2.0])
 
 
-async def retry_delay_s() -> None:
-    assert (await story(duo(retries=1, retry_delay_s=0.25)))[1] == [0.25, 0.25]
+async def retry_delay_s() -> Effect:
+    return (await story(duo(retries=1, retry_delay_s=0.25)))[1], [0.25, 0.25]
 
 
-async def concurrency_per_model() -> None:
+async def concurrency_per_model() -> Effect:
     here = duo(concurrency_per_model=2, queue_s=0.0)
     replies = [await here.gateway.route.open(ask(here, f"req_{n}"), ADMIN) for n in range(3)]
     for one in replies:
         one.close()
-    assert [call.candidate.provider for call in here.upstream.calls] == ["one", "one", "two"]
+    return [call.candidate.provider for call in here.upstream.calls], ["one", "one", "two"]
 
 
-async def queue_s() -> None:
+async def queue_s() -> Effect:
     here = duo(concurrency_per_model=1, queue_s=0.0)
     first = await here.gateway.route.open(ask(here, "req_1"), ADMIN)
     second = await here.gateway.route.open(ask(here, "req_2"), ADMIN)
     first.close()
     second.close()
-    assert second.attempts[0].detail == "no place came free within 0 s"
+    return second.attempts[0].detail, "no place came free within 0 s"
 
 
-EFFECTS: dict[str, Callable[[], Awaitable[None]]] = {
+EFFECTS: dict[str, Callable[[], Awaitable[Effect]]] = {
     one.__name__: one
     for one in (
         attempts_max,
@@ -101,7 +105,9 @@ EFFECTS: dict[str, Callable[[], Awaitable[None]]] = {
 
 @pytest.mark.parametrize("name", COMBO_SETTINGS)
 async def test_a_combos_setting_has_its_effect(name: str) -> None:
-    await EFFECTS[name]()
+    found, wished = await EFFECTS[name]()
+
+    assert found == wished
 
 
 def test_every_setting_has_bounds() -> None:
