@@ -166,7 +166,7 @@ class Reply:
                 continue
             try:
                 is_last = failed + 1 >= attempts_max or candidate is decision.order[-1]
-                await self._try_often(candidate, failures, is_last=is_last)
+                await self._try_often(prepared, candidate, failures, is_last=is_last)
             except BudgetExceeded as error:
                 refused = error
             except UpstreamFailure as failure:
@@ -187,14 +187,17 @@ class Reply:
         return (candidate.facts.context_tokens_max or 0) <= failed
 
     async def _try_often(
-        self, candidate: Candidate, failures: list[UpstreamFailure], *, is_last: bool
+        self,
+        prepared: Prepared,
+        candidate: Candidate,
+        failures: list[UpstreamFailure],
+        *,
+        is_last: bool,
     ) -> None:
         """Try one candidate, again as its combo wishes; `failures` gets each that came."""
-        prepared = self._prepared
-        assert prepared is not None  # noqa: S101 - _try_in_order has checked it
         for retries in count():
             try:
-                await self._try_one(candidate)
+                await self._try_one(prepared, candidate)
             except UpstreamFailure as failure:
                 self._end_attempt(failure)
                 failures.append(failure)
@@ -210,9 +213,8 @@ class Reply:
                 return
             await self._parts.sleep(wait_s)
 
-    async def _try_one(self, candidate: Candidate) -> None:
-        parts, prepared = self._parts, self._prepared
-        assert prepared is not None  # noqa: S101 - _try_in_order has checked it
+    async def _try_one(self, prepared: Prepared, candidate: Candidate) -> None:
+        parts = self._parts
         number = len(self.attempts) + 1
         self._visit = visit = Visit(parts, prepared, candidate, parts.clock.now())
         self._first_byte_s = None
@@ -234,7 +236,7 @@ class Reply:
         self._answer = await parts.upstream.open(call)
         visit.learn(self._answer.headers)
         self._pieces = aiter(self._answer)
-        await self._await_content(self._pieces)
+        await self._await_content(self._pieces, visit)
         self.winner = candidate
 
     def _left_s(self, prepared: Prepared) -> float:
@@ -255,12 +257,11 @@ class Reply:
         came, own = self.request.via, self._parts.instance_id
         return f"{came},{own}" if came else own
 
-    async def _await_content(self, pieces: AsyncIterator[Piece]) -> None:
+    async def _await_content(self, pieces: AsyncIterator[Piece], visit: Visit) -> None:
         held_bytes = 0
         async for piece in pieces:
             if self._first_byte_s is None:
-                assert self._visit is not None  # noqa: S101 - a call is under way
-                self._first_byte_s = self._parts.clock.now() - self._visit.started_s
+                self._first_byte_s = self._parts.clock.now() - visit.started_s
             self._held.append(piece)
             held_bytes += len(piece.raw)
             delta = piece.delta
