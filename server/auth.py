@@ -8,6 +8,7 @@ anyway is ignored, as SDKs insist on sending one.
 
 import hmac
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from starlette.types import Scope
@@ -26,6 +27,8 @@ CLI = Caller("local-cli", frozenset((*SCOPES, ADMIN)))
 FORWARDED = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"}
 )
+HOSTS_KNOWN_MAX = 256
+"""Peers whose kind of address is remembered."""
 _KEY_HEADERS = frozenset({b"x-api-key", b"x-goog-api-key"})
 
 
@@ -130,6 +133,7 @@ def _read(scope: Scope) -> tuple[str | None, bool]:
     return presented or None, forwarded
 
 
+@lru_cache(HOSTS_KNOWN_MAX)
 def is_loopback(host: str) -> bool:
     """Whether a host or an address means this machine alone."""
     if host == "localhost":

@@ -11,12 +11,19 @@ Source for what the default server does: measured, reference "reliability", 0.3.
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from .cycle import Cycle
 
 HEAD_S_MAX = 5.0
 HEAD_BYTES_MAX = 64 * 1024
+PIPELINED_MAX = 8
+"""How many requests may wait on one connection before no more are read."""
 READ_SLACK_BYTES = 256 * 1024
 """How much of a body may arrive in the same read as the end of the head."""
 
@@ -29,15 +36,23 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._head_bytes = 0
         self._head_done = False
+        self._answered: RequestResponseCycle | None = None
         self._deadline = self.loop.call_later(HEAD_S_MAX, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the deadline."""
+        """Stop the deadline, and tell whoever answers."""
         self._deadline.cancel()
         # The server forgets its keep-alive timer when a connection breaks off, and with it the
         # connection stays in memory until the timer is over.
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
+        # The server tells only the newest request, which with pipelining is not the one that is
+        # being answered.
+        answered = self._answered
+        if isinstance(answered, Cycle) and not answered.response_complete:
+            answered.disconnected = True
+            answered.message_event.set()
+            answered.left()
 
     def data_received(self, data: bytes) -> None:
         """Count the bytes of a head that is not complete."""
@@ -71,7 +86,45 @@ class GuardedProtocol(HttpToolsProtocol):
         ):
             self._refuse(b"400 Bad Request")
         else:
-            super().on_headers_complete()
+            self._begin()
+
+    def _begin(self) -> None:
+        """Answer the request whose head is complete, after those that came before it."""
+        version, scope = self.parser.get_http_version(), self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        before, self.cycle = (
+            self.cycle,
+            Cycle(
+                scope=scope,
+                transport=self.transport,
+                flow=self.flow,
+                logger=self.logger,
+                access_logger=self.access_logger,
+                access_log=False,
+                default_headers=[],
+                message_event=asyncio.Event(),
+                expect_100_continue=self.expect_100_continue,
+                keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+                on_response=self.on_response_complete,
+            ),
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.pipeline.appendleft((self.cycle, self.app))
+            # What is not read cannot show that the client left.
+            if len(self.pipeline) >= PIPELINED_MAX:
+                self.flow.pause_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _late(self) -> None:
         """A connection that has sent nothing yet, or only part of a head, is let go."""

@@ -138,4 +138,6 @@ def _dollars(usd_nanos: int) -> bytes:
 
 def _printable(text: str) -> bytes:
     """Give a header value of free text: what is not plain ASCII is replaced."""
-    return "".join(one if " " <= one <= "~" else "?" for one in text).encode()
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(one if " " <= one <= "~" else "?" for one in text)
+    return text.encode()

@@ -25,6 +25,7 @@ from omniroute.routing.wire.operations import operation_of_body
 from omniroute.routing.wire.table import codec
 
 from ..auth import Authenticator
+from ..cycle import LEFT
 from .answers import (
     EVENTS,
     JSON,
@@ -83,7 +84,7 @@ class ChatDoor:
             answering = self._stream(request, caller, own, send)
         else:
             answering = self._whole(request, caller, send, name)
-        await _unless_gone(answering, receive)
+        await _unless_gone(answering, scope, receive)
 
     def _request(self, scope: Scope, body: bytes, request_id: str, caller: Caller) -> RouteRequest:
         target, operation = operation_of_body(self.dialect, body)
@@ -195,23 +196,24 @@ def _head(request: RouteRequest, model: str) -> Head:
     )
 
 
-async def _unless_gone(answering: Awaitable[None], receive: Receive) -> None:
-    """Answer, and stop at once when the client leaves: its going cancels the answering.
-
-    The watcher lives exactly as long as the answering, so it is not a task left alone.
-    """
+async def _unless_gone(answering: Awaitable[None], scope: Scope, receive: Receive) -> None:
+    """Answer, and stop at once when the client leaves: its going cancels the answering."""
     answerer = asyncio.current_task()
     left = False
 
-    async def watch() -> None:
+    def stop() -> None:
         nonlocal left
-        while (await receive())["type"] != "http.disconnect":
-            pass
         left = True
         if answerer is not None:
             answerer.cancel()
 
-    watcher = asyncio.get_running_loop().create_task(watch())
+    when_left = scope.get(LEFT)
+    watcher: asyncio.Task[None] | None = None
+    if when_left is None:
+        # Lives exactly as long as the answering, so it is not a task left alone.
+        watcher = asyncio.get_running_loop().create_task(_watch(receive, stop))
+    elif not when_left(stop):
+        stop()
     try:
         await answering
     except asyncio.CancelledError:
@@ -219,4 +221,14 @@ async def _unless_gone(answering: Awaitable[None], receive: Receive) -> None:
         if not left or answerer is None or answerer.uncancel() > 0:
             raise
     finally:
-        watcher.cancel()
+        if watcher is not None:
+            watcher.cancel()
+        elif when_left is not None:
+            when_left(None)
+
+
+async def _watch(receive: Receive, stop: Callable[[], None]) -> None:
+    """Wait for the client to leave, on a server that cannot tell by itself."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    stop()
