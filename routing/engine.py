@@ -117,8 +117,8 @@ class Engine:
         """Decide on what is counted at this moment, and give the request with those facts."""
         config = self.configs.current()
         prepared = self.preparer.prepare(config, request.target, now_s=request.at_s)
-        snapshot, places = prepared.snapshot, prepared.patience.concurrency
-        moment = moment_of(snapshot, places, self.loads, self.tallies)
+        snapshot = prepared.snapshot
+        moment = moment_of(prepared, self.health, self.loads, self.tallies, request.at_s)
         if request.moment is not moment:
             request = replace(request, moment=moment)
         decision = decide(request, snapshot, config.seed, snapshot_id=prepared.snapshot_id)

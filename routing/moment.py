@@ -14,7 +14,7 @@ class Moment:
         turn: how many requests the combo had before.
         uses: calls that the combo has made of each.
         in_flight: calls under way to each, of all combos.
-        wait_us: microseconds to the first byte, peaks counted at once; 0 is unknown.
+        wait_us: microseconds to the first byte, the peak of each; 0 is unknown.
         free_ppm: the free share of each in millionths; 0 is full.
         last_good: the position of the one that last answered.
     """
@@ -31,13 +31,14 @@ class Moment:
 class Latency:
     """How fast a model at an account answered of late; None before the first good answer.
 
-    `peak_ms` follows a slow first byte at once and fades; see health/latency.py.
+    `peak_ms` follows a slow first byte or a failure at once and fades; see health/latency.py.
     """
 
     peak_ms: int
     first_byte_p50_ms: int | None = None
     first_byte_p95_ms: int | None = None
     first_byte_p99_ms: int | None = None
+    first_byte_deviation_ms: int | None = None
     total_p50_ms: int | None = None
     total_p95_ms: int | None = None
     total_p99_ms: int | None = None
@@ -50,9 +51,9 @@ class CandidateState:
     `open_until_s` is 0 while the circuit is closed; once it is past, one probe may go
     (`probing` says that it is under way), and from `probe_from_s` on also before, where nothing
     else can answer. `headroom` is the smallest share left of the provider's rate limits, from 0
-    to 1, None while it is not known. `success` and `first_byte_ms` are estimates,
-    and so are the 95th percentile and the standard deviation of the last first bytes; all are
-    republished at most once a second, so that a snapshot stays the same for many requests.
+    to 1, None while it is not known. `success`, `first_byte_ms` (a moving average) and `latency`
+    are estimates, republished at most once a second, so that a snapshot stays the same for many
+    requests.
     `excluded_until_s` is of policy classic-6f alone: None while its provider is not excluded.
     """
 
@@ -65,6 +66,4 @@ class CandidateState:
     probe_from_s: float = 0.0
     headroom: float | None = None
     latency: Latency | None = None
-    first_byte_ms_p95: int | None = None
-    first_byte_ms_deviation: int | None = None
     excluded_until_s: float | None = None

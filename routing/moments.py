@@ -3,27 +3,31 @@
 from itertools import pairwise
 from typing import assert_never
 
+from .health.book import HealthBook
 from .health.loads import Loads
 from .health.tallies import Tallies
 from .model import Snapshot
 from .moment import Moment
+from .prepare import Prepared
 
 
 def moment_of(
-    snapshot: Snapshot, places: int | None, loads: Loads, tallies: Tallies
+    prepared: Prepared, health: HealthBook, loads: Loads, tallies: Tallies, now_s: float
 ) -> Moment | None:
     """Give the facts to decide on, None where the strategy reads none. Changes nothing.
 
     Args:
-        snapshot: the target, its candidates and its strategy.
-        places: how many calls may be under way to one candidate, None without a bound.
+        prepared: the target, its candidates and its strategy.
+        health: of every candidate; read for its times.
         loads: of every candidate.
         tallies: of every combo.
+        now_s: when the request came.
     """
+    snapshot = prepared.snapshot
     name, candidates = snapshot.combo or snapshot.target, snapshot.candidates
     match snapshot.strategy:
         case "priority" | "p2c":
-            moment = _loads_of(snapshot, loads)
+            moment = _loads_of(snapshot, health, loads, now_s)
         case "round-robin":
             moment = Moment(turn=tallies.turn(name))
         case "least-used":
@@ -31,6 +35,7 @@ def moment_of(
         case "last-known-good":
             moment = Moment(last_good=tallies.last_good(name, candidates))
         case "fill-first" | "headroom":
+            places = prepared.patience.concurrency
             moment = Moment(free_ppm=tuple(loads.free_ppm(one, places) for one in candidates))
         case "weighted" | "random" | "cost-optimized" | "context-fit" | "auto":
             moment = None
@@ -39,12 +44,12 @@ def moment_of(
     return moment
 
 
-def _loads_of(snapshot: Snapshot, loads: Loads) -> Moment | None:
+def _loads_of(snapshot: Snapshot, health: HealthBook, loads: Loads, now_s: float) -> Moment | None:
     if snapshot.strategy == "priority" and not _has_groups(snapshot):
         return None
     return Moment(
         in_flight=tuple(map(loads.in_flight, snapshot.candidates)),
-        wait_us=tuple(map(loads.wait_us, snapshot.candidates)),
+        wait_us=health.peaks_us(snapshot.candidates, now_s),
     )
 
 

@@ -121,11 +121,9 @@ class Visit:
 
     def _failed(self, failure: UpstreamFailure) -> None:
         parts, kind, now = self.parts, failure.kind, self.parts.clock.now()
-        if kind == "timeout_first_byte":
-            parts.health.timing(self.candidate).waited(now - self.started_s, now)
         parts.health.failed(self.candidate, kind, hint_s=failure.retry_after_s, now_s=now)
         if COUNTS_FOR_BREAKER[kind] or kind in REFUSED_FOR_LOAD:
-            parts.loads.failed(self.candidate, now - self.started_s, now_s=now)
+            parts.health.timing(self.candidate).failed(now - self.started_s, now)
         combo = self.prepared.snapshot.combo
         if combo is not None and FALLS_BACK[kind]:
             parts.tallies.failed(combo, self.candidate)
@@ -135,9 +133,6 @@ class Visit:
         now = parts.clock.now()
         took_s = now - self.started_s
         waited_s = took_s if first_byte_s is None else first_byte_s
-        parts.health.timing(self.candidate).answered(waited_s, took_s, now)
-        parts.health.succeeded(self.candidate, first_byte_s=first_byte_s)
-        if first_byte_s is not None:
-            parts.loads.observe(self.candidate, first_byte_s, now_s=now)
+        parts.health.succeeded(self.candidate, first_byte_s=waited_s, total_s=took_s, now_s=now)
         if combo is not None:
             parts.tallies.answered(combo, self.candidate, unix_s=parts.clock.unix())

@@ -41,8 +41,8 @@ class ResilienceWish:
 class TimingJson:
     """How fast a model at an account answered of late; None before its first good answer.
 
-    `peak_ms` follows a slow first byte at once and fades. `swapped` counts the answers that came
-    from another model than was asked for.
+    `peak_ms` follows a slow first byte or a failure at once and fades; balancing reads it.
+    `swapped` counts the answers that came from another model than was asked for.
     """
 
     provider: str
@@ -52,6 +52,7 @@ class TimingJson:
     first_byte_p50_ms: int | None
     first_byte_p95_ms: int | None
     first_byte_p99_ms: int | None
+    first_byte_deviation_ms: int | None
     total_p50_ms: int | None
     total_p95_ms: int | None
     total_p99_ms: int | None
@@ -75,6 +76,7 @@ def timing_json(row: TimingRow) -> TimingJson:
         first_byte_p50_ms=row.latency.first_byte_p50_ms,
         first_byte_p95_ms=row.latency.first_byte_p95_ms,
         first_byte_p99_ms=row.latency.first_byte_p99_ms,
+        first_byte_deviation_ms=row.latency.first_byte_deviation_ms,
         total_p50_ms=row.latency.total_p50_ms,
         total_p95_ms=row.latency.total_p95_ms,
         total_p99_ms=row.latency.total_p99_ms,

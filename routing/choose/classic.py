@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 from ..health.healing import admits
 from ..model import Candidate, Features, Operation, RouteRequest, Snapshot
-from ..moment import CandidateState
+from ..moment import CandidateState, Latency
 from .auto import Kept, task_of
 
 POLICY = "classic-6f"
@@ -36,6 +36,7 @@ EXPLORED = 0.05
 COST_USD_MIN, P95_MS_MIN, DEVIATION_MS_MIN = 0.001, 1.0, 0.001
 """The least that the worst of a pool counts as, so that nothing is divided by next to nothing."""
 UNTRIED_MS = 1000.0
+UNTRIED = Latency(peak_ms=0)
 UNFIT = 0.5
 INPUT_SHARE = 0.6
 """The share of input in the price that is compared; the rest is output."""
@@ -113,8 +114,8 @@ def factors_of_kept(mode: str, request: RouteRequest, kept: Kept) -> tuple[Facto
             quota_percent=100.0 if state.headroom is None else state.headroom * 100,
             health=0.5 if state.open_until_s else 1.0,
             cost_usd_per_mtok=dearest if cost is None else cost,
-            p95_ms=_or(state.first_byte_ms_p95, UNTRIED_MS),
-            deviation_ms=_or(state.first_byte_ms_deviation, 0.0),
+            p95_ms=_or(_latency(state).first_byte_p95_ms, UNTRIED_MS),
+            deviation_ms=_or(_latency(state).first_byte_deviation_ms, 0.0),
             fitness=_fitness(task, candidate),
         )
         for cost, (candidate, state) in zip(costs, kept, strict=True)
@@ -199,6 +200,10 @@ def _cost_usd_per_mtok(candidate: Candidate) -> float | None:
     if price is None:
         return None
     return (INPUT_SHARE * price.input + (1.0 - INPUT_SHARE) * price.output) / 1e9
+
+
+def _latency(state: CandidateState) -> Latency:
+    return state.latency or UNTRIED
 
 
 def _or(known: int | None, otherwise: float) -> float:

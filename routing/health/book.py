@@ -24,7 +24,6 @@ from .latency import Timing
 from .profiles import BALANCED, Profile
 from .quota import Limit, Quota
 from .retry_budget import RetryBudget
-from .waits import Waits
 
 REPUBLISH_S = 1.0
 SMOOTHING = 0.1
@@ -48,21 +47,12 @@ Scope = tuple[str, str]
 @dataclass(slots=True)
 class _Estimates:
     success: float = 1.0
-    first_byte_s: float | None = None
     published_success: float = 1.0
-    published_first_byte_ms: int | None = None
     published_headroom: float | None = None
-    waits: Waits = field(default_factory=Waits)
-    published_p95_ms: int | None = None
-    published_deviation_ms: int | None = None
 
     def publish(self, headroom: float | None) -> None:
         self.published_success = round(self.success, 4)
         self.published_headroom = None if headroom is None else round(headroom, HEADROOM_DIGITS)
-        if self.first_byte_s is not None:
-            self.published_first_byte_ms = round(self.first_byte_s * 1000)
-        self.published_p95_ms = self.waits.p95_ms()
-        self.published_deviation_ms = self.waits.deviation_ms()
 
 
 @dataclass(slots=True)
@@ -107,19 +97,17 @@ class HealthBook:
         quota = self.quotas.get(own)
         if quota is not None and quota.spent_until_s > until_s:
             until_s, reason = quota.spent_until_s, quota.reason
-        known = self._estimates.get(own)
+        known, timing = self._estimates.get(own), self.timings.get(own)
         return CandidateState(
             open_until_s=worst.open_until_s if worst else 0.0,
             probing=any(one.probing for one in breakers),
             cooldown_until_s=until_s,
             cooldown_reason=reason,
             success=known.published_success if known else 1.0,
-            first_byte_ms=known.published_first_byte_ms if known else None,
+            first_byte_ms=timing.published_mean_ms if timing else None,
             probe_from_s=max((one.probe_from_s for one in breakers), default=0.0),
             headroom=known.published_headroom if known else None,
-            latency=self.timings[own].published if own in self.timings else None,
-            first_byte_ms_p95=known.published_p95_ms if known else None,
-            first_byte_ms_deviation=known.published_deviation_ms if known else None,
+            latency=timing.published if timing else None,
             excluded_until_s=self.healing.until_s(candidate.provider),
         )
 
@@ -162,16 +150,20 @@ class HealthBook:
             self.version += 1
         return True
 
-    def succeeded(self, candidate: Candidate, *, first_byte_s: float | None) -> None:
-        """Note a good answer."""
+    def succeeded(
+        self, candidate: Candidate, *, first_byte_s: float, total_s: float, now_s: float
+    ) -> None:
+        """Note a good answer and its times."""
         changed = [one.succeeded() for one in self._breakers_of(candidate)]
         if any(changed):
             self.healing.answered(candidate.provider)
-        waits = [self.cooldowns.get(scope) for scope in self._scopes_of(candidate)]
-        changed += [one.answered() for one in waits if one is not None]
+        if self.cooldowns:
+            rests = [self.cooldowns.get(scope) for scope in self._scopes_of(candidate)]
+            changed += [one.answered() for one in rests if one is not None]
         if any(changed):
             self.version += 1
-        self._observe(candidate, good=True, first_byte_s=first_byte_s)
+        self._observe(candidate, good=True)
+        self.timing(candidate).answered(first_byte_s, total_s, now_s)
 
     def failed(
         self, candidate: Candidate, kind: FailureKind, *, hint_s: float | None, now_s: float
@@ -191,7 +183,7 @@ class HealthBook:
                     # The failure of an early probe opens nothing anew.
                     self.healing.opened(candidate.provider, now_s, after_probe=probe)
                 self.version += 1
-            self._observe(candidate, good=False, first_byte_s=None)
+            self._observe(candidate, good=False)
         self.released(candidate)
 
     def learn(self, candidate: Candidate, limits: Sequence[Limit], *, now_s: float) -> None:
@@ -207,7 +199,13 @@ class HealthBook:
         """Give the times of a candidate, to note one; they are published with the estimates."""
         scope = (candidate.account_id, candidate.model)
         self._dirty.add(scope)
-        return _keep(self.timings, scope, self.timings.get(scope) or Timing())
+        known = self.timings.get(scope)
+        return _keep(self.timings, scope, Timing()) if known is None else known
+
+    def peaks_us(self, candidates: Sequence[Candidate], now_s: float) -> tuple[int, ...]:
+        """Give how many microseconds each lets wait for a first byte now; 0 is unknown."""
+        known = [self.timings.get((one.account_id, one.model)) for one in candidates]
+        return tuple(0 if one is None else one.peak_us(now_s) for one in known)
 
     def released(self, candidate: Candidate) -> None:
         """Give back a probe whose call ended without a verdict, such as a client that left."""
@@ -234,15 +232,10 @@ class HealthBook:
         self.healing.exclusions.clear()
         self.version += 1
 
-    def _observe(self, candidate: Candidate, *, good: bool, first_byte_s: float | None) -> None:
+    def _observe(self, candidate: Candidate, *, good: bool) -> None:
         scope = (candidate.account_id, candidate.model)
-        known = _keep(self._estimates, scope, self._estimates.get(scope) or _Estimates())
+        known = self._estimates.get(scope) or _keep(self._estimates, scope, _Estimates())
         known.success += SMOOTHING * (float(good) - known.success)
-        if first_byte_s is not None:
-            before = known.first_byte_s
-            step = 0.0 if before is None else SMOOTHING * (first_byte_s - before)
-            known.first_byte_s = first_byte_s if before is None else before + step
-            known.waits.add(first_byte_s)
         self._dirty.add(scope)
 
     def _publish(self, scope: Scope, now_s: float) -> bool:
@@ -259,6 +252,8 @@ class HealthBook:
         return (candidate.account_id, ""), (candidate.account_id, candidate.model)
 
     def _breakers_of(self, candidate: Candidate) -> list[Breaker]:
+        if not self.breakers:
+            return []
         keys = self._scopes_of(candidate)
         return [self.breakers[key] for key in keys if key in self.breakers]
 

@@ -1,25 +1,17 @@
-"""How busy each candidate is: calls under way, how long it lets wait, and who queues for it.
-
-The wait is a peak-sensitive moving average of the seconds to the first byte: one slow answer
-raises it at once, quick ones lower it over DECAY_S. A failure counts as a wait of FAILED_S at
-least, so that a host that fails fast does not look quick. With no traffic it stays as it is.
+"""How busy each candidate is: calls under way, and who queues for it.
 
 A place is given to whoever came first. A combo may bound the calls to a candidate; the bound
 is passed by each request, so a changed combo counts at once, and calls of other combos count
-too, for the candidate is one. A request without a bound does not queue.
-
-Source: Finagle's peak EWMA balancer, for the average.
+too, for the candidate is one. A request without a bound does not queue. How long it lets wait
+for a first byte is kept by latency.py.
 """
 
 import asyncio
-import math
 from collections import deque
 from dataclasses import dataclass, field
 
 from ..model import Candidate
 
-DECAY_S = 10.0
-FAILED_S = 5.0
 SCOPES_MAX = 4096
 """How many candidates are remembered at most; those in use are kept."""
 QUEUE_MAX = 1024
@@ -31,8 +23,6 @@ Scope = tuple[str, str]
 @dataclass(slots=True)
 class _Load:
     in_flight: int = 0
-    wait_s: float = 0.0
-    observed_s: float = 0.0
     queue: deque[tuple[int, asyncio.Future[None]]] = field(
         default_factory=deque[tuple[int, asyncio.Future[None]]]
     )
@@ -48,11 +38,6 @@ class Loads:
         """Give the calls under way."""
         load = self._loads.get(_scope(candidate))
         return 0 if load is None else load.in_flight
-
-    def wait_us(self, candidate: Candidate) -> int:
-        """Give the microseconds that it lets wait for a first byte; 0 when unknown."""
-        load = self._loads.get(_scope(candidate))
-        return 0 if load is None else round(load.wait_s * 1_000_000)
 
     def free_ppm(self, candidate: Candidate, places: int | None) -> int:
         """Give the share of its places that is free, in millionths.
@@ -92,20 +77,6 @@ class Loads:
         load.in_flight -= 1
         _admit(load)
 
-    def observe(self, candidate: Candidate, wait_s: float, *, now_s: float) -> None:
-        """Note how long the first byte took."""
-        load = self._load(candidate)
-        if wait_s >= load.wait_s:
-            load.wait_s = wait_s
-        else:
-            kept = math.exp(-max(now_s - load.observed_s, 0.0) / DECAY_S)
-            load.wait_s = load.wait_s * kept + wait_s * (1.0 - kept)
-        load.observed_s = now_s
-
-    def failed(self, candidate: Candidate, wait_s: float, *, now_s: float) -> None:
-        """Note a call that failed after so long."""
-        self.observe(candidate, max(wait_s, FAILED_S), now_s=now_s)
-
     def _give_up(self, load: _Load, entry: tuple[int, asyncio.Future[None]]) -> bool:
         """Leave the queue. Gives whether the place came in the same moment after all."""
         turn = entry[1]
@@ -116,12 +87,13 @@ class Loads:
 
     def _load(self, candidate: Candidate) -> _Load:
         scope = _scope(candidate)
-        if scope not in self._loads:
+        known = self._loads.get(scope)
+        if known is None:
             if len(self._loads) >= SCOPES_MAX:
                 idle = (one for one, load in self._loads.items() if not load.in_flight)
                 self._loads.pop(next(idle, scope), None)
-            self._loads[scope] = _Load()
-        return self._loads[scope]
+            known = self._loads[scope] = _Load()
+        return known
 
 
 def _admit(load: _Load) -> None:

@@ -13,7 +13,6 @@ from omniroute.routing.choose.classic import EXPLORED, PACKS, Factors, Figures, 
 from omniroute.routing.choose.decide import decide
 from omniroute.routing.choose.explain import factors_of
 from omniroute.routing.choose.record import pack_decision, pack_snapshot, replays, snapshot_id
-from omniroute.routing.health.waits import KEPT, Waits
 from omniroute.routing.model import (
     Candidate,
     Features,
@@ -23,7 +22,7 @@ from omniroute.routing.model import (
     RouteRequest,
     Snapshot,
 )
-from omniroute.routing.moment import CandidateState
+from omniroute.routing.moment import CandidateState, Latency
 from tests.fakes import account, world
 
 SEED = b"a fake seed"
@@ -45,6 +44,10 @@ def asked(number: int = 0, role: str | None = None, at_s: float = 0.0) -> RouteR
 def candidate(name: str, price_usd: int = 1) -> Candidate:
     price = Price(input=price_usd * 10**9, output=price_usd * 10**9)
     return Candidate(name, name, "m", "openai_chat", ModelFacts(price=price))
+
+
+def tail(p95_ms: int, deviation_ms: int) -> Latency:
+    return Latency(peak_ms=0, first_byte_p95_ms=p95_ms, first_byte_deviation_ms=deviation_ms)
 
 
 def snapshot(*states: CandidateState, mode: str = "classic-6f") -> Snapshot:
@@ -72,10 +75,8 @@ def test_the_weights_of_a_pack_sum_to_one(pack: Factors) -> None:
 
 def test_a_decision_has_the_same_score_as_the_hand() -> None:
     here = snapshot(
-        CandidateState(first_byte_ms_p95=2000, first_byte_ms_deviation=400),
-        CandidateState(
-            first_byte_ms_p95=1000, first_byte_ms_deviation=100, open_until_s=1.0, headroom=0.3
-        ),
+        CandidateState(latency=tail(2000, 400)),
+        CandidateState(latency=tail(1000, 100), open_until_s=1.0, headroom=0.3),
     )
 
     decision = decide(asked(at_s=2.0), here, SEED, snapshot_id="s")
@@ -136,7 +137,7 @@ def test_shares_sum_to_one_and_explore_all_alike(scores: list[float]) -> None:
 
 @pytest.mark.parametrize("mode", PACKS)
 def test_factors_sum_to_the_score(mode: str) -> None:
-    here = snapshot(CandidateState(first_byte_ms_p95=90), CandidateState(), mode=mode)
+    here = snapshot(CandidateState(latency=tail(90, 0)), CandidateState(), mode=mode)
     decision = decide(asked(), here, SEED, snapshot_id="s")
 
     for verdict in decision.verdicts:
@@ -168,8 +169,9 @@ def test_classic_decisions_replay_bit_for_bit() -> None:
         states = tuple(
             CandidateState(
                 open_until_s=random_source.choice((0.0, 0.0, 5.0, 50.0)),
-                first_byte_ms_p95=random_source.choice((None, random_source.randint(1, 9000))),
-                first_byte_ms_deviation=random_source.choice((None, random_source.randint(0, 900))),
+                latency=random_source.choice(
+                    (None, tail(random_source.randint(1, 9000), random_source.randint(0, 900)))
+                ),
             )
             for _ in range(random_source.randint(1, 12))
         )
@@ -187,17 +189,11 @@ def test_the_slow_tail_of_a_candidate_is_published_with_its_average() -> None:
     config = here.configs.current()
     known = preparer.prepare(config, "auto/classic", now_s=0.0).snapshot.candidates[0]
     for wait_s in (0.1,) * 94 + (2.0,) * 6:
-        here.health.succeeded(known, first_byte_s=wait_s)
+        here.health.succeeded(known, first_byte_s=wait_s, total_s=wait_s, now_s=1000.0)
 
     (state,) = preparer.prepare(config, "auto/classic", now_s=2000.0).snapshot.states
 
-    assert (state.first_byte_ms_p95, state.first_byte_ms_deviation) == (2000, 451)
-
-
-def test_only_the_last_waits_count() -> None:
-    waits = Waits()
-    for wait_s in (9.0,) * KEPT + (0.5,) * KEPT:
-        waits.add(wait_s)
-
-    assert (waits.p95_ms(), waits.deviation_ms()) == (500, 0)
-    assert (Waits().p95_ms(), Waits().deviation_ms()) == (None, None)
+    assert state.latency is not None
+    assert state.latency.first_byte_p95_ms == pytest.approx(2000, rel=0.025)
+    assert state.latency.first_byte_deviation_ms == pytest.approx(451, rel=0.05)
+    assert state.first_byte_ms == pytest.approx(990, abs=1)

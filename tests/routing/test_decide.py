@@ -57,7 +57,8 @@ def random_world(random_source: random.Random) -> World:
             kind = random_source.choice(KINDS)
             here.health.failed(candidate, kind, hint_s=None, now_s=here.clock.now())
         if random_source.random() < 0.5:
-            here.health.succeeded(candidate, first_byte_s=random_source.random())
+            first_byte_s, now_s = random_source.random(), here.clock.now()
+            here.health.succeeded(candidate, first_byte_s=first_byte_s, total_s=1.0, now_s=now_s)
         count_at_random(random_source, here, candidate)
     here.clock.advance(random_source.choice((0, 2, 40)))
     return here
@@ -68,7 +69,7 @@ def count_at_random(random_source: random.Random, here: World, candidate: Candid
     engine = here.gateway.route
     if random_source.random() < 0.5:
         wait_s = random_source.random()
-        engine.loads.observe(candidate, wait_s, now_s=here.clock.now())
+        here.health.timing(candidate).waited(wait_s, here.clock.now())
         engine.tallies.take_turn("mix")
         engine.tallies.used("mix", candidate, [candidate])
         engine.tallies.answered("mix", candidate, unix_s=here.clock.unix())

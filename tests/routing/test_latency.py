@@ -4,6 +4,8 @@ import random
 import statistics
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.health.latency import GROWTH, SAMPLES_MAX, Sketch, Timing
@@ -67,6 +69,54 @@ def test_a_peak_rises_at_once_and_fades_to_the_median_without_traffic() -> None:
     assert after_10_s == pytest.approx(100 + 4900 / 2.718, rel=0.02)
     assert after_2_min == pytest.approx(100, rel=0.05)
     assert (goes_on, timing.publish(300.0)) == (True, False)
+
+
+def test_a_peak_counts_at_once_and_quick_answers_wear_it_off() -> None:
+    timing = Timing()
+    timing.waited(0.2, 0.0)
+    timing.waited(3.0, 1.0)
+    at_peak = timing.peak_us(1.0)
+
+    timing.waited(0.2, 2.0)
+    soon = timing.peak_us(2.0)
+    timing.waited(0.2, 62.0)
+
+    assert at_peak == 3_000_000
+    assert 2_500_000 < soon < at_peak
+    assert timing.peak_us(62.0) < 210_000
+
+
+def test_a_host_that_fails_fast_does_not_look_quick_and_may_be_tried_again_in_time() -> None:
+    timing = Timing()
+
+    timing.failed(0.001, 0.0)
+
+    assert timing.peak_us(0.0) == 5_000_000
+    assert timing.peak_us(10.0) == pytest.approx(5_000_000 / 2.718, rel=0.01)
+    assert timing.peak_us(1000.0) == 0
+
+
+def test_what_is_read_for_balancing_is_what_is_published() -> None:
+    timing = Timing()
+    for wait_s in (0.1, 0.1, 0.1, 2.0):
+        timing.answered(wait_s, wait_s, 0.0)
+
+    published = peak_ms(timing, 5.0)
+
+    assert timing.peak_us(5.0) == pytest.approx(published * 1000, abs=1000)
+    assert timing.published_mean_ms == 290
+    assert timing.peak_us(1000.0) == pytest.approx(1e5, rel=0.05)
+
+
+@given(waits=st.lists(st.floats(0.001, 3000.0), min_size=1, max_size=200))
+def test_the_spread_of_a_sketch_is_that_of_its_values_to_half_a_bucket(waits: list[float]) -> None:
+    sketch = Sketch()
+    for wait_s in waits:
+        sketch.add(wait_s)
+
+    exact_ms = statistics.pstdev(waits) * 1000
+
+    assert sketch.deviation_ms() == pytest.approx(exact_ms, abs=max(waits) * 1000 * 0.03 + 1)
 
 
 def slow(here: World, first_byte_s: float, *, model: str = "m") -> None:
@@ -142,11 +192,13 @@ async def test_a_model_that_was_not_asked_for_is_noticed_counted_and_explained()
 
 
 @pytest.mark.anyio
-async def test_a_failure_tells_nothing_of_speed() -> None:
+async def test_a_failure_shows_as_a_long_wait_and_tells_nothing_else_of_speed() -> None:
     here = world(scripts={"one/m": failing(fails("server_error"))})
 
     with pytest.raises(type(fails("connect"))):
         await answered(here, "one/m")
     here.clock.advance(1)
 
-    assert here.gateway.view.timings(ADMIN) == ()
+    (row,) = here.gateway.view.timings(ADMIN)
+    assert row.latency.peak_ms == pytest.approx(5000 / 1.105, rel=0.01)
+    assert (row.latency.first_byte_p50_ms, row.latency.first_byte_deviation_ms) == (None, None)

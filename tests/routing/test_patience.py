@@ -225,26 +225,3 @@ async def test_a_queue_has_an_end() -> None:
     for one in waiting:
         one.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-
-
-def test_a_peak_counts_at_once_and_wears_off() -> None:
-    loads = Loads()
-    loads.observe(ONE, 0.2, now_s=0.0)
-    loads.observe(ONE, 3.0, now_s=1.0)
-    at_peak = loads.wait_us(ONE)
-
-    loads.observe(ONE, 0.2, now_s=2.0)
-    soon = loads.wait_us(ONE)
-    loads.observe(ONE, 0.2, now_s=62.0)
-
-    assert at_peak == 3_000_000
-    assert 2_500_000 < soon < at_peak
-    assert loads.wait_us(ONE) < 210_000
-
-
-def test_a_host_that_fails_fast_does_not_look_quick() -> None:
-    loads = Loads()
-
-    loads.failed(ONE, 0.001, now_s=0.0)
-
-    assert loads.wait_us(ONE) == 5_000_000

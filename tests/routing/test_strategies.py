@@ -308,9 +308,11 @@ async def test_the_gateway_measures_the_wait_that_p2c_reads() -> None:
 
     here.upstream.scripts |= dict.fromkeys(TRIO, slow)
     winner = await answered_by(here)
-    loads = [here.gateway.route.loads.wait_us(_candidate(here, place)) for place in range(3)]
+    here.gateway.route.decide(asked(), ADMIN)
+    trio_of = [_candidate(here, place) for place in range(3)]
+    waits = here.health.peaks_us(trio_of, here.clock.now())
 
-    assert loads == [300_000 if name == winner else 0 for name in ("one", "two", "three")]
+    assert waits == tuple(300_000 if name == winner else 0 for name in ("one", "two", "three"))
 
 
 @pytest.mark.anyio
@@ -322,8 +324,8 @@ async def test_a_failure_counts_as_a_long_wait() -> None:
     with pytest.raises(RoutingError):
         await here.gateway.route.open(asked(), ADMIN)
 
-    waits = {here.gateway.route.loads.wait_us(_candidate(here, place)) for place in range(3)}
-    assert waits == {5_000_000}
+    trio_of = [_candidate(here, place) for place in range(3)]
+    assert here.health.peaks_us(trio_of, here.clock.now()) == (5_000_000,) * 3
 
 
 @pytest.mark.anyio
@@ -345,11 +347,10 @@ async def test_a_full_candidate_is_passed_over(strategy: Strategy) -> None:
 @pytest.mark.anyio
 async def test_p2c_moves_away_from_a_slow_candidate_after_one_observation() -> None:
     here = trio("p2c")
-    loads = here.gateway.route.loads
     prepared = here.gateway.route.preparer.prepare(here.configs.current(), "trio", now_s=0.0)
     one, two, three = prepared.snapshot.candidates
     for candidate, wait_s in ((one, 9.0), (two, 0.1), (three, 0.2)):
-        loads.observe(candidate, wait_s, now_s=here.clock.now())
+        here.health.timing(candidate).waited(wait_s, asked().at_s)
 
     decision = here.gateway.route.decide(asked(), ADMIN)
 

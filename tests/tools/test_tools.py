@@ -613,7 +613,8 @@ async def test_an_explanation_says_what_would_have_brought_the_runner_up_first()
     for candidate in here.gateway.route.preparer.prepare(
         here.configs.current(), "duo", now_s=0.0
     ).snapshot.candidates:
-        here.health.succeeded(candidate, first_byte_s=0.1 if candidate.provider == "one" else 9.0)
+        wait_s = 0.1 if candidate.provider == "one" else 9.0
+        here.health.succeeded(candidate, first_byte_s=wait_s, total_s=9.0, now_s=here.clock.now())
     here.clock.advance(2.0)
 
     async with client(here) as mine:
