@@ -26,6 +26,7 @@ from .ports import Budgets, Clock, Configs, Ledger, Upstream
 from .prepare import Prepared, Preparer
 from .reply import Reply
 from .visit import Parts
+from .wire.sessions import session_id
 
 ROUTE = "write:route"
 NANOS_PER_MS = 1_000_000
@@ -134,7 +135,10 @@ def new_request_id() -> str:
 
 
 def _bound(request: RouteRequest, caller: Caller) -> RouteRequest:
-    """Give the request with the caller's own model list, whatever the door wrote there."""
+    """Give the request with the caller's own model list and session, whatever the door wrote."""
+    if request.session_id is not None:
+        named = session_id(caller.key_id, request.session_id)
+        request = replace(request, session_id=named)
     if request.allowed == caller.models:
         return request
     return replace(request, allowed=caller.models)

@@ -102,7 +102,8 @@ class RouteRequest:
         at_s: when it arrived, by the engine's Clock: a decision reads no other time.
         spend_usd_nanos_max: the most it may cost: its own limit and its budgets' rest.
         allowed: the caller's model patterns; empty allows all.
-        session_id: what ties requests of one conversation together, None when unknown.
+        session_id: what ties requests of one conversation together, None when unknown. A door
+            writes the client's own name for it, the engine the key's id of that name.
         client_request_id: recorded, never used for a draw.
         role: what kind of task the client says it is, None when it does not.
         via: the gateways it has come through, as the hop header names them.

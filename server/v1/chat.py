@@ -22,6 +22,7 @@ from omniroute.routing.model import Caller, Dialect, RouteRequest
 from omniroute.routing.reply import HOP_HEADER, Reply
 from omniroute.routing.wire.codec import Codec, Head
 from omniroute.routing.wire.operations import operation_of_body
+from omniroute.routing.wire.sessions import session_of
 from omniroute.routing.wire.table import codec
 
 from ..auth import Authenticator
@@ -88,15 +89,12 @@ class ChatDoor:
 
     def _request(self, scope: Scope, body: bytes, request_id: str, caller: Caller) -> RouteRequest:
         target, operation = operation_of_body(self.dialect, body)
-        session_id: str | None = None
         client_request_id: str | None = None
         via = ""
         ceiling: int | None = None
         for name, value in scope["headers"]:
             if name == b"x-request-id":
                 client_request_id = value.decode("latin-1")[:HEADER_CHARS_MAX]
-            elif name in (b"x-session-id", b"x-claude-code-session-id", b"session-id"):
-                session_id = value.decode("latin-1")[:HEADER_CHARS_MAX]
             elif name == HOP_HEADER_BYTES:
                 via = value.decode("latin-1")[:HEADER_CHARS_MAX]
             elif name == BUDGET_HEADER:
@@ -108,7 +106,7 @@ class ChatDoor:
             at_s=self.gateway.route.clock.now(),
             spend_usd_nanos_max=ceiling,
             allowed=caller.models,
-            session_id=session_id,
+            session_id=session_of(scope["headers"], body),
             client_request_id=client_request_id,
             via=via,
         )

@@ -11,6 +11,7 @@ import pytest
 from omniroute.a2a.dialects.codec import EXTENSION
 from omniroute.routing.model import ModelFacts
 from omniroute.routing.prepare import Preparer
+from omniroute.routing.wire.sessions import session_id
 from tests.a2a_door.door import HeldUpstream, serving, v03_message, v10_message
 from tests.fakes import world
 
@@ -330,11 +331,12 @@ async def test_a_context_is_kept_and_made_when_there_is_none() -> None:
         again = v03_message(contextId=first["contextId"])
         second = await door.result("message/send", {"message": again})
 
-        sessions = [one.outcome.request.session_id for one in door.world.ledger.records]
+        outcomes = [one.outcome for one in door.world.ledger.records]
 
     assert first["id"] != second["id"]
     assert second["contextId"] == first["contextId"]
-    assert sessions == [first["contextId"]] * 2
+    own = session_id(outcomes[0].key_id, first["contextId"])
+    assert [one.request.session_id for one in outcomes] == [own] * 2
 
 
 @pytest.mark.parametrize(

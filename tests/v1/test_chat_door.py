@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Call, Caller
+from omniroute.routing.wire.sessions import session_id
 from tests.fakes import account, combo
 from tests.v1.door import BODY_BYTES_MAX, scope, setting
 
@@ -252,3 +254,18 @@ async def test_a_client_that_leaves_before_the_first_byte_frees_the_upstream() -
     assert closed.is_set()
     assert sent == []
     assert there.here.ledger.records[0].outcome.status == "client_gone"
+
+
+async def test_a_session_is_recorded_as_an_id_of_the_key_that_named_it() -> None:
+    callers = {"a": replace(ROUTER, key_id="a"), "b": replace(ROUTER, key_id="b")}
+    door = setting(check=callers.get)
+    body = {"model": "sim/fast@latency=0", "messages": HELLO}
+
+    for key in ("a", "a", "b"):
+        await door.post(body, authorization=f"Bearer {key}", x_session_id="conversation 1")
+    await door.post({**body, "prompt_cache_key": "conversation 1"}, authorization="Bearer a")
+    await door.post(body, authorization="Bearer a")
+
+    sessions = [one.outcome.request.session_id for one in door.here.ledger.records]
+    mine, theirs = session_id("a", "conversation 1"), session_id("b", "conversation 1")
+    assert sessions == [mine, mine, theirs, mine, None]

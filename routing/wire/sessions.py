@@ -1,0 +1,108 @@
+"""Which requests belong together: the session that a client names, in its own words.
+
+Clients say it differently, in a header or in the body; the two tables here say where each one
+does. A header wins over the body, and of several the first in the table wins. Nothing is made
+up: a request that names no session has none.
+
+What a client wrote is never kept. A session's id is a hash over the key that asked and the
+name it gave, so two keys that name the same session never meet, and a record tells nothing of
+how a client names things.
+
+Source: the clients' requests as they were seen in 2026-11; OpenAI API reference,
+"prompt_cache_key", read 2026-11.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import msgspec
+
+HEADERS: dict[bytes, int] = {
+    name: place
+    for place, name in enumerate(
+        (
+            b"x-omniroute-session",  # ours
+            b"x-session-id",  # OpenCode, Kilo, Cline
+            b"x-claude-code-session-id",  # Claude Code
+            b"session-id",  # Codex
+            b"x-session-affinity",  # OpenCode, where it names no session
+        )
+    )
+}
+"""The headers that name a session, strongest first."""
+
+NAME_BYTES_MAX = 512
+"""The most that is read of a name."""
+ID_BYTES = 12
+
+_NONE = len(HEADERS)
+_OLDER_MARK = "_session_"
+
+
+class _Metadata(msgspec.Struct):
+    session_id: str | None = None
+    user_id: str | None = None
+
+
+class _Body(msgspec.Struct):
+    prompt_cache_key: str | None = None
+    metadata: _Metadata | None = None
+
+
+class _User(msgspec.Struct):
+    session_id: str | None = None
+
+
+_bodies = msgspec.json.Decoder(_Body)
+_users = msgspec.json.Decoder(_User)
+
+
+def session_of(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> str | None:
+    """Give the name of the request's session, None where the client names none.
+
+    Args:
+        headers: of the request, names in lower case.
+        body: the client's JSON, in any dialect.
+    """
+    best, found = _NONE, b""
+    for name, value in headers:
+        place = HEADERS.get(name, _NONE)
+        if place < best and value:
+            best, found = place, value
+    if found:
+        return found[:NAME_BYTES_MAX].decode("latin-1")
+    return _in_body(body)
+
+
+def session_id(key_id: str, name: str) -> str:
+    """Give the id of a key's session: `ses_` and 24 hex digits."""
+    digest = blake2b(f"{key_id}\0{name}".encode(), digest_size=ID_BYTES)
+    return f"ses_{digest.hexdigest()}"
+
+
+def _in_body(body: bytes) -> str | None:
+    """Give what the body names: OpenAI's cache key, or a session in the metadata.
+
+    Claude Code puts it into `metadata.user_id`, as JSON within the string; older ones as
+    `user_..._session_...`.
+    """
+    if b'"prompt_cache_key"' not in body and b'"metadata"' not in body:
+        return None
+    try:
+        fields = _bodies.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None  # another shape than those that name a session
+    name = fields.prompt_cache_key
+    metadata = fields.metadata
+    if not name and metadata is not None:
+        name = metadata.session_id or _of_user(metadata.user_id or "")
+    return name[:NAME_BYTES_MAX] if name else None
+
+
+def _of_user(user_id: str) -> str | None:
+    if not user_id.startswith("{"):
+        return user_id.partition(_OLDER_MARK)[2] or None
+    try:
+        return _users.decode(user_id).session_id
+    except (msgspec.MsgspecError, RecursionError):
+        return None

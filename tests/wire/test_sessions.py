@@ -1,0 +1,93 @@
+"""A session is what the client says it is, in its own header or field."""
+
+import json
+
+import pytest
+
+from omniroute.routing.wire.sessions import NAME_BYTES_MAX, session_id, session_of
+
+UUID = "0199e2a0-7b1c-7c52-9a51-0242ac120002"
+CODE_USER = json.dumps({"device_id": "d", "session_id": UUID})
+OLDER_USER = f"user_0123abcd_account__session_{UUID}"
+
+
+@pytest.mark.parametrize(
+    ("client", "header"),
+    [
+        ("anyone", b"x-omniroute-session"),
+        ("OpenCode", b"x-session-id"),
+        ("Claude Code", b"x-claude-code-session-id"),
+        ("Codex", b"session-id"),
+        ("OpenCode without a session", b"x-session-affinity"),
+    ],
+)
+def test_a_clients_own_header_names_its_session(client: str, header: bytes) -> None:
+    headers = [(b"host", b"127.0.0.1"), (header, UUID.encode()), (b"user-agent", b"any")]
+
+    assert session_of(headers, b"{}") == UUID
+
+
+@pytest.mark.parametrize(
+    ("client", "fields"),
+    [
+        ("Codex", {"prompt_cache_key": UUID}),
+        ("Claude Code", {"metadata": {"user_id": CODE_USER}}),
+        ("older Claude Code", {"metadata": {"user_id": OLDER_USER}}),
+        ("anyone", {"metadata": {"session_id": UUID}}),
+    ],
+)
+def test_a_clients_own_field_names_its_session(client: str, fields: dict[str, object]) -> None:
+    body = json.dumps({"model": "auto", "messages": [], **fields}).encode()
+
+    assert session_of([], body) == UUID
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"metadata": 1}',
+        b'{"metadata": {"user_id": "someone"}}',
+        b'{"metadata": {"user_id": "{"}}',
+        b'{"metadata": {"user_id": "{}"}}',
+        b'{"metadata": {"user_id": {"session_id": "x"}}}',
+        b'{"prompt_cache_key": 7}',
+        b'{"prompt_cache_key": ""}',
+        b'{"messages": [{"role": "user", "content": "\\"prompt_cache_key\\": \\"x\\""}]}',
+        b'{"tools": [{"prompt_cache_key": "not at the top"}]}',
+        b'{"metadata": "\xff"}',
+        b'{"metadata": ' + b"[" * 100_000,
+    ],
+)
+def test_a_body_that_names_no_session_has_none(body: bytes) -> None:
+    assert session_of([(b"host", b"127.0.0.1"), (b"session-id", b"")], body) is None
+
+
+def test_the_strongest_header_wins_wherever_it_stands_and_over_the_body() -> None:
+    headers = [
+        (b"session-id", b"third"),
+        (b"x-omniroute-session", b"ours"),
+        (b"x-session-id", b"2"),
+    ]
+
+    assert session_of(headers, b'{"prompt_cache_key": "body"}') == "ours"
+
+
+def test_a_name_is_read_up_to_its_bound() -> None:
+    long = b"n" * (2 * NAME_BYTES_MAX)
+
+    named = session_of([(b"session-id", long)], b"")
+    in_body = session_of([], b'{"prompt_cache_key": "' + long + b'"}')
+
+    assert named == in_body == "n" * NAME_BYTES_MAX
+
+
+def test_a_sessions_id_is_the_keys_own_and_tells_nothing_of_its_name() -> None:
+    mine, theirs = session_id("key_a", UUID), session_id("key_b", UUID)
+
+    assert mine == session_id("key_a", UUID)
+    assert mine != theirs
+    assert mine.startswith("ses_")
+    assert UUID not in mine
