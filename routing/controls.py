@@ -73,7 +73,34 @@ class Controls:
         self.health_book.use(profile)
         return profile
 
-    def reset_health(self, caller: Caller) -> None:
-        """Close every circuit and end every cooldown at once. Needs write:config."""
+    def reset_health(
+        self, caller: Caller, *, account: str | None = None, model: str | None = None
+    ) -> int:
+        """Close circuits and end rests and lock-outs at once. Needs write:config.
+
+        Args:
+            caller: who asks.
+            account: an account's id or name, or a provider for all of its accounts; all without.
+            model: one model's alone; without, every model's and what holds account-wide.
+
+        Returns:
+            How many were ended.
+
+        Raises:
+            NotFound: no account goes by that.
+        """
         require(caller, "write:config")
-        self.health_book.reset()
+        if account is None:
+            return self.health_book.reset(model=model)
+        found = [
+            one
+            for one in self.configs.current().accounts
+            if account in (one.account_id, one.name, one.provider)
+        ]
+        if not found:
+            raise NotFound(
+                f"no account is named {account!r}; `omniroute providers list` shows them"
+            )
+        for one in found if model is None else ():
+            self.health_book.healing.exclusions.pop(one.provider, None)
+        return self.health_book.reset({one.account_id for one in found}, model)

@@ -4,7 +4,8 @@ The idea: a failure that names the request as its cause ends the request, for no
 would do better; every other failure is the candidate's own, and the next one is tried. Only
 a failure that says "this provider is not well" moves a circuit breaker. A refusal that
 gives its reason (a rate limit, a credential, credit, a missing model) rests the account or
-the model for a while instead: a breaker's probe would meet the same refusal.
+the model for a while instead: a breaker's probe would meet the same refusal. An overload does
+both: it rests its model, and counts half.
 
 A cooldown follows the provider's own hint where it gave one. Without a hint a rate limit or
 an overload backs off, for longer with every further one in a row (health/cooldown.py; the
@@ -44,36 +45,41 @@ FALLS_BACK: Mapping[FailureKind, bool] = {
 }
 """Whether the next candidate is tried, as long as no content has reached the client."""
 
-COUNTS_FOR_BREAKER: Mapping[FailureKind, bool] = {
-    "auth": False,
-    "quota_exhausted": False,
-    "rate_limited": False,
-    # An overload says when it is over by its cooldown; a breaker on top would wait twice.
-    "overloaded": False,
-    "server_error": True,
-    "bad_request": False,
-    "context_too_long": False,
-    "content_policy": False,
-    "model_gone": False,
-    "connect": True,
-    "tls": True,
-    "egress_refused": False,
-    "timeout_connect": True,
-    "timeout_first_byte": True,
-    "timeout_idle": True,
-    "timeout_total": True,
-    "truncated": True,
-    "malformed": True,
-    "too_large": True,
-    "busy": False,
+COUNTS_FOR_BREAKER: Mapping[FailureKind, float] = {
+    "auth": 0.0,
+    "quota_exhausted": 0.0,
+    "rate_limited": 0.0,
+    # It rests its model already, and is milder than a breakdown: twice as many open a circuit.
+    "overloaded": 0.5,
+    "server_error": 1.0,
+    "bad_request": 0.0,
+    "context_too_long": 0.0,
+    "content_policy": 0.0,
+    "model_gone": 0.0,
+    "connect": 1.0,
+    "tls": 1.0,
+    "egress_refused": 0.0,
+    "timeout_connect": 1.0,
+    "timeout_first_byte": 1.0,
+    "timeout_idle": 1.0,
+    "timeout_total": 1.0,
+    "truncated": 1.0,
+    "malformed": 1.0,
+    "too_large": 1.0,
+    "busy": 0.0,
 }
-"""Whether the failure is one of those in a row that open a circuit."""
+"""How much the failure counts among those in a row that open a circuit; 0: not at all."""
+
+OPENS_AT_ONCE: frozenset[FailureKind] = frozenset({"tls"})
+"""The kinds that open a circuit by themselves: a certificate gets no better by asking again,
+and whoever stands in between should not be sent credentials to try with."""
+
+LOCKS_OUT: frozenset[FailureKind] = frozenset({"model_gone"})
+"""The kinds that lock a model at an account out (health/lockout.py), never the account."""
 
 COOLDOWN_S: Mapping[FailureKind, float] = {
     "auth": 120.0,
     "quota_exhausted": 120.0,
-    # Holds for the one model at the account, never for the account.
-    "model_gone": 600.0,
 }
 """Seconds of rest after a failure without a hint, of the kinds that do not back off.
 
@@ -97,4 +103,4 @@ def may_fall_back(kind: FailureKind) -> bool:
 
 def counts_for_breaker(kind: FailureKind) -> bool:
     """Whether a circuit breaker counts this failure."""
-    return COUNTS_FOR_BREAKER[kind]
+    return COUNTS_FOR_BREAKER[kind] > 0

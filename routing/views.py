@@ -47,6 +47,18 @@ class CooldownRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LockoutRow:
+    """A model that its provider does not serve to this account, said `times` times in a row."""
+
+    provider: str
+    account_id: str
+    model: str
+    reason: str
+    times: int
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class LimitRow:
     """A limit of a provider, as its last answer told it `age_s` ago; None is unknown."""
 
@@ -86,6 +98,7 @@ class HealthView:
     circuits: tuple[CircuitRow, ...]
     cooldowns: tuple[CooldownRow, ...]
     limits: tuple[LimitRow, ...] = ()
+    lockouts: tuple[LockoutRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +133,7 @@ class Views:
                 account_id=account_id,
                 model=model,
                 state=one.state(now),
-                failures=one.failures,
+                failures=int(one.failures),
                 last_failure_unix_s=None
                 if one.last_failure_s is None
                 else one.last_failure_s + to_unix,
@@ -143,6 +156,14 @@ class Views:
             circuits=circuits,
             cooldowns=cooldowns,
             limits=self._limits(providers, now),
+            lockouts=tuple(
+                LockoutRow(
+                    *(providers[account_id], account_id, model),
+                    *(one.reason, one.times, one.until_s - now),
+                )
+                for (account_id, model), one in self.health_book.lockouts.items()
+                if account_id in providers and one.until_s > now
+            ),
         )
 
     def _limits(self, providers: Mapping[str, str], now: float) -> tuple[LimitRow, ...]:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from omniroute.routing.health.profiles import Profile
-from omniroute.routing.views import TimingRow
+from omniroute.routing.health.profiles import PROFILES, Profile
+from omniroute.routing.views import HealthView, TimingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,67 @@ class ProfileJson:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCircuitJson:
+    """A circuit that is not closed; `model` is "" for the whole account's."""
+
+    provider: str
+    account_id: str
+    model: str
+    state: str
+    failures: int
+    next_try_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RestJson:
+    """An account or a model that is not asked, why, and for how long still."""
+
+    provider: str
+    account_id: str
+    model: str
+    reason: str
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LockoutJson:
+    """A model that its provider does not serve to this account, said so often in a row."""
+
+    provider: str
+    account_id: str
+    model: str
+    reason: str
+    times: int
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ResilienceJson:
-    """The resilience profile in force, and every one there is."""
+    """The resilience profile in force, every one there is, and what stands in the way now.
+
+    `rests` holds everything that is not asked, the models that are locked out as well.
+    """
 
     profile: str
     profiles: tuple[ProfileJson, ...]
+    circuits: tuple[OpenCircuitJson, ...] = ()
+    rests: tuple[RestJson, ...] = ()
+    lockouts: tuple[LockoutJson, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResetWish:
+    """What to close and end: all, an account's (its id, name or provider), or one model's."""
+
+    account: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResetJson:
+    """How many circuits, rests, lock-outs and spent limits were ended."""
+
+    reset_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +120,37 @@ class TimingsJson:
     """Every model at every account that was used since the start."""
 
     timings: tuple[TimingJson, ...]
+
+
+def resilience_json(in_force: Profile, health: HealthView | None) -> ResilienceJson:
+    """Give the profile in force and, where it may be seen, what stands in the way."""
+    profiles = tuple(map(profile_json, PROFILES))
+    if health is None:
+        return ResilienceJson(in_force.name, profiles)
+    return ResilienceJson(
+        profile=in_force.name,
+        profiles=profiles,
+        circuits=tuple(
+            OpenCircuitJson(
+                *(one.provider, one.account_id, one.model, one.state, one.failures),
+                next_try_s=one.next_try_s,
+            )
+            for one in health.circuits
+            if one.state != "CLOSED"
+        ),
+        rests=tuple(
+            RestJson(one.provider, one.account_id, one.model, one.reason, one.remaining_s)
+            for one in health.cooldowns
+        ),
+        lockouts=tuple(
+            LockoutJson(
+                *(one.provider, one.account_id, one.model, one.reason),
+                times=one.times,
+                remaining_s=one.remaining_s,
+            )
+            for one in health.lockouts
+        ),
+    )
 
 
 def timing_json(row: TimingRow) -> TimingJson:

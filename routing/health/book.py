@@ -9,18 +9,19 @@ A snapshot must stay the same for many requests. So changes are of two sorts: a 
 first byte are republished, and raise it, at most every REPUBLISH_S.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..errors import FailureKind, UpstreamFailure
 from ..model import Candidate
 from ..moment import CandidateState
-from ..policy import BACKS_OFF, COUNTS_FOR_BREAKER
+from ..policy import BACKS_OFF, COUNTS_FOR_BREAKER, LOCKS_OUT, OPENS_AT_ONCE
 from .breaker import Breaker
 from .cooldown import Cooldown
 from .healing import Healing
 from .latency import Timing
+from .lockout import Lockout
 from .profiles import BALANCED, Profile
 from .quota import Limit, Quota
 from .retry_budget import RetryBudget
@@ -69,6 +70,7 @@ class HealthBook:
     draw: Callable[[], float] = lambda: 1.0
     breakers: dict[Scope, Breaker] = field(default_factory=dict[Scope, Breaker])
     cooldowns: dict[Scope, Cooldown] = field(default_factory=dict[Scope, Cooldown])
+    lockouts: dict[Scope, Lockout] = field(default_factory=dict[Scope, Lockout])
     retries: dict[Scope, RetryBudget] = field(default_factory=dict[Scope, RetryBudget])
     quotas: dict[Scope, Quota] = field(default_factory=dict[Scope, Quota])
     timings: dict[Scope, Timing] = field(default_factory=dict[Scope, Timing])
@@ -91,7 +93,11 @@ class HealthBook:
         wide, own = (candidate.account_id, ""), (candidate.account_id, candidate.model)
         breakers = [self.breakers[key] for key in (wide, own) if key in self.breakers]
         worst = max(breakers, key=lambda one: one.open_until_s, default=None)
-        waits = [self.cooldowns[key] for key in (wide, own) if key in self.cooldowns]
+        waits: list[Cooldown | Lockout] = [
+            self.cooldowns[key] for key in (wide, own) if key in self.cooldowns
+        ]
+        if own in self.lockouts:
+            waits.append(self.lockouts[own])
         longest = max(waits, key=lambda one: one.until_s, default=None)
         until_s, reason = (longest.until_s, longest.reason) if longest else (0.0, "")
         quota = self.quotas.get(own)
@@ -133,6 +139,9 @@ class HealthBook:
     def rests(self, now_s: float) -> dict[Scope, tuple[float, str]]:
         """Give who rests now, until when and why."""
         found = {scope: (one.until_s, one.reason) for scope, one in self.cooldowns.items()}
+        for scope, lockout in self.lockouts.items():
+            if lockout.until_s > found.get(scope, (0.0, ""))[0]:
+                found[scope] = (lockout.until_s, lockout.reason)
         for scope, quota in self.quotas.items():
             if quota.spent_until_s > found.get(scope, (0.0, ""))[0]:
                 found[scope] = (quota.spent_until_s, quota.reason)
@@ -157,8 +166,9 @@ class HealthBook:
         changed = [one.succeeded() for one in self._breakers_of(candidate)]
         if any(changed):
             self.healing.answered(candidate.provider)
-        if self.cooldowns:
-            rests = [self.cooldowns.get(scope) for scope in self._scopes_of(candidate)]
+        if self.cooldowns or self.lockouts:
+            scopes = self._scopes_of(candidate)
+            rests = [book.get(one) for one in scopes for book in (self.cooldowns, self.lockouts)]
             changed += [one.answered() for one in rests if one is not None]
         if any(changed):
             self.version += 1
@@ -175,15 +185,19 @@ class HealthBook:
         if cooldown.refused(kind, hint_s=hint_s, now_s=now_s, profile=self.profile, draw=draw):
             _keep(self.cooldowns, scope, cooldown)
             self.version += 1
-        if COUNTS_FOR_BREAKER[kind]:
+        if kind in LOCKS_OUT:
+            lockout = _keep(self.lockouts, scope, self.lockouts.get(scope) or Lockout())
+            self.version += int(lockout.refused(now_s))
+        if weight := COUNTS_FOR_BREAKER[kind]:
             breaker = _keep(self.breakers, scope, self.breakers.get(scope) or Breaker())
             probe, until_s = breaker.probing, breaker.open_until_s
-            if breaker.failed(now_s, self.profile):
+            at_once = kind in OPENS_AT_ONCE
+            if breaker.failed(now_s, self.profile, weight=weight, at_once=at_once):
                 if breaker.open_until_s != until_s:
                     # The failure of an early probe opens nothing anew.
                     self.healing.opened(candidate.provider, now_s, after_probe=probe)
                 self.version += 1
-            self._observe(candidate, good=False)
+            self._observe(candidate, good=False, weight=weight)
         self.released(candidate)
 
     def learn(self, candidate: Candidate, limits: Sequence[Limit], *, now_s: float) -> None:
@@ -224,18 +238,29 @@ class HealthBook:
             cooldown.use(profile)
         self.version += 1
 
-    def reset(self) -> None:
-        """Close every circuit and end every cooldown and exclusion."""
-        self.breakers.clear()
-        self.cooldowns.clear()
-        self.quotas.clear()
-        self.healing.exclusions.clear()
-        self.version += 1
+    def reset(self, accounts: Collection[str] | None = None, model: str | None = None) -> int:
+        """Close circuits and end cooldowns, lock-outs and spent limits. Gives how many ended.
 
-    def _observe(self, candidate: Candidate, *, good: bool) -> None:
+        Args:
+            accounts: the ids of those that are meant; all without, and every exclusion then.
+            model: the one that is meant; without, every one and what holds account-wide.
+        """
+        meant = [
+            (book, scope)
+            for book in (self.breakers, self.cooldowns, self.lockouts, self.quotas)
+            for scope in book
+            if (accounts is None or scope[0] in accounts) and model in {None, scope[1]}
+        ]
+        ended = sum(book.pop(scope).blocks for book, scope in meant)
+        if accounts is None and model is None:
+            self.healing.exclusions.clear()
+        self.version += 1
+        return ended
+
+    def _observe(self, candidate: Candidate, *, good: bool, weight: float = 1.0) -> None:
         scope = (candidate.account_id, candidate.model)
         known = self._estimates.get(scope) or _keep(self._estimates, scope, _Estimates())
-        known.success += SMOOTHING * (float(good) - known.success)
+        known.success += SMOOTHING * weight * (float(good) - known.success)
         self._dirty.add(scope)
 
     def _publish(self, scope: Scope, now_s: float) -> bool:

@@ -1,6 +1,8 @@
 """A circuit breaker: closed, open, half open.
 
 It opens after the profile's number of failures in a row and refuses for the profile's time.
+A failure may count for less than one (an overload is a half), or open the circuit by itself
+(a certificate that is not valid); policy.py says which.
 After that one probe may go: its success closes the circuit, its failure opens it again for
 twice as long, up to OPEN_S_MAX. A success at any time forgets the failures.
 
@@ -30,7 +32,7 @@ class Breaker:
         reopened: how many due probes have failed in a row.
     """
 
-    failures: int = 0
+    failures: float = 0.0
     open_until_s: float = 0.0
     probe_from_s: float = 0.0
     probing: bool = False
@@ -38,6 +40,11 @@ class Breaker:
     reopened: int = 0
     _opened_s: float = 0.0
     _probe_is_due: bool = False
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps calls back, or did so until it is asked again."""
+        return self.open_until_s > 0.0
 
     def begin(self, now_s: float) -> bool:
         """Claim the probe when the circuit is not closed. Gives whether a call may go out."""
@@ -56,13 +63,23 @@ class Breaker:
     def succeeded(self) -> bool:
         """Close. Gives whether that changed the state."""
         changed = bool(self.open_until_s)
-        self.failures, self.reopened, self.probing = 0, 0, False
+        self.failures, self.reopened, self.probing = 0.0, 0, False
         self.open_until_s, self.probe_from_s = 0.0, 0.0
         return changed
 
-    def failed(self, now_s: float, profile: Profile = BALANCED) -> bool:
-        """Count a failure. Gives whether that changed the state."""
-        self.failures += 1
+    def failed(
+        self,
+        now_s: float,
+        profile: Profile = BALANCED,
+        *,
+        weight: float = 1.0,
+        at_once: bool = False,
+    ) -> bool:
+        """Count a failure. Gives whether that changed the state.
+
+        `weight` is what it counts, in halves; `at_once` opens the circuit whatever came before.
+        """
+        self.failures += weight
         self.last_failure_s = now_s
         if self.probing:
             self.probing, self.probe_from_s = False, now_s + EARLY_PROBE_S
@@ -70,7 +87,7 @@ class Breaker:
                 self.reopened += 1
                 self._open(now_s, profile)
             return True
-        if self.open_until_s or self.failures < profile.failures_max:
+        if self.open_until_s or (self.failures < profile.failures_max and not at_once):
             return False
         self._open(now_s, profile)
         return True

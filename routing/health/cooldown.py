@@ -34,6 +34,11 @@ class Cooldown:
     level: int = 0
     _drawn: "_Drawn | None" = None
 
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps calls back, or did so until a good answer."""
+        return self.until_s > 0.0
+
     def refused(
         self,
         kind: FailureKind,

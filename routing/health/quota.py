@@ -62,6 +62,11 @@ class Quota:
     spent: str = ""
 
     @property
+    def blocks(self) -> bool:
+        """Whether it keeps calls back, or did so until the reset."""
+        return self.spent_until_s > 0.0
+
+    @property
     def reason(self) -> str:
         """Why it rests, in words."""
         return f"no {self.spent} left in the provider's window"

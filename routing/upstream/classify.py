@@ -258,8 +258,17 @@ _CANDIDATE_WORDS: tuple[Rule, ...] = (
         ("is not a valid model id", "model not found", "no such model", "has been decommissioned"),
     ),
 )
+# A 403 is the account's, unless it says that one model is closed to it.
+_ACCESS_WORDS: tuple[Rule, ...] = (
+    (
+        "model_gone",
+        ("access to model", "access to the model", "access to this model", "model access"),
+    ),
+)
 _REQUEST_WORDS = (*_LENGTH_WORDS, *_CONTENT_WORDS, *_CANDIDATE_WORDS)
-_WORDS_BY_STATUS: Mapping[int, tuple[Rule, ...]] = {403: (*_PAYMENT_WORDS, *_CONTENT_WORDS)}
+_WORDS_BY_STATUS: Mapping[int, tuple[Rule, ...]] = {
+    403: (*_ACCESS_WORDS, *_PAYMENT_WORDS, *_CONTENT_WORDS)
+}
 
 
 def _kind(status: int, told: _Told) -> FailureKind:

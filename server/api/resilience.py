@@ -1,16 +1,17 @@
-"""Resilience: the profile in force, and how fast models answer."""
+"""Resilience: the profile in force, what stands in the way, and how fast models answer."""
 
 from starlette.requests import Request
 
 from omniroute.routing.gateway import Gateway
-from omniroute.routing.health.profiles import PROFILES, Profile
 from omniroute.routing.model import Caller
 
 from ..management_health import (
+    ResetJson,
+    ResetWish,
     ResilienceJson,
     ResilienceWish,
     TimingsJson,
-    profile_json,
+    resilience_json,
     timing_json,
 )
 from .rows import Row, body_as
@@ -22,21 +23,25 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     """Give the routes."""
 
     async def show(request: Request, caller: Caller) -> ResilienceJson:
-        return _with(gateway.view.resilience(caller))
+        return resilience_json(gateway.view.resilience(caller), gateway.view.health(caller))
 
     async def put(request: Request, caller: Caller) -> ResilienceJson:
         wish = await body_as(request, ResilienceWish)
-        return _with(await gateway.control.set_resilience_profile(wish.profile, caller))
+        profile = await gateway.control.set_resilience_profile(wish.profile, caller)
+        # What stands in the way is not this scope's to read.
+        return resilience_json(profile, None)
+
+    async def reset(request: Request, caller: Caller) -> ResetJson:
+        wish = await body_as(request, ResetWish)
+        ended = gateway.control.reset_health(caller, account=wish.account, model=wish.model)
+        return ResetJson(ended)
 
     async def timings(request: Request, caller: Caller) -> TimingsJson:
         return TimingsJson(tuple(map(timing_json, gateway.view.timings(caller))))
 
     return (
         Row("GET", "/api/timings", "read:health", "How fast models answer", timings),
-        Row("GET", PATH, "read:health", "The resilience profile in force", show),
+        Row("GET", PATH, "read:health", "The profile in force, and what is in the way", show),
         Row("PUT", PATH, "write:config", "Put a resilience profile in force", put),
+        Row("POST", f"{PATH}/reset", "write:config", "Close circuits and end rests", reset),
     )
-
-
-def _with(in_force: Profile) -> ResilienceJson:
-    return ResilienceJson(in_force.name, tuple(map(profile_json, PROFILES)))

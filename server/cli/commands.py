@@ -6,6 +6,7 @@ imported when it runs. Options that set a setting come from settings_names.py.
 
 from .command import JSON, NOUN, Command, Option
 from .commands_decisions import DECISION_COMMANDS
+from .commands_health import HEALTH_COMMANDS
 
 SIMULATOR_PORT = 20129
 
@@ -257,22 +258,7 @@ COMMANDS: tuple[Command, ...] = (
         "[options] name",
         options=(Option("name", "the combo's name"),),
     ),
-    Command("resilience", "how soon a provider is given up, and tried again", usage=NOUN),
-    Command(
-        "resilience show",
-        "show the profiles, and which is in force",
-        "resilience:show_all",
-        options=(JSON,),
-    ),
-    Command(
-        "resilience set",
-        "put a profile in force at once, and keep it",
-        "resilience:put",
-        "[options] name",
-        options=(Option("name", "conservative, balanced or aggressive"), JSON),
-        examples=("omniroute resilience set aggressive",),
-        more="Circuits that are open and cooldowns that run follow it, too.",
-    ),
+    *HEALTH_COMMANDS,
     Command(
         "explain",
         "say why a request went where it went",

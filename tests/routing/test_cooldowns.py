@@ -97,7 +97,7 @@ def test_other_failures_rest_nothing(kind: str) -> None:
 @given(
     steps=st.lists(
         st.tuples(
-            st.sampled_from(["rate_limited", "overloaded", "auth", "model_gone"]),
+            st.sampled_from(["rate_limited", "overloaded", "auth"]),
             st.floats(0, 200),
             st.floats(0, 1),
             st.none() | st.floats(0, 1e6),

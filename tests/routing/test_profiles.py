@@ -157,3 +157,28 @@ async def test_an_open_circuit_is_not_probed_early_while_another_model_answers()
     here.clock.advance(6)
 
     assert first_verdict(here) == "circuit_open"
+
+
+async def test_an_overload_counts_half_towards_opening_a_circuit() -> None:
+    here = duo(fails("overloaded"))
+    verdicts = list[str]()
+
+    for _ in range(10):
+        await answered(here, "duo")
+        here.clock.advance(61)
+        verdicts.append(first_verdict(here))
+    (row,) = here.gateway.view.health(ADMIN).circuits
+
+    assert verdicts[:9] == ["ok"] * 9
+    # The tenth opened it: what stands in the way before its time is over is the circuit.
+    assert (row.failures, row.next_try_s) == (5, 0)
+
+
+async def test_a_certificate_that_is_not_valid_opens_the_accounts_circuit_at_once() -> None:
+    here = duo(fails("tls"))
+
+    text = await answered(here, "duo")
+    (row,) = here.gateway.view.health(ADMIN).circuits
+
+    assert (text, first_verdict(here)) == ("hello", "circuit_open")
+    assert (row.model, row.state, row.next_try_s) == ("", "OPEN", 30)

@@ -109,6 +109,7 @@ def test_the_status_alone_gives_a_kind(status: int, kind: FailureKind, body: byt
         (403, openai("Please check your billing settings"), "quota_exhausted"),
         (403, openai("x", code="unsupported_country_region_territory"), "auth"),
         (403, openai("Your input was flagged"), "content_policy"),
+        (403, openai("Project `p` does not have access to model `m`"), "model_gone"),
         (404, openai("The model does not exist", code="model_not_found"), "model_gone"),
         (429, openai("x", code="insufficient_quota", kind="insufficient_quota"), "quota_exhausted"),
         (429, openai("You exceeded your current quota, please check"), "quota_exhausted"),

@@ -48,5 +48,5 @@ def test_a_sign_that_a_provider_is_not_well_counts(kind: FailureKind) -> None:
 
 
 def test_a_kind_that_rests_for_a_fixed_time_does_not_back_off() -> None:
-    assert dict(COOLDOWN_S) == {"auth": 120.0, "quota_exhausted": 120.0, "model_gone": 600.0}
+    assert dict(COOLDOWN_S) == {"auth": 120.0, "quota_exhausted": 120.0}
     assert not BACKS_OFF & COOLDOWN_S.keys()
