@@ -60,7 +60,7 @@ class Engine:
             ModelNotFound: nothing goes by the target's name.
         """
         require(caller, ROUTE)
-        return self._decide(_bound(request, caller))[2]
+        return self._decide(_bound(request, caller), caller)[2]
 
     async def open(self, request: RouteRequest, caller: Caller) -> Reply:
         """Give an answer whose first content is there. The caller must close it.
@@ -106,7 +106,7 @@ class Engine:
                     "this request has already come through this gateway: a provider's base URL "
                     "points back at it; see `omniroute doctor`"
                 )
-            request, prepared, decision = self._decide(request)
+            request, prepared, decision = self._decide(request, caller)
         except RoutingError as error:
             Reply(parts, request, caller, None, None).refuse(error)
             raise
@@ -114,14 +114,17 @@ class Engine:
             self.tallies.take_turn(decision.combo)
         return Reply(parts, request, caller, prepared, decision)
 
-    def _decide(self, request: RouteRequest) -> tuple[RouteRequest, Prepared, Decision]:
+    def _decide(
+        self, request: RouteRequest, caller: Caller
+    ) -> tuple[RouteRequest, Prepared, Decision]:
         """Decide on what is counted at this moment, and give the request with those facts."""
         config = self.configs.current()
         prepared = self.preparer.prepare(config, request.target, now_s=request.at_s)
         snapshot = prepared.snapshot
         moment = moment_of(prepared, self.health, self.loads, self.tallies, request.at_s)
-        if request.moment is not moment:
-            request = replace(request, moment=moment)
+        guard = self.budgets.guard(caller.budget_ids) if caller.budget_ids else None
+        if request.moment is not moment or request.guard is not guard:
+            request = replace(request, moment=moment, guard=guard)
         decision = decide(request, snapshot, config.seed, snapshot_id=prepared.snapshot_id)
         return request, prepared, decision
 

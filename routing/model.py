@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .conversation import Delta, Usage
+from .guard import Guard
 from .moment import CandidateState, Moment
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
@@ -108,6 +109,7 @@ class RouteRequest:
         role: what kind of task the client says it is, None when it does not.
         via: the gateways it has come through, as the hop header names them.
         moment: what the gateway counted; the engine's to fill, whatever the door wrote there.
+        guard: the tier that the caller's budgets keep it to; the engine's to fill, too.
     """
 
     request_id: str
@@ -122,6 +124,7 @@ class RouteRequest:
     role: str | None = None
     via: str = ""
     moment: Moment | None = None
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from .guard import Guard
 from .model import Account, Call, Combo, Config, Outcome, Piece, ProfileName, Snapshot
 
 
@@ -112,7 +113,11 @@ class Budgets(Protocol):
     """Exact budgets: reserve before a call, settle after it, idempotent by hold id."""
 
     def left(self, budget_ids: tuple[str, ...]) -> int | None:
-        """Give what the tightest budget has left as last seen; None when there is none."""
+        """Give what the tightest budget has left as last seen; None when none could refuse."""
+        ...
+
+    def guard(self, budget_ids: tuple[str, ...]) -> Guard | None:
+        """Give the tier that degrading budgets keep a request to, as last seen."""
         ...
 
     def warnings(self, budget_ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -125,6 +130,8 @@ class Budgets(Protocol):
 
     async def reserve(self, hold: Hold) -> None:
         """Set the money aside in every budget of the hold, or in none.
+
+        A budget that only alerts pays beyond its cap.
 
         Raises:
             BudgetExceeded: judged against the store, never against a stale copy.

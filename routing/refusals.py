@@ -18,6 +18,7 @@ from .moment import CandidateState
 from .policy import FALLS_BACK
 
 WAITING = frozenset({"circuit_open", "circuit_probing", "cooling_down"})
+MONEY = frozenset({"over_budget", "unknown_price", "too_dear"})
 
 
 def nothing_left(request: RouteRequest, snapshot: Snapshot, decision: Decision) -> RoutingError:
@@ -37,8 +38,8 @@ def nothing_left(request: RouteRequest, snapshot: Snapshot, decision: Decision) 
             )
         case ("not_allowed",):
             return NotAllowed(f"the key may not use {request.target!r}: {told}")
-        case ("over_budget",) | ("unknown_price",):
-            return BudgetExceeded(f"{request.target!r} is over the request's budget: {told}")
+        case _ if MONEY.issuperset(reasons):
+            return BudgetExceeded(f"{request.target!r} is over the budget: {told}")
         case ("context_too_long",):
             return BadRequest(f"the request is too long for {request.target!r}: {told}")
         case ("no_tools",) | ("no_images",) | ("wrong_kind",):

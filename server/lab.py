@@ -17,6 +17,7 @@ from hashlib import blake2b
 from omniroute.routing.conversation import Chat, Message, Text
 from omniroute.routing.engine import Engine
 from omniroute.routing.errors import BadRequest, NotFound, RoutingError
+from omniroute.routing.guard import Guard
 from omniroute.routing.health.book import HealthBook
 from omniroute.routing.model import (
     Call,
@@ -94,6 +95,9 @@ class _Fixed:
 
 class _NoBudgets:
     def left(self, budget_ids: tuple[str, ...]) -> int | None:
+        return None
+
+    def guard(self, budget_ids: tuple[str, ...]) -> Guard | None:
         return None
 
     def warnings(self, budget_ids: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ class BudgetTerms:
         period: day or month, both in UTC, or total.
         warn_percent: from how much of it on answers carry a warning.
         allow_unpriced: models without a known price may be used; they count as nothing.
+        action: when it cannot pay: block, degrade (from warn_percent on) or alert.
+        tier: whom degrade keeps requests to: cheap or free models.
     """
 
     cap_usd_nanos: int
@@ -25,6 +27,8 @@ class BudgetTerms:
     name: str = ""
     warn_percent: int = WARN_PERCENT
     allow_unpriced: bool = False
+    action: str = "block"
+    tier: str = "cheap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class BudgetJson:
     Attributes:
         window_start_unix_s: when the current day or month began; 0 for the whole of time.
         held_usd_nanos: set aside for requests under way.
-        state: ok, warning (past its threshold) or exhausted (nothing is left).
+        over_usd_nanos: spent beyond the cap, as only an alert lets it be.
+        state: ok, warning (past its threshold), degraded (the same, with that action),
+            exhausted (nothing is left) or passed (more than the cap is spent).
     """
 
     budget_id: str
@@ -53,6 +59,7 @@ class BudgetJson:
     left_usd_nanos: int
     window_start_unix_s: int
     state: str
+    over_usd_nanos: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.engine import Engine
 from omniroute.routing.errors import BudgetExceeded, Conflict, UpstreamFailure
 from omniroute.routing.gateway import Gateway
+from omniroute.routing.guard import Action, Guard, Tier, strictest
 from omniroute.routing.health.book import HealthBook
 from omniroute.routing.model import (
     Account,
@@ -206,10 +207,24 @@ class MemoryBudgets:
     spent: dict[str, int] = field(default_factory=dict[str, int])
     holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
     unpriced: set[str] = field(default_factory=set[str])
+    actions: dict[str, tuple[Action, Tier]] = field(default_factory=dict[str, tuple[Action, Tier]])
 
     def left(self, budget_ids: tuple[str, ...]) -> int | None:
-        known = [self._left(one) for one in budget_ids if one in self.caps]
+        known = [
+            max(self._left(one), 0)
+            for one in budget_ids
+            if one in self.caps and not self._alerts(one)
+        ]
         return min(known, default=None)
+
+    def guard(self, budget_ids: tuple[str, ...]) -> Guard | None:
+        guards: list[Guard] = []
+        for one in budget_ids:
+            action, tier = self.actions.get(one, ("block", "cheap"))
+            past = self.spent.get(one, 0) * 10 >= self.caps[one] * 8
+            if action == "degrade":
+                guards.append(Guard(tier, None if past else self._left(one)))
+        return strictest(guards)
 
     def warnings(self, budget_ids: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(
@@ -219,10 +234,11 @@ class MemoryBudgets:
         )
 
     def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
-        return self.unpriced.issuperset(budget_ids)
+        return all(one in self.unpriced or self._alerts(one) for one in budget_ids)
 
     async def reserve(self, hold: Hold) -> None:
-        if any(self._left(one) < hold.usd_nanos for one in hold.budget_ids):
+        limits = [one for one in hold.budget_ids if not self._alerts(one)]
+        if any(self._left(one) < hold.usd_nanos for one in limits):
             raise BudgetExceeded(f"{hold.usd_nanos} nano-dollars are more than what is left")
         self.holds[hold.hold_id] = hold
 
@@ -230,6 +246,9 @@ class MemoryBudgets:
         hold = self.holds.pop(hold_id, None)
         for one in hold.budget_ids if hold is not None else ():
             self.spent[one] = self.spent.get(one, 0) + usd_nanos
+
+    def _alerts(self, budget_id: str) -> bool:
+        return self.actions.get(budget_id, ("block", "cheap"))[0] == "alert"
 
     def _left(self, budget_id: str) -> int:
         held = sum(one.usd_nanos for one in self.holds.values() if budget_id in one.budget_ids)

@@ -9,6 +9,7 @@ from .balance import narrowed
 from .classic import mode_in_force
 from .filters import Refusal, judge, with_early_probes
 from .strategies import rank
+from .tiers import within_tier
 
 
 def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_id: str) -> Decision:
@@ -26,6 +27,8 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
     pairs = tuple(zip(snapshot.candidates, snapshot.states, strict=True))
     refusals: list[Refusal | None] = [judge(request, one, state) for one, state in pairs]
     refusals = with_early_probes(request, pairs, refusals)
+    if request.guard is not None:
+        refusals = within_tier(request, request.guard, snapshot.candidates, refusals)
     kept = [place for place, refusal in enumerate(refusals) if refusal is None]
     ranking = rank(
         snapshot.strategy,

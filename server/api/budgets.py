@@ -1,18 +1,26 @@
 """Budgets of keys: list them with how they stand, set, remove."""
 
 import uuid
-from typing import get_args
+from typing import TypeVar, get_args
 
 from starlette.requests import Request
 
 from omniroute.routing.errors import BadRequest, NotFound
+from omniroute.routing.guard import Action, Tier
 from omniroute.routing.model import Caller
 
 from ..management_keys import BudgetJson, BudgetsJson, BudgetTerms, BudgetWish
-from ..store.budget_rows import Budget, Period, Standing
+from ..store.budget import Budget, Period
+from ..store.budget_rows import Standing
 from ..store.budgets import Budgets
 from ..store.keys import Keys
 from .rows import Row, body_as
+
+One = TypeVar("One", bound=str)
+
+PERIODS: tuple[Period, ...] = get_args(Period)
+ACTIONS: tuple[Action, ...] = get_args(Action)
+TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
 def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
@@ -58,27 +66,30 @@ def new_budget(terms: BudgetTerms, key_id: str, *, budget_id: str | None = None)
     """Give the budget of these terms for a key, with an id of its own unless one is given.
 
     Raises:
-        BadRequest: the period is not one.
+        BadRequest: the period, the action or the tier is not one.
     """
     return Budget(
         budget_id=budget_id or f"budget-{uuid.uuid4().hex[:12]}",
         key_id=key_id,
         name=terms.name or terms.period,
         cap_usd_nanos=terms.cap_usd_nanos,
-        period=_period(terms.period),
+        period=_one_of(PERIODS, terms.period, field="period"),
         warn_percent=terms.warn_percent,
         allow_unpriced=terms.allow_unpriced,
+        action=_one_of(ACTIONS, terms.action, field="action"),
+        tier=_one_of(TIERS, terms.tier, field="tier"),
     )
 
 
 def _json(budget: Budget, standing: Standing) -> BudgetJson:
-    state = "warning" if standing.warns(budget.warn_percent) else "ok"
     terms = BudgetTerms(
         cap_usd_nanos=budget.cap_usd_nanos,
         period=budget.period,
         name=budget.name,
         warn_percent=budget.warn_percent,
         allow_unpriced=budget.allow_unpriced,
+        action=budget.action,
+        tier=budget.tier,
     )
     return BudgetJson(
         budget_id=budget.budget_id,
@@ -88,13 +99,23 @@ def _json(budget: Budget, standing: Standing) -> BudgetJson:
         held_usd_nanos=standing.held_usd_nanos,
         left_usd_nanos=standing.left_usd_nanos,
         window_start_unix_s=standing.window_start,
-        state=state if standing.left_usd_nanos else "exhausted",
+        state=_state(budget, standing),
+        over_usd_nanos=standing.over_usd_nanos,
     )
 
 
-def _period(text: str) -> Period:
-    known: tuple[Period, ...] = get_args(Period)
-    for period in known:
-        if period == text:
-            return period
-    raise BadRequest(f"period is one of {', '.join(known)}", field="period")
+def _state(budget: Budget, standing: Standing) -> str:
+    if standing.over_usd_nanos:
+        return "passed"
+    if not standing.left_usd_nanos:
+        return "exhausted"
+    if not standing.warns(budget.warn_percent):
+        return "ok"
+    return "degraded" if budget.action == "degrade" else "warning"
+
+
+def _one_of(known: tuple[One, ...], text: str, *, field: str) -> One:
+    for one in known:
+        if one == text:
+            return one
+    raise BadRequest(f"{field} is one of {', '.join(known)}", field=field)

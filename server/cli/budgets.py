@@ -22,7 +22,7 @@ def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         show_json(found)
     elif found.budgets:
         money = ("CAP", "SPENT", "HELD", "LEFT")
-        headings = ("ID", "KEY", "NAME", "PERIOD", *money, "STATE")
+        headings = ("ID", "KEY", "NAME", "PERIOD", "ACTION", *money, "STATE")
         show(table(headings, [_row(one) for one in found.budgets], right=money))
     else:
         show("There are no budgets. `omniroute budgets set` makes one for a key.")
@@ -37,6 +37,8 @@ def put(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         name=arguments.name,
         warn_percent=_percent(arguments.warn_at),
         allow_unpriced=arguments.allow_unpriced,
+        action=arguments.action,
+        tier=arguments.degrade_to,
     )
     with with_gateway(settings, sources) as gateway:
         wish = BudgetWish(arguments.key, terms)
@@ -91,8 +93,11 @@ def _percent(text: str) -> int:
 def _row(one: BudgetJson) -> tuple[str, ...]:
     terms = one.terms
     amounts = (terms.cap_usd_nanos, one.spent_usd_nanos, one.held_usd_nanos, one.left_usd_nanos)
-    state = f"{one.state}, unpriced allowed" if terms.allow_unpriced else one.state
-    return (one.budget_id, one.key_id, terms.name, terms.period, *map(_money, amounts), state)
+    action = f"degrade to {terms.tier}" if terms.action == "degrade" else terms.action
+    state = f"passed by {_money(one.over_usd_nanos)}" if one.over_usd_nanos else one.state
+    state += ", unpriced allowed" if terms.allow_unpriced else ""
+    named = (one.budget_id, one.key_id, terms.name, terms.period, action)
+    return (*named, *map(_money, amounts), state)
 
 
 def _money(nanos: int) -> str:

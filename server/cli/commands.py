@@ -119,15 +119,29 @@ COMMANDS: tuple[Command, ...] = (
                 "models without a known price may be used, and count as nothing",
                 arity="switch",
             ),
+            Option(
+                "--action",
+                "when it cannot pay: block (the default) refuses, degrade keeps to cheaper models "
+                "from --warn-at on, alert lets all pass and warns",
+                "ACTION",
+                default="block",
+            ),
+            Option(
+                "--degrade-to",
+                "whom degrade keeps to: cheap models (the default) or free ones",
+                "TIER",
+                default="cheap",
+            ),
             JSON,
         ),
         examples=(
             "omniroute budgets set abcdefgh2345 5 --period month",
             "omniroute budgets set abcdefgh2345 0.50 --period day --warn-at 50",
+            "omniroute budgets set abcdefgh2345 2 --period day --action degrade --degrade-to free",
         ),
         more="A key has one budget for each period; setting it again changes it, and what was "
         "spent stays. A request is refused (402 budget_exceeded) before it is sent when the most "
-        "it may cost is more than what is left.",
+        "it may cost is more than what is left, unless the action is alert.",
     ),
     Command(
         "budgets remove",

@@ -17,48 +17,27 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
-from omniroute.routing.errors import BadRequest, Conflict
+from omniroute.routing.errors import Conflict
 from omniroute.routing.ports import Hold
 
+from .budget import Budget, Period
 from .database import Database, Row, Rows, Statement, Steps, Unit, Value
-
-Period = Literal["total", "day", "month"]
 
 LEASE_S = 900.0
 """How long a hold of a process that was lost sight of stays in force."""
 
-NAME_CHARACTERS_MAX = 200
-USD_NANOS_MAX = 10**18
-"""A thousand million dollars: sums of a few stay far from what a column holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """A limit on spending, in all (`total`) or for each day or month in UTC.
-
-    Attributes:
-        key_id: the key it belongs to: every request of the key is charged to it.
-        warn_percent: how much of the cap is spent when warnings begin.
-        allow_unpriced: models without a known price may be used; they count as nothing.
-    """
-
-    budget_id: str
-    key_id: str
-    name: str
-    cap_usd_nanos: int
-    period: Period = "total"
-    warn_percent: int = 80
-    allow_unpriced: bool = False
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One budget that pays, in one window; `window_start` is in seconds since 1970."""
+    """One budget that pays, in one window; `window_start` is in seconds since 1970.
+
+    One that `passes` pays beyond its cap.
+    """
 
     budget_id: str
     window_start: int
+    passes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +54,11 @@ class Standing:
     def left_usd_nanos(self) -> int:
         """What can still be set aside."""
         return max(0, self.cap_usd_nanos - self.spent_usd_nanos - self.held_usd_nanos)
+
+    @property
+    def over_usd_nanos(self) -> int:
+        """What was spent beyond the cap."""
+        return max(0, self.spent_usd_nanos - self.cap_usd_nanos)
 
     def warns(self, warn_percent: int) -> bool:
         """Whether that much of the cap is spent."""
@@ -130,12 +114,14 @@ def reservation(
     )
     if database.kind == "sqlite":
         return lambda: _reserve_in_steps(hold.usd_nanos, lines, kept)
+    passes: list[int] = [line.passes for line in lines]
     statement = Statement(
         _RESERVE_AT_ONCE,
         (
             [line.budget_id for line in lines],
             [line.window_start for line in lines],
             *kept.values[:-1],
+            passes,
         ),
     )
 
@@ -170,25 +156,6 @@ def open_windows(database: Database, lines: Sequence[Line]) -> Steps[None]:
         yield Statement(sql, (line.budget_id, line.window_start))
 
 
-def checked_budget(budget: Budget) -> Budget:
-    """Give the budget.
-
-    Raises:
-        BadRequest: its cap is negative or absurd, or its name or threshold is not one.
-    """
-    if not 0 <= budget.cap_usd_nanos <= USD_NANOS_MAX:
-        raise BadRequest(
-            f"a budget's cap is 0 to {USD_NANOS_MAX} nano-dollars", field="cap_usd_nanos"
-        )
-    if not 0 < len(budget.name) <= NAME_CHARACTERS_MAX or not budget.name.isprintable():
-        raise BadRequest(
-            f"a budget's name has 1 to {NAME_CHARACTERS_MAX} printable characters", field="name"
-        )
-    if not 0 < budget.warn_percent <= 100:
-        raise BadRequest("a budget warns from 1 to 100 percent on", field="warn_percent")
-    return budget
-
-
 def store_budget(budget: Budget, window_start: int, *, now_unix_s: float) -> Steps[None]:
     """Make a budget or change its name and cap, from its current window on.
 
@@ -197,16 +164,17 @@ def store_budget(budget: Budget, window_start: int, *, now_unix_s: float) -> Ste
     """
     stored = yield Statement(
         "INSERT INTO budgets (budget_id, key_id, name, cap_usd_nanos, period, "
-        "created_unix_s, warn_percent, allow_unpriced) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        "created_unix_s, warn_percent, allow_unpriced, action, tier) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
         "ON CONFLICT (budget_id) DO UPDATE SET name = excluded.name, "
         "cap_usd_nanos = excluded.cap_usd_nanos, warn_percent = excluded.warn_percent, "
-        "allow_unpriced = excluded.allow_unpriced "
+        "allow_unpriced = excluded.allow_unpriced, action = excluded.action, tier = excluded.tier "
         "WHERE budgets.key_id = excluded.key_id AND budgets.period = excluded.period "
         "RETURNING budget_id",
         (
             *(budget.budget_id, budget.key_id, budget.name),
             *(budget.cap_usd_nanos, budget.period, now_unix_s),
-            *(budget.warn_percent, budget.allow_unpriced),
+            *(budget.warn_percent, budget.allow_unpriced, budget.action, budget.tier),
         ),
     )
     if not stored:
@@ -240,8 +208,8 @@ def _reserve_in_steps(usd_nanos: int, lines: Sequence[Line], kept: Statement) ->
         rows += yield Statement(_READ_WINDOW, (line.budget_id, line.window_start))
     standings = standings_of(rows)
     paid = len(standings) == len(lines) and all(
-        standing.cap_usd_nanos - standing.spent_usd_nanos - standing.held_usd_nanos >= usd_nanos
-        for standing in standings
+        line.passes or one.cap_usd_nanos - one.spent_usd_nanos - one.held_usd_nanos >= usd_nanos
+        for line, one in zip(lines, standings, strict=True)
     )
     if paid:
         yield kept
@@ -297,7 +265,8 @@ _READ_WINDOW = (
 )
 
 _HOLD_IN_WINDOW = (
-    "UPDATE budget_windows SET held_usd_nanos = held_usd_nanos + $3 "
+    "UPDATE budget_windows SET held_usd_nanos = held_usd_nanos + $3, "
+    "cap_passed = (spent_usd_nanos + held_usd_nanos + $3 > cap_usd_nanos) "
     "WHERE budget_id = $1 AND window_start = $2"
 )
 
@@ -333,18 +302,20 @@ _OPEN_WINDOW_LOCKED = (
 
 _RESERVE_AT_ONCE = """
 WITH wanted AS (
-  SELECT * FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[])) AS w (budget_id, window_start)
+  SELECT * FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[]), CAST($10 AS BOOLEAN[]))
+    AS w (budget_id, window_start, passes)
 ), need AS MATERIALIZED (
-  SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos
+  SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos, passes
   FROM budget_windows JOIN wanted USING (budget_id, window_start)
   ORDER BY budget_id, window_start FOR UPDATE OF budget_windows
 ), verdict AS (
-  SELECT COALESCE(bool_and(spent_usd_nanos + held_usd_nanos + $6 <= cap_usd_nanos), FALSE)
+  SELECT COALESCE(bool_and(passes OR
+      spent_usd_nanos + held_usd_nanos + $6 <= cap_usd_nanos), FALSE)
     AND count(*) = cardinality(CAST($1 AS TEXT[])) AS paid FROM need
 ), set_aside AS (
   UPDATE budget_windows SET cap_usd_nanos = need.cap_usd_nanos,
     spent_usd_nanos = need.spent_usd_nanos, held_usd_nanos = need.held_usd_nanos + $6,
-    cap_passed = FALSE
+    cap_passed = (need.spent_usd_nanos + need.held_usd_nanos + $6 > need.cap_usd_nanos)
   FROM verdict, need WHERE verdict.paid AND budget_windows.budget_id = need.budget_id
     AND budget_windows.window_start = need.window_start
 ), kept AS (

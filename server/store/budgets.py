@@ -19,18 +19,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from omniroute.routing.errors import BudgetExceeded, Conflict, StorageUnavailable
+from omniroute.routing.guard import Guard, strictest
 from omniroute.routing.ports import Clock, Hold
 
 from .abandoned import abandoned_holds
+from .budget import USD_NANOS_MAX, Budget, checked_budget
 from .budget_rows import (
     KEEP_UNPAID,
-    USD_NANOS_MAX,
-    Budget,
     Judged,
     Line,
     Standing,
     Windows,
-    checked_budget,
     open_windows,
     reservation,
     settlement,
@@ -39,6 +38,7 @@ from .budget_rows import (
     unpaid_reservation,
     windows_at,
 )
+from .budget_words import guard_of, refusal, tightest, warning
 from .changes import Changes, NothingChanged, Told, removal
 from .database import Database, Many, RowRefused, Statement, Steps, Value
 from .outbox import Limits, Outbox
@@ -90,17 +90,25 @@ class Budgets:
         )
 
     def left(self, budget_ids: tuple[str, ...]) -> int | None:
-        """Give what the tightest budget has left as last seen; None when none is known."""
-        tightest: int | None = None
+        """Give what the tightest budget has left as last seen; None when none could refuse."""
+        least: int | None = None
         for budget_id in budget_ids:
             budget = self._budgets.get(budget_id)
             if budget is None:
                 continue
             self._watched[budget_id] = None
+            if budget.action == "alert":
+                continue
             standing = self._seen(budget)
             left = budget.cap_usd_nanos if standing is None else standing.left_usd_nanos
-            tightest = left if tightest is None else min(tightest, left)
-        return tightest
+            least = left if least is None else min(least, left)
+        return least
+
+    def guard(self, budget_ids: tuple[str, ...]) -> Guard | None:
+        """Give the tier that degrading budgets keep a request to, as last seen."""
+        found = [self._budgets[one] for one in budget_ids if one in self._budgets]
+        guards = [guard_of(one, self._seen(one)) for one in found if one.action == "degrade"]
+        return strictest(one for one in guards if one is not None) if guards else None
 
     def warnings(self, budget_ids: tuple[str, ...]) -> tuple[str, ...]:
         """Give words on each budget that is past its threshold, as last seen."""
@@ -108,12 +116,9 @@ class Budgets:
         for budget_id in budget_ids:
             budget = self._budgets.get(budget_id)
             standing = None if budget is None else self._seen(budget)
-            if budget is None or standing is None or not standing.warns(budget.warn_percent):
+            words = "" if budget is None else warning(budget, standing)
+            if standing is None or not words:
                 continue
-            words = (
-                f"budget {budget.name!r} has spent ${_dollars(standing.spent_usd_nanos)} "
-                f"of ${_dollars(standing.cap_usd_nanos)}"
-            )
             found.append(words)
             if self._warned.get(budget_id) != standing.window_start:
                 self._warned[budget_id] = standing.window_start
@@ -123,10 +128,12 @@ class Budgets:
     def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
         """Whether every one of these budgets lets models without a known price through."""
         found = [self._budgets.get(one) for one in budget_ids]
-        return all(one is not None and one.allow_unpriced for one in found)
+        return all(one and (one.allow_unpriced or one.action == "alert") for one in found)
 
     async def reserve(self, hold: Hold) -> None:
         """Set the money aside in every budget of the hold, or in none.
+
+        A budget that only alerts pays beyond its cap.
 
         Raises:
             BudgetExceeded: one cannot pay; the message says how it stands.
@@ -192,7 +199,7 @@ class Budgets:
         rows = await self._database.read(
             Statement(
                 "SELECT budget_id, key_id, name, cap_usd_nanos, period, warn_percent, "
-                "allow_unpriced FROM budgets ORDER BY created_unix_s, budget_id"
+                "allow_unpriced, action, tier FROM budgets ORDER BY created_unix_s, budget_id"
             )
         )
         self._budgets = {
@@ -200,6 +207,7 @@ class Budgets:
                 *(row["budget_id"], row["key_id"], row["name"]),
                 *(int(row["cap_usd_nanos"]), row["period"]),
                 *(int(row["warn_percent"]), bool(row["allow_unpriced"])),
+                *(row["action"], row["tier"]),
             )
             for row in rows
         }
@@ -225,14 +233,18 @@ class Budgets:
                 self._see(standings_of(rows))
 
     async def put(self, budget: Budget, *, actor: str) -> None:
-        """Make a budget, or change its name and cap; what it has spent stays.
+        """Make a budget, or change its name and terms; what it has spent stays.
 
         Raises:
-            BadRequest: the cap is negative, or the name or the threshold is not one.
+            BadRequest: the cap is negative, or the name or another term is not one.
             Conflict: a budget of that id has another owner or period.
         """
         checked_budget(budget)
-        facts = {"cap_usd_nanos": budget.cap_usd_nanos, "period": budget.period}
+        facts = {
+            "cap_usd_nanos": budget.cap_usd_nanos,
+            "period": budget.period,
+            "action": budget.action,
+        }
         told = Told(actor, "budget.put", budget.budget_id, facts)
         steps = partial(store_budget, budget, self._start(budget), now_unix_s=self._changes.now())
         await self._changes.make(told, steps)
@@ -314,7 +326,7 @@ class Budgets:
                     f"budget {budget_id!r} does not exist and so cannot pay: make it, or take it "
                     "off the key"
                 )
-            lines.append(Line(budget_id, self._start(budget)))
+            lines.append(Line(budget_id, self._start(budget), passes=budget.action == "alert"))
         return tuple(lines)
 
     def _refusal(
@@ -322,16 +334,9 @@ class Budgets:
     ) -> BudgetExceeded:
         if len(standings) < len(lines):
             return BudgetExceeded("a budget of this key was removed just now: ask again")
-        tightest = min(standings, key=lambda standing: standing.left_usd_nanos)
-        budget = self._budgets.get(tightest.budget_id)
-        name = budget.name if budget is not None else tightest.budget_id
-        return BudgetExceeded(
-            f"budget {name!r} cannot pay for this request, which may cost "
-            f"${_dollars(hold.usd_nanos)}: of ${_dollars(tightest.cap_usd_nanos)} it has spent "
-            f"${_dollars(tightest.spent_usd_nanos)} and holds "
-            f"${_dollars(tightest.held_usd_nanos)} for requests under way; ask for less output, "
-            "or raise the budget"
-        )
+        limits = frozenset(line.budget_id for line in lines if not line.passes)
+        standing = tightest(standings, limits=limits)
+        return refusal(hold, self._budgets.get(standing.budget_id), standing)
 
     def _see(self, standings: Sequence[Standing], *, held_more: int = 0) -> None:
         for standing in standings:
@@ -387,8 +392,3 @@ def _window_of(budget_id: str, window_start: int) -> Statement:
         "FROM budget_windows WHERE budget_id = $1 AND window_start = $2",
         (budget_id, window_start),
     )
-
-
-def _dollars(usd_nanos: int) -> str:
-    whole, part = divmod(usd_nanos, 1_000_000_000)
-    return f"{whole}.{part:09d}".rstrip("0").ljust(len(str(whole)) + 3, "0")

@@ -24,7 +24,8 @@ from omniroute.routing.errors import BadRequest
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import Clock
 
-from .budget_rows import Budget, checked_budget, store_budget
+from .budget import Budget, checked_budget
+from .budget_rows import store_budget
 from .changes import Changes, NothingChanged, Told, removal
 from .database import Database, Row, Rows, Statement, Steps
 from .keyring import KeyRing

@@ -16,8 +16,6 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     Text,
-    false,
-    text,
 )
 from sqlmodel import Field
 
@@ -279,75 +277,6 @@ class ChainRow(Table, table=True):
     seq: int = Field(sa_type=BigInteger)
     mac: bytes = Field(sa_type=LargeBinary)
     signature: bytes = Field(sa_type=LargeBinary)
-
-
-class BudgetRow(Table, table=True):
-    """A limit on spending. `period` is total, day or month (both in UTC)."""
-
-    __tablename__ = "budgets"
-    __table_args__ = (
-        CheckConstraint("cap_usd_nanos >= 0", name="cap"),
-        Index("ix_budgets_key_id", "key_id"),
-    )
-
-    budget_id: str = Field(primary_key=True, sa_type=Text)
-    key_id: str = Field(sa_type=Text)
-    name: str = Field(sa_type=Text)
-    cap_usd_nanos: int = Field(sa_type=BigInteger)
-    period: str = Field(sa_type=Text)
-    created_unix_s: float = Field(sa_type=Double)
-    warn_percent: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("80")})
-    allow_unpriced: bool = Field(sa_column_kwargs={"server_default": false()})
-
-
-class BudgetWindowRow(Table, table=True):
-    """What a budget has spent and holds in one window; `window_start` 0 is the whole of time.
-
-    `cap_passed` says that the sum may stand above the cap: the cap was lowered below it, or an
-    answer cost more than its bound. It never lets a reservation through.
-    """
-
-    __tablename__ = "budget_windows"
-    __table_args__ = (
-        PrimaryKeyConstraint("budget_id", "window_start"),
-        CheckConstraint("spent_usd_nanos >= 0", name="spent"),
-        CheckConstraint("held_usd_nanos >= 0", name="held"),
-        CheckConstraint(
-            "cap_passed OR spent_usd_nanos + held_usd_nanos <= cap_usd_nanos", name="cap"
-        ),
-    )
-
-    budget_id: str = Field(sa_type=Text, foreign_key="budgets.budget_id", ondelete="CASCADE")
-    window_start: int = Field(sa_type=BigInteger)
-    cap_usd_nanos: int = Field(sa_type=BigInteger)
-    spent_usd_nanos: int = Field(sa_type=BigInteger)
-    held_usd_nanos: int = Field(sa_type=BigInteger)
-    cap_passed: bool
-
-
-class ReservationRow(Table, table=True):
-    """Money set aside for one call. `lines` is a list of [budget_id, window_start]."""
-
-    __tablename__ = "reservations"
-    __table_args__ = (
-        Index(
-            "ix_reservations_open",
-            "boot_id",
-            sqlite_where=text("actual_usd_nanos IS NULL"),
-            postgresql_where=text("actual_usd_nanos IS NULL"),
-        ),
-    )
-
-    hold_id: str = Field(primary_key=True, sa_type=Text)
-    key_id: str = Field(sa_type=Text)
-    lines: str = Field(sa_type=Text)
-    bound_usd_nanos: int = Field(sa_type=BigInteger)
-    actual_usd_nanos: int | None = Field(sa_type=BigInteger)
-    abandoned: bool
-    boot_id: str = Field(sa_type=Text)
-    lease_until_unix_s: float = Field(sa_type=Double)
-    created_unix_s: float = Field(sa_type=Double)
-    settled_unix_s: float | None = Field(sa_type=Double)
 
 
 class TaskRow(Table, table=True):

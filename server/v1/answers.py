@@ -53,13 +53,13 @@ def budget_headers(reply: Reply) -> list[Header]:
     headers: list[Header] = []
     if clamp is not None:
         headers.append((b"x-omniroute-max-tokens", b"%d" % clamp))
-    if left is None:
-        return headers
-    headers.append((b"x-omniroute-budget-remaining-usd", _dollars(left)))
-    warnings = "; ".join(reply.payment.warnings)
-    return (
-        [*headers, (b"x-omniroute-budget-warning", _printable(warnings))] if warnings else headers
-    )
+    if left is not None:
+        headers.append((b"x-omniroute-budget-remaining-usd", _dollars(left)))
+    # A budget that only alerts warns too, and leaves no rest.
+    warnings = reply.payment.warnings
+    if warnings:
+        headers.append((b"x-omniroute-budget-warning", _printable("; ".join(warnings))))
+    return headers
 
 
 def cost_header(reply: Reply) -> list[Header]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from omniroute.server.store.budget_rows import Budget
+from omniroute.server.store.budget import Budget
 from omniroute.server.store.database import Row, Statement
 from tests.store.opened import Opened
 from tests.store.spender import CENT

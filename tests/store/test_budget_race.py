@@ -10,7 +10,7 @@ import pytest
 
 from omniroute.routing.errors import BudgetExceeded
 from omniroute.routing.ports import Hold
-from omniroute.server.store.budget_rows import Budget
+from omniroute.server.store.budget import Budget
 from omniroute.server.store.database import Statement
 from tests.fakes import FakeClock
 from tests.store.opened import Opened, open_store

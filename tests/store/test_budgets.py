@@ -10,7 +10,8 @@ import pytest
 from omniroute.routing.errors import BadRequest, BudgetExceeded, Conflict, StorageUnavailable
 from omniroute.routing.ports import Budgets, Hold
 from omniroute.server.store.boots import SILENT_S
-from omniroute.server.store.budget_rows import LEASE_S, Budget, Windows, windows_at
+from omniroute.server.store.budget import Budget
+from omniroute.server.store.budget_rows import LEASE_S, Windows, windows_at
 from omniroute.server.store.budgets import Budgets as StoredBudgets
 from omniroute.server.store.database import Row, Statement
 from tests.fakes import FakeClock, MemoryBudgets

@@ -11,7 +11,7 @@ import pytest
 
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.model import Account
-from omniroute.server.store.budget_rows import Budget
+from omniroute.server.store.budget import Budget
 from omniroute.server.store.database import Statement
 from omniroute.server.store.keyring import add_ring_key
 from omniroute.server.store.keys import KeyTerms

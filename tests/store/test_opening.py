@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from omniroute.server.store import sqlite_file
 from omniroute.server.store.boots import new_boot, register_boot
+from omniroute.server.store.budget_tables import BudgetRow
 from omniroute.server.store.database import CannotOpenStore, Statement, open_database
 from omniroute.server.store.kept_answers_table import KeptAnswerRow
 from omniroute.server.store.schema import HEAD, REVISIONS
@@ -37,7 +38,7 @@ def differences(connection: Connection) -> list[object]:
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
     # Declared in modules of their own: importing them is what puts them among the tables.
-    assert KeptAnswerRow.metadata is TaskRow.metadata is Table.metadata
+    assert KeptAnswerRow.metadata is BudgetRow.metadata is TaskRow.metadata is Table.metadata
     seen, tables = inspect(connection), Table.metadata.tables.values()
     stored = {
         (table.name, str(check["name"]))

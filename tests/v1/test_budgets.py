@@ -1,16 +1,18 @@
 """What a client sees of its key's budget."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from omniroute.routing.model import Caller
-from tests.processes import gateway
+from tests.processes import RunningGateway, gateway
 from tests.v1.door import Setting, setting
 
 pytestmark = pytest.mark.anyio
 
 DOLLAR = 1_000_000_000
+SETTLE_S_MAX = 20.0
 BODY = {
     "model": "sim/fast@latency=0",
     "messages": [{"role": "user", "content": "hello there"}],
@@ -115,3 +117,65 @@ async def test_a_ceiling_that_is_no_amount_is_a_400(text: str) -> None:
 
     assert response.status == 400
     assert "x-omniroute-budget" in response.json()["error"]["message"]
+
+
+async def test_a_budget_that_only_alerts_answers_past_its_cap_and_warns() -> None:
+    there = paying(1)
+    there.here.budgets.actions["b"] = ("alert", "cheap")
+    there.here.budgets.spent["b"] = 5
+
+    response = await there.post(BODY, authorization=KEY)
+
+    assert response.status == 200
+    assert "'b' has spent" in response.headers["x-omniroute-budget-warning"]
+    assert "x-omniroute-budget-remaining-usd" not in response.headers
+
+
+def wait_until_settled(running: RunningGateway) -> None:
+    """Wait until the only budget has spent something."""
+    until = time.monotonic() + SETTLE_S_MAX
+    while time.monotonic() < until:
+        (one,) = running.call("GET", "/api/budgets", key=running.admin_key).json()["budgets"]
+        if one["spent_usd_nanos"]:
+            return
+        time.sleep(0.02)
+    raise AssertionError("nothing was settled")
+
+
+def test_a_degrading_budget_moves_a_combo_to_its_cheap_model_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    mixed = {**BODY, "model": "mixed"}
+    dear, cheap = "smart", "cheap"
+    with gateway(tmp_path) as running:
+        key = running.new_key("--name", "saver")
+        key_id = key.removeprefix("sk-omni-")[:12]
+        running.command("combos", "add", "mixed", f"sim/{dear}", f"sim/{cheap}")
+        words = ("--action", "degrade", "--warn-at", "1")
+        made = running.command("budgets", "set", key_id, "0.01", *words)
+
+        before = running.call("POST", "/v1/chat/completions", mixed, key=key)
+        wait_until_settled(running)
+        after = running.call("POST", "/v1/chat/completions", mixed, key=key)
+        listed = running.command("budgets", "list")
+        told = running.command("explain", after.headers["x-request-id"])
+    with gateway(tmp_path) as running:
+        again = running.call("POST", "/v1/chat/completions", mixed, key=key)
+
+    assert made.returncode == 0, made.stderr
+    assert before.headers["x-omniroute-model"] == dear
+    assert after.headers["x-omniroute-model"] == again.headers["x-omniroute-model"] == cheap
+    assert "only cheap models answer now" in after.headers["x-omniroute-budget-warning"]
+    assert "degrade to cheap" in listed.stdout
+    assert "degraded" in listed.stdout
+    assert "a budget allows only cheap models now" in told.stdout
+
+
+def test_an_unknown_action_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with gateway(tmp_path) as running:
+        key_id = running.new_key().removeprefix("sk-omni-")[:12]
+
+        refused = running.command("budgets", "set", key_id, "1", "--action", "stop")
+
+    assert refused.returncode != 0
+    assert "action is one of block, degrade, alert" in refused.stderr

@@ -1,0 +1,42 @@
+"""What a budget does when it cannot pay, and to whom it keeps a request until then.
+
+A budget has one of three actions. `block` refuses what it cannot pay. `degrade` keeps requests
+to a cheaper tier of candidates from its threshold on, and before that when one of those who
+could answer cannot be paid; it refuses only what not even they can be paid for. `alert` refuses
+nothing: it warns, and counts what is spent beyond its cap.
+
+A `Guard` is what all the degrading budgets of one request come to. It is a fact of the request,
+stored with its decision; choose/tiers.py says which candidates a tier keeps.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Action = Literal["block", "degrade", "alert"]
+Tier = Literal["cheap", "free"]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The tier that budgets keep a request to.
+
+    Attributes:
+        left_usd_nanos: what the tightest of them has left, as last seen: the tier is in force
+            when it cannot pay one of those who could answer. None is in force at once.
+    """
+
+    tier: Tier
+    left_usd_nanos: int | None = None
+
+
+def strictest(guards: Iterable[Guard]) -> Guard | None:
+    """Give one guard for all: of those in force the narrowest tier, else the least that is left."""
+    found = tuple(guards)
+    if not found:
+        return None
+    in_force = [one for one in found if one.left_usd_nanos is None]
+    tier: Tier = "free" if any(one.tier == "free" for one in in_force or found) else "cheap"
+    if in_force:
+        return Guard(tier)
+    return Guard(tier, min(one.left_usd_nanos or 0 for one in found))
