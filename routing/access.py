@@ -17,6 +17,11 @@ SCOPES = (
 )
 ADMIN = "admin"
 
+LOCAL = "local"
+"""The key id of whoever is at this machine and needs no key."""
+LOCAL_CLI = "local-cli"
+"""The key id of the command line, which presents the token of this user's own gateway."""
+
 ALIASES = {
     "execute:completions": "write:route",
     "write:budget": "write:config",
@@ -69,3 +74,8 @@ def _expand_one(name: str) -> Iterable[str]:
             return matches
     known = ", ".join((*SCOPES, ADMIN, *ALIASES, *PRESETS))
     raise BadRequest(f"no scope is named {name!r}; known are {known}", field="scopes")
+
+
+def owner_of(key_id: str) -> str:
+    """Give whose budgets pay for a key: the command line is the local user's, too."""
+    return LOCAL if key_id == LOCAL_CLI else key_id

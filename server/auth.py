@@ -8,20 +8,21 @@ anyway is ignored, as SDKs insist on sending one.
 
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from starlette.types import Scope
 
-from omniroute.routing.access import ADMIN, SCOPES
+from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, SCOPES
 from omniroute.routing.errors import NotAuthenticated
 from omniroute.routing.model import Caller
 
 Network = IPv4Network | IPv6Network
 
-LOCAL = Caller("local", frozenset((*SCOPES, ADMIN)))
+KEYLESS = Caller(LOCAL, frozenset((*SCOPES, ADMIN)))
 """The caller of keyless mode: whoever is at this machine."""
-CLI = Caller("local-cli", frozenset((*SCOPES, ADMIN)))
+CLI = Caller(LOCAL_CLI, frozenset((*SCOPES, ADMIN)))
 """The caller that presents the token of the runtime file, which only this user can read."""
 
 FORWARDED = frozenset(
@@ -32,12 +33,26 @@ HOSTS_KNOWN_MAX = 256
 _KEY_HEADERS = frozenset({b"x-api-key", b"x-goog-api-key"})
 
 
+@dataclass(frozen=True, slots=True)
+class KnownKeys:
+    """What an Authenticator asks about keys.
+
+    Attributes:
+        check: gives the Caller of a presented key, None when it is not ours.
+        has_keys: whether any key exists.
+        local_budgets: gives the budgets of whoever needs no key, the command line included.
+    """
+
+    check: Callable[[str], Caller | None]
+    has_keys: Callable[[], bool]
+    local_budgets: Callable[[], tuple[str, ...]] = tuple
+
+
 class Authenticator:
     """Gives the Caller of a request.
 
     Args:
-        check: gives the Caller of a presented key, None when it is not ours.
-        has_keys: whether any key exists.
+        keys: what is known of keys.
         keyless: whether keyless mode may be on at all: the bind is loopback, not switched off.
         token: the runtime file's token, None where there is no such file.
         trusted_proxies: peers whose forwarded headers are believed.
@@ -46,14 +61,12 @@ class Authenticator:
     def __init__(
         self,
         *,
-        check: Callable[[str], Caller | None],
-        has_keys: Callable[[], bool],
+        keys: KnownKeys,
         keyless: bool,
         token: str | None,
         trusted_proxies: tuple[Network, ...] = (),
     ) -> None:
-        self._check = check
-        self._has_keys = has_keys
+        self._keys = keys
         self._keyless = keyless
         self._token = None if token is None else token.encode()
         self._proxies = trusted_proxies
@@ -66,15 +79,19 @@ class Authenticator:
         """
         presented, forwarded = _read(scope)
         if presented is not None and self._is_token(presented):
-            return CLI
-        if self._keyless and not self._has_keys() and self._is_local(scope, forwarded=forwarded):
-            return LOCAL
+            return self._paying(CLI)
+        if (
+            self._keyless
+            and not self._keys.has_keys()
+            and self._is_local(scope, forwarded=forwarded)
+        ):
+            return self._paying(KEYLESS)
         if presented is None:
             raise NotAuthenticated(
                 "this gateway needs a key: send it as `Authorization: Bearer sk-omni-...`; "
                 "make one with `omniroute keys add`"
             )
-        caller = self._check(presented)
+        caller = self._keys.check(presented)
         if caller is None:
             raise NotAuthenticated(
                 "the key is not one of this gateway's, or it was revoked or has expired; "
@@ -82,9 +99,13 @@ class Authenticator:
             )
         return caller
 
+    def _paying(self, caller: Caller) -> Caller:
+        budget_ids = self._keys.local_budgets()
+        return replace(caller, budget_ids=budget_ids) if budget_ids else caller
+
     def needs_key(self) -> bool:
         """Whether a request from this machine would need a key now."""
-        return not self._keyless or self._has_keys()
+        return not self._keyless or self._keys.has_keys()
 
     def _is_local(self, scope: Scope, *, forwarded: bool) -> bool:
         """Whether the request began on this machine; in-process calls have no peer.

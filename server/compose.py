@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
 
+from omniroute.routing.access import LOCAL
 from omniroute.routing.catalog.simulated import SIMULATED_ACCOUNT
 from omniroute.routing.controls import Controls
 from omniroute.routing.engine import Engine
@@ -27,7 +28,7 @@ from omniroute.routing.upstream.upstream import HttpUpstream, Upstreams
 from omniroute.routing.views import Views
 
 from .app import Front
-from .auth import Authenticator
+from .auth import Authenticator, KnownKeys
 from .discovery import accounts_from_environment, local_targets, probe_local
 from .doors import open_doors
 from .facts import Facts
@@ -119,8 +120,11 @@ async def compose(settings: Settings, sources: Sources | None = None) -> AsyncGe
         upstream = Upstreams(simulated=SimulatedUpstream(clock), http=http)
         token = new_token()
         authenticator = Authenticator(
-            check=storage.keys.check,
-            has_keys=lambda: len(storage.keys) > 0,
+            keys=KnownKeys(
+                check=storage.keys.check,
+                has_keys=lambda: len(storage.keys) > 0,
+                local_budgets=lambda: storage.keys.budgets_of(LOCAL),
+            ),
             keyless=settings.on_loopback and settings.require_key == "auto",
             token=token,
             trusted_proxies=settings.trusted_proxies,

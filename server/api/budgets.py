@@ -5,6 +5,7 @@ from typing import TypeVar, get_args
 
 from starlette.requests import Request
 
+from omniroute.routing.access import LOCAL
 from omniroute.routing.errors import BadRequest, NotFound
 from omniroute.routing.guard import Action, Tier
 from omniroute.routing.model import Caller
@@ -37,7 +38,7 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
 
     async def put(request: Request, caller: Caller) -> BudgetJson:
         wish = await body_as(request, BudgetWish)
-        if keys.find(wish.key_id) is None:
+        if wish.key_id != LOCAL and keys.find(wish.key_id) is None:
             raise NotFound(f"no key has the id {wish.key_id!r}; `omniroute keys list` shows them")
         budget = new_budget(wish.terms, wish.key_id)
         for one in budgets.all():

@@ -99,7 +99,7 @@ COMMANDS: tuple[Command, ...] = (
         "budgets:put",
         "[options] key usd",
         options=(
-            Option("key", "the key's id, as `omniroute keys list` shows it"),
+            Option("key", "the key's id, as `omniroute keys list` shows it, or local"),
             Option("usd", "the most its requests may cost, in US dollars"),
             Option(
                 "--period",
@@ -138,10 +138,12 @@ COMMANDS: tuple[Command, ...] = (
             "omniroute budgets set abcdefgh2345 5 --period month",
             "omniroute budgets set abcdefgh2345 0.50 --period day --warn-at 50",
             "omniroute budgets set abcdefgh2345 2 --period day --action degrade --degrade-to free",
+            "omniroute budgets set local 1 --period day",
         ),
         more="A key has one budget for each period; setting it again changes it, and what was "
         "spent stays. A request is refused (402 budget_exceeded) before it is sent when the most "
-        "it may cost is more than what is left, unless the action is alert.",
+        "it may cost is more than what is left, unless the action is alert. `local` is whoever "
+        "is at this machine and needs no key, with the commands of this user.",
     ),
     Command(
         "budgets remove",

@@ -100,6 +100,7 @@ class Keys:
         self._version = -1
         self._stored: dict[str, StoredKey] = {}
         self._entries: dict[str, _Entry] = {}
+        self._owned: dict[str, tuple[str, ...]] = {}
         self._nobody = _Entry(
             secrets.token_bytes(32), secrets.token_bytes(32), caller=None, expires_unix_s=None
         )
@@ -132,6 +133,10 @@ class Keys:
         """Give the key of that id."""
         return self._stored.get(key_id)
 
+    def budgets_of(self, key_id: str) -> tuple[str, ...]:
+        """Give the budgets that a key owns, also one that is nowhere made: the local user's."""
+        return self._owned.get(key_id, ())
+
     async def load(self) -> None:
         """Read all keys; those that other processes changed take effect here."""
         version, rows, owned = await self._database.read(_read_keys)
@@ -139,9 +144,10 @@ class Keys:
             # Another load overtook this one with newer keys.
             return
         self._version = version
+        self._owned = {key_id: tuple(budget_ids) for key_id, budget_ids in owned.items()}
         self._stored = {row["key_id"]: _stored(row) for row in rows}
         self._entries = {
-            row["key_id"]: _entry(row, self._vault.ring, tuple(owned.get(row["key_id"], ())))
+            row["key_id"]: _entry(row, self._vault.ring, self.budgets_of(row["key_id"]))
             for row in rows
         }
 

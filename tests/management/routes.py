@@ -10,7 +10,7 @@ import httpx
 from omniroute.routing.model import Caller
 from omniroute.server.api.rows import Row, routes_of
 from omniroute.server.app import build_app
-from omniroute.server.auth import Authenticator
+from omniroute.server.auth import Authenticator, KnownKeys
 from tests.fakes import ADMIN
 
 
@@ -26,8 +26,7 @@ class Api:
     ) -> httpx.Response:
         """Send one request as the caller of a key."""
         authenticator = Authenticator(
-            check={"admin": ADMIN, **self.callers}.get,
-            has_keys=lambda: True,
+            keys=KnownKeys({"admin": ADMIN, **self.callers}.get, lambda: True),
             keyless=False,
             token=None,
         )

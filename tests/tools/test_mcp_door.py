@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from omniroute.routing.conversation import Delta
 from omniroute.routing.model import Call, Caller, Piece
-from omniroute.server.auth import Authenticator
+from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.mcp_door import BODY_BYTES_MAX, IMPORT_BLOCK_S, McpDoor, build_mcp
 from tests.fakes import NO_HEADERS, World, world
 
@@ -43,7 +43,8 @@ def era(request: pytest.FixtureRequest) -> str:
 
 
 def door_of(here: World, *, stateless: bool = False) -> McpDoor:
-    authenticator = Authenticator(check=KEYS.get, has_keys=lambda: True, keyless=False, token=None)
+    keys = KnownKeys(KEYS.get, lambda: True)
+    authenticator = Authenticator(keys=keys, keyless=False, token=None)
     return build_mcp(
         here.gateway,
         authenticate=lambda scope: authenticator.caller(dict(scope)),

@@ -13,7 +13,7 @@ from omniroute.routing.model import Account, Caller, Combo, Dialect
 from omniroute.routing.ports import Upstream
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.simulator.upstream import SimulatedUpstream
-from omniroute.server.auth import Authenticator
+from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.v1.chat import ChatDoor
 from tests.fakes import World, world
 
@@ -103,8 +103,7 @@ def setting(
     )
     gateway = Gateway(engine, here.gateway.view, here.gateway.control)
     authenticator = Authenticator(
-        check=check or (lambda text: None),
-        has_keys=lambda: check is not None,
+        keys=KnownKeys(check or (lambda text: None), lambda: check is not None),
         keyless=True,
         token=None,
     )

@@ -171,6 +171,23 @@ def test_a_degrading_budget_moves_a_combo_to_its_cheap_model_also_after_a_restar
     assert "a budget allows only cheap models now" in told.stdout
 
 
+def test_whoever_needs_no_key_has_a_budget_too_also_after_a_restart(tmp_path: Path) -> None:
+    with gateway(tmp_path) as running:
+        free = running.call("POST", "/v1/chat/completions", BODY)
+        made = running.command("budgets", "set", "local", "0.000000001", "--period", "day")
+        refused = running.call("POST", "/v1/chat/completions", BODY)
+        chat = running.command("chat", "hello", "--model", "sim/fast")
+    with gateway(tmp_path) as running:
+        again = running.call("POST", "/v1/chat/completions", BODY)
+
+    assert free.status == 200
+    assert made.returncode == 0, made.stderr
+    assert refused.status == again.status == 402
+    assert "budget 'day' cannot pay" in refused.json()["error"]["message"]
+    assert chat.returncode != 0
+    assert "budget 'day' cannot pay" in chat.stderr
+
+
 def test_an_unknown_action_is_refused_with_those_there_are(tmp_path: Path) -> None:
     with gateway(tmp_path) as running:
         key_id = running.new_key().removeprefix("sk-omni-")[:12]
