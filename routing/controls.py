@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .access import ADMIN, require
+from .catalog.autos import check_pool
 from .errors import NotFound
 from .health.book import HealthBook
 from .health.profiles import Profile, profile_named
@@ -45,6 +46,8 @@ class Controls:
             Conflict: another combo has its name.
         """
         require(caller, "write:combos")
+        if combo.preference is not None:
+            check_pool(self.configs.current(), combo)
         await self.store.put_combo(combo, actor=caller.key_id)
 
     async def remove_combo(self, name: str, caller: Caller) -> None:

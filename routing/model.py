@@ -12,6 +12,7 @@ from typing import Literal
 from .conversation import Delta, Usage
 from .guard import Guard
 from .moment import CandidateState, Moment
+from .preference import Preference
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
 Strategy = Literal[
@@ -198,6 +199,7 @@ class Combo:
         retry_delay_s: how long before each of them.
         concurrency_per_model: calls that may be under way to one candidate.
         queue_s: how long a request waits for its turn there before it tries the next one.
+        preference: makes it a user-made auto: its models are then its pool, empty for all.
     """
 
     combo_id: str
@@ -213,6 +215,7 @@ class Combo:
     retry_delay_s: float | None = None
     concurrency_per_model: int | None = None
     queue_s: float | None = None
+    preference: Preference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +254,7 @@ class Snapshot:
     config_version: int
     attempts_max: int = 3
     mode: str = "balanced"
+    preference: Preference | None = None
 
 
 @dataclass(frozen=True, slots=True)

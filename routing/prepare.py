@@ -114,6 +114,7 @@ class Preparer:
             config_version=config.version,
             attempts_max=resolved.attempts_max,
             mode=resolved.mode,
+            preference=resolved.preference,
         )
         return Prepared(
             config=config,

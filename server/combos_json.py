@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 
 from omniroute.routing.model import Combo
 
+from .autos_json import AutoJson, auto_json
+
 
 @dataclass(frozen=True, slots=True)
 class ComboModelJson:
@@ -31,7 +33,7 @@ COMBO_SETTINGS = tuple(one.name for one in fields(ComboSettings))
 
 @dataclass(frozen=True, slots=True)
 class ComboJson(ComboSettings):
-    """A combo."""
+    """A combo; `auto` says how a user-made auto chooses."""
 
     combo_id: str
     name: str
@@ -39,6 +41,7 @@ class ComboJson(ComboSettings):
     strategy: str
     active: bool = True
     description: str = ""
+    auto: AutoJson | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +78,5 @@ def combo_json(combo: Combo) -> ComboJson:
         retry_delay_s=combo.retry_delay_s,
         concurrency_per_model=combo.concurrency_per_model,
         queue_s=combo.queue_s,
+        auto=None if combo.preference is None else auto_json(combo),
     )

@@ -12,6 +12,7 @@ from omniroute.a2a.routes import Door as A2ADoor
 
 from .api import (
     audit,
+    autos,
     budgets,
     combos,
     keys,
@@ -100,6 +101,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
             own_urls=settings.own_urls,
         ),
         *combos.rows(gateway),
+        *autos.rows(gateway),
         *requests.rows(gateway),
         *resilience.rows(gateway),
         *simulate.rows(gateway),

@@ -6,6 +6,7 @@ A fake fulfils its port in memory; the contract tests of the real ones run on th
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from omniroute.routing.catalog.combos import validate_combo
 from omniroute.routing.controls import Controls
 from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.engine import Engine
@@ -79,6 +80,7 @@ class FakeConfigs:
         others = [one for one in self.config.combos if one.combo_id != combo.combo_id]
         if any(one.name == combo.name for one in others):
             raise Conflict(f"a combo named {combo.name!r} exists")
+        validate_combo(combo, others)
         self._change(combos=(*others, combo))
 
     async def remove_combo(self, combo_id: str, *, actor: str) -> bool:

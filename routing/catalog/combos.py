@@ -6,6 +6,7 @@ from typing import get_args
 
 from ..errors import BadRequest
 from ..model import Account, Combo, ComboModel, Config, Strategy
+from .autos import check_preference
 from .names import OWN_NAMES, is_reserved, spelled
 from .prices import Facts, facts_of
 from .resolve import COMBO_DEPTH_MAX, TARGET_CHARS_MAX, models_of
@@ -118,6 +119,8 @@ def validate_combo(combo: Combo, others: Iterable[Combo]) -> None:
         raise BadRequest(
             f"a description has at most {DESCRIPTION_CHARS_MAX} characters", field="description"
         )
+    if combo.preference is not None:
+        check_preference(combo.preference)
     _check_models(combo)
     _check_limits(combo)
     _check_nesting(combo, others)
@@ -165,7 +168,8 @@ def _starter_models(
 
 
 def _check_models(combo: Combo) -> None:
-    if not 0 < len(combo.models) <= MODELS_MAX:
+    least = 1 if combo.preference is None else 0
+    if not least <= len(combo.models) <= MODELS_MAX:
         raise BadRequest(f"a combo has 1 to {MODELS_MAX} models", field="models")
     for place, entry in enumerate(combo.models):
         field = f"models[{place}]"

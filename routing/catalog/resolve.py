@@ -27,7 +27,8 @@ from fractions import Fraction
 from itertools import chain, islice, zip_longest
 
 from ..errors import BadRequest
-from ..model import Account, Candidate, Combo, Config, Strategy
+from ..model import Account, Candidate, Combo, Config, ModelFacts, Strategy
+from ..preference import Preference
 from .names import OLD_NAMES, OWN_NAMES, alias_of, spelled
 from .prices import Facts
 from .providers import provider_named
@@ -55,6 +56,7 @@ class Resolved:
     Attributes:
         combo: the combo's name when the target is one.
         mode: the mode of strategy "auto".
+        preference: of a user-made auto.
         renamed: what an alias or an old name stood for, None when the name was taken as it is.
     """
 
@@ -65,6 +67,7 @@ class Resolved:
     attempts_max: int
     mode: str
     renamed: str | None = None
+    preference: Preference | None = None
 
 
 def resolve(config: Config, target: str, *, facts: Facts) -> Resolved:
@@ -113,8 +116,23 @@ def models_of(account: Account) -> tuple[str, ...]:
     return () if known is None else known.models
 
 
+def pooled(config: Config, target: str, *, facts: Facts) -> tuple[Candidate, ...]:
+    """Give what an entry of an auto's pool stands for, nothing when nobody serves it."""
+    return tuple(_Search(config, facts).entry_of_pool(target))
+
+
+def known_names(config: Config) -> Iterator[str]:
+    """Give the names of combos, our own, and those of models."""
+    return _Search(config, lambda provider, model: ModelFacts()).known_names()
+
+
 def _of_combo(search: "_Search", target: str, combo: Combo, *, renamed: str | None) -> Resolved:
-    candidates = search.combo(combo)
+    preference, mode = combo.preference, search.config.mode
+    if preference is None:
+        candidates = search.combo(combo)
+    else:
+        mode = preference.mode_among(mode)
+        candidates = search.pool(combo, mode)
     if not candidates:
         raise no_combo_model(combo)
     return Resolved(
@@ -123,8 +141,9 @@ def _of_combo(search: "_Search", target: str, combo: Combo, *, renamed: str | No
         strategy=combo.strategy,
         candidates=candidates[:CANDIDATES_MAX],
         attempts_max=combo.attempts_max or ATTEMPTS_MAX,
-        mode=search.config.mode,
+        mode=mode,
         renamed=renamed,
+        preference=preference,
     )
 
 
@@ -162,8 +181,34 @@ class _Search:
         columns = [self._chats(account) for account in self._pool]
         if mode == "offline":
             columns = [one for one in columns if one and one[0].local] or columns
-        rows = chain.from_iterable(zip_longest(*columns))
-        return tuple(islice((one for one in rows if one is not None), CANDIDATES_MAX))
+        return tuple(islice(_in_turn(columns), CANDIDATES_MAX))
+
+    def pool(self, combo: Combo, mode: str, depth: int = 1) -> tuple[Candidate, ...]:
+        """Give a user-made auto's candidates, the first of each entry before the second of any.
+
+        An entry may be a provider or an account: then it is all its chat models.
+        """
+        if not combo.models:
+            return self.everything(mode)
+        columns = [list(self.entry_of_pool(one.target, depth)) for one in combo.models]
+        found: dict[tuple[str, str], Candidate] = {}
+        for one in _in_turn(columns):
+            found.setdefault((one.account_id, one.model), one)
+        real = tuple(one for one in found.values() if not one.simulated) or tuple(found.values())
+        if mode == "offline":
+            real = tuple(one for one in real if one.local) or real
+        return real[:CANDIDATES_MAX]
+
+    def entry_of_pool(self, target: str, depth: int = 1) -> Iterator[Candidate]:
+        """Give the candidates of one entry of a pool."""
+        name = self.follow_aliases(spelled(target))
+        known = provider_named(name)
+        provider = name if known is None else known.name
+        accounts = [one for one in self._accounts if provider == one.provider]
+        accounts = accounts or [one for one in self._accounts if one.name == name]
+        if accounts and name not in self.combos:
+            return _in_turn([self._chats(one) for one in accounts])
+        return (one for _, one in self._entry(target, depth))
 
     def model(self, name: str) -> tuple[tuple[Candidate, ...], str]:
         """Give the candidates of a model's name, and the name that they were found by.
@@ -185,7 +230,7 @@ class _Search:
             if candidates:
                 _refuse_ambiguous(one, candidates)
                 return candidates, one
-        raise not_found(self.config, name, self._known_names())
+        raise not_found(self.config, name, self.known_names())
 
     def combo(self, combo: Combo) -> tuple[Candidate, ...]:
         """Give a combo's candidates with their weights; each account's model once."""
@@ -204,6 +249,10 @@ class _Search:
         An entry that stands for several (a nested combo, a model at several accounts) divides
         its share among them. Where no entry has a weight all have the same.
         """
+        if combo.preference is not None:
+            for one in self.pool(combo, combo.preference.mode_among(self.config.mode), depth):
+                yield Fraction(1), one
+            return
         weighted = any(entry.weight for entry in combo.models)
         for entry in combo.models:
             self._entries_left -= 1
@@ -271,12 +320,18 @@ class _Search:
             local=account.local,
         )
 
-    def _known_names(self) -> Iterator[str]:
+    def known_names(self) -> Iterator[str]:
         yield from self.combos
         yield from OWN_NAMES
         for account in self._pool:
             for model in models_of(account):
                 yield f"{account.provider}/{model}"
+
+
+def _in_turn(columns: Iterable[list[Candidate]]) -> Iterator[Candidate]:
+    """Give the first of each list, then the second of each."""
+    rows = chain.from_iterable(zip_longest(*columns))
+    return (one for one in rows if one is not None)
 
 
 def _real(accounts: Sequence[Account]) -> tuple[Account, ...]:

@@ -27,6 +27,13 @@ def not_found(config: Config, name: str, known_names: Iterable[str]) -> ModelNot
     return ModelNotFound(f"no model is named {name!r}: {_reason(config, name)}{similar}")
 
 
+def unknown_entry(name: str, known_names: Iterable[str]) -> str:
+    """Give what to say of an entry of an auto's pool that nothing goes by."""
+    close = _close(name, islice(known_names, NAMES_COMPARED_MAX))
+    similar = f"; similar: {', '.join(close)}" if close else ""
+    return f"{name!r} is no provider, account, model or combo{similar}"
+
+
 def nothing_for_auto(config: Config) -> ModelNotFound:
     """Give the error for `auto` where no account is known to serve a chat model."""
     return ModelNotFound(
@@ -38,7 +45,7 @@ def nothing_for_auto(config: Config) -> ModelNotFound:
 
 def no_combo_model(combo: Combo) -> ModelNotFound:
     """Give the error for a combo of whose models none has an account."""
-    names = ", ".join(entry.target for entry in combo.models[:MODELS_SHOWN_MAX])
+    names = ", ".join(entry.target for entry in combo.models[:MODELS_SHOWN_MAX]) or "any"
     more = ", ..." if len(combo.models) > MODELS_SHOWN_MAX else ""
     return ModelNotFound(
         f"combo {combo.name!r} has no model that an enabled account serves ({names}{more}); add "

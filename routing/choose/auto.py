@@ -111,12 +111,15 @@ def utilities(mode: str, request: RouteRequest, kept: Kept) -> tuple[float, ...]
     )
 
 
-def shares(mode: str, worth: Sequence[float]) -> list[float]:
-    """Give the probability of being first for each of at least one utility; they sum to 1."""
+def shares(mode: str, worth: Sequence[float], explored: float | None = None) -> list[float]:
+    """Give the probability of being first for each of at least one utility; they sum to 1.
+
+    `explored` is what all of them share alike; None gives each FLOOR.
+    """
     temperature_usd = MODES[mode].temperature_usd
     top = max(worth)
     weights = [math.exp((one - top) / temperature_usd) for one in worth]
-    floor = min(FLOOR, 1.0 / len(weights))
+    floor = min(FLOOR if explored is None else explored / len(weights), 1.0 / len(weights))
     total = math.fsum(weights)
     return [(1.0 - floor * len(weights)) * weight / total + floor for weight in weights]
 

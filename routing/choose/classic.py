@@ -26,13 +26,13 @@ from dataclasses import dataclass
 from ..health.healing import admits
 from ..model import Candidate, Features, Operation, RouteRequest, Snapshot
 from ..moment import CandidateState, Latency
+from ..preference import EXPLORED, Factors, Preference
 from .auto import Kept, task_of
 
 POLICY = "classic-6f"
 INCIDENT = "incident:"
 """What stands before the name of a pack that must not explore now."""
 
-EXPLORED = 0.05
 COST_USD_MIN, P95_MS_MIN, DEVIATION_MS_MIN = 0.001, 1.0, 0.001
 """The least that the worst of a pool counts as, so that nothing is divided by next to nothing."""
 UNTRIED_MS = 1000.0
@@ -40,29 +40,6 @@ UNTRIED = Latency(peak_ms=0)
 UNFIT = 0.5
 INPUT_SHARE = 0.6
 """The share of input in the price that is compared; the rest is output."""
-
-
-@dataclass(frozen=True, slots=True)
-class Factors:
-    """Six figures of one candidate, 0 to 1, or the weights of them."""
-
-    quota: float
-    health: float
-    cost: float
-    latency: float
-    fitness: float
-    stability: float
-
-    def weighed(self, weights: "Factors") -> float:
-        """Give the score."""
-        return (
-            weights.quota * self.quota
-            + weights.health * self.health
-            + weights.cost * self.cost
-            + weights.latency * self.latency
-            + weights.fitness * self.fitness
-            + weights.stability * self.stability
-        )
 
 
 PACKS: dict[str, Factors] = {
@@ -123,9 +100,15 @@ def factors_of_kept(mode: str, request: RouteRequest, kept: Kept) -> tuple[Facto
     return factors(pool)
 
 
-def scores(mode: str, request: RouteRequest, kept: Kept) -> tuple[float, ...]:
+def weights_of(mode: str, preference: Preference | None) -> Factors:
+    """Give the weights in force: those of a user-made auto, else of the mode."""
+    if preference is not None and preference.weights is not None:
+        return preference.weights
+    return PACKS[mode.removeprefix(INCIDENT)]
+
+
+def scores(weights: Factors, mode: str, request: RouteRequest, kept: Kept) -> tuple[float, ...]:
     """Give each candidate's score, 0 to 1."""
-    weights = PACKS[mode.removeprefix(INCIDENT)]
     return tuple(one.weighed(weights) for one in factors_of_kept(mode, request, kept))
 
 
@@ -138,8 +121,8 @@ def best_scores(
     )
     pairs = zip(snapshot.candidates, states, strict=True)
     kept = [(one, state) for one, state in pairs if at_s >= state.open_until_s]
-    best: dict[str, float] = {}
-    for (one, _), score in zip(kept, scores(snapshot.mode, asked, kept), strict=True):
+    weights, best = weights_of(snapshot.mode, snapshot.preference), dict[str, float]()
+    for (one, _), score in zip(kept, scores(weights, snapshot.mode, asked, kept), strict=True):
         best[one.provider] = max(score, best.get(one.provider, 0.0))
     return best
 
@@ -159,12 +142,14 @@ def admitted(request: RouteRequest, kept: Kept, figures: Sequence[float]) -> lis
     return found or list(range(len(kept)))
 
 
-def shares(mode: str, figures: Sequence[float], places: Sequence[int]) -> list[float]:
+def shares(
+    mode: str, figures: Sequence[float], places: Sequence[int], explored: float = EXPLORED
+) -> list[float]:
     """Give the probability of being first for each score, 0 outside of `places`.
 
     The top one of `places` gets what exploration leaves, and all of them share that alike.
     """
-    explored = 0.0 if mode.startswith(INCIDENT) or len(places) < 2 else EXPLORED
+    explored = 0.0 if mode.startswith(INCIDENT) or len(places) < 2 else explored
     parts = [0.0] * len(figures)
     for place in places:
         parts[place] = explored / len(places)

@@ -5,6 +5,7 @@ and no database: the time is `request.at_s`, the world is the snapshot.
 """
 
 from ..model import Decision, RouteRequest, Snapshot, Verdict
+from .autos import rank_auto
 from .balance import narrowed
 from .classic import mode_in_force
 from .filters import Refusal, judge, with_early_probes
@@ -30,17 +31,17 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
     if request.guard is not None:
         refusals = within_tier(request, request.guard, snapshot.candidates, refusals)
     kept = [place for place, refusal in enumerate(refusals) if refusal is None]
-    ranking = rank(
-        snapshot.strategy,
-        mode_in_force(snapshot.mode, snapshot.states, request.at_s),
-        narrowed(request, kept),
-        [pairs[place] for place in kept],
-        seed,
-    )
+    mode = mode_in_force(snapshot.mode, snapshot.states, request.at_s)
+    may_be_tried, asked = [pairs[place] for place in kept], narrowed(request, kept)
+    if snapshot.preference is None:
+        ranking = rank(snapshot.strategy, mode, asked, may_be_tried, seed)
+    else:
+        ranking = rank_auto(snapshot.preference, mode, asked, may_be_tried, seed)
     first = dict(zip(kept, ranking.first_q32, strict=True))
     scores = dict(zip(kept, ranking.scores, strict=True))
+    details = dict(zip(kept, ranking.details, strict=False))
     verdicts = tuple(
-        Verdict(candidate, True, "ok", "", first[place], scores[place])
+        Verdict(candidate, True, "ok", details.get(place, ""), first[place], scores[place])
         if (refusal := refusals[place]) is None
         else Verdict(candidate, False, *refusal)
         for place, candidate in enumerate(snapshot.candidates)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from ..accounting.cost import expected_usd_nanos
 from ..model import Candidate, Decision, RouteRequest, Snapshot, Strategy
 from .auto import MODES, Kept, task_of, terms_of
-from .classic import PACKS, factors_of_kept
+from .classic import PACKS, factors_of_kept, weights_of
 
 FIGURES: dict[Strategy, str] = {
     "least-used": "calls by this combo",
@@ -52,7 +52,7 @@ def factors_of(
     if place is None:
         return ()
     if snapshot.strategy == "auto" and snapshot.mode in PACKS:
-        return _classic(snapshot.mode, request, kept, place)
+        return _classic(snapshot, request, kept, place)
     if snapshot.strategy == "auto":
         return _auto(snapshot.mode, request, kept, place)
     cost = expected_usd_nanos(candidate, request.operation.features)
@@ -70,8 +70,11 @@ def _auto(mode: str, request: RouteRequest, kept: Kept, place: int) -> tuple[Fac
     )
 
 
-def _classic(mode: str, request: RouteRequest, kept: Kept, place: int) -> tuple[Factor, ...]:
-    found, weights = factors_of_kept(mode, request, kept)[place], PACKS[mode]
+def _classic(
+    snapshot: Snapshot, request: RouteRequest, kept: Kept, place: int
+) -> tuple[Factor, ...]:
+    found = factors_of_kept(snapshot.mode, request, kept)[place]
+    weights = weights_of(snapshot.mode, snapshot.preference)
     return tuple(
         _factor(one.name, getattr(found, one.name), getattr(weights, one.name))
         for one in fields(found)

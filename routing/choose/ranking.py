@@ -12,11 +12,15 @@ Kept = Sequence[tuple[Candidate, CandidateState]]
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Positions in the order of trying; `first_q32` and `scores` are by position."""
+    """Positions in the order of trying; the rest is by position.
+
+    `details` says in words what is to be said of a candidate beside its score; empty for nothing.
+    """
 
     order: tuple[int, ...]
     first_q32: tuple[int, ...]
     scores: tuple[float | None, ...]
+    details: tuple[str, ...] = ()
 
 
 def certain(order: tuple[int, ...], scores: tuple[float | None, ...]) -> Ranking:

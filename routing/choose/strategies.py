@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..accounting.cost import expected_usd_nanos
 from ..model import RouteRequest, Strategy
-from . import auto, classic
+from .autos import rank_auto
 from .balance import (
     by_priority,
     context_fit,
@@ -47,23 +47,8 @@ def _cheapest(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Rank
 
 
 def _auto(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
-    """Draw by the utilities of auto.py, or by the scores of classic.py."""
-    if classic.is_classic(mode):
-        return _classic(mode, request, kept, seed)
-    utilities = auto.utilities(mode, request, kept)
-    drawn = draw(auto.shares(mode, utilities), request, kept, seed)
-    return Ranking(drawn.order, drawn.first_q32, utilities)
-
-
-def _classic(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
-    """Draw who is first; the others follow by score, the excluded ones last."""
-    scores = classic.scores(mode, request, kept)
-    admitted = classic.admitted(request, kept, scores)
-    drawn = draw(classic.shares(mode, scores, admitted), request, kept, seed)
-    first = drawn.order[0]
-    others = [place for place in range(len(kept)) if place != first]
-    others.sort(key=lambda place: (place not in admitted, -scores[place], place))
-    return Ranking((first, *others), drawn.first_q32, scores)
+    """Draw by the policy of the mode, as the built-in autos do."""
+    return rank_auto(None, mode, request, kept, seed)
 
 
 STRATEGIES: dict[Strategy, Callable[[str, RouteRequest, Kept, bytes], Ranking]] = {

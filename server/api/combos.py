@@ -6,7 +6,7 @@ from typing import get_args
 
 from starlette.requests import Request
 
-from omniroute.routing.errors import BadRequest
+from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Combo, ComboModel, Strategy
 from omniroute.routing.trials import PROMPT, models_to_try, try_models
@@ -36,7 +36,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     async def put(request: Request, caller: Caller) -> ComboJson:
         wish = await body_as(request, ComboWish)
         combo = Combo(
-            combo_id=_stored_id(gateway, wish.name) or f"combo-{uuid.uuid4().hex[:12]}",
+            combo_id=id_for(gateway, wish.name, auto=False),
             name=wish.name,
             models=tuple(ComboModel(one.target, one.weight) for one in wish.models),
             strategy=_strategy(wish.strategy),
@@ -76,10 +76,23 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     )
 
 
-def _stored_id(gateway: Gateway, name: str) -> str | None:
-    """Give the id of the stored combo of that name: it is the one to replace."""
-    combos = gateway.view.configs.current().combos
-    return next((one.combo_id for one in combos if one.name == name and not _is_starter(one)), None)
+def id_for(gateway: Gateway, name: str, *, auto: bool) -> str:
+    """Give the id of the stored combo of that name, which is the one to replace, or a new one.
+
+    Raises:
+        Conflict: it is a user-made auto and the new one is not, or the other way round.
+    """
+    for one in gateway.view.configs.current().combos:
+        if one.name != name or _is_starter(one):
+            continue
+        if auto != (one.preference is not None):
+            kind, route = ("no auto", "/api/combos") if auto else ("an auto", "/api/combos/auto")
+            raise Conflict(
+                f"there is a combo named {name!r} already, and it is {kind}: change it with POST "
+                f"{route}, remove it, or choose another name"
+            )
+        return one.combo_id
+    return f"combo-{uuid.uuid4().hex[:12]}"
 
 
 def _is_starter(combo: Combo) -> bool:

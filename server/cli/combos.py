@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from ..combos_json import COMBO_SETTINGS, ComboJson, ComboModelJson, CombosJson, ComboWish
 from ..settings import Settings, Sources
+from .autos import terms
 from .client import Client, call, decoded, with_gateway
 from .exits import OK, Stop
 from .output import NOTHING, fields, listed, show, show_json, table
@@ -108,10 +109,12 @@ def _combos(gateway: Client) -> CombosJson:
 
 def _row(combo: ComboJson) -> tuple[str, ...]:
     state = "active" if combo.active else "inactive"
-    return combo.name, combo.strategy, state, listed([_model(one) for one in combo.models])
+    models = [_model(one) for one in combo.models] or ["every chat model"]
+    return combo.name, combo.strategy, state, listed(models)
 
 
 def _page(combo: ComboJson) -> str:
+    models = combo.models if combo.auto is None else ()
     return fields(
         (
             ("name", combo.name),
@@ -120,7 +123,8 @@ def _page(combo: ComboJson) -> str:
             ("state", "active" if combo.active else "inactive"),
             ("description", combo.description or NOTHING),
             *_settings(combo),
-            *((f"model {place}", _model(one)) for place, one in enumerate(combo.models, start=1)),
+            *(() if combo.auto is None else terms(combo.auto)),
+            *((f"model {place}", _model(one)) for place, one in enumerate(models, start=1)),
         )
     )
 

@@ -5,6 +5,7 @@ imported when it runs. Options that set a setting come from settings_names.py.
 """
 
 from .command import JSON, NOUN, Command, Option
+from .commands_autos import AUTO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
 from .commands_health import HEALTH_COMMANDS
 
@@ -335,5 +336,6 @@ COMMANDS: tuple[Command, ...] = (
         examples=("omniroute simulator --port 9000",),
         settings="none",
     ),
+    *AUTO_COMMANDS,
     *DECISION_COMMANDS,
 )

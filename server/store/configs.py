@@ -18,6 +18,7 @@ from omniroute.routing.catalog.combos import validate_combo
 from omniroute.routing.catalog.names import spelled
 from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.model import Account, Combo, ComboModel, Config, ProfileName
+from omniroute.routing.preference import Preference
 
 from .changes import Changes, NothingChanged, Told, removal
 from .config_rows import (
@@ -156,6 +157,7 @@ class ConfigStore:
             Conflict: another combo has its name.
         """
         now = self._changes.now()
+        preference = None if combo.preference is None else _json(combo.preference)
 
         def steps() -> Steps[None]:
             stored = other_combos((yield ALL_COMBOS), combo.combo_id)
@@ -168,8 +170,9 @@ class ConfigStore:
             yield Statement(
                 "INSERT INTO combos (combo_id, name, models, strategy, active, attempts_max, "
                 "first_byte_s, total_s, description, created_unix_s, changed_unix_s, changed_by, "
-                "retries, retry_delay_s, concurrency_per_model, queue_s) "
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15) "
+                "retries, retry_delay_s, concurrency_per_model, queue_s, preference) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, "
+                "$16) "
                 "ON CONFLICT (combo_id) DO UPDATE SET name = excluded.name, "
                 "models = excluded.models, strategy = excluded.strategy, "
                 "active = excluded.active, attempts_max = excluded.attempts_max, "
@@ -177,7 +180,7 @@ class ConfigStore:
                 "description = excluded.description, retries = excluded.retries, "
                 "retry_delay_s = excluded.retry_delay_s, "
                 "concurrency_per_model = excluded.concurrency_per_model, "
-                "queue_s = excluded.queue_s, "
+                "queue_s = excluded.queue_s, preference = excluded.preference, "
                 "changed_unix_s = excluded.changed_unix_s, changed_by = excluded.changed_by",
                 (
                     *(combo.combo_id, combo.name, _json(combo.models), combo.strategy),
@@ -185,6 +188,7 @@ class ConfigStore:
                     *(combo.description, now, actor),
                     *(combo.retries, combo.retry_delay_s),
                     *(combo.concurrency_per_model, combo.queue_s),
+                    preference,
                 ),
             )
 
@@ -305,5 +309,5 @@ def _with_overlaid(stored: Sequence[Combo], config: Config) -> tuple[Combo, ...]
     return (*stored, *overlaid)
 
 
-def _json(value: tuple[str, ...] | tuple[ComboModel, ...]) -> str:
+def _json(value: tuple[str, ...] | tuple[ComboModel, ...] | Preference) -> str:
     return msgspec.json.encode(value).decode()

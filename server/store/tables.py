@@ -82,6 +82,7 @@ class ComboRow(Table, table=True):
     retry_delay_s: float | None = Field(sa_type=Double)
     concurrency_per_model: int | None = Field(sa_type=BigInteger)
     queue_s: float | None = Field(sa_type=Double)
+    preference: str | None = Field(sa_type=Text)
 
 
 class ComboCountRow(Table, table=True):

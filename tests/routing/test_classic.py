@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute.routing.choose.classic import EXPLORED, PACKS, Factors, Figures, factors, shares
+from omniroute.routing.choose.classic import PACKS, Figures, factors, shares
 from omniroute.routing.choose.decide import decide
 from omniroute.routing.choose.explain import factors_of
 from omniroute.routing.choose.record import pack_decision, pack_snapshot, replays, snapshot_id
@@ -23,6 +23,7 @@ from omniroute.routing.model import (
     Snapshot,
 )
 from omniroute.routing.moment import CandidateState, Latency
+from omniroute.routing.preference import EXPLORED, Factors
 from tests.fakes import account, world
 
 SEED = b"a fake seed"

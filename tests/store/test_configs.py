@@ -8,6 +8,7 @@ import pytest
 
 from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.model import Account, Combo, ComboModel, Config
+from omniroute.routing.preference import Factors, Preference
 from omniroute.server.store.changes import Changes
 from omniroute.server.store.configs import ConfigStore
 from omniroute.server.store.database import Statement, Steps
@@ -48,19 +49,25 @@ async def test_what_is_put_is_in_force_as_it_was(store: Opened) -> None:
         queue_s=2.5,
     )
 
+    own = Preference("classic-6f", None, Factors(0.1, 0.2, 0.3, 0.4, 0, 0), 0.25, 2_000_000)
+    mine = combo("mine", "groq", strategy="auto", preference=own)
+    free = combo("free", strategy="auto", preference=Preference())
+
     await store.configs.put_account(GROQ, actor="maria")
     await store.configs.put_combo(team, actor="maria")
+    await store.configs.put_combo(mine, actor="maria")
+    await store.configs.put_combo(free, actor="maria")
     await store.configs.put_alias("default", "team", actor="maria")
     await store.configs.put_setting("mode", "cheap", actor="maria")
 
     config = store.configs.current()
     assert config.accounts == (GROQ,)
-    assert config.combos == (team,)
+    assert set(config.combos) == {team, mine, free}
     assert config.aliases == (("default", "team"),)
     assert config.mode == "cheap"
     assert store.configs.setting("mode") == "cheap"
     assert store.configs.setting("never set") is None
-    assert config.version == 5
+    assert config.version == 7
     assert config.seed == store.ring.seed
 
 

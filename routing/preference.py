@@ -1,0 +1,71 @@
+"""What a user-made auto prefers: which policy chooses, by what vector, and how it explores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Policy = Literal["utility", "classic-6f"]
+
+MODES_OF: Mapping[Policy, tuple[str, ...]] = {
+    "utility": ("balanced", "coding", "fast", "cheap", "smart", "offline"),
+    "classic-6f": (
+        "classic-6f",
+        "ship-fast",
+        "cost-saver",
+        "quality-first",
+        "offline-friendly",
+    ),
+}
+"""The vectors of preferences of each policy by name, its usual one first."""
+
+EXPLORED = 0.05
+"""The documented probability with which any candidate, all alike, is first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """Six figures of one candidate of policy classic-6f, 0 to 1, or the weights of them."""
+
+    quota: float
+    health: float
+    cost: float
+    latency: float
+    fitness: float
+    stability: float
+
+    def weighed(self, weights: "Factors") -> float:
+        """Give the score."""
+        return (
+            weights.quota * self.quota
+            + weights.health * self.health
+            + weights.cost * self.cost
+            + weights.latency * self.latency
+            + weights.fitness * self.fitness
+            + weights.stability * self.stability
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """How one user-made auto chooses.
+
+    Attributes:
+        mode: one of MODES_OF; None is the gateway's own, or the policy's usual one.
+        weights: of policy classic-6f, in the place of a mode's.
+        explored: the probability with which any candidate, all alike, is first.
+        cost_usd_nanos_max: what a request is expected to cost at most: a dearer candidate comes
+            last, and where all are dearer the cheapest comes first. It never refuses.
+    """
+
+    policy: Policy = "utility"
+    mode: str | None = None
+    weights: Factors | None = None
+    explored: float = EXPLORED
+    cost_usd_nanos_max: int | None = None
+
+    def mode_among(self, configured: str) -> str:
+        """Give the mode in force where the gateway's own is `configured`."""
+        modes = MODES_OF[self.policy]
+        if self.mode is not None:
+            return self.mode
+        return configured if configured in modes and self.policy == "utility" else modes[0]
