@@ -58,5 +58,9 @@ def dearest_input(price: Price) -> int:
 
 def expected_usd_nanos(candidate: Candidate, features: Features) -> int | None:
     """Give what the candidate will probably cost; None when its price is unknown."""
+    price = candidate.facts.price
+    if price is None:
+        return None
     output = min(output_tokens_bound(candidate, features), OUTPUT_TOKENS_EXPECTED)
-    return cost_usd_nanos(candidate.facts.price, Usage(features.input_tokens, output))
+    # As cost_usd_nanos of a usage without cached tokens, which this is too often asked to make.
+    return -(-(features.input_tokens * price.input + output * price.output) // TOKENS_PER_MTOK)

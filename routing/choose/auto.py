@@ -86,28 +86,20 @@ class Terms:
 
 def terms_of(mode: str, request: RouteRequest, kept: Kept) -> tuple[Terms, ...]:
     """Give the terms of each candidate's utility."""
-    task = task_of(mode, request)
-    costs = [expected_usd_nanos(one, request.operation.features) for one, _ in kept]
-    dearest = max((cost for cost in costs if cost is not None), default=0)
     return tuple(
-        Terms(
-            success=state.success,
-            fitness=fitness_for(task, candidate),
-            cost_usd=(dearest if cost is None else cost) / 1e9,
-            first_byte_s=_first_byte_s(state),
-        )
-        for cost, (candidate, state) in zip(costs, kept, strict=True)
+        Terms(state.success, fitness, cost_usd, _first_byte_s(state))
+        for fitness, cost_usd, (_, state) in zip(*_figures(mode, request, kept), kept, strict=True)
     )
 
 
 def utilities(mode: str, request: RouteRequest, kept: Kept) -> tuple[float, ...]:
     """Give what each candidate is worth, in US dollars; a candidate may be worth less than 0."""
     wish = MODES[mode]
+    answer_usd, second_usd = wish.answer_usd, wish.second_usd
+    # The same figures as terms_of gives one by one, which are for people.
     return tuple(
-        wish.answer_usd * (one.success * one.fitness)
-        - one.cost_usd
-        - wish.second_usd * one.first_byte_s
-        for one in terms_of(mode, request, kept)
+        answer_usd * (state.success * fitness) - cost_usd - second_usd * _first_byte_s(state)
+        for fitness, cost_usd, (_, state) in zip(*_figures(mode, request, kept), kept, strict=True)
     )
 
 
@@ -142,6 +134,17 @@ def fitness_for(task: str, candidate: Candidate) -> float:
         if name == GENERAL:
             general = fitness
     return general
+
+
+def _figures(mode: str, request: RouteRequest, kept: Kept) -> tuple[list[float], list[float]]:
+    """Give the fitness and the expected cost in US dollars of each candidate."""
+    task, features = task_of(mode, request), request.operation.features
+    costs = [expected_usd_nanos(one, features) for one, _ in kept]
+    dearest = max((cost for cost in costs if cost is not None), default=0)
+    return (
+        [fitness_for(task, one) for one, _ in kept],
+        [(dearest if cost is None else cost) / 1e9 for cost in costs],
+    )
 
 
 def _first_byte_s(state: CandidateState) -> float:

@@ -8,7 +8,7 @@ from ..model import Decision, RouteRequest, Snapshot, Verdict
 from .autos import rank_auto
 from .balance import narrowed
 from .classic import mode_in_force
-from .filters import Refusal, judge, with_early_probes
+from .filters import Refusal, gates_of, judge, with_early_probes
 from .strategies import rank
 from .tiers import within_tier
 
@@ -26,7 +26,8 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
         A Decision with a verdict on every candidate, in the snapshot's order.
     """
     pairs = tuple(zip(snapshot.candidates, snapshot.states, strict=True))
-    refusals: list[Refusal | None] = [judge(request, one, state) for one, state in pairs]
+    gates = gates_of(request)
+    refusals: list[Refusal | None] = [judge(request, one, state, gates) for one, state in pairs]
     refusals = with_early_probes(request, pairs, refusals)
     if request.guard is not None:
         refusals = within_tier(request, request.guard, snapshot.candidates, refusals)

@@ -38,15 +38,17 @@ def draw_order(
 
     Positions of probability 0 come last, in the order given.
     """
+    # What every name's hash begins with is hashed once.
+    begun = blake2b(f"{request_id}|".encode(), digest_size=8, key=seed[:64])
     keys = [
-        math.log(part) + _gumbel(seed, request_id, name) if part else -math.inf
+        math.log(part) + _gumbel(begun.copy(), name) if part else -math.inf
         for part, name in zip(first_q32, names, strict=True)
     ]
     return tuple(sorted(range(len(keys)), key=lambda place: (-keys[place], place)))
 
 
-def _gumbel(seed: bytes, request_id: str, name: str) -> float:
-    digest = blake2b(f"{request_id}|{name}".encode(), digest_size=8, key=seed[:64]).digest()
-    uniform = (int.from_bytes(digest, "big") + 0.5) / 2**64
+def _gumbel(begun: blake2b, name: str) -> float:
+    begun.update(name.encode())
+    uniform = (int.from_bytes(begun.digest(), "big") + 0.5) / 2**64
     # The largest digests round to exactly 1.0 as a double, whose variate would be infinite.
     return -math.log(-math.log(min(uniform, 1.0 - 2**-53)))

@@ -17,9 +17,28 @@ Refusal = tuple[str, str]
 Gate = Callable[[RouteRequest, Candidate, CandidateState], Refusal | None]
 
 
-def judge(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
-    """Give the first gate's refusal, None when the candidate may be tried."""
-    for gate in GATES:
+def gates_of(request: RouteRequest) -> tuple[Gate, ...]:
+    """Give the gates that a request can meet at all: most ask for nothing unusual."""
+    features = request.operation.features
+    passed = (
+        None if request.allowed else _allowed,
+        None if features.tools or features.images else _capable,
+        None if request.spend_usd_nanos_max is not None else _affordable,
+    )
+    return tuple(gate for gate in GATES if gate not in passed)
+
+
+def judge(
+    request: RouteRequest,
+    candidate: Candidate,
+    state: CandidateState,
+    gates: Sequence[Gate] | None = None,
+) -> Refusal | None:
+    """Give the first gate's refusal, None when the candidate may be tried.
+
+    `gates` are those of gates_of, worked out once for many candidates.
+    """
+    for gate in GATES if gates is None else gates:
         refusal = gate(request, candidate, state)
         if refusal is not None:
             return refusal

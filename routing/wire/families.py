@@ -13,8 +13,8 @@ is read.
 """
 
 import re
-from collections import Counter
 from contextlib import suppress
+from itertools import islice
 from typing import Literal, get_args
 
 import msgspec
@@ -41,15 +41,17 @@ NUMBERS_MAX = 6
 """Numbers that count for math, two for a mark: a long table of them is not a problem to solve."""
 
 _ESCAPE_BYTES_MAX = 12  # \ud83d\ude00, the longest that one character takes
-_OPTION = re.compile(r"(?<![A-Za-z0-9])([A-E])[).:]\s")
+_OPTION = re.compile(r"[A-E][).:]\s")
 _CODE = (
     *("```", "def ", "class ", "return ", "import ", "#include", "const ", "();", ") {", "=> "),
     *("Traceback (", "Error:", "Exception", "SELECT "),
 )
-_MATH = ("\\frac", "\\sqrt", "\\sum", "\\int", "\\cdot", "\\times", "\\le", "\\ge", "^")
+_MATH = ("\\frac", "\\sqrt", "\\sum", "\\int", "\\cdot", "\\times", "\\le", "\\ge")
 _SUM = re.compile(r"\d\s*[+*/=]\s*\d")
 _FACT = re.compile(r"\b(?:who|whom|whose|when|where|which|what)\b", re.IGNORECASE)
-_TOKEN = re.compile(r"[a-z]+|\d+")
+_NUMBER = re.compile(r"\d+")
+_LETTERS = str.maketrans({code: " " for code in map(chr, range(128)) if not code.isalpha()})
+"""Leaves the words of a lower-case text; other scripts stay as they are, and are known to none."""
 
 _WORDS: dict[Family, str] = {
     "math": "solve equation integral derivative polynomial triangle probability remainder "
@@ -99,16 +101,19 @@ _text = msgspec.json.Decoder(str)
 def family_of(text: str) -> Family:
     """Give the kind of question that a text asks; only its head is read."""
     head = text[:HEAD_CHARS_MAX]
-    if len(set(_OPTION.findall(head))) >= OPTIONS_MIN:
+    if _options(head) >= OPTIONS_MIN:
         return "multiple choice"
-    tokens = _TOKEN.findall(head.lower())
-    known = [token for token in tokens if token in _FAMILY_OF]
-    marks = Counter([_FAMILY_OF[token] for token in known])
-    marks.update([_FAMILY_OF[token] for token in known if token in _STRONG])
+    words = head.lower().translate(_LETTERS).split()
+    known = [word for word in words if word in _FAMILY_OF]
+    marks = dict.fromkeys(FAMILIES, 0)
+    for word in known:
+        marks[_FAMILY_OF[word]] += 2 if word in _STRONG else 1
     marks["code"] += sum(map(head.count, _CODE))
-    marks["math"] += 2 * (sum(map(head.count, _MATH)) + len(_SUM.findall(head)))
-    marks["math"] += min(sum(map(str.isdigit, tokens)), NUMBERS_MAX) // 2
-    best = max(FAMILIES, key=lambda one: marks[one])
+    marks["math"] += 2 * (head.count("^") + (sum(map(head.count, _MATH)) if "\\" in head else 0))
+    numbers = sum(1 for _ in islice(_NUMBER.finditer(head), NUMBERS_MAX))
+    if numbers:
+        marks["math"] += 2 * len(_SUM.findall(head)) + numbers // 2
+    best = max(FAMILIES, key=marks.__getitem__)
     if marks[best] >= ENOUGH:
         return best
     if len(head) <= QUESTION_CHARS_MAX and _FACT.search(head):
@@ -131,6 +136,21 @@ def family_of_turns(raw: msgspec.Raw) -> Family:
             if text:
                 return family_of(text)
     return "general"
+
+
+def _options(head: str) -> int:
+    """Give how many different letters stand before an option of a list."""
+    found = {one[0] for one in _OPTION.findall(head)}
+    if len(found) < OPTIONS_MIN:
+        return len(found)
+    return len(
+        {
+            one.group()[0]
+            for one in _OPTION.finditer(head)
+            if not (before := head[max(one.start() - 1, 0) : one.start()]).isalnum()
+            or not before.isascii()
+        }
+    )
 
 
 def _text_of(turn: _Turn) -> str:

@@ -22,6 +22,8 @@ QUESTIONS: tuple[tuple[Family, str], ...] = (
     ("code", "Why does this fail?\n```\ndef f(x):\n    return x +\n```"),
     ("factual", "Which city is the capital of Australia?"),
     ("multiple choice", "Which is a mammal?\nA) trout\nB) whale\nC) hen\nD) newt"),
+    ("factual", "Who wrote (A) this? What is x-A) or xB) or yC) here?"),
+    ("multiple choice", "Pick one. (A) trout (B) whale (C) hen"),
     ("hard science", "How does the enzyme bind the molecule in this reaction?"),
     ("logic", "A puzzle about knights and knaves: deduce who the liar is."),
     ("writing", "Write a short poem about the sea."),
