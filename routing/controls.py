@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from .access import ADMIN, require
+from .access import ADMIN, owner_of, require
 from .catalog.autos import check_pool
 from .errors import NotFound
+from .guard import GuardStanding, GuardTerms
 from .health.book import HealthBook
 from .health.profiles import Profile, profile_named
 from .model import Account, Caller, Combo
-from .ports import Configs, ConfigStore
+from .ports import Configs, ConfigStore, GuardStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Controls:
     configs: Configs
     store: ConfigStore
     health_book: HealthBook
+    guards: GuardStore
 
     async def put_account(self, account: Account, caller: Caller) -> None:
         """Add an account or replace the one of its id. Needs admin.
@@ -75,6 +77,22 @@ class Controls:
         await self.store.put_resilience(profile.name, actor=caller.key_id)
         self.health_book.use(profile)
         return profile
+
+    async def set_budget_guard(
+        self, terms: GuardTerms, caller: Caller, *, restart: bool = False
+    ) -> GuardStanding:
+        """Bound what the caller's own key may spend, from its next request on. Needs write:config.
+
+        It is kept, and stands beside the budgets that others set for the key. What was spent
+        under it counts on, unless it is to `restart`.
+
+        Raises:
+            BadRequest: the terms are not valid.
+        """
+        require(caller, "write:config")
+        return await self.guards.put_guard(
+            terms, owner=owner_of(caller.key_id), actor=caller.key_id, restart=restart
+        )
 
     def reset_health(
         self, caller: Caller, *, account: str | None = None, model: str | None = None

@@ -6,7 +6,8 @@ could answer cannot be paid; it refuses only what not even they can be paid for.
 nothing: it warns, and counts what is spent beyond its cap.
 
 A `Guard` is what all the degrading budgets of one request come to. It is a fact of the request,
-stored with its decision; choose/tiers.py says which candidates a tier keeps.
+stored with its decision; choose/tiers.py says which candidates a tier keeps. `GuardTerms` are
+those of the one budget that a key may set for itself.
 """
 
 from collections.abc import Iterable
@@ -40,3 +41,23 @@ def strictest(guards: Iterable[Guard]) -> Guard | None:
     if in_force:
         return Guard(tier)
     return Guard(tier, min(one.left_usd_nanos or 0 for one in found))
+
+
+@dataclass(frozen=True, slots=True)
+class GuardTerms:
+    """What a key allows itself to spend, and what happens when it cannot pay."""
+
+    cap_usd_nanos: int
+    action: Action
+    tier: Tier = "cheap"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardStanding:
+    """A guard that is kept, and what was spent under it."""
+
+    budget_id: str
+    owner: str
+    terms: GuardTerms
+    spent_usd_nanos: int
+    held_usd_nanos: int

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .guard import Guard
+from .guard import Guard, GuardStanding, GuardTerms
 from .model import Account, Call, Combo, Config, Outcome, Piece, ProfileName, Snapshot
 
 
@@ -159,3 +159,19 @@ class ConfigStore(Protocol):
     async def remove_combo(self, combo_id: str, *, actor: str) -> bool: ...
 
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None: ...
+
+
+class GuardStore(Protocol):
+    """Keeps the budget guards that keys set for themselves: one a key, a budget like any other."""
+
+    async def put_guard(
+        self, terms: GuardTerms, *, owner: str, actor: str, restart: bool
+    ) -> GuardStanding:
+        """Set a key's guard and give how it stands.
+
+        What was spent under it stays, unless it is to `restart`.
+
+        Raises:
+            BadRequest: the terms are not valid.
+        """
+        ...

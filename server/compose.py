@@ -37,6 +37,7 @@ from .parts import Parts
 from .runtime_file import new_token
 from .settings import Settings, Sources
 from .storage import Storage, open_storage
+from .store.guards import StoredGuards
 
 POLL_S = 0.25
 """How often changes of other processes are looked for."""
@@ -160,5 +161,6 @@ def _gateway(
         tallies=storage.counters.tallies,
     )
     views = Views(storage.configs, health, storage.ledger, clock, version, clock.now())
-    controls = Controls(storage.configs, storage.configs, health)
+    guards = StoredGuards(storage.budgets, storage.keys)
+    controls = Controls(storage.configs, storage.configs, health, guards)
     return Gateway(route=engine, view=views, control=controls)

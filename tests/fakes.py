@@ -12,7 +12,14 @@ from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.engine import Engine
 from omniroute.routing.errors import BudgetExceeded, Conflict, UpstreamFailure
 from omniroute.routing.gateway import Gateway
-from omniroute.routing.guard import Action, Guard, Tier, strictest
+from omniroute.routing.guard import (
+    Action,
+    Guard,
+    GuardStanding,
+    GuardTerms,
+    Tier,
+    strictest,
+)
 from omniroute.routing.health.book import HealthBook
 from omniroute.routing.model import (
     Account,
@@ -258,6 +265,24 @@ class MemoryBudgets:
 
 
 @dataclass
+class MemoryGuards:
+    """Guards among the budgets of the memory, `guard-` and the owner for an id."""
+
+    budgets: MemoryBudgets
+
+    async def put_guard(
+        self, terms: GuardTerms, *, owner: str, actor: str, restart: bool
+    ) -> GuardStanding:
+        budget_id, budgets = f"guard-{owner}", self.budgets
+        budgets.caps[budget_id] = terms.cap_usd_nanos
+        budgets.actions[budget_id] = (terms.action, terms.tier)
+        if restart:
+            budgets.spent.pop(budget_id, None)
+        spent = budgets.spent.get(budget_id, 0)
+        return GuardStanding(budget_id, owner, terms, spent, held_usd_nanos=0)
+
+
+@dataclass
 class World:
     """A gateway on fakes, with every fake within reach."""
 
@@ -321,5 +346,6 @@ def world(
         clock=clock,
     )
     views = Views(configs, health, ledger, clock, "0.0.0-test", clock.now(), facts_by or facts)
-    gateway = Gateway(route=engine, view=views, control=Controls(configs, configs, health))
+    controls = Controls(configs, configs, health, MemoryGuards(budgets))
+    gateway = Gateway(route=engine, view=views, control=controls)
     return World(gateway, clock, configs, upstream, ledger, budgets, health)

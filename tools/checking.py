@@ -91,6 +91,7 @@ _RULES = {
     "minItems": "must have at least {} item(s)",
     "maxItems": "must have at most {} items",
     "minimum": "must be at least {}",
+    "exclusiveMinimum": "must be more than {}",
     "maximum": "must be at most {}",
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from . import explanations, reads, routes, simulations
+from . import explanations, reads, routes, simulations, writes
 from .invocation import Invocation
 from .shapes import Arguments, Result
 
@@ -119,5 +119,34 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         takes=explanations.Explain,
         gives=explanations.Explanation,
         run=explanations.explain_route,
+    ),
+    Tool(
+        name="omniroute_set_budget_guard",
+        scope="write:config",
+        title="Set a budget guard",
+        description=(
+            "Bound what this key may spend from its next request on, through every door: block "
+            "refuses what cannot be paid, degrade moves to cheap or free models, alert only "
+            "warns. Setting it again changes it. It stands beside budgets that others set, and "
+            "survives restarts."
+        ),
+        takes=writes.SetBudgetGuard,
+        gives=writes.BudgetGuard,
+        run=writes.set_budget_guard,
+        changes=True,
+    ),
+    Tool(
+        name="omniroute_set_resilience_profile",
+        scope="write:config",
+        title="Set the resilience profile",
+        description=(
+            "Say how soon a failing provider is given up and tried again, for the whole gateway: "
+            "aggressive, balanced or conservative. In force at once, also for circuits that are "
+            "open and limits that run, and kept over restarts."
+        ),
+        takes=writes.SetResilienceProfile,
+        gives=writes.ResilienceSet,
+        run=writes.set_resilience_profile,
+        changes=True,
     ),
 )

@@ -14,6 +14,7 @@ from ..management_keys import BudgetJson, BudgetsJson, BudgetTerms, BudgetWish
 from ..store.budget import Budget, Period
 from ..store.budget_rows import Standing
 from ..store.budgets import Budgets
+from ..store.guards import is_guard
 from ..store.keys import Keys
 from .rows import Row, body_as
 
@@ -42,7 +43,7 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
             raise NotFound(f"no key has the id {wish.key_id!r}; `omniroute keys list` shows them")
         budget = new_budget(wish.terms, wish.key_id)
         for one in budgets.all():
-            if (one.key_id, one.period) == (budget.key_id, budget.period):
+            if (one.key_id, one.period) == (budget.key_id, budget.period) and not is_guard(one):
                 budget = new_budget(wish.terms, wish.key_id, budget_id=one.budget_id)
         await budgets.put(budget, actor=caller.key_id)
         await keys.load()

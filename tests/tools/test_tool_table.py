@@ -20,6 +20,8 @@ DOCUMENTED_ARGUMENTS = {
     "omniroute_route_request": ("model", "messages", "combo", "budget", "role", "stream"),
     "omniroute_simulate_route": ("model", "promptTokenEstimate", "combo"),
     "omniroute_explain_route": ("requestId",),
+    "omniroute_set_budget_guard": ("maxCost", "action", "degradeToTier"),
+    "omniroute_set_resilience_profile": ("profile",),
 }
 """Source: reference "omniroute-behaviour", 1.4."""
 

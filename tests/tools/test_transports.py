@@ -27,13 +27,15 @@ pytestmark = pytest.mark.anyio
 
 ERAS = ("legacy", "2026-07-28")
 TRANSPORTS = ("stdio", "http")
-SIX = [
+NAMES = [
     "omniroute_get_health",
     "omniroute_list_combos",
     "omniroute_list_models_catalog",
     "omniroute_route_request",
     "omniroute_simulate_route",
     "omniroute_explain_route",
+    "omniroute_set_budget_guard",
+    "omniroute_set_resilience_profile",
 ]
 ASK: dict[str, Any] = {
     "model": "auto",
@@ -85,7 +87,7 @@ def values(result: CallToolResult) -> dict[str, Any]:
     return result.structured_content
 
 
-async def test_the_six_tools_are_listed_and_called(
+async def test_the_tools_are_listed_and_called(
     shared_gateway: RunningGateway, transport: str, era: str
 ) -> None:
     async with client(shared_gateway, transport, era) as mine:
@@ -103,7 +105,7 @@ async def test_the_six_tools_are_listed_and_called(
         )
         told = values(await mine.call_tool("omniroute_explain_route", {"requestId": request_id}))
 
-    assert listed == SIX
+    assert listed == NAMES
     assert health["simulatedOnly"] is True
     assert isinstance(combos["combos"], list)
     assert "auto" in [one["id"] for one in models["models"]]
