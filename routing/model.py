@@ -223,7 +223,8 @@ class Candidate:
     """One way to serve a target: a model at an account. Holds no secret.
 
     `fitness` pairs a kind of task with how fit the model is for it, 0 to 1; strategy `auto`
-    reads it and no other, so it is empty elsewhere.
+    reads it and no other, so it is empty elsewhere. Candidates of one `step` are equals: accounts
+    that serve one model for one entry; None is alone.
     """
 
     account_id: str
@@ -235,6 +236,7 @@ class Candidate:
     simulated: bool = False
     local: bool = False
     fitness: tuple[tuple[str, float], ...] = ()
+    step: int | None = None
 
     @property
     def name(self) -> str:

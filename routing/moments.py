@@ -1,12 +1,10 @@
 """What is counted of a target's candidates right now, as far as its strategy reads it."""
 
-from itertools import pairwise
 from typing import assert_never
 
 from .health.book import HealthBook
 from .health.loads import Loads
 from .health.tallies import Tallies
-from .model import Snapshot
 from .moment import Moment
 from .prepare import Prepared
 
@@ -25,38 +23,27 @@ def moment_of(
     """
     snapshot = prepared.snapshot
     name, candidates = snapshot.combo or snapshot.target, snapshot.candidates
+    in_flight: tuple[int, ...] = ()
+    wait_us: tuple[int, ...] = ()
+    if prepared.shared or snapshot.strategy == "p2c":
+        in_flight = tuple(map(loads.in_flight, candidates))
+        wait_us = health.peaks_us(candidates, now_s)
+    moment = Moment(in_flight=in_flight, wait_us=wait_us) if in_flight else None
     match snapshot.strategy:
-        case "priority" | "p2c":
-            moment = _loads_of(snapshot, health, loads, now_s)
         case "round-robin":
-            moment = Moment(turn=tallies.turn(name))
+            moment = Moment(tallies.turn(name), in_flight=in_flight, wait_us=wait_us)
         case "least-used":
-            moment = Moment(uses=tallies.uses(name, candidates))
+            uses = tallies.uses(name, candidates)
+            moment = Moment(uses=uses, in_flight=in_flight, wait_us=wait_us)
         case "last-known-good":
-            moment = Moment(last_good=tallies.last_good(name, candidates))
+            last_good = tallies.last_good(name, candidates)
+            moment = Moment(last_good=last_good, in_flight=in_flight, wait_us=wait_us)
         case "fill-first" | "headroom":
             places = prepared.patience.concurrency
-            moment = Moment(free_ppm=tuple(loads.free_ppm(one, places) for one in candidates))
-        case "weighted" | "random" | "cost-optimized" | "context-fit" | "auto":
-            moment = None
+            free_ppm = tuple(loads.free_ppm(one, places) for one in candidates)
+            moment = Moment(free_ppm=free_ppm, in_flight=in_flight, wait_us=wait_us)
+        case "priority" | "p2c" | "weighted" | "random" | "cost-optimized" | "context-fit" | "auto":
+            pass
         case strategy:
             assert_never(strategy)
     return moment
-
-
-def _loads_of(snapshot: Snapshot, health: HealthBook, loads: Loads, now_s: float) -> Moment | None:
-    if snapshot.strategy == "priority" and not _has_groups(snapshot):
-        return None
-    return Moment(
-        in_flight=tuple(map(loads.in_flight, snapshot.candidates)),
-        wait_us=health.peaks_us(snapshot.candidates, now_s),
-    )
-
-
-def _has_groups(snapshot: Snapshot) -> bool:
-    """Whether a model stands in the list for several accounts."""
-    candidates = snapshot.candidates
-    return any(
-        (one.provider, one.model) == (other.provider, other.model)
-        for one, other in pairwise(candidates)
-    )

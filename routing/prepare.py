@@ -38,7 +38,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One target, ready to decide on."""
+    """One target, ready to decide on; `shared` when several accounts serve a model of it."""
 
     config: Config
     health_version: int
@@ -47,6 +47,7 @@ class Prepared:
     accounts: dict[str, Account]
     limits: Limits
     patience: Patience = Patience()
+    shared: bool = False
 
 
 class Preparer:
@@ -124,6 +125,7 @@ class Preparer:
             accounts={account.account_id: account for account in config.accounts},
             limits=self._limits_of(_combo(config, resolved.combo)),
             patience=_patience(_combo(config, resolved.combo)),
+            shared=any(one.step is not None for one in candidates),
         )
 
     def _judge(self, snapshot: Snapshot, now_s: float) -> bool:

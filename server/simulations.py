@@ -6,6 +6,7 @@ Money is nano-dollars; None is an unknown price, never a free one.
 from dataclasses import dataclass
 
 from omniroute.routing.accounting.cost import expected_usd_nanos, upper_bound_usd_nanos
+from omniroute.routing.choose.accounts import told
 from omniroute.routing.choose.draw import ONE_Q32
 from omniroute.routing.model import Candidate, Decision, Features, Verdict
 
@@ -88,7 +89,7 @@ def simulation_json(
     """Give a decision with what its candidates would cost, first those that would be tried."""
     places = {id(one): place for place, one in enumerate(decision.order, start=1)}
     last = len(places) + 1
-    ranked = sorted(decision.verdicts, key=lambda one: places.get(id(one.candidate), last))
+    ranked = sorted(told(decision), key=lambda one: places.get(id(one.candidate), last))
     return SimulationJson(
         request_id=decision.request_id,
         target=decision.target,

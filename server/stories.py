@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from omniroute.routing.choose.accounts import told
 from omniroute.routing.choose.contrast import contrast_of
 from omniroute.routing.conversation import Usage
 from omniroute.routing.model import Attempt, Verdict
@@ -116,7 +117,7 @@ def story_json(record: Record) -> StoryJson:
     outcome = record.outcome
     request, decision = outcome.request, outcome.decision
     order = () if decision is None else decision.order
-    verdicts = () if decision is None else decision.verdicts
+    verdicts = () if decision is None else told(decision)
     places = {id(one): place for place, one in enumerate(order, start=1)}
     return StoryJson(
         request=request_json(outcome),

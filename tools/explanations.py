@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from omniroute.routing.choose.accounts import told
 from omniroute.routing.choose.contrast import contrast_of
 from omniroute.routing.choose.draw import ONE_Q32
 from omniroute.routing.choose.explain import factors_of
@@ -183,7 +184,7 @@ async def explain_route(call: Invocation, arguments: Explain) -> Explanation:
         at=iso(outcome.at_unix_s),
         strategy=None if decision is None else decision.strategy,
         tokens=tokens_of(outcome),
-        verdicts=() if decision is None else tuple(map(_verdict, decision.verdicts)),
+        verdicts=() if decision is None else tuple(map(_verdict, told(decision))),
         attempts=tuple(map(_attempt, outcome.attempts)),
         asked=_asked(outcome.request),
         contrast=_contrast(record),

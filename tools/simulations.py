@@ -9,6 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from omniroute.routing.accounting.cost import expected_usd_nanos, upper_bound_usd_nanos
+from omniroute.routing.choose.accounts import told
 from omniroute.routing.choose.draw import ONE_Q32
 from omniroute.routing.model import (
     Candidate,
@@ -120,9 +121,7 @@ async def simulate_route(call: Invocation, arguments: Simulate) -> Simulation:
     request = _request(call, arguments)
     decision = call.gateway.route.decide(request, call.caller)
     places = {id(one): place for place, one in enumerate(decision.order, start=1)}
-    ranked = sorted(
-        decision.verdicts, key=lambda one: places.get(id(one.candidate), len(places) + 1)
-    )
+    ranked = sorted(told(decision), key=lambda one: places.get(id(one.candidate), len(places) + 1))
     return Simulation(
         simulated_path=tuple(
             _simulated(call, request, one, places.get(id(one.candidate))) for one in ranked

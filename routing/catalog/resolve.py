@@ -24,7 +24,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain, islice, zip_longest
+from itertools import chain, count, islice, zip_longest
 
 from ..errors import BadRequest
 from ..model import Account, Candidate, Combo, Config, ModelFacts, Strategy
@@ -47,6 +47,10 @@ ATTEMPTS_MAX = 3
 """Candidates tried where a combo does not say."""
 WEIGHT_MAX = 1_000_000
 """Weights of a nested combo are kept exact up to this; then they are rounded to parts of it."""
+
+
+Part = tuple[Fraction, tuple[Candidate, ...]]
+"""A model's share of a combo, and the accounts that serve it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def resolve(config: Config, target: str, *, facts: Facts) -> Resolved:
         target=target,
         combo=None,
         strategy=strategy,
-        candidates=candidates[:CANDIDATES_MAX],
+        candidates=_stepped(candidates[:CANDIDATES_MAX]),
         attempts_max=ATTEMPTS_MAX,
         mode=mode,
         renamed=name if name != asked else None,
@@ -132,7 +136,7 @@ def _of_combo(search: "_Search", target: str, combo: Combo, *, renamed: str | No
         candidates = search.combo(combo)
     else:
         mode = preference.mode_among(mode)
-        candidates = search.pool(combo, mode)
+        candidates = _stepped(search.pool(combo, mode))
     if not candidates:
         raise no_combo_model(combo)
     return Resolved(
@@ -208,7 +212,7 @@ class _Search:
         accounts = accounts or [one for one in self._accounts if one.name == name]
         if accounts and name not in self.combos:
             return _in_turn([self._chats(one) for one in accounts])
-        return (one for _, one in self._entry(target, depth))
+        return (one for _, accounts in self._entry(target, depth) for one in accounts)
 
     def model(self, name: str) -> tuple[tuple[Candidate, ...], str]:
         """Give the candidates of a model's name, and the name that they were found by.
@@ -235,23 +239,25 @@ class _Search:
     def combo(self, combo: Combo) -> tuple[Candidate, ...]:
         """Give a combo's candidates with their weights; each account's model once."""
         parts = list(self._parts(combo, 1))
-        if any(not one.simulated for _, one in parts):
-            parts = [(share, one) for share, one in parts if not one.simulated]
+        if any(not accounts[0].simulated for _, accounts in parts):
+            parts = [part for part in parts if not part[1][0].simulated]
         weights = _whole([share for share, _ in parts])
         found: dict[tuple[str, str], Candidate] = {}
-        for weight, (_, one) in zip(weights, parts, strict=True):
-            found.setdefault((one.account_id, one.model), replace(one, weight=weight))
+        for step, (weight, (_, accounts)) in enumerate(zip(weights, parts, strict=True)):
+            for one in _equals(accounts, step):
+                found.setdefault((one.account_id, one.model), replace(one, weight=weight))
         return tuple(found.values())
 
-    def _parts(self, combo: Combo, depth: int) -> Iterator[tuple[Fraction, Candidate]]:
-        """Give each candidate with its share of the combo; an entry's share is its weight.
+    def _parts(self, combo: Combo, depth: int) -> Iterator[Part]:
+        """Give each model's accounts with its share of the combo; an entry's share is its weight.
 
-        An entry that stands for several (a nested combo, a model at several accounts) divides
-        its share among them. Where no entry has a weight all have the same.
+        An entry that stands for several models (a nested combo, a name at several providers)
+        divides its share among them. Where no entry has a weight all have the same.
         """
         if combo.preference is not None:
-            for one in self.pool(combo, combo.preference.mode_among(self.config.mode), depth):
-                yield Fraction(1), one
+            mode = combo.preference.mode_among(self.config.mode)
+            for accounts in _by_model(self.pool(combo, mode, depth)):
+                yield Fraction(1), accounts
             return
         weighted = any(entry.weight for entry in combo.models)
         for entry in combo.models:
@@ -261,18 +267,18 @@ class _Search:
             share = Fraction(entry.weight if weighted else 1)
             inside = self._entry(entry.target, depth)
             total = sum((part for part, _ in inside), Fraction(0))
-            for part, candidate in inside:
+            for part, accounts in inside:
                 fraction = part / total if total else Fraction(1, len(inside))
-                yield share * fraction, candidate
+                yield share * fraction, accounts
 
-    def _entry(self, target: str, depth: int) -> list[tuple[Fraction, Candidate]]:
+    def _entry(self, target: str, depth: int) -> list[Part]:
         name = self.follow_aliases(spelled(target))
         nested = self.combos.get(name)
         if nested is not None:
             return list(self._parts(nested, depth + 1)) if depth < COMBO_DEPTH_MAX else []
         # A combo is a list of fallbacks, so several providers of one bare name are welcome.
         found = self._named(name) or self._bare(name)
-        return [(Fraction(1), candidate) for candidate in found]
+        return [(Fraction(1), accounts) for accounts in _by_model(found)]
 
     def _named(self, name: str) -> tuple[Candidate, ...]:
         """Give what `provider/model` or `account/model` stands for."""
@@ -336,6 +342,28 @@ def _in_turn(columns: Iterable[list[Candidate]]) -> Iterator[Candidate]:
 
 def _real(accounts: Sequence[Account]) -> tuple[Account, ...]:
     return tuple(one for one in accounts if not one.simulated)
+
+
+def _by_model(candidates: Iterable[Candidate]) -> list[tuple[Candidate, ...]]:
+    """Give the accounts of each model, in the order of the first of each."""
+    found: dict[tuple[str, str], list[Candidate]] = {}
+    for one in candidates:
+        found.setdefault((one.provider, one.model), []).append(one)
+    return list(map(tuple, found.values()))
+
+
+def _stepped(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Give the same in the same order, the accounts of one model as equals."""
+    equals = chain.from_iterable(map(_equals, _by_model(candidates), count()))
+    steps = {(one.account_id, one.model): one for one in equals}
+    return tuple(steps[one.account_id, one.model] for one in candidates)
+
+
+def _equals(accounts: Sequence[Candidate], step: int) -> tuple[Candidate, ...]:
+    """Give a model's accounts as equals; one alone stays as it is."""
+    if len(accounts) == 1:
+        return tuple(accounts)
+    return tuple(replace(one, step=step) for one in accounts)
 
 
 def _refuse_ambiguous(model: str, candidates: Sequence[Candidate]) -> None:

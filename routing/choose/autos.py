@@ -8,11 +8,13 @@ cheapest comes first: this bound ranks and never refuses. An unknown price is de
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..accounting.cost import expected_usd_nanos
 from ..model import RouteRequest
 from ..preference import EXPLORED, Preference
 from . import auto, classic
+from .accounts import models_of, steps_of
 from .ranking import Kept, Ranking, certain, draw
 
 DEARER = "dearer than its auto's budget cap"
@@ -33,20 +35,39 @@ def rank_auto(
     """
     if not kept:
         return Ranking((), (), ())
-    is_classic = classic.is_classic(mode)
-    if is_classic:
-        weights = classic.weights_of(mode, preference)
-        scores = classic.scores(weights, mode, request, kept)
+    if classic.is_classic(mode):
+        scores = classic.scores(classic.weights_of(mode, preference), mode, request, kept)
+        excluded = frozenset(range(len(kept))) - {*classic.admitted(request, kept, scores)}
     else:
-        scores = auto.utilities(mode, request, kept)
+        scores, excluded = auto.utilities(mode, request, kept), frozenset[int]()
+    steps = steps_of(request, kept, seed, behind=excluded)
+    if steps is None:
+        return _ranked(preference, mode, request, _Pool(kept, scores, excluded), seed)
+    gone = (at for at, places in enumerate(steps.places) if places[0] in excluded)
+    models = _Pool(models_of(kept, steps), tuple(steps.expected(scores)), frozenset(gone))
+    return steps.spread(_ranked(preference, mode, request, models, seed), scores)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """What is drawn from: the candidates, or one for each model that several accounts serve."""
+
+    kept: Kept
+    scores: tuple[float, ...]
+    excluded: frozenset[int]
+
+
+def _ranked(
+    preference: Preference | None, mode: str, request: RouteRequest, pool: _Pool, seed: bytes
+) -> Ranking:
+    kept, scores, is_classic = pool.kept, pool.scores, classic.is_classic(mode)
     costs, within = _within(preference, request, kept)
     if not within:
         order = sorted(range(len(kept)), key=lambda place: (costs[place], place))
         return _told(certain(tuple(order), scores), within)
     explored = None if preference is None else preference.explored
     if is_classic:
-        places = [one for one in classic.admitted(request, kept, scores) if one in within]
-        places = places or within
+        places = [one for one in within if one not in pool.excluded] or within
         parts = classic.shares(mode, scores, places, EXPLORED if explored is None else explored)
     else:
         places = within

@@ -7,7 +7,8 @@ Here it is by the kept candidates' positions; a fact that is missing counts as "
 - round-robin: the turn's candidate first, then on in a circle.
 - least-used: by how often the combo has called each, the least first.
 - fill-first: list order, but candidates without a free place come after those with one.
-- p2c: the less loaded of two that are picked at random, with replacement.
+- p2c: the less loaded of two that are picked at random, with replacement; accounts of one
+  model, too, are drawn by it (accounts.py).
 - last-known-good: the candidate that last answered for the combo, then list order.
 - headroom: by the share of each that is free, the most first: of its places or of its
   provider's rate limits, whichever is less.
@@ -20,13 +21,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from ..model import RouteRequest
+from ..model import Candidate, RouteRequest
 from ..moment import Moment
-from .draw import ONE_Q32
 from .ranking import Kept, Ranking, certain, draw
 
 UNTRIED_WAIT_US = 1_000_000
-"""What is taken for the wait of candidates when none of them has answered yet."""
+"""The most that is taken for the wait of candidates that have not answered yet."""
 
 ALL_PPM = 1_000_000
 
@@ -50,7 +50,7 @@ def least_used(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ran
 
 def fill_first(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
     """Keep the list's order, but put those that are full behind those that are not."""
-    free = _free_ppm(request, kept)
+    free = free_ppm(request, kept)
     order = sorted(range(len(kept)), key=lambda place: (free[place] == 0, place))
     return certain(tuple(order), (None,) * len(kept))
 
@@ -92,7 +92,7 @@ def last_known_good(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -
 
 def headroom(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
     """Order by the share of each that is free, which is the score."""
-    free = _free_ppm(request, kept)
+    free = free_ppm(request, kept)
     order = sorted(range(len(kept)), key=lambda place: (-free[place], place))
     return certain(tuple(order), tuple(one / ALL_PPM for one in free))
 
@@ -111,30 +111,18 @@ def context_fit(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ra
 
 
 def by_priority(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
-    """Keep the list's order; a model at several accounts in a row is one place of the list.
+    """Keep the list's order."""
+    return certain(tuple(range(len(kept))), (None,) * len(kept))
 
-    Within such a group the accounts are equals, so the work is shared out by p2c.
+
+def narrowed(
+    request: RouteRequest, places: Sequence[int], among: Sequence[Candidate] = ()
+) -> RouteRequest:
+    """Give the request with its facts about these candidates alone, by their new positions.
+
+    Where the one that last answered is not left, another account of its model `among` all stands
+    for it.
     """
-    order: list[int] = []
-    first = [0] * len(kept)
-    for _, group in groupby(range(len(kept)), key=lambda place: _model_of(kept, place)):
-        places = tuple(group)
-        if len(places) == 1:
-            chances: tuple[int, ...] = (ONE_Q32,)
-            order += places
-        else:
-            ranking = two_choices(
-                mode, narrowed(request, places), [kept[place] for place in places], seed
-            )
-            chances = ranking.first_q32
-            order += [places[place] for place in ranking.order]
-        if places[0] == 0:
-            first[: len(places)] = chances
-    return Ranking(tuple(order), tuple(first), (None,) * len(kept))
-
-
-def narrowed(request: RouteRequest, places: Sequence[int]) -> RouteRequest:
-    """Give the request with its facts about these candidates alone, by their new positions."""
     moment = request.moment
     if moment is None:
         return request
@@ -146,9 +134,19 @@ def narrowed(request: RouteRequest, places: Sequence[int]) -> RouteRequest:
             in_flight=_of(moment.in_flight, places),
             wait_us=_of(moment.wait_us, places),
             free_ppm=_of(moment.free_ppm, places),
-            last_good=places.index(moment.last_good) if moment.last_good in places else None,
+            last_good=_good_of(moment.last_good, places, among),
         ),
     )
+
+
+def _good_of(
+    last_good: int | None, places: Sequence[int], among: Sequence[Candidate]
+) -> int | None:
+    if last_good is None or last_good in places:
+        return None if last_good is None else places.index(last_good)
+    step = among[last_good].step if among else None
+    equals = (new for new, place in enumerate(places) if among and among[place].step == step)
+    return None if step is None else next(equals, None)
 
 
 def _of(values: tuple[int, ...], places: Sequence[int]) -> tuple[int, ...]:
@@ -159,11 +157,6 @@ def _moment(request: RouteRequest) -> Moment:
     return request.moment or NOTHING
 
 
-def _model_of(kept: Kept, place: int) -> tuple[str, str]:
-    candidate = kept[place][0]
-    return candidate.provider, candidate.model
-
-
 def _last_if_none(value: float | None) -> tuple[bool, float]:
     return value is None, value or 0.0
 
@@ -171,12 +164,13 @@ def _last_if_none(value: float | None) -> tuple[bool, float]:
 def _loads(request: RouteRequest, kept: Kept) -> list[float | None]:
     """Give each candidate's load in seconds; None where its weight forbids it.
 
-    One that has not answered yet counts as the quickest, so that it is tried.
+    One that has not answered yet counts as the quickest, so that it is tried, but not as slow as
+    those that only fail.
     """
     moment, count = _moment(request), len(kept)
     waits_us = moment.wait_us or (0,) * count
     in_flight = moment.in_flight or (0,) * count
-    quickest = min((wait for wait in waits_us if wait), default=UNTRIED_WAIT_US)
+    quickest = min([UNTRIED_WAIT_US, *(wait for wait in waits_us if wait)])
     weighted = any(one.weight for one, _ in kept)
     loads: list[float | None] = []
     for place, (candidate, _) in enumerate(kept):
@@ -186,7 +180,7 @@ def _loads(request: RouteRequest, kept: Kept) -> list[float | None]:
     return loads
 
 
-def _free_ppm(request: RouteRequest, kept: Kept) -> list[int]:
+def free_ppm(request: RouteRequest, kept: Kept) -> list[int]:
     """Give the free share of each in millionths: of its places or its rate limits."""
     places = _moment(request).free_ppm or (ALL_PPM,) * len(kept)
     limits = [1.0 if one.headroom is None else one.headroom for _, one in kept]

@@ -1,16 +1,18 @@
 """Why the first and not the next best: the chosen against the runner-up. Pure.
 
 The runner-up is the candidate that was likeliest to be first beside the chosen one; of equally
-likely ones the next in the order. Where the strategy has scores, the difference of the two is
-the sum of the differences of their parts, and each part has a value at which the two would be
-level: what would have to change, and by how much, for the other one to come first. A strategy
-without scores has neither; its order or its draw is the reason.
+likely ones the next in the order. Accounts of one model are one choice, so it is of another
+model where there is one. Where the strategy has scores, the difference of the two is the sum of
+the differences of their parts, and each part has a value at which the two would be level: what
+would have to change, and by how much, for the other one to come first. A strategy without
+scores has neither; its order or its draw is the reason.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model import Candidate, Decision, RouteRequest, Snapshot, Verdict
+from .accounts import share_q32
 from .draw import ONE_Q32
 from .explain import Factor, factors_of
 
@@ -70,13 +72,16 @@ def contrast_of(request: RouteRequest, snapshot: Snapshot, decision: Decision) -
     if len(order) < 2:
         return None
     chosen = order[0]
-    runner_up = max(order[1:], key=lambda one: one.first_q32)
+    runner_up = max(_rivals(decision, order), key=lambda one: one.first_q32)
     parts = [factors_of(request, snapshot, decision, one.candidate) for one in (chosen, runner_up)]
     advantage: float | None = None
     deltas: tuple[Delta, ...] = ()
     flips: tuple[Flip, ...] = ()
     if chosen.score is not None and runner_up.score is not None:
-        sense = _sense(chosen, chosen.score, runner_up.score)
+        is_certain = share_q32(decision, chosen) == ONE_Q32
+        # A certain choice has the better score of the two, so where it is the lower one, lower is
+        # better, as with costs; only a draw takes a lesser one, and draws prefer the higher.
+        sense = -1.0 if is_certain and chosen.score < runner_up.score else 1.0
         advantage = sense * (chosen.score - runner_up.score)
         deltas = _deltas(parts[0], parts[1], sense)
         if advantage > 0:
@@ -96,13 +101,12 @@ def contrast_of(request: RouteRequest, snapshot: Snapshot, decision: Decision) -
     )
 
 
-def _sense(chosen: Verdict, score: float, other: float) -> float:
-    """Give 1 where a higher score is better, -1 where a lower one is, as with costs.
-
-    A certain choice has the better score of the two; only a draw takes a lesser one, and the
-    strategies that draw by their scores prefer the higher.
-    """
-    return -1.0 if chosen.first_q32 == ONE_Q32 and score < other else 1.0
+def _rivals(decision: Decision, order: Sequence[Verdict]) -> Sequence[Verdict]:
+    """Give the candidates of other models than the chosen one's, or all the others."""
+    step = order[0].candidate.step
+    if decision.strategy == "p2c" or step is None:
+        return order[1:]
+    return [one for one in order if one.candidate.step != step] or order[1:]
 
 
 def _deltas(

@@ -33,7 +33,8 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
         refusals = within_tier(request, request.guard, snapshot.candidates, refusals)
     kept = [place for place, refusal in enumerate(refusals) if refusal is None]
     mode = mode_in_force(snapshot.mode, snapshot.states, request.at_s)
-    may_be_tried, asked = [pairs[place] for place in kept], narrowed(request, kept)
+    may_be_tried = [pairs[place] for place in kept]
+    asked = narrowed(request, kept, snapshot.candidates)
     if snapshot.preference is None:
         ranking = rank(snapshot.strategy, mode, asked, may_be_tried, seed)
     else:

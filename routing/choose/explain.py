@@ -14,7 +14,7 @@ from .classic import PACKS, factors_of_kept, weights_of
 FIGURES: dict[Strategy, str] = {
     "least-used": "calls by this combo",
     "p2c": "seconds to the first byte times calls, by weight",
-    "headroom": "free share",
+    "headroom": "free share of the model's freest account",
     "context-fit": "share of the context filled",
 }
 """What the score of a strategy is that has one figure alone."""

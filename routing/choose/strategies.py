@@ -2,14 +2,17 @@
 
 A table of pure functions. Each gets the request, the kept candidates with their states and a
 seed, and gives the order, the probability with which each could have been first, and a score
-where it has one. What a strategy needs to know is in the snapshot or, when it changes with
-every request, in the request's `moment`; nothing is remembered here.
+where it has one. A model that several accounts serve is one candidate to a strategy, and its
+accounts are chosen among after that (accounts.py); p2c alone sees each account. What a strategy
+needs to know is in the snapshot or, when it changes with every request, in the request's
+`moment`; nothing is remembered here.
 """
 
 from collections.abc import Callable
 
 from ..accounting.cost import expected_usd_nanos
 from ..model import RouteRequest, Strategy
+from .accounts import asked_of, full, models_of, steps_of
 from .autos import rank_auto
 from .balance import (
     by_priority,
@@ -28,7 +31,14 @@ def rank(strategy: Strategy, mode: str, request: RouteRequest, kept: Kept, seed:
     """Put the kept candidates in order; none gives an empty ranking."""
     if not kept:
         return Ranking((), (), ())
-    return STRATEGIES[strategy](mode, request, kept, seed)
+    choose = STRATEGIES[strategy]
+    if strategy in ALONE or all(one.step is None for one, _ in kept):
+        return choose(mode, request, kept, seed)
+    behind = full(request, kept) if strategy in ("fill-first", "headroom") else frozenset[int]()
+    steps = steps_of(request, kept, seed, behind=behind)
+    if steps is None:
+        return choose(mode, request, kept, seed)
+    return steps.spread(choose(mode, asked_of(request, kept, steps), models_of(kept, steps), seed))
 
 
 def _weighted(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
@@ -65,3 +75,5 @@ STRATEGIES: dict[Strategy, Callable[[str, RouteRequest, Kept, bytes], Ranking]] 
     "context-fit": context_fit,
     "auto": _auto,
 }
+ALONE: frozenset[Strategy] = frozenset({"p2c", "auto"})
+"""Those that see every account: p2c takes each for itself, auto has a score for each."""

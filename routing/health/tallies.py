@@ -3,7 +3,8 @@
 Kept in memory, and stored from time to time by whoever calls `pending` and `stored`, so that
 a restart goes on where it was; a crash loses the last seconds of counting, which costs no
 more than an uneven share. A candidate that is new to a combo starts at the least count of
-the others: with nought it would get every request until it had caught up.
+the others: with nought it would get every request until it had caught up. Calls of a model that
+several accounts serve are counted for the model, so that they stay when accounts come and go.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,8 @@ COMBOS_MAX = 1024
 
 Scope = tuple[str, str]
 TURNS: Scope = ("", "")
-"""Where the turns of a combo are counted: no account has an empty id."""
+"""Where the turns of a combo are counted: no account has an empty id. A model that several
+accounts serve is counted there under its whole name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Count:
     """One counter of one combo: what it had stored, or what has come to it since.
 
     Attributes:
-        account_id, model: the candidate; both empty for the combo's turns.
+        account_id, model: the candidate; without an account the model's whole name, and both
+            empty for the combo's turns.
         good_unix_s: when it last answered; 0 that it no longer counts, None for no news.
     """
 
@@ -54,9 +57,9 @@ class Tallies:
         return self._tally(combo).numbers.get(TURNS, 0)
 
     def uses(self, combo: str, candidates: Iterable[Candidate]) -> tuple[int, ...]:
-        """Give how often a combo has called each of its candidates."""
+        """Give how often a combo has called each of its candidates, or the model of equals."""
         numbers = self._tally(combo).numbers
-        found = [numbers.get((one.account_id, one.model)) for one in candidates]
+        found = [numbers.get(_counted(one)) for one in candidates]
         least = min((one for one in found if one is not None), default=0)
         return tuple(least if one is None else one for one in found)
 
@@ -74,10 +77,10 @@ class Tallies:
         """Count a call of one of the combo's candidates; those that are new get their start."""
         numbers = self._tally(combo).numbers
         for one, start in zip(among, self.uses(combo, among), strict=True):
-            scope = (one.account_id, one.model)
+            scope = _counted(one)
             if scope not in numbers:
                 self._add(combo, scope, start)
-        self._add(combo, (candidate.account_id, candidate.model), 1)
+        self._add(combo, _counted(candidate), 1)
 
     def answered(self, combo: str, candidate: Candidate, *, unix_s: float) -> None:
         """Note who answered well."""
@@ -134,6 +137,13 @@ class Tallies:
                 self._news = {key: one for key, one in self._news.items() if key[0] != gone}
             self._tallies[combo] = _Tally()
         return self._tallies[combo]
+
+
+def _counted(candidate: Candidate) -> Scope:
+    """Give where a candidate's calls are counted."""
+    if candidate.step is None:
+        return candidate.account_id, candidate.model
+    return "", candidate.name
 
 
 def _names(count: Count) -> tuple[str, str, str]:

@@ -230,7 +230,7 @@ def test_a_nested_combo_stands_in_its_place_and_shares_its_weight() -> None:
     assert [one.weight for one in resolved.candidates] == [3, 1, 2]
 
 
-def test_a_model_at_two_accounts_shares_its_entrys_weight() -> None:
+def test_a_model_at_two_accounts_is_one_step_and_each_has_its_entrys_weight() -> None:
     here = config(
         account("openai", account_id="a"),
         account("openai", account_id="b"),
@@ -238,7 +238,36 @@ def test_a_model_at_two_accounts_shares_its_entrys_weight() -> None:
         combos=(combo("mix", ComboModel("openai/o1", 1), ComboModel("groq/qwen/qwen3-32b", 1)),),
     )
 
-    assert [one.weight for one in ask(here, "mix").candidates] == [1, 1, 2]
+    candidates = ask(here, "mix").candidates
+
+    assert [(one.weight, one.step) for one in candidates] == [(1, 0), (1, 0), (1, None)]
+
+
+def test_accounts_that_are_named_one_by_one_are_steps_of_their_own() -> None:
+    here = config(
+        account("openai", account_id="a", name="work"),
+        account("openai", account_id="b", name="home"),
+        combos=(combo("mix", ComboModel("work/o1", 9), ComboModel("home/o1", 1)),),
+    )
+
+    candidates = ask(here, "mix").candidates
+
+    assert [(one.account_id, one.weight, one.step) for one in candidates] == [
+        ("a", 9, None),
+        ("b", 1, None),
+    ]
+
+
+@pytest.mark.parametrize("target", ["auto", "openai/gpt-4o"])
+def test_accounts_that_serve_one_model_are_equals_without_a_combo_too(target: str) -> None:
+    here = config(account("openai", account_id="a"), account("openai", account_id="b"))
+
+    found: dict[str, set[int | None]] = {}
+    for one in ask(here, target).candidates:
+        found.setdefault(one.model, set()).add(one.step)
+
+    assert all(len(steps) == 1 and None not in steps for steps in found.values())
+    assert len({step for steps in found.values() for step in steps}) == len(found)
 
 
 def test_a_duplicate_keeps_its_first_place() -> None:
