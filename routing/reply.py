@@ -170,7 +170,8 @@ class Reply:
             except BudgetExceeded as error:
                 refused = error
             except UpstreamFailure as failure:
-                failed += 1
+                # Who was busy for us was passed over, not tried.
+                failed += failure.kind != "busy"
                 if not FALLS_BACK[failure.kind]:
                     break
             else:
@@ -218,7 +219,11 @@ class Reply:
         number = len(self.attempts) + 1
         self._visit = visit = Visit(parts, prepared, candidate, parts.clock.now())
         self._first_byte_s = None
-        await visit.enter(left_s=self._left_s(prepared))
+        await visit.enter(
+            self.request.operation.features,
+            left_s=self._left_s(prepared),
+            is_last=self.decision is None or candidate is self.decision.order[-1],
+        )
         operation = await self.payment.reserve(candidate, number)
         left_s = self._left_s(prepared)
         if left_s <= 0:

@@ -6,13 +6,16 @@ answer as one that does not exist.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from .access import ADMIN, require
 from .catalog.listing import ModelRow, list_models
 from .catalog.prices import facts_of
 from .errors import NotFound
 from .health.book import HealthBook
+from .health.pacing import MINUTE_S, Pace
 from .health.profiles import Profile, profile_named
+from .health.quota import Learned
 from .model import Caller, Capability, Combo, ModelFacts
 from .moment import Latency
 from .ports import Clock, Configs, Ledger, Record, UsageTotal
@@ -60,7 +63,11 @@ class LockoutRow:
 
 @dataclass(frozen=True, slots=True)
 class LimitRow:
-    """A limit of a provider, as its last answer told it `age_s` ago; None is unknown."""
+    """A limit that an account or one of its models is held to; None is unknown.
+
+    `source` is "provider" for what an answer told `age_s` ago, and "profile" for the resilience
+    profile's number, in force since a refusal `age_s` ago; it is forgotten after `expires_s`.
+    """
 
     provider: str
     account_id: str
@@ -70,6 +77,8 @@ class LimitRow:
     remaining: int | None
     reset_s: float | None
     age_s: float
+    source: Literal["provider", "profile"] = "provider"
+    expires_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +176,19 @@ class Views:
         )
 
     def _limits(self, providers: Mapping[str, str], now: float) -> tuple[LimitRow, ...]:
-        return tuple(
-            LimitRow(
-                provider=providers[account_id],
-                account_id=account_id,
-                model=model,
-                dimension=one.told.dimension,
-                limit=one.told.limit,
-                remaining=one.told.remaining,
-                reset_s=None if one.told.reset_s is None else one.old_from_s - now,
-                age_s=now - one.at_s,
-            )
-            for (account_id, model), quota in self.health_book.quotas.items()
+        book = self.health_book
+        told = (
+            _told_row(providers[account_id], (account_id, model), one, now)
+            for (account_id, model), quota in book.quotas.items()
             if account_id in providers
-            for one in quota.fresh(now)
+            for one in quota.known(now)
         )
+        held = (
+            _held_row(providers[account_id], account_id, pace, book.profile, now)
+            for (account_id, _), pace in book.paces.items()
+            if account_id in providers and pace.until_s > now
+        )
+        return (*told, *held)
 
     def timings(self, caller: Caller) -> tuple[TimingRow, ...]:
         """Give how fast every model that was used of late answers. Needs read:health."""
@@ -266,3 +273,26 @@ class Views:
 
     def _owner(self, caller: Caller) -> str | None:
         return None if ADMIN in caller.scopes else caller.key_id
+
+
+def _told_row(provider: str, scope: tuple[str, str], one: Learned, now: float) -> LimitRow:
+    is_fresh, told = one.old_from_s > now, one.told
+    return LimitRow(
+        *(provider, *scope, told.dimension, told.limit),
+        remaining=told.remaining if is_fresh else None,
+        reset_s=one.old_from_s - now if is_fresh and told.reset_s is not None else None,
+        age_s=now - one.at_s,
+        expires_s=one.expires_s - now,
+    )
+
+
+def _held_row(provider: str, account_id: str, pace: Pace, profile: Profile, now: float) -> LimitRow:
+    limit, left = profile.requests_per_minute_max, max(pace.left(profile, now), 0.0)
+    return LimitRow(
+        *(provider, account_id, "", "requests-minute", limit),
+        remaining=int(left),
+        reset_s=(limit - left) * MINUTE_S / limit,
+        age_s=now - pace.refused_s,
+        source="profile",
+        expires_s=pace.until_s - now,
+    )

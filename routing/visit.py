@@ -6,14 +6,17 @@ found no place or an open circuit says nothing of the provider.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from .accounting.cost import OUTPUT_TOKENS_EXPECTED, output_tokens_bound
 from .again import REFUSED_FOR_LOAD
 from .errors import UpstreamFailure
 from .health.book import HealthBook
 from .health.loads import Loads
+from .health.pacing import PATIENT_S, Gait
+from .health.quota import Need
 from .health.tallies import Tallies
-from .model import Attempt, Candidate
+from .model import Attempt, Candidate, Features
 from .policy import COUNTS_FOR_BREAKER, FALLS_BACK
 from .ports import Budgets, Clock, Ledger, Upstream
 from .prepare import Prepared
@@ -49,21 +52,48 @@ class Visit:
     candidate: Candidate
     started_s: float
     has_begun: bool = False
-    _has_place: bool = False
+    _places: list[Candidate] = field(default_factory=list[Candidate])
 
-    async def enter(self, *, left_s: float) -> None:
-        """Take a place, waiting for it where the combo bounds the calls.
+    async def enter(self, features: Features, *, left_s: float, is_last: bool) -> None:
+        """Take a place and a turn, waiting for them where the calls are bounded.
+
+        Args:
+            features: of the request: what it will take of the provider's limits.
+            left_s: what is left of the request's total time.
+            is_last: no other candidate is left to try.
 
         Raises:
             UpstreamFailure: none came free in time.
         """
         patience = self.prepared.patience
         queue_s = max(min(patience.queue_s, left_s), 0.0)
-        self._has_place = await self.parts.loads.enter(
-            self.candidate, places=patience.concurrency, queue_s=queue_s
-        )
-        if not self._has_place:
+        near_s = queue_s if is_last else min(queue_s, PATIENT_S)
+        gait = self.parts.health.gait(self.candidate, self.started_s)
+        if gait is not None and gait.places is not None:
+            # Only while the account is held: calls that were under way before do not count.
+            account = replace(self.candidate, model="")
+            await self._take_place(account, places=gait.places, queue_s=near_s)
+        await self._take_place(self.candidate, places=patience.concurrency, queue_s=queue_s)
+        if gait is not None:
+            await self._take_turn(gait, _need(self.candidate, features), near_s)
+
+    async def _take_place(self, where: Candidate, *, places: int | None, queue_s: float) -> None:
+        if not await self.parts.loads.enter(where, places=places, queue_s=queue_s):
             raise UpstreamFailure(f"no place came free within {queue_s:g} s", kind="busy")
+        self._places.append(where)
+
+    async def _take_turn(self, gait: Gait, need: Need, wait_s_max: float) -> None:
+        now = self.parts.clock.now()
+        wait_s = gait.wait_s(need, now)
+        if wait_s > wait_s_max:
+            raise UpstreamFailure(
+                f"the account is held to a rate, and its next turn is in {wait_s:.1f} s",
+                kind="busy",
+                retry_after_s=wait_s,
+            )
+        gait.take(need, now)
+        if wait_s > 0:
+            await self.parts.sleep(wait_s)
 
     def begin(self, *, before: Sequence[Attempt]) -> None:
         """Let the call go out.
@@ -105,9 +135,8 @@ class Visit:
 
         `swapped` says that another model answered than was asked for.
         """
-        if self._has_place:
-            self.parts.loads.leave(self.candidate)
-            self._has_place = False
+        while self._places:
+            self.parts.loads.leave(self._places.pop())
         if not self.has_begun:
             return
         if swapped:
@@ -136,3 +165,9 @@ class Visit:
         parts.health.succeeded(self.candidate, first_byte_s=waited_s, total_s=took_s, now_s=now)
         if combo is not None:
             parts.tallies.answered(combo, self.candidate, unix_s=parts.clock.unix())
+
+
+def _need(candidate: Candidate, features: Features) -> Need:
+    """Give what a request will probably take of a provider's limits."""
+    output = min(output_tokens_bound(candidate, features), OUTPUT_TOKENS_EXPECTED)
+    return Need(features.input_tokens, output)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from omniroute.routing.health.profiles import PROFILES, Profile
-from omniroute.routing.views import HealthView, TimingRow
+from omniroute.routing.views import HealthView, LimitRow, TimingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,8 @@ class ProfileJson:
     """One resilience profile.
 
     `failures_max` failures in a row open a circuit for `open_s`; the bases of an overload's and a
-    rate limit's rest double at most `level_max` times.
+    rate limit's rest double at most `level_max` times. An account that refused for its rate
+    gets so many requests a minute, so far apart, and so many at once.
     """
 
     name: str
@@ -20,6 +21,9 @@ class ProfileJson:
     transient_s: float
     rate_limit_s: float
     level_max: int
+    requests_per_minute_max: int
+    gap_s_min: float
+    concurrency_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,25 @@ class LockoutJson:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitJson:
+    """A limit that an account, or one of its models, is held to; None is unknown.
+
+    `source` is "provider" for what an answer told, "profile" for the profile's own number.
+    """
+
+    provider: str
+    account_id: str
+    model: str
+    dimension: str
+    limit: int | None
+    remaining: int | None
+    reset_s: float | None
+    source: str
+    age_s: float
+    expires_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ResilienceJson:
     """The resilience profile in force, every one there is, and what stands in the way now.
 
@@ -69,6 +92,7 @@ class ResilienceJson:
     circuits: tuple[OpenCircuitJson, ...] = ()
     rests: tuple[RestJson, ...] = ()
     lockouts: tuple[LockoutJson, ...] = ()
+    limits: tuple[LimitJson, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +174,18 @@ def resilience_json(in_force: Profile, health: HealthView | None) -> ResilienceJ
             )
             for one in health.lockouts
         ),
+        limits=tuple(map(limit_json, health.limits)),
+    )
+
+
+def limit_json(row: LimitRow) -> LimitJson:
+    """Give a limit as the API shows it."""
+    return LimitJson(
+        *(row.provider, row.account_id, row.model, row.dimension, row.limit, row.remaining),
+        reset_s=row.reset_s,
+        source=row.source,
+        age_s=row.age_s,
+        expires_s=row.expires_s,
     )
 
 
@@ -180,4 +216,7 @@ def profile_json(profile: Profile) -> ProfileJson:
         transient_s=profile.transient_s,
         rate_limit_s=profile.rate_limit_s,
         level_max=profile.level_max,
+        requests_per_minute_max=profile.requests_per_minute_max,
+        gap_s_min=profile.gap_s_min,
+        concurrency_max=profile.concurrency_max,
     )

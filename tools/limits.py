@@ -1,6 +1,6 @@
 """The provider limits of omniroute_get_health: who rests, and what is left for the others."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -13,7 +13,7 @@ MINUTE = "requests-minute"
 
 
 class Window(Result, frozen=True):
-    """One limit, as the provider's last answer told it."""
+    """One limit, as the provider's last answer told it, or as the profile has it."""
 
     dimension: Annotated[str, Meta(description='What is counted, such as "requests".')]
     limit: int | None
@@ -21,7 +21,11 @@ class Window(Result, frozen=True):
     reset_s: Annotated[
         float | None, Meta(description="Seconds until it is full again; null: not known.")
     ]
-    age_s: Annotated[float, Meta(description="Seconds since the provider told it.")]
+    age_s: Annotated[float, Meta(description="Seconds since the provider told it, or refused.")]
+    source: Annotated[
+        Literal["provider", "profile"],
+        Meta(description="Whose number it is: the profile's holds a minute after a refusal."),
+    ]
 
 
 class RateLimit(Result, frozen=True):
@@ -87,6 +91,7 @@ def _row(
                 remaining=one.remaining,
                 reset_s=None if one.reset_s is None else round(one.reset_s, 3),
                 age_s=round(one.age_s, 3),
+                source=one.source,
             )
             for one in rows
         ),

@@ -22,6 +22,7 @@ from .cooldown import Cooldown
 from .healing import Healing
 from .latency import Timing
 from .lockout import Lockout
+from .pacing import Gait, Pace, gait
 from .profiles import BALANCED, Profile
 from .quota import Limit, Quota
 from .retry_budget import RetryBudget
@@ -73,6 +74,7 @@ class HealthBook:
     lockouts: dict[Scope, Lockout] = field(default_factory=dict[Scope, Lockout])
     retries: dict[Scope, RetryBudget] = field(default_factory=dict[Scope, RetryBudget])
     quotas: dict[Scope, Quota] = field(default_factory=dict[Scope, Quota])
+    paces: dict[Scope, Pace] = field(default_factory=dict[Scope, Pace])
     timings: dict[Scope, Timing] = field(default_factory=dict[Scope, Timing])
     _estimates: dict[Scope, _Estimates] = field(default_factory=dict[Scope, _Estimates])
     healing: Healing = field(default_factory=Healing)
@@ -185,6 +187,11 @@ class HealthBook:
         if cooldown.refused(kind, hint_s=hint_s, now_s=now_s, profile=self.profile, draw=draw):
             _keep(self.cooldowns, scope, cooldown)
             self.version += 1
+        if kind == "rate_limited":
+            account = (candidate.account_id, "")
+            _keep(self.paces, account, self.paces.get(account) or Pace()).refused(now_s)
+            _keep(self._estimates, scope, self._estimates.get(scope) or _Estimates())
+            self._dirty.add(scope)
         if kind in LOCKS_OUT:
             lockout = _keep(self.lockouts, scope, self.lockouts.get(scope) or Lockout())
             self.version += int(lockout.refused(now_s))
@@ -208,6 +215,12 @@ class HealthBook:
             self.version += 1
         _keep(self._estimates, scope, self._estimates.get(scope) or _Estimates())
         self._dirty.add(scope)
+
+    def gait(self, candidate: Candidate, now_s: float) -> Gait | None:
+        """Give what holds a candidate back beside its health: limits, told or of the profile."""
+        quota = self.quotas.get((candidate.account_id, candidate.model))
+        pace = self.paces.get((candidate.account_id, ""))
+        return gait(quota, pace, self.profile, now_s)
 
     def timing(self, candidate: Candidate) -> Timing:
         """Give the times of a candidate, to note one; they are published with the estimates."""
@@ -247,7 +260,7 @@ class HealthBook:
         """
         meant = [
             (book, scope)
-            for book in (self.breakers, self.cooldowns, self.lockouts, self.quotas)
+            for book in (self.breakers, self.cooldowns, self.lockouts, self.quotas, self.paces)
             for scope in book
             if (accounts is None or scope[0] in accounts) and model in {None, scope[1]}
         ]
@@ -267,11 +280,11 @@ class HealthBook:
         """Publish the estimates of a scope. Gives whether time alone will change them."""
         quota, timing = self.quotas.get(scope), self.timings.get(scope)
         known = self._estimates.get(scope)
-        headroom = quota.headroom(now_s) if quota is not None else None
+        held = gait(quota, self.paces.get((scope[0], "")), self.profile, now_s)
         if known is not None:
-            known.publish(headroom)
+            known.publish(None if held is None else held.headroom(now_s))
         fades = timing is not None and timing.publish(now_s)
-        return fades or (quota is not None and bool(quota.learned))
+        return fades or (held is not None and held.changes(now_s))
 
     def _scopes_of(self, candidate: Candidate) -> tuple[Scope, Scope]:
         return (candidate.account_id, ""), (candidate.account_id, candidate.model)

@@ -10,7 +10,9 @@ that run: their ends are worked out anew from their beginnings.
 
 The numbers are those of the documented profiles for accounts with an API key (OmniRoute
 2.3.10, reference table "Resilience profiles"): `transientCooldown`, `rateLimitCooldown`,
-`maxBackoffLevel`, `circuitBreakerThreshold`, `circuitBreakerReset`. Two readings of ours: a
+`maxBackoffLevel`, `circuitBreakerThreshold`, `circuitBreakerReset`, and of the limiter's
+`requestsPerMinute`, `minTimeBetweenRequests`, `concurrentRequests` (whom they hold back is
+said in pacing.py). Two readings of ours: a
 documented rate-limit cooldown of 0 means "obey the hint", and without one the documented
 error table's 1 s is the base; the transient cooldown is taken for an overload, while other
 server errors are left to the breaker (see policy.COOLDOWN_S for why).
@@ -36,6 +38,9 @@ class Profile:
         transient_s: the base of an overload's rest.
         rate_limit_s: the base of a rate limit's rest without a hint.
         level_max: how often a base is doubled at most.
+        requests_per_minute_max: what an account that is held back gets in a minute.
+        gap_s_min: how far apart its requests are.
+        concurrency_max: how many of its calls may be under way.
     """
 
     name: ProfileName
@@ -44,6 +49,9 @@ class Profile:
     transient_s: float
     rate_limit_s: float
     level_max: int
+    requests_per_minute_max: int
+    gap_s_min: float
+    concurrency_max: int
 
 
 BALANCED = Profile(
@@ -53,6 +61,9 @@ BALANCED = Profile(
     transient_s=3.0,
     rate_limit_s=UNHINTED_RATE_LIMIT_S,
     level_max=5,
+    requests_per_minute_max=100,
+    gap_s_min=0.2,
+    concurrency_max=10,
 )
 
 PROFILES: tuple[Profile, ...] = (
@@ -63,6 +74,9 @@ PROFILES: tuple[Profile, ...] = (
         transient_s=5.0,
         rate_limit_s=30.0,
         level_max=8,
+        requests_per_minute_max=60,
+        gap_s_min=0.35,
+        concurrency_max=6,
     ),
     BALANCED,
     Profile(
@@ -72,6 +86,9 @@ PROFILES: tuple[Profile, ...] = (
         transient_s=2.0,
         rate_limit_s=UNHINTED_RATE_LIMIT_S,
         level_max=3,
+        requests_per_minute_max=180,
+        gap_s_min=0.1,
+        concurrency_max=16,
     ),
 )
 

@@ -16,7 +16,10 @@ from .client import call, decoded, with_gateway
 from .exits import OK
 from .output import duration, show, show_json, table
 
-HEADINGS = ("PROFILE", "", "FAILURES", "OPEN FOR", "OVERLOAD", "RATE LIMIT", "DOUBLED")
+HEADINGS = (
+    *("PROFILE", "", "FAILURES", "OPEN FOR", "OVERLOAD", "RATE LIMIT", "DOUBLED"),
+    *("A MINUTE", "APART", "AT ONCE"),
+)
 AWAY = ("NOT ASKED", "ACCOUNT", "WHY", "NEXT TRY IN")
 
 
@@ -28,7 +31,7 @@ def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         show_json(found)
     else:
         rows = [_row(one, in_force=one.name == found.profile) for one in found.profiles]
-        show(table(HEADINGS, rows, right=("FAILURES", "DOUBLED")))
+        show(table(HEADINGS, rows, right=("FAILURES", "DOUBLED", "A MINUTE", "AT ONCE")))
         if away := [*map(_circuit_row, found.circuits), *map(_rest_row, found.rests)]:
             show("\n" + table(AWAY, away))
     return OK
@@ -80,4 +83,7 @@ def _row(one: ProfileJson, *, in_force: bool) -> tuple[str, ...]:
         duration(one.transient_s),
         duration(one.rate_limit_s),
         f"{one.level_max} times",
+        str(one.requests_per_minute_max),
+        duration(one.gap_s_min),
+        str(one.concurrency_max),
     )

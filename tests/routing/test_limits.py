@@ -98,14 +98,20 @@ async def test_a_spent_limit_without_a_reset_rests_nothing() -> None:
     assert reasons(here) == ["ok", "ok"]
 
 
-async def test_the_view_shows_each_limit_with_its_age_until_it_is_old() -> None:
+async def test_the_view_shows_each_limit_with_its_age_and_forgets_it_after_a_day() -> None:
     here = duo(60, 15, "30s")
     await answered(here, "duo")
     here.clock.advance(10)
 
     (row,) = here.gateway.view.health(ADMIN).limits
     here.clock.advance(20)
+    (old,) = here.gateway.view.health(ADMIN).limits
+    here.clock.advance(86_400 - 30)
 
-    assert (row.provider, row.model, row.dimension) == ("one", "m", "requests")
+    assert (row.provider, row.model, row.dimension, row.source) == (
+        *("one", "m", "requests"),
+        "provider",
+    )
     assert (row.limit, row.remaining, row.reset_s, row.age_s) == (60, 15, 20, 10)
+    assert (old.limit, old.remaining, old.reset_s, old.expires_s) == (60, None, None, 86_370)
     assert here.gateway.view.health(ADMIN).limits == ()

@@ -685,9 +685,11 @@ async def test_health_tells_circuits_and_who_rests(era: str) -> None:
     (breaker,) = result["circuitBreakers"]
     assert (breaker["provider"], breaker["state"], breaker["failureCount"]) == ("two", "CLOSED", 1)
     assert breaker["lastFailure"] == "2023-11-14T22:13:20.000Z"
-    (limit,) = result["rateLimits"]
+    limit, held = result["rateLimits"]
     assert (limit["provider"], limit["isLimited"], limit["rpm"]) == ("one", True, None)
     assert limit["remainingS"] == 5.0
+    assert (held["model"], held["rpm"], held["isLimited"]) == (None, 100, False)
+    assert [one["source"] for one in held["windows"]] == ["profile"]
     assert "cacheStats" not in result
 
 
