@@ -149,6 +149,7 @@ def _gateway(
     settings: Settings, storage: Storage, upstream: Upstream, clock: SystemClock, version: str
 ) -> Gateway:
     health = HealthBook(draw=random.SystemRandom().random)
+    storage.limits.follow(health)
     engine = Engine(
         configs=storage.configs,
         preparer=Preparer(health, limits=settings.limits),

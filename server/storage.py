@@ -25,6 +25,7 @@ from .store.database import Database, open_database
 from .store.kept_answers import KeptAnswers
 from .store.keyring import RING_VARIABLE, open_key_ring
 from .store.keys import Keys
+from .store.learned_limits import StoredLimits
 from .store.ledger import StoredLedger
 from .store.tasks import StoredTasks
 from .store.vault import Vault
@@ -48,6 +49,7 @@ class Storage:
     tasks: StoredTasks
     audit: Audit
     counters: StoredCounters
+    limits: StoredLimits
     answers: KeptAnswers
     clock: Clock
     _beaten_s: float = 0.0
@@ -66,6 +68,7 @@ class Storage:
             await self.keys.load()
         await self.budgets.poll()
         await self.counters.poll()
+        await self.limits.poll()
         now, now_unix_s = self.clock.now(), self.clock.unix()
         if now - self._beaten_s >= BEAT_S:
             self._beaten_s = now
@@ -81,6 +84,7 @@ class Storage:
         await self.ledger.flush()
         await self.budgets.flush()
         await self.counters.flush()
+        await self.limits.flush()
 
 
 @asynccontextmanager
@@ -113,6 +117,7 @@ async def open_storage(
             tasks=StoredTasks(database),
             audit=audit,
             counters=StoredCounters(database, clock),
+            limits=StoredLimits(database, clock),
             answers=KeptAnswers(database, clock, claim_s=settings.total_s + CLAIM_SLACK_S),
             clock=clock,
         )
@@ -120,6 +125,7 @@ async def open_storage(
         await storage.budgets.load()
         await storage.keys.load()
         await storage.counters.load()
+        await storage.limits.load()
         async with asyncio.TaskGroup() as group:
             writers = [
                 group.create_task(storage.ledger.run()),

@@ -24,7 +24,7 @@ from .latency import Timing
 from .lockout import Lockout
 from .pacing import Gait, Pace, gait
 from .profiles import BALANCED, Profile
-from .quota import Limit, Quota
+from .quota import Learned, Limit, Quota
 from .retry_budget import RetryBudget
 
 REPUBLISH_S = 1.0
@@ -215,6 +215,14 @@ class HealthBook:
             self.version += 1
         _keep(self._estimates, scope, self._estimates.get(scope) or _Estimates())
         self._dirty.add(scope)
+
+    def restore(self, scope: Scope, one: Learned) -> None:
+        """Take a limit that was told before a restart, with its age; the oldest come first."""
+        quota = _keep(self.quotas, scope, self.quotas.get(scope) or Quota())
+        quota.learn((one.told,), one.at_s)
+        _keep(self._estimates, scope, self._estimates.get(scope) or _Estimates())
+        self._dirty.add(scope)
+        self.version += 1
 
     def gait(self, candidate: Candidate, now_s: float) -> Gait | None:
         """Give what holds a candidate back beside its health: limits, told or of the profile."""

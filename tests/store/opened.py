@@ -15,6 +15,7 @@ from omniroute.server.store.counters import StoredCounters
 from omniroute.server.store.database import Database, open_database
 from omniroute.server.store.keyring import KeyRing, open_key_ring
 from omniroute.server.store.keys import Keys
+from omniroute.server.store.learned_limits import StoredLimits
 from omniroute.server.store.ledger import StoredLedger
 from omniroute.server.store.tasks import StoredTasks
 from omniroute.server.store.vault import Vault
@@ -35,6 +36,7 @@ class Opened:
     budgets: Budgets
     tasks: StoredTasks
     counters: StoredCounters
+    limits: StoredLimits
 
 
 @asynccontextmanager
@@ -59,9 +61,11 @@ async def open_store(url: str, folder: Path, clock: Clock) -> AsyncIterator[Open
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database),
             counters=StoredCounters(database, clock),
+            limits=StoredLimits(database, clock),
         )
         await store.configs.load()
         await store.keys.load()
         await store.budgets.load()
         await store.counters.load()
+        await store.limits.load()
         yield store

@@ -22,6 +22,7 @@ from omniroute.server.store.boots import new_boot, register_boot
 from omniroute.server.store.budget_tables import BudgetRow
 from omniroute.server.store.database import CannotOpenStore, Statement, open_database
 from omniroute.server.store.kept_answers_table import KeptAnswerRow
+from omniroute.server.store.learned_limits_table import LearnedLimitRow
 from omniroute.server.store.schema import HEAD, REVISIONS
 from omniroute.server.store.table import Table
 from omniroute.server.store.tables import TaskRow
@@ -38,7 +39,8 @@ def differences(connection: Connection) -> list[object]:
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
     # Declared in modules of their own: importing them is what puts them among the tables.
-    assert KeptAnswerRow.metadata is BudgetRow.metadata is TaskRow.metadata is Table.metadata
+    for row in (KeptAnswerRow, BudgetRow, LearnedLimitRow, TaskRow):
+        assert row.metadata is Table.metadata
     seen, tables = inspect(connection), Table.metadata.tables.values()
     stored = {
         (table.name, str(check["name"]))
