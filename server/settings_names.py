@@ -166,7 +166,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "body_bytes_max",
         "32 MiB",
-        "The largest request body; also written as 64MiB.",
+        "The largest body of a request on /v1; also written as 64MiB. MCP takes 4 MiB, A2A "
+        "8 MiB and the management API 1 MiB.",
         _set_by("OMNIROUTE_BODY_BYTES_MAX", "MAX_BODY_SIZE_BYTES", kind="size"),
         unit="bytes",
     ),

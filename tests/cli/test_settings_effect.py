@@ -1,0 +1,353 @@
+"""No setting is without effect: each has a probe, which fails where nothing reads the setting.
+
+A probe tells whether an effect shows in a gateway, in this process or in one of its own. Each
+is run twice: with the setting, where the effect must show, and without its variable, as if
+nothing read it, where it must not. The list of settings is that of the schema.
+"""
+
+import asyncio
+import os
+import pty
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import httpx
+import pytest
+
+from omniroute.server.cli.exits import UNAVAILABLE
+from omniroute.server.compose import Composed, compose
+from omniroute.server.serve import MCP_PORT
+from omniroute.server.settings import Settings, load_settings
+from omniroute.server.settings_names import SETTINGS, setting
+from tests.processes import OMNIROUTE, free_port, plain_environment
+
+pytestmark = pytest.mark.anyio
+
+BRIEF_S = 0.1
+LONGER_S = 0.6
+WAIT_S_MAX = 30.0
+HOST = "http://127.0.0.1:20128"
+KEY = "sk-fake-provider-key"
+SECRET = "0123456789abcdef0123456789abcdef"
+HELLO = [{"role": "user", "content": "hello there"}]
+PORT = free_port()
+VARIABLES = frozenset({"environment", "from_file"})
+"""Fields of Settings that are no setting: all variables together."""
+
+Environment = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What shows that a setting has an effect.
+
+    `value` is what it is set to; {folder} stands for the test's own folder. `shows` says whether
+    the effect is there in a gateway with these variables.
+    """
+
+    value: str
+    shows: Callable[[Path, Environment], Awaitable[bool]]
+
+
+@asynccontextmanager
+async def composed(folder: Path, variables: Environment) -> AsyncIterator[Composed]:
+    """Open a gateway in this process."""
+    environment = {"HOME": str(folder), "OMNIROUTE_DATA_DIR": str(folder / "data"), **variables}
+    settings, sources = load_settings({}, environment, folder)
+    async with compose(settings, sources) as opened:
+        yield opened
+
+
+async def answer(
+    folder: Path,
+    variables: Environment,
+    path: str,
+    body: object = None,
+    *,
+    peer: str = "127.0.0.1",
+    **headers: str,
+) -> httpx.Response:
+    """Send one request to a gateway in this process."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with composed(folder, variables) as opened:
+        transport = httpx.ASGITransport(app=opened.app, client=(peer, 1))
+        async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
+            method = "GET" if body is None else "POST"
+            return await client.request(method, path, json=body, headers=named)
+
+
+async def chat(folder: Path, variables: Environment, model: str) -> httpx.Response:
+    body = {"model": model, "messages": HELLO, "stream": True}
+    return await answer(folder, variables, "/v1/chat/completions", body)
+
+
+async def database_url(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables):
+        return (folder / "elsewhere.sqlite").exists()
+
+
+async def data_dir(folder: Path, variables: Environment) -> bool:
+    settings, sources = load_settings({}, {"HOME": str(folder), **variables}, folder)
+    async with compose(settings, sources):
+        return (folder / "mine" / "storage.sqlite").exists()
+
+
+async def public_url(folder: Path, variables: Environment) -> bool:
+    card = await answer(folder, variables, "/.well-known/agent-card.json")
+    return "https://gateway.example/a2a" in card.text
+
+
+async def trusted_proxies(folder: Path, variables: Environment) -> bool:
+    heard = await answer(
+        folder, variables, "/v1/models", peer="10.1.2.3", x_forwarded_for="127.0.0.1"
+    )
+    return heard.status_code == 200
+
+
+async def require_key(folder: Path, variables: Environment) -> bool:
+    return (await answer(folder, variables, "/v1/models")).status_code == 401
+
+
+async def allowed_hosts(folder: Path, variables: Environment) -> bool:
+    heard = await answer(folder, variables, "/v1/models", host="gateway.example")
+    return heard.status_code == 200
+
+
+async def allowed_origins(folder: Path, variables: Environment) -> bool:
+    heard = await answer(folder, variables, "/v1/models", origin="https://app.example")
+    return heard.status_code == 200
+
+
+async def body_bytes_max(folder: Path, variables: Environment) -> bool:
+    body = {"model": "sim/fast", "messages": [{"role": "user", "content": "long " * 500}]}
+    heard = await answer(folder, variables, "/v1/chat/completions", body)
+    return heard.status_code == 413
+
+
+async def first_byte_hold_s(folder: Path, variables: Environment) -> bool:
+    heard = await chat(folder, variables, f"sim/fast@latency={LONGER_S}")
+    return heard.text.startswith(":")
+
+
+async def first_byte_s(folder: Path, variables: Environment) -> bool:
+    heard = await chat(folder, variables, f"sim/fast@latency={LONGER_S}")
+    return heard.status_code == 504
+
+
+async def idle_s(folder: Path, variables: Environment) -> bool:
+    heard = await chat(folder, variables, f"sim/fast@fault=stall,after=1,seconds={LONGER_S}")
+    return "error" in heard.text
+
+
+async def total_s(folder: Path, variables: Environment) -> bool:
+    heard = await chat(folder, variables, f"sim/fast@latency=0,pace={LONGER_S}")
+    return "error" in heard.text
+
+
+async def connect_s(folder: Path, variables: Environment) -> bool:
+    """A provider that takes connections and never says hello."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"https://127.0.0.1:{mute.getsockname()[1]}/v1"
+        provider = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": url}
+        began_s = time.monotonic()
+        await chat(folder, {**provider, **variables}, "openai/gpt-4o")
+    return time.monotonic() - began_s < 2.5
+
+
+async def storage_encryption_key(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables):
+        return not (folder / "data" / "keyring.json").exists()
+
+
+@dataclass
+class Process:
+    """A gateway in a process of its own."""
+
+    running: "subprocess.Popen[bytes]"
+    log: Path
+
+    async def ended(self, within_s: float) -> int | None:
+        """Give the exit status, None when it still runs."""
+        try:
+            return await asyncio.to_thread(self.running.wait, within_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    async def started(self) -> bool:
+        """Wait until it says where it listens; False when it ended before."""
+        ends = time.monotonic() + WAIT_S_MAX
+        while time.monotonic() < ends and self.running.poll() is None:
+            if "data folder" in self.text():
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def process(
+    folder: Path, variables: Environment, *, terminal: int | None = None
+) -> Iterator[Process]:
+    """Run a gateway until the block ends. An empty variable is left out."""
+    own = {"OMNIROUTE_HOST": "127.0.0.1", "OMNIROUTE_PORT": str(free_port())}
+    environment = {**plain_environment(folder), **own, **variables}
+    with (folder / "log").open("wb") as log:
+        running = subprocess.Popen(
+            [*OMNIROUTE, "serve"],
+            env={name: value for name, value in environment.items() if value},
+            stdin=subprocess.DEVNULL,
+            stdout=log if terminal is None else terminal,
+            stderr=log,
+        )
+        try:
+            yield Process(running, folder / "log")
+        finally:
+            running.kill()
+            running.wait()
+
+
+def listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+async def host(folder: Path, variables: Environment) -> bool:
+    port = free_port()
+    with process(folder, {"OMNIROUTE_PORT": str(port), **variables}) as one:
+        return await one.started() and listens("127.0.0.2", port)
+
+
+async def port(folder: Path, variables: Environment) -> bool:
+    """On an address of its own, so that the usual port is taken from nobody."""
+    with process(folder, {"OMNIROUTE_HOST": "127.0.0.9", "OMNIROUTE_PORT": "", **variables}) as one:
+        return await one.started() and listens("127.0.0.9", PORT)
+
+
+async def dev(folder: Path, variables: Environment) -> bool:
+    """Its port is taken, by this test or by whoever was quicker: so it cannot start."""
+    with socket.socket() as taken:
+        with suppress(OSError):
+            taken.bind(("127.0.0.1", MCP_PORT))
+            taken.listen()
+        with process(folder, variables) as one:
+            return not await one.started() and await one.ended(WAIT_S_MAX) == UNAVAILABLE
+
+
+async def log_level(folder: Path, variables: Environment) -> bool:
+    with process(folder, {"OMNIROUTE_EXIT_WHEN_IDLE_S": "0.1", **variables}) as one:
+        assert await one.ended(WAIT_S_MAX) == 0
+        return "idle_exit" not in one.text()
+
+
+async def exit_when_idle_s(folder: Path, variables: Environment) -> bool:
+    with process(folder, variables) as one:
+        assert await one.started()
+        return await one.ended(4.0) == 0
+
+
+async def shutdown_s(folder: Path, variables: Environment) -> bool:
+    """A request is under way that takes longer than the gateway may."""
+    port = free_port()
+    body = {"model": f"sim/fast@latency={WAIT_S_MAX}", "messages": HELLO}
+    with process(folder, {"OMNIROUTE_PORT": str(port), **variables}) as one:
+        assert await one.started()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            asking = asyncio.create_task(client.post("/v1/chat/completions", json=body, timeout=60))
+            await asyncio.sleep(0.5)
+            one.running.send_signal(signal.SIGTERM)
+            ended = await one.ended(5.0)
+            asking.cancel()
+            await asyncio.wait((asking,))
+        return ended == 0
+
+
+async def open_browser(folder: Path, variables: Environment) -> bool:
+    """The browser is a command that leaves a file; the gateway's output is a terminal."""
+    opened = folder / "opened"
+    browser = {"BROWSER": f"sh -c 'echo %s > {opened}'"}
+    ours, theirs = pty.openpty()
+    try:
+        with process(folder, {**browser, **variables}, terminal=theirs) as one:
+            seen = b""
+            while b"data folder" not in seen:
+                seen += await asyncio.to_thread(os.read, ours, 4096)
+            ends = time.monotonic() + 3.0
+            while time.monotonic() < ends and not opened.exists():
+                await asyncio.sleep(0.02)
+            assert one.running.poll() is None
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return not opened.exists()
+
+
+PROBES = {
+    "host": Probe("127.0.0.2", host),
+    "port": Probe(str(PORT), port),
+    "data_dir": Probe("{folder}/mine", data_dir),
+    "database_url": Probe("sqlite:///{folder}/elsewhere.sqlite", database_url),
+    "public_url": Probe("https://gateway.example", public_url),
+    "trusted_proxies": Probe("10.0.0.0/8", trusted_proxies),
+    "require_key": Probe("always", require_key),
+    "allowed_hosts": Probe("gateway.example", allowed_hosts),
+    "allowed_origins": Probe("https://app.example", allowed_origins),
+    "body_bytes_max": Probe("1024", body_bytes_max),
+    "first_byte_hold_s": Probe(str(BRIEF_S), first_byte_hold_s),
+    "connect_s": Probe(str(BRIEF_S), connect_s),
+    "first_byte_s": Probe(str(BRIEF_S), first_byte_s),
+    "idle_s": Probe(str(BRIEF_S), idle_s),
+    "total_s": Probe(str(BRIEF_S), total_s),
+    "shutdown_s": Probe("1", shutdown_s),
+    "exit_when_idle_s": Probe(str(BRIEF_S), exit_when_idle_s),
+    "log_level": Probe("error", log_level),
+    "dev": Probe("on", dev),
+    "open_browser": Probe("off", open_browser),
+    "storage_encryption_key": Probe(SECRET, storage_encryption_key),
+}
+SCHEMA = [one.name for one in fields(Settings) if one.name not in VARIABLES]
+
+
+def test_every_field_is_a_setting_with_a_variable() -> None:
+    assert sorted(SCHEMA) == sorted(one.name for one in SETTINGS)
+
+
+@pytest.mark.parametrize("name", SCHEMA)
+async def test_a_setting_has_its_effect(name: str, tmp_path: Path) -> None:
+    probe = PROBES[name]
+    variable = setting(name).variables[0].name
+
+    shows = await probe.shows(tmp_path, {variable: probe.value.format(folder=tmp_path)})
+
+    assert shows
+
+
+@pytest.mark.parametrize("name", SCHEMA)
+async def test_a_settings_probe_fails_where_nothing_reads_it(name: str, tmp_path: Path) -> None:
+    shows = await PROBES[name].shows(tmp_path, {})
+
+    assert not shows
+
+
+async def test_provider_keys_are_found_among_the_variables(tmp_path: Path) -> None:
+    heard = await answer(tmp_path, {"OPENAI_API_KEY": KEY}, "/v1/models")
+
+    assert "openai/gpt-4o" in heard.text
+
+
+async def test_a_key_is_not_sent_to_an_address_that_only_the_env_file_names(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENAI_BASE_URL=https://stranger.example/v1\n")
+
+    heard = await answer(tmp_path, {"OPENAI_API_KEY": KEY}, "/api/providers")
+
+    assert "stranger.example" not in heard.text
