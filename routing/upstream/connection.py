@@ -67,6 +67,14 @@ class Home(Protocol):
         ...
 
 
+class EncryptedTransport(Protocol):
+    """What the transports of both event loops can do beside others when they encrypt."""
+
+    def set_read_buffer_limits(self, high: int | None = None) -> None:
+        """Read no more of the socket while this many bytes wait; None is the loop's own."""
+        ...
+
+
 class Connection(asyncio.Protocol):
     """Carries one exchange at a time: `send`, `head`, `read` until b"", `close`.
 
@@ -85,6 +93,7 @@ class Connection(asyncio.Protocol):
         self._home = home
         self._parser = httptools.HttpResponseParser(self)
         self._transport = cast(asyncio.Transport, None)
+        self._encrypted: EncryptedTransport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = Deadline(loop, self._time_out)
         self._total_deadline_s = NEVER_S
@@ -197,6 +206,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        if transport.get_extra_info("ssl_object") is not None:
+            self._encrypted = cast(EncryptedTransport, transport)
 
     def data_received(self, data: bytes) -> None:
         if not self._busy:
@@ -300,6 +311,10 @@ class Connection(asyncio.Protocol):
         """Move the deadline after bytes of a body, and stop reading when too many wait."""
         if self._buffered > PAUSE_BYTES:
             self._paused = True
+            if self._encrypted is not None:
+                # Else the loop would read on until its own buffer is full, and uvloop throws
+                # that away when it meets the peer's end while we pause.
+                self._encrypted.set_read_buffer_limits(high=0)
             self._transport.pause_reading()
             self._expect(self._total_deadline_s)
         elif self._wait == "timeout_idle":
@@ -308,6 +323,8 @@ class Connection(asyncio.Protocol):
     def _resume(self) -> None:
         self._paused = False
         if not self._complete and not self._transport.is_closing():
+            if self._encrypted is not None:
+                self._encrypted.set_read_buffer_limits()
             self._transport.resume_reading()
             # The reader was behind, not the provider: its time begins anew.
             limit_s = self._first_byte_s if self._awaiting else self._idle_s
@@ -370,6 +387,7 @@ class Connection(asyncio.Protocol):
         return (
             self._complete
             and self._reusable
+            and not self._paused
             and not self._transport.is_closing()
             and not self._transport.get_write_buffer_size()
         )

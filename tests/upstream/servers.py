@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import os
 import socket
 import ssl
 import struct
@@ -98,6 +99,12 @@ class Exchange:
 
     def close(self) -> None:
         self.writer.close()
+
+    def hang_up(self) -> None:
+        """Close our direction of the socket as it is, without the farewell that TLS has."""
+        made: socket.socket = self.writer.get_extra_info("socket")
+        with socket.socket(fileno=os.dup(made.fileno())) as same:
+            same.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Break the connection off, so that the peer sees a reset and no end."""

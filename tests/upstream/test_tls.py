@@ -1,21 +1,14 @@
 """Encrypted connections: a server is believed only with a certificate for its name."""
 
 import asyncio
-import datetime
-import ipaddress
-import ssl
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from omniroute.routing.upstream.connection import BUFFERED_BYTES_MAX
 from omniroute.routing.upstream.pool import verifying_context
 
+from .authority import Authority, authority_in
 from .servers import (
     ANSWER,
     DONE,
@@ -39,54 +32,10 @@ from .servers import (
 
 pytestmark = pytest.mark.anyio
 
-NOW = datetime.datetime.now(datetime.UTC)
-DAY = datetime.timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Authority:
-    """An authority of our own, and the certificates that it makes."""
-
-    folder: Path
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    def trusted(self) -> ssl.SSLContext:
-        context = verifying_context()
-        context.load_verify_locations(
-            cadata=self.certificate.public_bytes(serialization.Encoding.PEM).decode()
-        )
-        return context
-
-    def server(self, name: str, *, days: int = 1, own: bool = False) -> ssl.SSLContext:
-        """Give a server's context; with `own` it signs its certificate itself."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = _name(name)
-        unsigned = _certificate(subject, key, days=days).add_extension(
-            _alternative(name), critical=False
-        )
-        issuer = subject if own else self.certificate.subject
-        certificate = _signed(unsigned.issuer_name(issuer), key if own else self.key)
-        path = self.folder / "server.pem"
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
-
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("An authority of the tests")
-    unsigned = _certificate(name, key, days=1, authority=True).issuer_name(name)
-    return Authority(tmp_path, key, _signed(unsigned, key))
+    return authority_in(tmp_path)
 
 
 async def to_loopback(host: str, port: int) -> list[str]:
@@ -261,35 +210,24 @@ async def test_a_slow_reader_holds_an_encrypted_peer_back_too(authority: Authori
     assert len(first.raw + second.raw + rest) == len(EVENTS) + parts * 65_008
 
 
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+async def test_a_peer_that_closes_while_the_reader_is_behind_loses_nothing(
+    authority: Authority,
+) -> None:
+    part = chunked(b"data: " + b"x" * 65_000 + b"\n\n")
 
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(SSE_HEAD + chunked(EVENT) + part * 2)
+        await asyncio.sleep(0.1)
+        await exchange.send(part + chunked(FINISH, DONE) + b"0\r\n\r\n")
+        exchange.hang_up()
 
-def _certificate(
-    subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int, authority: bool = False
-) -> x509.CertificateBuilder:
-    public = key.public_key()
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - 3 * DAY)
-        .not_valid_after(NOW + days * DAY)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-    )
+    context = authority.server("127.0.0.1")
+    async with (
+        serving(script, tls=context) as server,
+        upstream(tls=authority.trusted()) as made,
+    ):
+        answer = await made.open(call_to(server.url, stream=True))
+        await asyncio.sleep(0.4)
+        answered = await read_all(answer)
 
-
-def _signed(
-    unsigned: x509.CertificateBuilder, signer: ec.EllipticCurvePrivateKey
-) -> x509.Certificate:
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
-    return unsigned.add_extension(identifier, critical=False).sign(signer, hashes.SHA256())
-
-
-def _alternative(name: str) -> x509.SubjectAlternativeName:
-    try:
-        return x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))])
-    except ValueError:
-        return x509.SubjectAlternativeName([x509.DNSName(name)])
+    assert len(answered) == len(EVENTS) + 3 * 65_008
