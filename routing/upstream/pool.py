@@ -15,6 +15,7 @@ from functools import partial
 from ..errors import FailureKind, UpstreamFailure
 from .connection import Connection
 from .egress import Egress, Origin, Permit
+from .tls import reason_of
 
 IDLE_MAX = 128
 """Idle connections kept for each lane."""
@@ -172,7 +173,7 @@ class Pool:
                 server_hostname=origin.host if secure else None,
             )
         except ssl.SSLError as error:
-            raise _failed(lane, "tls", _tls_reason(error)) from error
+            raise _failed(lane, "tls", reason_of(error)) from error
         except TimeoutError:
             # Also an OSError; it belongs to the deadline around it, or is the system's own.
             raise
@@ -180,22 +181,6 @@ class Pool:
             what = error.strerror or type(error).__name__
             raise _failed(lane, "connect", f"cannot connect to {address} ({what})") from error
         return connection
-
-
-def verifying_context() -> ssl.SSLContext:
-    """Make the context for providers: the system's authorities, host names checked, HTTP/1.1."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _tls_reason(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate was not accepted: {error.verify_message}. Nothing was sent. "
-            "Correct the base URL, or trust its authority with SSL_CERT_FILE"
-        )
-    return f"no encrypted connection came about ({error.reason or type(error).__name__})"
 
 
 def _failed(lane: Lane, kind: FailureKind, what: str) -> UpstreamFailure:

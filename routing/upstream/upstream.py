@@ -22,8 +22,9 @@ from .classify import Refusal, classify, without_secrets
 from .client import send
 from .connection import Connection
 from .egress import Egress, Permit, Resolve
-from .pool import Lane, Pool, verifying_context
+from .pool import Lane, Pool
 from .request import Envelope
+from .tls import verifying_context
 
 ERROR_BYTES_MAX = 64 * 1024
 """How much of an error's body is read."""

@@ -23,7 +23,7 @@ from omniroute.routing.model import (
 )
 from omniroute.routing.ports import Answer
 from omniroute.routing.upstream.egress import Resolve
-from omniroute.routing.upstream.pool import verifying_context
+from omniroute.routing.upstream.tls import verifying_context
 from omniroute.routing.upstream.upstream import HttpUpstream
 
 WAIT_S = 5.0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from omniroute.routing.upstream.connection import BUFFERED_BYTES_MAX
-from omniroute.routing.upstream.pool import verifying_context
+from omniroute.routing.upstream.tls import verifying_context
 
 from .authority import Authority, authority_in
 from .servers import (
@@ -105,6 +105,9 @@ async def test_an_unknown_authority_is_refused_by_the_systems_store(authority: A
         failure = await failure_of(made, call_to(f"https://api.test:{server.port}/v1"))
 
     assert failure.kind == "tls"
+    assert "unable to get local issuer certificate" in str(failure)
+    assert "SSL_CERT_FILE" in str(failure)
+    assert server.requests == []
 
 
 async def test_a_plain_server_at_an_encrypted_url_is_a_tls_failure(authority: Authority) -> None:
@@ -231,3 +234,93 @@ async def test_a_peer_that_closes_while_the_reader_is_behind_loses_nothing(
         answered = await read_all(answer)
 
     assert len(answered) == len(EVENTS) + 3 * 65_008
+
+
+async def test_a_further_handshake_goes_on_with_the_session_of_an_earlier_one(
+    authority: Authority,
+) -> None:
+    resumed: list[bool] = []
+
+    async def script(exchange: Exchange) -> None:
+        resumed.append(exchange.writer.get_extra_info("ssl_object").session_reused)
+        await exchange.send(whole(headers=b"connection: close\r\n"))
+
+    context = authority.server("api.test")
+    async with (
+        serving(script, tls=context) as server,
+        upstream(tls=authority.trusted(), resolve=to_loopback) as made,
+    ):
+        url = f"https://api.test:{server.port}/v1"
+        answers = [await ask(made, call_to(url)) for _ in range(3)]
+
+    assert answers == [ANSWER] * 3
+    assert resumed == [False, True, True]
+
+
+async def test_a_session_that_is_old_is_not_gone_on_with(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omniroute.routing.upstream.tls.SESSION_S_MAX", 0.0)
+    resumed: list[bool] = []
+
+    async def script(exchange: Exchange) -> None:
+        resumed.append(exchange.writer.get_extra_info("ssl_object").session_reused)
+        await exchange.send(whole(headers=b"connection: close\r\n"))
+
+    context = authority.server("127.0.0.1")
+    async with (
+        serving(script, tls=context) as server,
+        upstream(tls=authority.trusted()) as made,
+    ):
+        for _ in range(2):
+            await ask(made, call_to(server.url))
+
+    assert resumed == [False, False]
+
+
+async def test_a_session_of_one_name_proves_no_other_name(authority: Authority) -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(whole(headers=b"connection: close\r\n"))
+
+    context = authority.server("api.test")
+    async with (
+        serving(script, tls=context) as server,
+        upstream(tls=authority.trusted(), resolve=to_loopback) as made,
+    ):
+        await ask(made, call_to(f"https://api.test:{server.port}/v1"))
+        failure = await failure_of(made, call_to(f"https://other.test:{server.port}/v1"))
+
+    assert failure.kind == "tls"
+    assert len(server.requests) == 1
+
+
+async def test_the_protocol_is_agreed_on_in_the_handshake(authority: Authority) -> None:
+    async def script(exchange: Exchange) -> None:
+        spoken.append(exchange.writer.get_extra_info("ssl_object").selected_alpn_protocol())
+        await exchange.send(whole())
+
+    spoken: list[str | None] = []
+    context = authority.server("127.0.0.1")
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    async with (
+        serving(script, tls=context) as server,
+        upstream(tls=authority.trusted()) as made,
+    ):
+        await ask(made, call_to(server.url))
+
+    assert spoken == ["http/1.1"]
+
+
+async def test_an_authority_of_ones_own_is_trusted_with_ssl_cert_file(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.pem()))
+
+    context = authority.server("api.test")
+    async with (
+        serving(answer_stream, tls=context) as server,
+        upstream(tls=verifying_context(), resolve=to_loopback) as made,
+    ):
+        answered = await ask(made, call_to(f"https://api.test:{server.port}/v1", stream=True))
+
+    assert answered == EVENTS
