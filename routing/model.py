@@ -331,7 +331,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call to a provider and how it ended. `failure` is None when it answered well."""
+    """One call to a provider and how it ended. `failure` is None when it answered well.
+
+    `swapped` says that another model answered than was asked for: `model_served`.
+    """
 
     number: int
     candidate: Candidate
@@ -342,6 +345,7 @@ class Attempt:
     detail: str = ""
     provider_status: int | None = None
     model_served: str | None = None
+    swapped: bool = False
 
 
 Status = Literal["answered", "failed", "refused", "client_gone"]

@@ -48,6 +48,7 @@ class Prepared:
     limits: Limits
     patience: Patience = Patience()
     shared: bool = False
+    facts: Callable[[str, str], ModelFacts] = facts_of
 
 
 class Preparer:
@@ -126,6 +127,7 @@ class Preparer:
             limits=self._limits_of(_combo(config, resolved.combo)),
             patience=_patience(_combo(config, resolved.combo)),
             shared=any(one.step is not None for one in candidates),
+            facts=self._facts,
         )
 
     def _judge(self, snapshot: Snapshot, now_s: float) -> bool:

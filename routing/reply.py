@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import count
 
-from .accounting.cost import cost_usd_nanos, output_tokens_bound
+from .accounting.billed import billed_usd_nanos
+from .accounting.cost import output_tokens_bound
 from .accounting.payment import Payment
 from .again import wait_before_retry_s
 from .catalog.swaps import told_swap
@@ -326,6 +327,7 @@ class Reply:
                 detail=swap if failure is None else str(failure),
                 provider_status=failure.provider_status if failure is not None else 200,
                 model_served=self.model_served,
+                swapped=bool(swap),
             )
         )
         self.payment.settle(self._spent(candidate, failure))
@@ -337,7 +339,12 @@ class Reply:
         if failure is not None and self._first_byte_s is None:
             return 0
         usage = self.usage or self._estimate(candidate)
-        return cost_usd_nanos(candidate.facts.price, usage) or 0
+        return self._billed(candidate, usage) or 0
+
+    def _billed(self, candidate: Candidate, usage: Usage) -> int | None:
+        assert self._prepared is not None  # noqa: S101 - who was called was prepared
+        served = self.model_served
+        return billed_usd_nanos(candidate, served, usage, facts=self._prepared.facts)
 
     def _estimate(self, candidate: Candidate) -> Usage:
         """Bound what was used when the provider did not say: no token is under a byte."""
@@ -357,7 +364,7 @@ class Reply:
         source: UsageSource = "none" if usage is None else "reported"
         if usage is None and winner is not None:
             usage, source = self._estimate(winner), "estimated"
-        cost = 0 if winner is None else cost_usd_nanos(winner.facts.price, usage or Usage())
+        cost = 0 if winner is None else self._billed(winner, usage or Usage())
         return Outcome(
             request=self.request,
             key_id=self._caller.key_id,

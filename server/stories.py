@@ -32,7 +32,10 @@ class CandidateJson:
 
 @dataclass(frozen=True, slots=True)
 class AttemptJson:
-    """One call to a provider; `started_s` and `ended_s` count from the request's arrival."""
+    """One call to a provider; `started_s` and `ended_s` count from the request's arrival.
+
+    `swapped` says that another model answered, `model_served`, than was asked for.
+    """
 
     number: int
     candidate: str
@@ -43,6 +46,8 @@ class AttemptJson:
     failure: str | None = None
     detail: str = ""
     provider_status: int | None = None
+    model_served: str | None = None
+    swapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,8 @@ def _attempt(attempt: Attempt, arrived_s: float) -> AttemptJson:
         failure=attempt.failure,
         detail=attempt.detail,
         provider_status=attempt.provider_status,
+        model_served=attempt.model_served,
+        swapped=attempt.swapped,
     )
 
 

@@ -76,6 +76,8 @@ class AttemptInfo(Result, frozen=True):
     provider_status: int | None
     latency_ms: int
     first_byte_ms: int | None
+    model_served: Annotated[str | None, Meta(description="As the provider named it.")]
+    swapped: Annotated[bool, Meta(description="Another model answered than was asked for.")]
 
 
 class DecisionInfo(Result, frozen=True):
@@ -279,6 +281,8 @@ def _attempt(one: Attempt) -> AttemptInfo:
         provider_status=one.provider_status,
         latency_ms=milliseconds(one.ended_s - one.started_s),
         first_byte_ms=None if first_byte_s is None else milliseconds(first_byte_s),
+        model_served=one.model_served,
+        swapped=one.swapped,
     )
 
 

@@ -2,8 +2,8 @@
 
 Providers name the model that answers in their own way: with the vendor's path in front, with
 the day of its making behind, or in place of `latest`. Those are the same model. Any other
-difference is a swap: the answer is given as it is, and the attempt, `explain` and the health
-view say so.
+difference is a swap: the answer is given as it is, and the attempt (`swapped`), `explain` and
+the health view say so. What it is taken to cost is in accounting/billed.py.
 """
 
 import re
@@ -14,7 +14,7 @@ _VARIANT = re.compile(r":[a-z][a-z0-9_-]*$")
 
 def told_swap(asked: str, served: str | None) -> str:
     """Give the swap in words, "" where the model is the one asked for or is not named."""
-    if served is None or not served or _plain(asked) == _plain(served):
+    if not served or served == asked or _plain(asked) == _plain(served):
         return ""
     return f"the provider answered with {served}, not the model asked for"
 

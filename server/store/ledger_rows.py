@@ -55,8 +55,8 @@ KEEP_DECISION = (
 
 KEEP_ATTEMPT = (
     "INSERT INTO attempts (request_id, number, key_id, provider, account_id, model, dialect, "
-    "started_s, ended_s, first_byte_s, failure, detail, provider_status, model_served) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+    "started_s, ended_s, first_byte_s, failure, detail, provider_status, model_served, swapped) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 )
 
 KEEP_OUTCOME = (
@@ -91,7 +91,7 @@ NEWEST_OF_KEY = _COLUMNS + "WHERE outcomes.key_id = $2 " + _NEWEST
 _ATTEMPTS = (
     "SELECT attempts.request_id, number, attempts.provider, attempts.account_id, "
     "attempts.model, dialect, started_s, ended_s, first_byte_s, failure, detail, "
-    "provider_status, attempts.model_served FROM attempts WHERE attempts.request_id "
+    "provider_status, attempts.model_served, swapped FROM attempts WHERE attempts.request_id "
 )
 
 ATTEMPTS_BY_ID = _ATTEMPTS + "= $1 ORDER BY number"
@@ -158,6 +158,7 @@ def attempt_values(told: Told, attempt: Attempt) -> tuple[Value, ...]:
         *(candidate.provider, candidate.account_id, candidate.model, candidate.dialect),
         *(attempt.started_s, attempt.ended_s, attempt.first_byte_s, attempt.failure),
         *(_text(attempt.detail), attempt.provider_status, _text(attempt.model_served)),
+        attempt.swapped,
     )
 
 
@@ -245,6 +246,8 @@ def _attempt(row: Row, snapshot: Snapshot | None) -> Attempt:
         detail=row["detail"],
         provider_status=row["provider_status"],
         model_served=row["model_served"],
+        # SQLite gives a number.
+        swapped=bool(row["swapped"]),
     )
 
 

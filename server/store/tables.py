@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     Text,
+    false,
 )
 from sqlmodel import Field
 
@@ -218,6 +219,7 @@ class AttemptRow(Table, table=True):
     detail: str = Field(sa_type=Text)
     provider_status: int | None = Field(sa_type=BigInteger)
     model_served: str | None = Field(sa_type=Text)
+    swapped: bool = Field(sa_column_kwargs={"server_default": false()})
 
 
 class SnapshotRow(Table, table=True):

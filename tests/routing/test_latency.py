@@ -188,7 +188,8 @@ async def test_a_model_that_was_not_asked_for_is_noticed_counted_and_explained()
     assert text == "hello"
     assert first.failure is None
     assert first.detail == "the provider answered with m-mini, not the model asked for"
-    assert (second.detail, row.swapped) == ("", 1)
+    assert (first.swapped, first.model_served) == (True, "m-mini")
+    assert (second.detail, second.swapped, row.swapped) == ("", False, 1)
 
 
 @pytest.mark.anyio

@@ -55,7 +55,9 @@ def answered(request_id: str, key_id: str = "key-1", **changes: object) -> Outco
         decision=decision,
         attempts=(
             Attempt(1, FIRST, 12.5, 12.75, failure="rate_limited", provider_status=429),
-            Attempt(2, SECOND, 12.75, 14.0, first_byte_s=13.1, model_served="org/m-2026"),
+            Attempt(
+                2, SECOND, 12.75, 14.0, first_byte_s=13.1, model_served="org/m-2026", swapped=True
+            ),
         ),
         status="answered",
         usage=Usage(100, 50, 20, 10, 5),
