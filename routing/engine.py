@@ -15,6 +15,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from .access import require
+from .accounting.sessions import Sessions
+from .choose.balance import NOTHING
+from .choose.classic import is_classic
 from .choose.decide import decide
 from .errors import LoopDetected, RoutingError
 from .health.book import HealthBook
@@ -51,6 +54,7 @@ class Engine:
     loads: Loads = field(default_factory=Loads)
     tallies: Tallies = field(default_factory=Tallies)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    sessions: Sessions = field(default_factory=Sessions)
 
     def decide(self, request: RouteRequest, caller: Caller) -> Decision:
         """Say who would answer, without calling anyone: the same function a live request runs.
@@ -99,6 +103,7 @@ class Engine:
             self.loads,
             self.tallies,
             self.sleep,
+            self.sessions,
         )
         try:
             if self.instance_id in request.via.split(","):
@@ -122,6 +127,9 @@ class Engine:
         prepared = self.preparer.prepare(config, request.target, now_s=request.at_s)
         snapshot = prepared.snapshot
         moment = moment_of(prepared, self.health, self.loads, self.tallies, request.at_s)
+        if request.session_id is not None and not is_classic(snapshot.mode):
+            stay = self.sessions.stay(request, snapshot.candidates, prepared.patience.session_s)
+            moment = replace(moment or NOTHING, stay=stay)
         guard = self.budgets.guard(caller.budget_ids) if caller.budget_ids else None
         if request.moment is not moment or request.guard is not guard:
             request = replace(request, moment=moment, guard=guard)

@@ -200,6 +200,7 @@ class Combo:
         concurrency_per_model: calls that may be under way to one candidate.
         queue_s: how long a request waits for its turn there before it tries the next one.
         preference: makes it a user-made auto: its models are then its pool, empty for all.
+        session_s: how long a session stays with who answered it; 0 is never.
     """
 
     combo_id: str
@@ -216,6 +217,7 @@ class Combo:
     concurrency_per_model: int | None = None
     queue_s: float | None = None
     preference: Preference | None = None
+    session_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,19 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Stay:
+    """A session that may stay: `place` is the position of who answered it `age_s` ago.
+
+    `tokens` of its input are likely cached there. Without a place the session is new, has been
+    quiet for too long, or its candidate is not there any more; its draws are its own even so.
+    """
+
+    place: int | None = None
+    tokens: int = 0
+    age_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """What the gateway had counted of a target's candidates as the request was decided.
 
@@ -17,6 +30,7 @@ class Moment:
         wait_us: microseconds to the first byte, the peak of each; 0 is unknown.
         free_ppm: the free share of each in millionths; 0 is full.
         last_good: the position of the one that last answered.
+        stay: of a request that names a session; None where sessions do not matter.
     """
 
     turn: int = 0
@@ -25,6 +39,7 @@ class Moment:
     wait_us: tuple[int, ...] = ()
     free_ppm: tuple[int, ...] = ()
     last_good: int | None = None
+    stay: Stay | None = None
 
 
 @dataclass(frozen=True, slots=True)

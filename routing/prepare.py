@@ -27,13 +27,15 @@ TARGETS_MAX = 1024
 class Patience:
     """How often one candidate is asked again, and how long it is waited for.
 
-    `concurrency` None is no limit: then nobody queues.
+    `concurrency` None is no limit: then nobody queues. `session_s` is how long a session stays
+    with who answered it, None for as long as the provider keeps a prompt.
     """
 
     retries: int = 0
     retry_delay_s: float = 2.0
     concurrency: int | None = None
     queue_s: float = 30.0
+    session_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +165,5 @@ def _patience(combo: Combo | None) -> Patience:
         retry_delay_s=usual.retry_delay_s if delay_s is None else delay_s,
         concurrency=combo.concurrency_per_model,
         queue_s=usual.queue_s if queue_s is None else queue_s,
+        session_s=combo.session_s,
     )

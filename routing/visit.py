@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .accounting.cost import OUTPUT_TOKENS_EXPECTED, output_tokens_bound
+from .accounting.sessions import Sessions
 from .again import REFUSED_FOR_LOAD
 from .errors import UpstreamFailure
 from .health.book import HealthBook
@@ -36,6 +37,7 @@ class Parts:
     loads: Loads
     tallies: Tallies
     sleep: Callable[[float], Awaitable[None]]
+    sessions: Sessions
 
 
 @dataclass(slots=True)

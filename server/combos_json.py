@@ -26,6 +26,7 @@ class ComboSettings:
     retry_delay_s: float | None = None
     concurrency_per_model: int | None = None
     queue_s: float | None = None
+    session_s: float | None = None
 
 
 COMBO_SETTINGS = tuple(one.name for one in fields(ComboSettings))
@@ -79,4 +80,5 @@ def combo_json(combo: Combo) -> ComboJson:
         concurrency_per_model=combo.concurrency_per_model,
         queue_s=combo.queue_s,
         auto=None if combo.preference is None else auto_json(combo),
+        session_s=combo.session_s,
     )

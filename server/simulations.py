@@ -20,6 +20,7 @@ class SimulateWish:
 
     With `like`, the recorded request of that id is decided again as it was asked, and `model`
     and the features are not read. `request_id` names the draw; empty draws as a new request.
+    `session` is a session of the key's, by its name or id; empty is none.
     """
 
     model: str = ""
@@ -33,6 +34,7 @@ class SimulateWish:
     stream: bool = False
     request_id: str = ""
     like: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A routing decision and what came of it, in sentences."""
 
-from omniroute.routing.model import Attempt, Decision, Outcome
+from omniroute.routing.model import Attempt, Decision, Outcome, Verdict
 
 ATTEMPTS_TOLD_MAX = 8
 
@@ -35,7 +35,13 @@ def _choice(decision: Decision) -> str:
     if dropped:
         reasons = sorted({one.reason for one in decision.verdicts if not one.kept})
         told += f"; {dropped} could not be tried ({', '.join(reasons)})"
-    return f"{told}."
+    stays = [f" {one.candidate.name}: {one.detail}." for one in decision.verdicts if _told(one)]
+    return f"{told}.{''.join(stays)}"
+
+
+def _told(verdict: Verdict) -> bool:
+    """Whether there is more to say of one that could be tried: why a session is there."""
+    return verdict.kept and bool(verdict.detail)
 
 
 def _failure(attempt: Attempt) -> str:

@@ -56,6 +56,13 @@ def dearest_input(price: Price) -> int:
     return max(price.input, price.cache_write or 0, price.cached_input or 0)
 
 
+def cache_saving_usd_nanos(price: Price | None, tokens: int) -> int:
+    """Give what reading so many tokens from the prompt cache saves; 0 where no price says so."""
+    if price is None or price.cached_input is None:
+        return 0
+    return max(price.input - price.cached_input, 0) * tokens // TOKENS_PER_MTOK
+
+
 def expected_usd_nanos(candidate: Candidate, features: Features) -> int | None:
     """Give what the candidate will probably cost; None when its price is unknown."""
     price = candidate.facts.price

@@ -23,11 +23,12 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "retry_delay_s": (0, 60),
     "concurrency_per_model": (1, 20),
     "queue_s": (1, 120),
+    "session_s": (0, 86_400),
 }
 """The least and the most of each of a combo's own limits.
 
 Source: the bounds of OmniRoute 2.3.10 for maxRetries, retryDelayMs, timeoutMs,
-concurrencyPerModel and queueTimeoutMs.
+concurrencyPerModel and queueTimeoutMs; session_s is ours.
 """
 DESCRIPTION_CHARS_MAX = 1000
 

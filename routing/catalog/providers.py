@@ -15,6 +15,12 @@ from dataclasses import dataclass
 
 from ..model import Dialect
 
+CACHE_S = 300.0
+"""The shortest that providers with a prompt cache name: Anthropic's, and OpenAI's 5 to 10 minutes.
+
+DeepSeek names hours. Source: their guides on prompt caching, read 2026-11.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:
@@ -31,6 +37,7 @@ class Provider:
         port: the usual port of a local server, None for a service in the network.
         streams_usage: False where a request with `stream_options.include_usage` is refused
             or hangs, so that it must not be sent.
+        cache_s: how long it likely keeps a prompt that is not used, to read it again for less.
     """
 
     name: str
@@ -45,6 +52,7 @@ class Provider:
     url_suffix: str = ""
     port: int | None = None
     streams_usage: bool = True
+    cache_s: float = CACHE_S
 
     @property
     def local(self) -> bool:
@@ -161,6 +169,7 @@ PROVIDERS: tuple[Provider, ...] = (
         "https://api.deepseek.com/v1",
         ("DEEPSEEK_API_KEY",),
         aliases=("ds",),
+        cache_s=3600.0,
         price_list="deepseek",
         models=_names("deepseek-v4-pro deepseek-v4-flash deepseek-chat deepseek-reasoner"),
     ),

@@ -6,7 +6,8 @@ model.Candidate) are one entry to every strategy but p2c, which balances places,
 it takes every account for itself. Within a step the less loaded of two accounts that are
 picked at random comes first (balance.two_choices), and the other accounts are its fallbacks, by
 their load, before the next model. A failure counts as a long wait, so who failed of late is
-seldom first, but is tried again; gates have taken out who must not be tried at all.
+seldom first, but is tried again; gates have taken out who must not be tried at all. A session
+that may stay with one of them does (stay.py).
 
 An account's probability of being first is that of its model times its own within the step. The
 two draws are keyed apart, so that they are independent. A target where every model has one
@@ -17,10 +18,11 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from ..model import Decision, RouteRequest, Verdict
-from ..moment import CandidateState, Moment
+from ..moment import CandidateState, Moment, Stay
 from .balance import NOTHING, free_ppm, narrowed, two_choices
 from .draw import ONE_Q32
 from .ranking import Kept, Ranking
+from .stay import settled
 
 STAGE = "|account"
 """What stands behind the request's id in the draw among accounts."""
@@ -104,6 +106,8 @@ def asked_of(request: RouteRequest, kept: Kept, steps: Steps) -> RouteRequest:
             uses=tuple(moment.uses[places[0]] for places in steps.places) if moment.uses else (),
             free_ppm=tuple(max(free[place] for place in places) for places in steps.places),
             last_good=good[0] if good else None,
+            # Which account it is, is settled; the draw among models is the session's own still.
+            stay=None if moment.stay is None else Stay(),
         ),
     )
 
@@ -145,8 +149,13 @@ def _drawn(
     last = [place for place in places if place not in front]
     if len(front) == 1:
         return (*front, *last), (ONE_Q32, *(0 for _ in last))
-    asked = replace(narrowed(request, front), request_id=request.request_id + STAGE)
+    asked = replace(
+        narrowed(request, front),
+        request_id=request.request_id + STAGE,
+        session_id=None if request.session_id is None else request.session_id + STAGE,
+    )
     ranking = two_choices("", asked, [kept[place] for place in front], seed)
+    ranking = settled("p2c", asked, ranking)
     order = [front[place] for place in ranking.order]
     chances = [ranking.first_q32[place] for place in ranking.order]
     return (*order, *last), (*chances, *(0 for _ in last))

@@ -9,7 +9,8 @@ second of waiting for its first byte costs `second_usd`. So
 
 in real units: adding a candidate never changes the utility of another. A price that is not
 known counts as the dearest known one among the candidates: unknown is never free. A mode is a
-vector of these preferences.
+vector of these preferences. Where a session's last answer came from, the tokens that its prompt
+cache likely holds cost their cached price: that alone is what staying is worth.
 
 The first is drawn, not taken: by softmax, whose temperature says how many dollars of
 difference matter, with a floor under every candidate. Near equals share the load, the clearly
@@ -27,9 +28,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..accounting.cost import expected_usd_nanos
+from ..accounting.cost import cache_saving_usd_nanos, expected_usd_nanos
 from ..model import Candidate, RouteRequest
 from ..moment import CandidateState
+from .stay import stay_of
 
 Kept = Sequence[tuple[Candidate, CandidateState]]
 
@@ -76,19 +78,26 @@ UNTRIED_FIRST_BYTE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a utility is made of, each in its own unit."""
+    """What a utility is made of, each in its own unit.
+
+    `cost_usd` is what is left of it after `saved_usd`, which the session's prompt cache saves.
+    """
 
     success: float
     fitness: float
     cost_usd: float
     first_byte_s: float
+    saved_usd: float = 0.0
 
 
 def terms_of(mode: str, request: RouteRequest, kept: Kept) -> tuple[Terms, ...]:
     """Give the terms of each candidate's utility."""
+    saved_usd = _saved_usd(request, kept)
     return tuple(
-        Terms(state.success, fitness, cost_usd, _first_byte_s(state))
-        for fitness, cost_usd, (_, state) in zip(*_figures(mode, request, kept), kept, strict=True)
+        Terms(state.success, fitness, cost_usd, _first_byte_s(state), saved_usd.get(place, 0.0))
+        for place, (fitness, cost_usd, (_, state)) in enumerate(
+            zip(*_figures(mode, request, kept), kept, strict=True)
+        )
     )
 
 
@@ -139,12 +148,22 @@ def fitness_for(task: str, candidate: Candidate) -> float:
 def _figures(mode: str, request: RouteRequest, kept: Kept) -> tuple[list[float], list[float]]:
     """Give the fitness and the expected cost in US dollars of each candidate."""
     task, features = task_of(mode, request), request.operation.features
-    costs = [expected_usd_nanos(one, features) for one, _ in kept]
-    dearest = max((cost for cost in costs if cost is not None), default=0)
-    return (
-        [fitness_for(task, one) for one, _ in kept],
-        [(dearest if cost is None else cost) / 1e9 for cost in costs],
-    )
+    known = [expected_usd_nanos(one, features) for one, _ in kept]
+    dearest = max((cost for cost in known if cost is not None), default=0)
+    costs = [(dearest if cost is None else cost) / 1e9 for cost in known]
+    if request.moment is not None:
+        for place, saved_usd in _saved_usd(request, kept).items():
+            costs[place] -= saved_usd
+    return [fitness_for(task, one) for one, _ in kept], costs
+
+
+def _saved_usd(request: RouteRequest, kept: Kept) -> dict[int, float]:
+    """Give what the prompt cache saves, by the position of the session's own candidate."""
+    stay = stay_of(request)
+    if stay is None or stay.place is None:
+        return {}
+    price = kept[stay.place][0].facts.price
+    return {stay.place: cache_saving_usd_nanos(price, stay.tokens) / 1e9}
 
 
 def _first_byte_s(state: CandidateState) -> float:

@@ -22,7 +22,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from ..model import Candidate, RouteRequest
-from ..moment import Moment
+from ..moment import Moment, Stay
 from .ranking import Kept, Ranking, certain, draw
 
 UNTRIED_WAIT_US = 1_000_000
@@ -135,6 +135,7 @@ def narrowed(
             wait_us=_of(moment.wait_us, places),
             free_ppm=_of(moment.free_ppm, places),
             last_good=_good_of(moment.last_good, places, among),
+            stay=_stay(moment.stay, places),
         ),
     )
 
@@ -147,6 +148,12 @@ def _good_of(
     step = among[last_good].step if among else None
     equals = (new for new, place in enumerate(places) if among and among[place].step == step)
     return None if step is None else next(equals, None)
+
+
+def _stay(stay: Stay | None, places: Sequence[int]) -> Stay | None:
+    if stay is None or stay.place is None:
+        return stay
+    return replace(stay, place=places.index(stay.place)) if stay.place in places else Stay()
 
 
 def _of(values: tuple[int, ...], places: Sequence[int]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from .autos import rank_auto
 from .balance import narrowed
 from .classic import mode_in_force
 from .filters import Refusal, gates_of, judge, with_early_probes
+from .stay import explained
 from .strategies import rank
 from .tiers import within_tier
 
@@ -48,12 +49,15 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
         else Verdict(candidate, False, *refusal)
         for place, candidate in enumerate(snapshot.candidates)
     )
+    order = tuple(kept[place] for place in ranking.order)
+    if request.moment is not None and order:
+        verdicts = explained(request, verdicts, first=order[0])
     return Decision(
         request_id=request.request_id,
         target=request.target,
         strategy=snapshot.strategy,
         combo=snapshot.combo,
         snapshot_id=snapshot_id,
-        order=tuple(snapshot.candidates[kept[place]] for place in ranking.order),
+        order=tuple(snapshot.candidates[place] for place in order),
         verdicts=verdicts,
     )

@@ -1,9 +1,9 @@
 """Seeded choice: the same request, seed and probabilities give the same order everywhere.
 
 A draw is Gumbel-max: each name gets a Gumbel variate made from a keyed hash of our request
-id and the name, and the order is by log-probability plus variate. The first is then each
-name with exactly its probability, and adding a candidate does not change the variates of the
-others. Probabilities are fixed-point (parts of 2**32, summing to it exactly) before they are
+id, or its session's, and the name, and the order is by log-probability plus variate. The first
+is then each name with exactly its probability, and adding a candidate does not change the variates
+of the others. Probabilities are fixed-point (parts of 2**32, summing to it exactly) before they are
 drawn from, so that a last bit of floating point cannot change a pick. No state, no clock.
 
 Source: E. J. Gumbel, "Statistical Theory of Extreme Values" (1954), for the distribution.
@@ -32,14 +32,14 @@ def quantise(weights: Sequence[float]) -> tuple[int, ...]:
 
 
 def draw_order(
-    first_q32: Sequence[int], names: Sequence[str], *, seed: bytes, request_id: str
+    first_q32: Sequence[int], names: Sequence[str], *, seed: bytes, key: str
 ) -> tuple[int, ...]:
     """Give all positions in drawn order; position i comes first with first_q32[i] / 2**32.
 
     Positions of probability 0 come last, in the order given.
     """
     # What every name's hash begins with is hashed once.
-    begun = blake2b(f"{request_id}|".encode(), digest_size=8, key=seed[:64])
+    begun = blake2b(f"{key}|".encode(), digest_size=8, key=seed[:64])
     keys = [
         math.log(part) + _gumbel(begun.copy(), name) if part else -math.inf
         for part, name in zip(first_q32, names, strict=True)

@@ -9,8 +9,11 @@ from dataclasses import dataclass, fields
 from ..accounting.cost import expected_usd_nanos
 from ..model import Candidate, Decision, RouteRequest, Snapshot, Strategy
 from .auto import MODES, Kept, task_of, terms_of
+from .balance import narrowed
 from .classic import PACKS, factors_of_kept, weights_of
+from .stay import stay_of
 
+CACHE = "saved by the session's prompt cache in USD"
 FIGURES: dict[Strategy, str] = {
     "least-used": "calls by this combo",
     "p2c": "seconds to the first byte times calls, by weight",
@@ -48,6 +51,7 @@ def factors_of(
         return ()
     pairs = zip(snapshot.candidates, snapshot.states, decision.verdicts, strict=True)
     kept = [(one, state) for one, state, verdict in pairs if verdict.kept]
+    request = narrowed(request, [at for at, one in enumerate(decision.verdicts) if one.kept])
     place = next((place for place, (one, _) in enumerate(kept) if one == candidate), None)
     if place is None:
         return ()
@@ -62,10 +66,12 @@ def factors_of(
 def _auto(mode: str, request: RouteRequest, kept: Kept, place: int) -> tuple[Factor, ...]:
     wish, terms = MODES[mode], terms_of(mode, request, kept)[place]
     lack = f"lack of fitness for {task_of(mode, request)}"
+    cached = () if stay_of(request) is None else (_factor(CACHE, terms.saved_usd, 1.0),)
     return (
         _factor("success rate", terms.success, wish.answer_usd),
         _factor(lack, 1.0 - terms.fitness, -wish.answer_usd * terms.success),
-        _factor("expected cost in USD", terms.cost_usd, -1.0),
+        _factor("expected cost in USD", terms.cost_usd + terms.saved_usd, -1.0),
+        *cached,
         _factor("seconds to the first byte", terms.first_byte_s, -wish.second_usd),
     )
 

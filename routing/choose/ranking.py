@@ -30,8 +30,15 @@ def certain(order: tuple[int, ...], scores: tuple[float | None, ...]) -> Ranking
 
 
 def draw(weights: Sequence[float], request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
-    """Give an order drawn by weights, keyed by the request's id."""
+    """Give an order drawn by weights, keyed by the request's id, or by its session's.
+
+    So all requests of a session draw alike, in every process: the order changes only as far as
+    the weights do.
+    """
+    moment = request.moment
+    by_session = moment is not None and moment.stay is not None
+    key = (request.session_id if by_session else None) or request.request_id
     first = quantise(weights)
     names = [f"{one.account_id}|{one.model}" for one, _ in kept]
-    order = draw_order(first, names, seed=seed, request_id=request.request_id)
+    order = draw_order(first, names, seed=seed, key=key)
     return Ranking(order, first, (None,) * len(kept))

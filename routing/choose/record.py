@@ -16,6 +16,7 @@ import msgspec
 
 from ..model import Decision, RouteRequest, Snapshot, Strategy, Verdict
 from .decide import decide
+from .stay import explained, unexplained
 
 SNAPSHOT_ID_BYTES = 16
 
@@ -74,7 +75,7 @@ def pack_decision(request: RouteRequest, decision: Decision) -> bytes:
         "order": [places[id(candidate)] for candidate in decision.order],
         "verdicts": [
             _Judged(one.kept, one.reason, one.detail, one.first_q32, one.score)
-            for one in decision.verdicts
+            for one in unexplained(request, decision.verdicts)
         ],
     }
     return msgspec.json.encode(packed)
@@ -84,6 +85,12 @@ def unpack_decision(record: bytes, snapshot: Snapshot) -> tuple[RouteRequest, De
     """Give the request facts and the decision that `pack_decision` stored."""
     packed = _decisions.decode(record)
     candidates = snapshot.candidates
+    verdicts = tuple(
+        Verdict(candidate, one.kept, one.reason, one.detail, one.first_q32, one.score)
+        for candidate, one in zip(candidates, packed.verdicts, strict=True)
+    )
+    if packed.order:
+        verdicts = explained(packed.request, verdicts, first=packed.order[0])
     decision = Decision(
         request_id=packed.request.request_id,
         target=packed.request.target,
@@ -91,10 +98,7 @@ def unpack_decision(record: bytes, snapshot: Snapshot) -> tuple[RouteRequest, De
         combo=packed.combo,
         snapshot_id=packed.snapshot_id,
         order=tuple(candidates[place] for place in packed.order),
-        verdicts=tuple(
-            Verdict(candidate, one.kept, one.reason, one.detail, one.first_q32, one.score)
-            for candidate, one in zip(candidates, packed.verdicts, strict=True)
-        ),
+        verdicts=verdicts,
     )
     return packed.request, decision
 

@@ -25,6 +25,7 @@ from .balance import (
     two_choices,
 )
 from .ranking import Kept, Ranking, certain, draw
+from .stay import settled
 
 
 def rank(strategy: Strategy, mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:
@@ -33,12 +34,13 @@ def rank(strategy: Strategy, mode: str, request: RouteRequest, kept: Kept, seed:
         return Ranking((), (), ())
     choose = STRATEGIES[strategy]
     if strategy in ALONE or all(one.step is None for one, _ in kept):
-        return choose(mode, request, kept, seed)
+        return settled(strategy, request, choose(mode, request, kept, seed))
     behind = full(request, kept) if strategy in ("fill-first", "headroom") else frozenset[int]()
     steps = steps_of(request, kept, seed, behind=behind)
     if steps is None:
-        return choose(mode, request, kept, seed)
-    return steps.spread(choose(mode, asked_of(request, kept, steps), models_of(kept, steps), seed))
+        return settled(strategy, request, choose(mode, request, kept, seed))
+    models = choose(mode, asked_of(request, kept, steps), models_of(kept, steps), seed)
+    return settled(strategy, request, steps.spread(models))
 
 
 def _weighted(mode: str, request: RouteRequest, kept: Kept, seed: bytes) -> Ranking:

@@ -33,9 +33,11 @@ HEADERS: dict[bytes, int] = {
 
 NAME_BYTES_MAX = 512
 """The most that is read of a name."""
-ID_BYTES = 12
+DIGEST_BYTES = 12
+CHECK_BYTES = 4
 
 _NONE = len(HEADERS)
+_MARK = "ses_"
 _OLDER_MARK = "_session_"
 
 
@@ -75,9 +77,23 @@ def session_of(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> str | Non
 
 
 def session_id(key_id: str, name: str) -> str:
-    """Give the id of a key's session: `ses_` and 24 hex digits."""
-    digest = blake2b(f"{key_id}\0{name}".encode(), digest_size=ID_BYTES)
-    return f"ses_{digest.hexdigest()}"
+    """Give the id of a key's session: `ses_` and 32 hex digits.
+
+    A key may also name a session by the id that its records have: such an id is given back. The
+    last 8 digits tell whose id it is, so another key's is a name like any other.
+    """
+    own = name[len(_MARK) : len(_MARK) + 2 * DIGEST_BYTES]
+    if name.startswith(_MARK) and name == _checked(key_id, own):
+        return name
+    return _checked(key_id, _hash(f"{key_id}\0{name}", DIGEST_BYTES))
+
+
+def _checked(key_id: str, digest: str) -> str:
+    return _MARK + digest + _hash(f"{key_id}\0{digest}\0", CHECK_BYTES)
+
+
+def _hash(text: str, size: int) -> str:
+    return blake2b(text.encode(), digest_size=size).hexdigest()
 
 
 def _in_body(body: bytes) -> str | None:

@@ -49,6 +49,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
             retry_delay_s=wish.retry_delay_s,
             concurrency_per_model=wish.concurrency_per_model,
             queue_s=wish.queue_s,
+            session_s=wish.session_s,
         )
         await gateway.control.put_combo(combo, caller)
         return combo_json(combo)

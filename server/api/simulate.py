@@ -11,6 +11,7 @@ from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Features, Operation, RouteRequest
 from omniroute.routing.wire.features import BYTES_PER_TOKEN, TEMPLATE_TOKENS_MAX
 from omniroute.routing.wire.operations import OWN_DIALECT
+from omniroute.routing.wire.sessions import NAME_BYTES_MAX
 
 from ..simulations import SimulateWish, SimulationJson, simulation_json
 from .rows import Row, body_as
@@ -42,8 +43,8 @@ async def _again(gateway: Gateway, request_id: str, caller: Caller) -> Simulatio
     recorded = (await gateway.view.explanation(request_id, caller)).outcome
     asked = replace(recorded.request, at_s=gateway.route.clock.now())
     if ADMIN in caller.scopes:
-        # Who may see another key's request sees it decided with that key's model list.
-        caller = replace(caller, models=asked.allowed)
+        # Who may see another key's request sees it decided with that key's models and session.
+        caller = replace(caller, key_id=recorded.key_id, models=asked.allowed)
     decision = gateway.route.decide(asked, caller)
     return simulation_json(decision, asked.operation.features, before=recorded.decision)
 
@@ -61,6 +62,8 @@ def _request(gateway: Gateway, wish: SimulateWish) -> RouteRequest:
             raise BadRequest(f"{name} is a number from 0 to {TOKENS_MAX}", field=name)
     if len(wish.request_id) > NAME_CHARS_MAX:
         raise BadRequest(f"request_id has at most {NAME_CHARS_MAX} characters", field="request_id")
+    if len(wish.session) > NAME_BYTES_MAX:
+        raise BadRequest(f"session has at most {NAME_BYTES_MAX} characters", field="session")
     if wish.budget_usd_nanos is not None and wish.budget_usd_nanos < 0:
         raise BadRequest("budget_usd_nanos is not negative", field="budget_usd_nanos")
     if bound is None:
@@ -82,4 +85,5 @@ def _request(gateway: Gateway, wish: SimulateWish) -> RouteRequest:
         at_s=gateway.route.clock.now(),
         door="api",
         spend_usd_nanos_max=wish.budget_usd_nanos,
+        session_id=wish.session or None,
     )

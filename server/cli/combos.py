@@ -56,6 +56,7 @@ def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         retry_delay_s=seconds(arguments.retry_delay_s, "--retry-delay-s"),
         concurrency_per_model=whole(arguments.concurrency_per_model, "--concurrency-per-model"),
         queue_s=seconds(arguments.queue_s, "--queue-s"),
+        session_s=seconds(arguments.session_s, "--session-s"),
     )
     with with_gateway(settings, sources) as gateway:
         made = decoded(call(gateway, "POST", "/api/combos", wish), ComboJson)

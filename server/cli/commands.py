@@ -260,6 +260,12 @@ COMMANDS: tuple[Command, ...] = (
                 "seconds to wait for a place before the next model is tried, 1 to 120 (30 without)",
                 "SECONDS",
             ),
+            Option(
+                "--session-s",
+                "seconds for which a session stays with who answered it, 0 to 86400; 0 is never "
+                "(without: as long as the provider keeps a prompt)",
+                "SECONDS",
+            ),
             JSON,
         ),
         examples=(

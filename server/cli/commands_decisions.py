@@ -15,6 +15,7 @@ DECISION_COMMANDS: tuple[Command, ...] = (
             Option("--tools", "the request has tools", arity="switch"),
             Option("--stream", "the answer is to be streamed", arity="switch"),
             Option("--request-id", "draw as the request of this id does", "ID"),
+            Option("--session", "as a request of this session of the key's", "NAME"),
             Option("--like", "decide a recorded request again, as of now", "ID"),
             JSON,
         ),

@@ -59,7 +59,7 @@ def _wish(arguments: Namespace) -> SimulateWish:
         raise Stop("give a model, or --like with the id of a recorded request", USAGE)
     tokens = number(arguments.prompt_tokens, "--prompt-tokens")
     tokens_max = number(arguments.max_tokens, "--max-tokens")
-    chosen = (tokens, tokens_max, arguments.request_id)
+    chosen = (tokens, tokens_max, arguments.request_id, arguments.session)
     if like and (arguments.tools or arguments.stream or any(one is not None for one in chosen)):
         raise Stop("--like takes the recorded request as it was: leave the others out", USAGE)
     return SimulateWish(
@@ -70,6 +70,7 @@ def _wish(arguments: Namespace) -> SimulateWish:
         stream=arguments.stream,
         request_id=arguments.request_id or "",
         like=like,
+        session=arguments.session or "",
     )
 
 

@@ -84,6 +84,7 @@ class ComboRow(Table, table=True):
     concurrency_per_model: int | None = Field(sa_type=BigInteger)
     queue_s: float | None = Field(sa_type=Double)
     preference: str | None = Field(sa_type=Text)
+    session_s: float | None = Field(sa_type=Double)
 
 
 class ComboCountRow(Table, table=True):

@@ -147,6 +147,7 @@ def test_a_combo_is_added_with_all_its_settings(omniroute: Run) -> None:
         "retry_delay_s": 0.5,
         "concurrency_per_model": 3,
         "queue_s": 7.5,
+        "session_s": 0.0,
     }
     options = [
         word

@@ -1,11 +1,13 @@
 """Who would answer: the same decision as a live request's, with what it would cost."""
 
+from dataclasses import replace
+
 import pytest
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Caller, Features, Operation, RouteRequest
 from omniroute.server.api.simulate import rows
-from tests.fakes import ADMIN, World, combo, failing, world
+from tests.fakes import ADMIN, World, account, combo, failing, world
 from tests.management.routes import api
 
 pytestmark = pytest.mark.anyio
@@ -116,3 +118,22 @@ async def test_a_key_that_may_not_route_may_not_simulate() -> None:
     )
 
     assert answer.status_code == 403
+
+
+async def test_a_sessions_next_request_is_simulated_where_it_would_stay() -> None:
+    twins = [account("one", account_id=name) for name in ("a", "b", "c")]
+    here = world(*twins)
+    live = replace(asked(here, "req_live"), target="one/m", session_id="conversation 1")
+    (await here.gateway.route.open(live, ADMIN)).close()
+    winner = here.ledger.records[-1].outcome.winner
+    assert winner is not None
+
+    by_name = await api(*rows(here.gateway)).post(
+        "/api/simulate", {"model": "one/m", "session": "conversation 1"}
+    )
+    again = await api(*rows(here.gateway)).post("/api/simulate", {"like": "req_live"})
+
+    for found in (by_name, again):
+        assert found["candidates"][0]["account_id"] == winner.account_id
+        assert found["candidates"][0]["detail"].startswith("the session stays")
+        assert found["candidates"][0]["first_share"] == 1.0

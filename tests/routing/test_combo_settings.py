@@ -9,7 +9,7 @@ from omniroute.routing.catalog.combos import BOUNDS
 from omniroute.routing.errors import RoutingError, UpstreamFailure
 from omniroute.routing.model import Features, Operation, RouteRequest
 from omniroute.server.combos_json import COMBO_SETTINGS
-from tests.fakes import ADMIN, World, combo, failing, world
+from tests.fakes import ADMIN, World, account, combo, failing, world
 
 pytestmark = pytest.mark.anyio
 
@@ -89,6 +89,27 @@ async def queue_s() -> Effect:
     return second.attempts[0].detail, "no place came free within 0 s"
 
 
+async def session_s() -> Effect:
+    here = world(
+        account("one"),
+        account("one", account_id="acc-more"),
+        combos=[
+            combo("duo", "one/m"),
+            combo("brief", "one/m", session_s=4.0),
+            combo("never", "one/m", session_s=0),
+        ],
+    )
+    stays: list[bool] = []
+    for name in ("duo", "brief", "never"):
+        request = replace(ask(here), target=name, session_id="conversation 1")
+        (await here.gateway.route.open(request, ADMIN)).close()
+        here.clock.advance(5)
+        later = replace(request, request_id="req_2", at_s=here.clock.now())
+        verdicts = here.gateway.route.decide(later, ADMIN).verdicts
+        stays.append(any("the session stays" in one.detail for one in verdicts))
+    return stays, [True, False, False]
+
+
 EFFECTS: dict[str, Callable[[], Awaitable[Effect]]] = {
     one.__name__: one
     for one in (
@@ -99,6 +120,7 @@ EFFECTS: dict[str, Callable[[], Awaitable[Effect]]] = {
         retry_delay_s,
         concurrency_per_model,
         queue_s,
+        session_s,
     )
 }
 

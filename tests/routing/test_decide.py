@@ -83,12 +83,14 @@ def random_request(random_source: random.Random, here: World) -> RouteRequest:
         output_tokens_max=random_source.choice((None, 1, 4096)),
         tools=random_source.random() < 0.3,
     )
+    number = random_source.getrandbits(128)
     return RouteRequest(
-        request_id=f"req_{random_source.getrandbits(128):032x}",
+        request_id=f"req_{number:032x}",
         target="mix",
         operation=Operation("chat", "openai_chat", b"{}", features, "mix", forward=False),
         at_s=here.clock.now(),
         spend_usd_nanos_max=random_source.choice((None, None, 10**6, 10**9)),
+        session_id=(None, "conversation 1", "conversation 2")[number % 3],
     )
 
 
@@ -185,8 +187,8 @@ def test_a_draw_is_a_permutation_that_depends_only_on_its_arguments(
 ) -> None:
     parts = quantise([1.0] * len(names))
 
-    first = draw_order(parts, names, seed=SEED, request_id=salt)
-    second = draw_order(parts, names, seed=SEED, request_id=salt)
+    first = draw_order(parts, names, seed=SEED, key=salt)
+    second = draw_order(parts, names, seed=SEED, key=salt)
 
     assert first == second
     assert sorted(first) == list(range(len(names)))
@@ -197,7 +199,7 @@ def test_draws_come_as_often_as_their_probability_says() -> None:
     wins = [0, 0, 0]
 
     for number in range(20_000):
-        wins[draw_order(parts, ["a", "b", "c"], seed=SEED, request_id=f"r{number}")[0]] += 1
+        wins[draw_order(parts, ["a", "b", "c"], seed=SEED, key=f"r{number}")[0]] += 1
 
     assert [round(count / 20_000, 1) for count in wins] == [0.7, 0.2, 0.1]
 

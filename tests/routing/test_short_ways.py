@@ -26,8 +26,8 @@ NAMES = [f"account-{number}|m" for number in range(8)]
 def test_draws_are_those_of_the_first_release() -> None:
     alike, rising = quantise([1.0] * 8), quantise([float(number) for number in range(8)])
 
-    first = draw_order(alike, NAMES, seed=b"a fake seed", request_id="req_1")
-    second = draw_order(rising, NAMES, seed=b"a fake seed", request_id="req_2")
+    first = draw_order(alike, NAMES, seed=b"a fake seed", key="req_1")
+    second = draw_order(rising, NAMES, seed=b"a fake seed", key="req_2")
 
     assert first == (4, 5, 7, 1, 0, 6, 3, 2)
     assert second == (6, 1, 5, 4, 7, 3, 2, 0)

@@ -91,3 +91,11 @@ def test_a_sessions_id_is_the_keys_own_and_tells_nothing_of_its_name() -> None:
     assert mine != theirs
     assert mine.startswith("ses_")
     assert UUID not in mine
+
+
+def test_a_key_may_name_a_session_by_its_id_and_no_other_key_may() -> None:
+    mine = session_id("key_a", UUID)
+
+    assert session_id("key_a", mine) == mine
+    assert session_id("key_b", mine) not in {mine, session_id("key_b", UUID)}
+    assert session_id("key_a", mine[:-1] + "x") != mine[:-1] + "x"
