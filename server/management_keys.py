@@ -46,6 +46,8 @@ class BudgetJson:
     Attributes:
         window_start_unix_s: when the current day or month began; 0 for the whole of time.
         held_usd_nanos: set aside for requests under way.
+        leased_usd_nanos: set aside by processes of the gateway for their next requests; it is
+            part of what is left, as any of them can call it back.
         over_usd_nanos: spent beyond the cap, as only an alert lets it be.
         state: ok, warning (past its threshold), degraded (the same, with that action),
             exhausted (nothing is left) or passed (more than the cap is spent).
@@ -56,6 +58,7 @@ class BudgetJson:
     terms: BudgetTerms
     spent_usd_nanos: int
     held_usd_nanos: int
+    leased_usd_nanos: int
     left_usd_nanos: int
     window_start_unix_s: int
     state: str

@@ -32,6 +32,8 @@ from .store.vault import Vault
 
 SWEEP_S = 30.0
 """How often holds of dead processes and expired tasks are looked for."""
+CORRECT_S = 60.0
+"""How often it is checked that budgets hold what their rows say."""
 CLAIM_SLACK_S = 30.0
 """How long an idempotency key stays claimed beyond the longest time a request may take."""
 
@@ -54,6 +56,7 @@ class Storage:
     clock: Clock
     _beaten_s: float = 0.0
     _swept_s: float = 0.0
+    _corrected_s: float = 0.0
 
     async def poll(self) -> None:
         """Take what other processes changed, and do what is due.
@@ -78,6 +81,9 @@ class Storage:
             await self.budgets.sweep(now_unix_s)
             await self.tasks.prune(now_unix_s=now_unix_s)
             await self.answers.prune(now_unix_s=now_unix_s)
+        if now - self._corrected_s >= CORRECT_S:
+            self._corrected_s = now
+            await self.budgets.correct()
 
     async def flush(self) -> None:
         """Store everything that is queued."""
@@ -137,4 +143,5 @@ async def open_storage(
                 for writer in writers:
                     writer.cancel()
         await storage.flush()
+        await storage.budgets.end()
         await end_boot(database, boot.boot_id, clock.unix())

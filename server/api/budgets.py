@@ -99,6 +99,7 @@ def _json(budget: Budget, standing: Standing) -> BudgetJson:
         terms=terms,
         spent_usd_nanos=standing.spent_usd_nanos,
         held_usd_nanos=standing.held_usd_nanos,
+        leased_usd_nanos=standing.leased_usd_nanos,
         left_usd_nanos=standing.left_usd_nanos,
         window_start_unix_s=standing.window_start,
         state=_state(budget, standing),

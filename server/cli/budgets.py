@@ -21,7 +21,7 @@ def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     if arguments.json:
         show_json(found)
     elif found.budgets:
-        money = ("CAP", "SPENT", "HELD", "LEFT")
+        money = ("CAP", "SPENT", "HELD", "LEASED", "LEFT")
         headings = ("ID", "KEY", "NAME", "PERIOD", "ACTION", *money, "STATE")
         show(table(headings, [_row(one) for one in found.budgets], right=money))
     else:
@@ -92,7 +92,8 @@ def _percent(text: str) -> int:
 
 def _row(one: BudgetJson) -> tuple[str, ...]:
     terms = one.terms
-    amounts = (terms.cap_usd_nanos, one.spent_usd_nanos, one.held_usd_nanos, one.left_usd_nanos)
+    set_aside = (one.spent_usd_nanos, one.held_usd_nanos, one.leased_usd_nanos)
+    amounts = (terms.cap_usd_nanos, *set_aside, one.left_usd_nanos)
     action = f"degrade to {terms.tier}" if terms.action == "degrade" else terms.action
     state = f"passed by {_money(one.over_usd_nanos)}" if one.over_usd_nanos else one.state
     state += ", unpriced allowed" if terms.allow_unpriced else ""

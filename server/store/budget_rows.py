@@ -2,8 +2,10 @@
 
 A budget has one row for each window it spends in (`budget_windows`). A reservation adds its
 bound to `held` in every row that pays, if every one can, else in none; settling takes the bound
-out again and adds what was really spent, once. The rows of a reservation are those of the
-moment it was made: a day that ends meanwhile does not move it.
+out again and adds what was really spent, once. The part of `held` that processes have leased
+for their next requests is in `leased`, too (see lease_rows.py); a Standing has it taken out.
+The rows of a reservation are those of the moment it was made: a day that ends meanwhile does
+not move it.
 
 PostgreSQL does each in one statement. The rows must be read under their locks (`FOR UPDATE` in
 a MATERIALIZED part that later parts read): a variant that locks ids and reads the rows again
@@ -16,44 +18,47 @@ is alone anyway.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from omniroute.routing.errors import Conflict
 from omniroute.routing.ports import Hold
 
-from .budget import Budget, Period
-from .database import Database, Row, Rows, Statement, Steps, Unit, Value
+from .budget import Budget
+from .database import Database, Row, Rows, Statement, Steps, Unit
+from .windows import Line
 
 LEASE_S = 900.0
 """How long a hold of a process that was lost sight of stays in force."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One budget that pays, in one window; `window_start` is in seconds since 1970.
-
-    One that `passes` pays beyond its cap.
-    """
-
-    budget_id: str
-    window_start: int
-    passes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
-    """How a budget stands in one window."""
+    """How a budget stands in one window.
+
+    Attributes:
+        held_usd_nanos: set aside for requests under way.
+        leased_usd_nanos: set aside by processes for their next requests (see leases.py).
+        recalled_unix_s: when leases were last called back; 0 when they never were.
+    """
 
     budget_id: str
     window_start: int
     cap_usd_nanos: int
     spent_usd_nanos: int
     held_usd_nanos: int
+    leased_usd_nanos: int = 0
+    recalled_unix_s: float = 0.0
 
     @property
     def left_usd_nanos(self) -> int:
-        """What can still be set aside."""
+        """What requests can still be given: leases count as left, for they can be called back."""
         return max(0, self.cap_usd_nanos - self.spent_usd_nanos - self.held_usd_nanos)
+
+    @property
+    def free_usd_nanos(self) -> int:
+        """What nobody has set aside; below 0 when the cap was lowered or passed."""
+        return (
+            self.cap_usd_nanos - self.spent_usd_nanos - self.held_usd_nanos - self.leased_usd_nanos
+        )
 
     @property
     def over_usd_nanos(self) -> int:
@@ -73,35 +78,6 @@ class Judged:
     standings: tuple[Standing, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """When the current day and month began, and until when that is so; all UTC."""
-
-    day: int
-    month: int
-    until: int
-
-    def start(self, period: Period) -> int:
-        """Give the current window of a period; the whole of time begins at 0."""
-        match period:
-            case "total":
-                return 0
-            case "day":
-                return self.day
-            case "month":
-                return self.month
-
-
-def windows_at(unix_s: float) -> Windows:
-    """Give the windows of a moment."""
-    day = datetime.fromtimestamp(unix_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Windows(
-        day=int(day.timestamp()),
-        month=int(day.replace(day=1).timestamp()),
-        until=int((day + timedelta(days=1)).timestamp()),
-    )
-
-
 def reservation(
     database: Database, hold: Hold, lines: Sequence[Line], *, boot_id: str, now_unix_s: float
 ) -> Unit[Judged]:
@@ -110,7 +86,7 @@ def reservation(
     The unit raises RowRefused when there is a reservation of that id already.
     """
     kept = Statement(
-        _KEEP, (*_reservation_values(hold, lines, boot_id=boot_id, now_unix_s=now_unix_s), None)
+        _KEEP, (*reservation_values(hold, lines, boot_id=boot_id, now_unix_s=now_unix_s), None)
     )
     if database.kind == "sqlite":
         return lambda: _reserve_in_steps(hold.usd_nanos, lines, kept)
@@ -127,7 +103,7 @@ def reservation(
 
     def steps() -> Steps[Judged]:
         rows = yield statement
-        return Judged(bool(rows) and bool(rows[0]["paid"]), tuple(_standing(row) for row in rows))
+        return Judged(bool(rows) and bool(rows[0]["paid"]), standings_of(rows))
 
     return steps
 
@@ -144,7 +120,7 @@ def settlement(
         return lambda: _settle_in_steps(values)
 
     def steps() -> Steps[Sequence[Standing]]:
-        return [_standing(row) for row in (yield Statement(_SETTLE_AT_ONCE, values))]
+        return standings_of((yield Statement(_SETTLE_AT_ONCE, values)))
 
     return steps
 
@@ -189,14 +165,6 @@ def store_budget(budget: Budget, window_start: int, *, now_unix_s: float) -> Ste
     )
 
 
-def unpaid_reservation(
-    hold: Hold, usd_nanos: int | None, *, boot_id: str, now_unix_s: float
-) -> tuple[Value, ...]:
-    """Give the values of KEEP_UNPAID for a hold that no budget pays for."""
-    values = _reservation_values(hold, (), boot_id=boot_id, now_unix_s=now_unix_s)
-    return (*values, usd_nanos, None if usd_nanos is None else now_unix_s)
-
-
 def standings_of(rows: Rows) -> tuple[Standing, ...]:
     """Give rows of budget_windows as values."""
     return tuple(_standing(row) for row in rows)
@@ -205,10 +173,10 @@ def standings_of(rows: Rows) -> tuple[Standing, ...]:
 def _reserve_in_steps(usd_nanos: int, lines: Sequence[Line], kept: Statement) -> Steps[Judged]:
     rows: list[Row] = []
     for line in lines:
-        rows += yield Statement(_READ_WINDOW, (line.budget_id, line.window_start))
+        rows += yield Statement(READ_WINDOW, (line.budget_id, line.window_start))
     standings = standings_of(rows)
     paid = len(standings) == len(lines) and all(
-        line.passes or one.cap_usd_nanos - one.spent_usd_nanos - one.held_usd_nanos >= usd_nanos
+        line.passes or one.free_usd_nanos >= usd_nanos
         for line, one in zip(lines, standings, strict=True)
     )
     if paid:
@@ -227,7 +195,7 @@ def _settle_in_steps(values: tuple[str, int | None, float]) -> Steps[Sequence[St
     return standings_of(rows)
 
 
-def _reservation_values(
+def reservation_values(
     hold: Hold, lines: Sequence[Line], *, boot_id: str, now_unix_s: float
 ) -> tuple[str, str, str, int, str, float, float]:
     text = json.dumps([[line.budget_id, line.window_start] for line in lines])
@@ -243,7 +211,9 @@ def _standing(row: Row) -> Standing:
         window_start=int(row["window_start"]),
         cap_usd_nanos=int(row["cap_usd_nanos"]),
         spent_usd_nanos=int(row["spent_usd_nanos"]),
-        held_usd_nanos=int(row["held_usd_nanos"]),
+        held_usd_nanos=int(row["held_usd_nanos"]) - int(row["leased_usd_nanos"]),
+        leased_usd_nanos=int(row["leased_usd_nanos"]),
+        recalled_unix_s=float(row["recalled_unix_s"]),
     )
 
 
@@ -253,14 +223,9 @@ _KEEP = (
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, FALSE)"
 )
 
-KEEP_UNPAID = (
-    "INSERT INTO reservations (hold_id, key_id, lines, bound_usd_nanos, boot_id, "
-    "lease_until_unix_s, created_unix_s, actual_usd_nanos, settled_unix_s, abandoned) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE) ON CONFLICT (hold_id) DO NOTHING"
-)
-
-_READ_WINDOW = (
-    "SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos "
+READ_WINDOW = (
+    "SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos, "
+    "leased_usd_nanos, recalled_unix_s "
     "FROM budget_windows WHERE budget_id = $1 AND window_start = $2"
 )
 
@@ -282,7 +247,8 @@ _SPEND_IN_WINDOW = (
     "spent_usd_nanos = spent_usd_nanos + $4, "
     "cap_passed = (spent_usd_nanos + $4 + held_usd_nanos - $3 > cap_usd_nanos) "
     "WHERE budget_id = $1 AND window_start = $2 "
-    "RETURNING budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos"
+    "RETURNING budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos, "
+    "leased_usd_nanos, recalled_unix_s"
 )
 
 _OPEN_WINDOW = (
@@ -305,7 +271,8 @@ WITH wanted AS (
   SELECT * FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[]), CAST($10 AS BOOLEAN[]))
     AS w (budget_id, window_start, passes)
 ), need AS MATERIALIZED (
-  SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos, passes
+  SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos,
+    leased_usd_nanos, recalled_unix_s, passes
   FROM budget_windows JOIN wanted USING (budget_id, window_start)
   ORDER BY budget_id, window_start FOR UPDATE OF budget_windows
 ), verdict AS (
@@ -324,7 +291,8 @@ WITH wanted AS (
   SELECT $3, $4, $5, $6, $7, $8, $9, FALSE FROM verdict WHERE verdict.paid
 )
 SELECT need.budget_id, need.window_start, need.cap_usd_nanos, need.spent_usd_nanos,
-  need.held_usd_nanos, verdict.paid FROM need, verdict
+  need.held_usd_nanos, need.leased_usd_nanos, need.recalled_unix_s, verdict.paid
+FROM need, verdict
 """
 
 _SETTLE_AT_ONCE = """
@@ -348,5 +316,5 @@ UPDATE budget_windows SET cap_usd_nanos = locked.cap, spent_usd_nanos = locked.s
 FROM locked WHERE budget_windows.budget_id = locked.budget_id
   AND budget_windows.window_start = locked.window_start
 RETURNING budget_windows.budget_id, budget_windows.window_start, cap_usd_nanos,
-  spent_usd_nanos, held_usd_nanos
+  spent_usd_nanos, held_usd_nanos, leased_usd_nanos, recalled_unix_s
 """

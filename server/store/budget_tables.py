@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Double,
+    ForeignKeyConstraint,
     Index,
     PrimaryKeyConstraint,
     Text,
@@ -42,8 +43,10 @@ class BudgetRow(Table, table=True):
 class BudgetWindowRow(Table, table=True):
     """What a budget has spent and holds in one window; `window_start` 0 is the whole of time.
 
-    `cap_passed` says that the sum may stand above the cap: the cap was lowered below it, an
-    answer cost more than its bound, or the budget only alerts. It lets no reservation through.
+    `held_usd_nanos` is for open reservations and for leases; the part for leases is in
+    `leased_usd_nanos`, too. `recalled_unix_s` is when leases were last called back. `cap_passed`
+    says that the sum may stand above the cap: the cap was lowered below it, an answer cost more
+    than its bound, or the budget only alerts. It lets no reservation through.
     """
 
     __tablename__ = "budget_windows"
@@ -62,6 +65,8 @@ class BudgetWindowRow(Table, table=True):
     spent_usd_nanos: int = Field(sa_type=BigInteger)
     held_usd_nanos: int = Field(sa_type=BigInteger)
     cap_passed: bool
+    leased_usd_nanos: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    recalled_unix_s: float = Field(sa_type=Double, sa_column_kwargs={"server_default": "0"})
 
 
 class ReservationRow(Table, table=True):
@@ -87,3 +92,28 @@ class ReservationRow(Table, table=True):
     lease_until_unix_s: float = Field(sa_type=Double)
     created_unix_s: float = Field(sa_type=Double)
     settled_unix_s: float | None = Field(sa_type=Double)
+
+
+class BudgetLeaseRow(Table, table=True):
+    """What one process has set aside of a budget's window for its next requests.
+
+    It also pays for requests that were let through and are not recorded yet: at most
+    `exposed_usd_nanos` of it.
+    """
+
+    __tablename__ = "budget_leases"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["budget_id", "window_start"],
+            ["budget_windows.budget_id", "budget_windows.window_start"],
+            ondelete="CASCADE",
+        ),
+    )
+
+    lease_id: str = Field(primary_key=True, sa_type=Text)
+    boot_id: str = Field(sa_type=Text)
+    budget_id: str = Field(sa_type=Text)
+    window_start: int = Field(sa_type=BigInteger)
+    leased_usd_nanos: int = Field(sa_type=BigInteger)
+    until_unix_s: float = Field(sa_type=Double)
+    exposed_usd_nanos: int = Field(sa_type=BigInteger)

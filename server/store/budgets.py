@@ -1,13 +1,22 @@
 """Budgets: reserve before a call, settle after it. Fulfils the port Budgets.
 
-A request's upper bound is set aside in the database before its call goes out, and what it
-really cost is settled after, both under the request's hold id, both safe to repeat. So a budget
-is never overspent, not even by processes that do not know each other; and a refusal is judged
-against the database, so nobody is refused who could have paid.
+A request's upper bound is set aside before its call goes out, and what it really cost is
+settled after, both under the request's hold id, both safe to repeat. It is set aside in a chunk
+of the budget that this process has leased, in memory (see leases.py), or, when that cannot
+pay, in the database, which is the only case that waits (see judging.py). So a budget is never
+overspent, not even by processes that do not know each other; and a refusal is judged against
+the database, so nobody is refused who could have paid.
 
-Settling is queued and tried until it is stored (see outbox.py). A process that dies leaves its
-holds behind: `sweep` settles them at their bound, as the provider may have billed all of it.
-Holds that no budget pays for are kept too, without making the request wait.
+Holds that leases pay and settlements are queued and tried until they are stored (see
+settlements.py). A process that dies leaves its holds and its leases behind: `sweep` settles
+both at their bound, as the provider may have billed all of it. Holds that no budget pays for are
+kept too, without making the request wait.
+
+When a budget changes while it is leased: a cap that is lowered below what is spent and set aside
+has the leases called in before `put` ends, so it holds everywhere from then on; a removed budget
+pays from what is leased of it until each process has seen that it is gone, at its next poll, and
+nothing of that counts in a budget made anew under its id. When a window is over its leases go
+back to it, not to the next.
 
 `left` answers from what was last seen and is for choosing among candidates; it decides nothing.
 """
@@ -18,51 +27,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from omniroute.routing.errors import BudgetExceeded, Conflict, StorageUnavailable
+from omniroute.routing.errors import BudgetExceeded
 from omniroute.routing.guard import Guard, strictest
 from omniroute.routing.ports import Clock, Hold
 
 from .abandoned import abandoned_holds
 from .budget import USD_NANOS_MAX, Budget, checked_budget
-from .budget_rows import (
-    KEEP_UNPAID,
-    Judged,
-    Line,
-    Standing,
-    Windows,
-    open_windows,
-    reservation,
-    settlement,
-    standings_of,
-    store_budget,
-    unpaid_reservation,
-    windows_at,
-)
+from .budget_rows import READ_WINDOW, Standing, settlement, standings_of, store_budget
 from .budget_words import guard_of, refusal, tightest, warning
 from .changes import Changes, NothingChanged, Told, removal
-from .database import Database, Many, RowRefused, Statement, Steps, Value
-from .outbox import Limits, Outbox
+from .database import Database, Statement
+from .held import correct_held
+from .judging import Judge
+from .leases import Leases
+from .recent import Recent
+from .settlements import Settlements
+from .windows import Line, Windows, windows_at
 
-SETTLEMENTS = Limits(
-    batch_max=1_000, spare_max=50_000, items_max=1_000_000, gather_s=0.05, urgent_s=0.005
-)
 WATCHED_MAX = 64
 
 log = logging.getLogger("omniroute")
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    hold_id: str
-    usd_nanos: int
+@dataclass(slots=True)
+class Admitted:
+    """How many holds were paid, by whom; only those that the database paid had to wait."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Unpaid:
-    """A hold that no budget pays for; `usd_nanos` is None until it is settled."""
-
-    hold: Hold
-    usd_nanos: int | None
+    by_leases: int = 0
+    by_database: int = 0
 
 
 class Budgets:
@@ -70,6 +62,9 @@ class Budgets:
 
     Args:
         boot_id: this process's run, which its holds are kept under.
+
+    Attributes:
+        admitted: how many holds were paid since the start.
     """
 
     def __init__(self, database: Database, changes: Changes, clock: Clock, *, boot_id: str) -> None:
@@ -82,12 +77,15 @@ class Budgets:
         self._watched: dict[str, None] = {}
         self._warned: dict[str, int] = {}
         self._windows = Windows(day=0, month=0, until=0)
-        self._outbox: Outbox[_Settled | _Unpaid] = Outbox(
-            "settlements",
-            self._write,
-            limits=SETTLEMENTS,
-            is_spare=lambda item: isinstance(item, _Unpaid),
+        self._recent = Recent()
+        self._leases = Leases(
+            database, clock, boot_id=boot_id, start_of=self._start_of, see=self._see
         )
+        self._settlements = Settlements(
+            database, clock, self._leases, boot_id=boot_id, see=self._see
+        )
+        self._judge = Judge(database, clock, self._settlements, boot_id=boot_id, see=self._see)
+        self.admitted = Admitted()
 
     def left(self, budget_ids: tuple[str, ...]) -> int | None:
         """Give what the tightest budget has left as last seen; None when none could refuse."""
@@ -101,6 +99,7 @@ class Budgets:
                 continue
             standing = self._seen(budget)
             left = budget.cap_usd_nanos if standing is None else standing.left_usd_nanos
+            left = max(0, left - self._leases.unrecorded_usd_nanos(budget_id))
             least = left if least is None else min(least, left)
         return least
 
@@ -143,41 +142,52 @@ class Budgets:
         if hold.usd_nanos < 0:
             raise ValueError("a hold is never negative")
         if not hold.budget_ids:
-            self._outbox.put(hold.hold_id, _Unpaid(hold, None))
+            self._settlements.keep_unpaid(hold)
             return
         if hold.usd_nanos > USD_NANOS_MAX:
             raise BudgetExceeded("no budget can pay for a request that may cost so much")
-        lines = await self._lines(tuple(dict.fromkeys(hold.budget_ids)))
-        judged = await self._judge(hold, lines)
-        if judged is not None and len(judged.standings) < len(lines):
-            await self._database.write(lambda: open_windows(self._database, lines))
-            judged = await self._judge(hold, lines)
+        budget_ids = tuple(dict.fromkeys(hold.budget_ids))
+        is_repeated = self._recent.repeats(hold.hold_id)
+        if is_repeated:
+            # The database judges it, which must know the one before.
+            await self._settlements.flush()
+        elif leases := self._leases.pay(hold.hold_id, budget_ids, hold.usd_nanos):
+            self._settlements.keep_leased(hold, leases)
+            self.admitted.by_leases += 1
+            return
+        lines = await self._lines(budget_ids)
+        judged = await self._judge.reserve(hold, lines)
         if judged is None:
             return
-        self._see(judged.standings, held_more=hold.usd_nanos if judged.paid else 0)
         if not judged.paid:
             raise self._refusal(hold, lines, judged.standings)
+        self.admitted.by_database += 1
+        self._see(judged.standings, held_more=hold.usd_nanos)
+        for standing in judged.standings:
+            line = Line(standing.budget_id, standing.window_start)
+            self._leases.want(line, hold.usd_nanos, standing)
 
     def settle(self, hold_id: str, *, usd_nanos: int) -> None:
         """Turn a hold into what was really spent; the first call for a hold counts."""
         if usd_nanos < 0:
             raise ValueError("what was spent is never negative")
-        waiting = self._outbox.waiting(hold_id)
-        if isinstance(waiting, _Unpaid):
-            if waiting.usd_nanos is None:
-                self._outbox.put(hold_id, _Unpaid(waiting.hold, usd_nanos))
-            return
-        settled_id = f"{hold_id}/settled"
-        if self._outbox.find(settled_id) is None:
-            self._outbox.put(settled_id, _Settled(hold_id, usd_nanos))
+        self._settlements.settle(hold_id, usd_nanos)
 
     async def run(self) -> None:
-        """Store settlements as they come, until cancelled."""
-        await self._outbox.run()
+        """Store settlements as they come and look after leases, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._settlements.run())
+            group.create_task(self._leases.run())
 
     async def flush(self) -> None:
-        """Store every settlement so far."""
-        await self._outbox.flush()
+        """Store every hold and settlement so far."""
+        await self._settlements.flush()
+
+    async def end(self) -> None:
+        """Store everything, and give all leases back."""
+        self._leases.close_all()
+        await self.flush()
+        await self._leases.returned()
 
     def all(self) -> tuple[Budget, ...]:
         """Give every budget."""
@@ -214,7 +224,8 @@ class Budgets:
         starts = windows_at(self._clock.unix())
         standings = await self._database.read(
             Statement(
-                "SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos "
+                "SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos, "
+                "leased_usd_nanos, recalled_unix_s "
                 "FROM budget_windows WHERE window_start IN (0, $1, $2)",
                 (starts.day, starts.month),
             )
@@ -250,6 +261,9 @@ class Budgets:
         await self._changes.make(told, steps)
         await self.load()
         self._warned.pop(budget.budget_id, None)
+        seen = self._standings.get(budget.budget_id)
+        if seen is not None and seen.free_usd_nanos < 0 and seen.leased_usd_nanos:
+            await self._judge.call_in(Line(budget.budget_id, seen.window_start))
 
     async def remove(self, budget_id: str, *, actor: str) -> bool:
         """Remove a budget with what it has spent; False when there is none of that id."""
@@ -264,7 +278,7 @@ class Budgets:
         return True
 
     async def sweep(self, now_unix_s: float) -> int:
-        """Settle what dead processes held, at its bound, and give how many holds that were.
+        """Settle what dead processes held and leased, at its bound; give how many that were.
 
         A process of this machine is dead when it is gone; one of another machine when it was
         silent for long and the hold's lease is over.
@@ -276,43 +290,12 @@ class Budgets:
             unit = settlement(self._database, hold_id, None, now_unix_s=now_unix_s)
             self._see(await self._database.write(unit))
             swept += 1
-        return swept
+        await self._leases.find_strays()
+        return swept + await self._judge.write_off_dead(now_unix_s)
 
-    async def _judge(self, hold: Hold, lines: Sequence[Line]) -> Judged | None:
-        """Reserve if it can be; None when this hold was reserved before and still stands."""
-        unit = reservation(
-            self._database, hold, lines, boot_id=self._boot_id, now_unix_s=self._clock.unix()
-        )
-        done = self._database.submit(unit)
-        try:
-            return await asyncio.shield(done)
-        except asyncio.CancelledError:
-            # Whoever asked is gone, but the reservation may still be made.
-            done.add_done_callback(partial(self._give_back, hold.hold_id))
-            raise
-        except RowRefused as error:
-            if await self._stands(hold):
-                return None
-            raise Conflict(f"the hold {hold.hold_id!r} was reserved or settled before") from error
-        except StorageUnavailable:
-            # It may have been stored all the same, with only the answer lost.
-            self.settle(hold.hold_id, usd_nanos=0)
-            raise
-
-    async def _stands(self, hold: Hold) -> bool:
-        rows = await self._database.read(
-            Statement(
-                "SELECT key_id, bound_usd_nanos FROM reservations "
-                "WHERE hold_id = $1 AND actual_usd_nanos IS NULL",
-                (hold.hold_id,),
-            )
-        )
-        stored = [(row["key_id"], row["bound_usd_nanos"]) for row in rows]
-        return stored == [(hold.key_id, hold.usd_nanos)]
-
-    def _give_back(self, hold_id: str, done: "asyncio.Future[Judged]") -> None:
-        if not done.cancelled() and done.exception() is None and done.result().paid:
-            self.settle(hold_id, usd_nanos=0)
+    async def correct(self) -> int:
+        """Set right what windows hold (see held.py), and give how many had to be."""
+        return await correct_held(self._database)
 
     async def _lines(self, budget_ids: Sequence[str]) -> tuple[Line, ...]:
         if any(budget_id not in self._budgets for budget_id in budget_ids):
@@ -345,6 +328,7 @@ class Budgets:
                 self._standings[standing.budget_id] = replace(
                     standing, held_usd_nanos=standing.held_usd_nanos + held_more
                 )
+        self._leases.seen(standings)
 
     def _seen(self, budget: Budget) -> Standing | None:
         """Give how a budget stood in its current window when last seen."""
@@ -353,42 +337,16 @@ class Budgets:
             return None
         return standing
 
+    def _start_of(self, budget_id: str) -> int | None:
+        budget = self._budgets.get(budget_id)
+        return None if budget is None else self._start(budget)
+
     def _start(self, budget: Budget) -> int:
         now_unix_s = self._clock.unix()
         if not self._windows.day <= now_unix_s < self._windows.until:
             self._windows = windows_at(now_unix_s)
         return self._windows.start(budget.period)
 
-    async def _write(self, items: Sequence[_Settled | _Unpaid], *, again: bool) -> None:
-        """Store settlements. Each statement changes nothing the second time, so `again` or not."""
-        now_unix_s = self._clock.unix()
-        unpaid = [
-            unpaid_reservation(
-                item.hold, item.usd_nanos, boot_id=self._boot_id, now_unix_s=now_unix_s
-            )
-            for item in items
-            if isinstance(item, _Unpaid)
-        ]
-        if unpaid:
-            await self._database.write(lambda: _keep_unpaid(unpaid))
-        settled = [
-            self._database.submit(
-                settlement(self._database, item.hold_id, item.usd_nanos, now_unix_s=now_unix_s)
-            )
-            for item in items
-            if isinstance(item, _Settled)
-        ]
-        for standings in await asyncio.gather(*settled):
-            self._see(standings)
-
-
-def _keep_unpaid(rows: Sequence[tuple[Value, ...]]) -> Steps[None]:
-    yield Many(KEEP_UNPAID, rows)
-
 
 def _window_of(budget_id: str, window_start: int) -> Statement:
-    return Statement(
-        "SELECT budget_id, window_start, cap_usd_nanos, spent_usd_nanos, held_usd_nanos "
-        "FROM budget_windows WHERE budget_id = $1 AND window_start = $2",
-        (budget_id, window_start),
-    )
+    return Statement(READ_WINDOW, (budget_id, window_start))

@@ -1,8 +1,8 @@
 """A process that spends: `python -m tests.store.spender URL FOLDER NAME TASKS REQUESTS`.
 
 Each of its tasks reserves and settles that many times, some settlements twice. At its end it
-prints what it knows: how many holds were paid for and refused, what they cost in all, and how
-many refusals were false by their own figures.
+prints what it knows: how many holds were paid for (and by leases) and refused, what they cost in
+all, and how many refusals were false by their own figures.
 """
 
 import asyncio
@@ -10,13 +10,13 @@ import json
 import random
 import re
 import sys
+import time
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 from omniroute.routing.errors import BudgetExceeded
 from omniroute.routing.ports import Hold
-from tests.fakes import FakeClock
 from tests.store.opened import Opened, open_store
 
 CENT = 10_000_000
@@ -27,6 +27,16 @@ _STANDING = re.compile(
 )
 
 
+class RealClock:
+    """The machine's own: how long chunks last and when they are granted again goes by it."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def unix(self) -> float:
+        return time.time()
+
+
 @dataclass
 class Told:
     """What one process did."""
@@ -35,6 +45,7 @@ class Told:
     refused: int = 0
     refused_falsely: int = 0
     spent_usd_nanos: int = 0
+    leased: int = 0
 
 
 async def spend(store: Opened, name: str, requests: int, told: Told) -> None:
@@ -68,13 +79,14 @@ def could_pay(refusal: str) -> bool:
 
 async def main(url: str, folder: Path, name: str, *, tasks: int, requests: int) -> None:
     told = Told()
-    async with open_store(url, folder, FakeClock()) as store:
+    async with open_store(url, folder, RealClock()) as store:
         writer = asyncio.create_task(store.budgets.run())
         await asyncio.gather(
             *(spend(store, f"{name}-{task}", requests, told) for task in range(tasks))
         )
         writer.cancel()
-        await store.budgets.flush()
+        await store.budgets.end()
+        told.leased = store.budgets.admitted.by_leases
     print(json.dumps(vars(told)), flush=True)
 
 

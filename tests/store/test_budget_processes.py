@@ -19,6 +19,8 @@ from tests.store.spender import CENT
 ROOT = Path(__file__).parents[2]
 PROCESSES, TASKS, KILLS = 4, 8, 2
 WAIT_S_MAX = 1_800
+LEASED_SHARE = 0.2
+"""How much of what is paid for never asked the database, at least."""
 LOOK_S = 0.05
 SPENT_SHARE = 0.75
 """How much of what would be spent the caps let through."""
@@ -127,6 +129,10 @@ async def race(store: Opened, url: str, folder: Path, admissions: int) -> int:
     assert counters == {name: (spent, 0) for name, spent in ledger_sums(rows).items()}
     assert sum(one["refused_falsely"] for one in told.values()) == 0
     assert sum(one["refused"] for one in told.values()) > 0
+    assert sum(one["leased"] for one in told.values()) > LEASED_SHARE * sum(
+        one["paid"] for one in told.values()
+    )
+    assert await store.budgets.correct() == 0
     for name, one in told.items():
         own = [row["actual_usd_nanos"] for row in rows if row["hold_id"].startswith(f"{name}-")]
         assert (len(own), sum(own)) == (one["paid"], one["spent_usd_nanos"])

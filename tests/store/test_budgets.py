@@ -11,9 +11,10 @@ from omniroute.routing.errors import BadRequest, BudgetExceeded, Conflict, Stora
 from omniroute.routing.ports import Budgets, Hold
 from omniroute.server.store.boots import SILENT_S
 from omniroute.server.store.budget import Budget
-from omniroute.server.store.budget_rows import LEASE_S, Windows, windows_at
+from omniroute.server.store.budget_rows import LEASE_S
 from omniroute.server.store.budgets import Budgets as StoredBudgets
 from omniroute.server.store.database import Row, Statement
+from omniroute.server.store.windows import Windows, windows_at
 from tests.fakes import FakeClock, MemoryBudgets
 from tests.store.opened import Opened, open_store
 
