@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from omniroute.routing.catalog.fitness import fitness_of
+from omniroute.routing.catalog.lengths import lengths_of
 from omniroute.routing.choose.decide import decide
 from omniroute.routing.model import Candidate, ModelFacts, Price, RouteRequest, Snapshot
-from omniroute.routing.moment import CandidateState
+from omniroute.routing.moment import CandidateState, Expected
 from omniroute.routing.wire.operations import operation_of_body
 
 CANDIDATES = 20
@@ -86,6 +87,7 @@ def _snapshot() -> Snapshot:
             "openai_chat",
             ModelFacts(context_tokens_max=200_000, price=Price(number * 10**8, number * 10**9)),
             fitness=fitness_of(models[number % len(models)]),
+            expected=Expected(lengths_of(models[number % len(models)]), 10_000),
         )
         for number in range(CANDIDATES)
     )

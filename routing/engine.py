@@ -104,6 +104,7 @@ class Engine:
             self.tallies,
             self.sleep,
             self.sessions,
+            self.preparer.experience,
         )
         try:
             if self.instance_id in request.via.split(","):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from .conversation import Delta, Usage
 from .guard import Guard
-from .moment import CandidateState, Moment
+from .moment import CandidateState, Expected, Moment
 from .preference import Preference
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
@@ -226,7 +226,7 @@ class Candidate:
 
     `fitness` pairs a kind of task with how fit the model is for it, 0 to 1; strategy `auto`
     reads it and no other, so it is empty elsewhere. Candidates of one `step` are equals: accounts
-    that serve one model for one entry; None is alone.
+    that serve one model for one entry; None is alone. `expected` is there where costs count.
     """
 
     account_id: str
@@ -239,6 +239,7 @@ class Candidate:
     local: bool = False
     fitness: tuple[tuple[str, float], ...] = ()
     step: int | None = None
+    expected: Expected | None = None
 
     @property
     def name(self) -> str:

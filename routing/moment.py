@@ -60,6 +60,14 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What to expect of a model's answers: their length in tokens by family, a token's time."""
+
+    output_tokens: tuple[tuple[str, int], ...]
+    token_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateState:
     """A candidate's health at one moment. Times are of the engine's Clock.
 

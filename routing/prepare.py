@@ -1,9 +1,9 @@
 """From a name to the snapshot a decision reads, prepared once for many requests.
 
 A prepared target holds while nothing that it was made from has changed: the configuration
-object in force and the version of the health book. So a request normally pays two
-comparisons. What changes with every request (its time, its size, its limits) is in the
-request, not here; see docs/decisions/0004-what-a-snapshot-holds.md.
+object in force and the versions of the health book and of what was learned. So a request
+normally pays three comparisons. What changes with every request (its time, its size, its limits)
+is in the request, not here; see docs/decisions/0004-what-a-snapshot-holds.md.
 """
 
 from collections import OrderedDict
@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from .catalog.fitness import FitnessOf, documented_fitness, fitness_of
 from .catalog.prices import facts_of
-from .catalog.resolve import resolve
+from .catalog.resolve import Resolved, resolve
 from .choose.classic import PACKS, best_scores
 from .choose.record import pack_snapshot, snapshot_id
 from .health.book import HealthBook
+from .health.experience import Experience
+from .health.informed import with_fitness, with_lengths
 from .health.profiles import profile_named
-from .model import Account, Combo, Config, Limits, ModelFacts, Snapshot
+from .model import Account, Candidate, Combo, Config, Limits, ModelFacts, Snapshot
 
 TARGETS_MAX = 1024
 """Prepared targets kept; model names are free text, so the oldest go."""
@@ -44,6 +46,7 @@ class Prepared:
 
     config: Config
     health_version: int
+    learned_version: int
     snapshot: Snapshot
     snapshot_id: str
     accounts: dict[str, Account]
@@ -58,6 +61,7 @@ class Preparer:
 
     Attributes:
         limits: the times and bounds of a call where a combo names no others.
+        experience: what own requests have shown of models.
     """
 
     def __init__(
@@ -67,10 +71,12 @@ class Preparer:
         facts: Callable[[str, str], ModelFacts] = facts_of,
         limits: Limits = Limits(),  # noqa: B008 - a frozen value
         fitness: FitnessOf = fitness_of,
+        experience: Experience | None = None,
     ) -> None:
         self._health = health
         self._facts = facts
         self._fitness = fitness
+        self.experience = Experience() if experience is None else experience
         self.limits = limits
         self._targets: OrderedDict[str, Prepared] = OrderedDict()
 
@@ -84,12 +90,14 @@ class Preparer:
         if config.resilience != self._health.profile.name:
             self._health.use(profile_named(config.resilience))
         version = self._health.refresh(now_s)
+        learned = self.experience.refresh(now_s)
         known = self._targets.get(target)
-        if known is not None and known.config is config and known.health_version == version:
+        holds = known is not None and known.config is config and known.learned_version == learned
+        if known is not None and holds and known.health_version == version:
             return known
         if known is not None and self._judge(known.snapshot, now_s):
             version = self._health.version
-        prepared = self._make(config, target, version, known)
+        prepared = self._make(config, target, version, known if holds else None)
         self._targets[target] = prepared
         self._targets.move_to_end(target)
         if len(self._targets) > TARGETS_MAX:
@@ -97,7 +105,7 @@ class Preparer:
         return prepared
 
     def _make(self, config: Config, target: str, version: int, known: Prepared | None) -> Prepared:
-        if known is not None and known.config is config:
+        if known is not None:
             states = tuple(map(self._health.state, known.snapshot.candidates))
             if states == known.snapshot.states:
                 return replace(known, health_version=version)
@@ -105,10 +113,7 @@ class Preparer:
             packed_id = snapshot_id(pack_snapshot(snapshot))
             return replace(known, health_version=version, snapshot=snapshot, snapshot_id=packed_id)
         resolved = resolve(config, target, facts=self._facts)
-        candidates = resolved.candidates
-        if resolved.strategy == "auto":
-            fitness = documented_fitness if resolved.mode in PACKS else self._fitness
-            candidates = tuple(replace(one, fitness=fitness(one.model)) for one in candidates)
+        candidates = self._informed(resolved)
         snapshot = Snapshot(
             target=target,
             combo=resolved.combo,
@@ -123,6 +128,7 @@ class Preparer:
         return Prepared(
             config=config,
             health_version=version,
+            learned_version=self.experience.version,
             snapshot=snapshot,
             snapshot_id=snapshot_id(pack_snapshot(snapshot)),
             accounts={account.account_id: account for account in config.accounts},
@@ -131,6 +137,17 @@ class Preparer:
             shared=any(one.step is not None for one in candidates),
             facts=self._facts,
         )
+
+    def _informed(self, resolved: Resolved) -> tuple[Candidate, ...]:
+        """Give the candidates with what the target's strategy reads of their models."""
+        candidates, experience = resolved.candidates, self.experience
+        if resolved.strategy in ("auto", "cost-optimized"):
+            candidates = tuple(with_lengths(one, experience) for one in candidates)
+        if resolved.strategy != "auto":
+            return candidates
+        if resolved.mode in PACKS:
+            return tuple(replace(one, fitness=documented_fitness(one.model)) for one in candidates)
+        return tuple(with_fitness(one, self._fitness(one.model), experience) for one in candidates)
 
     def _judge(self, snapshot: Snapshot, now_s: float) -> bool:
         """Let policy classic-6f see its scores; says whether an exclusion began or ended."""

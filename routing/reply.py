@@ -151,6 +151,7 @@ class Reply:
             self._end_attempt(self._failed if isinstance(self._failed, UpstreamFailure) else None)
         self.outcome = self._story()
         self._parts.sessions.note(self.outcome, now_s=self._parts.clock.now())
+        self._parts.experience.learn(self.outcome)
         self._parts.ledger.record(
             self.outcome, None if self._prepared is None else self._prepared.snapshot
         )

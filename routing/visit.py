@@ -13,6 +13,7 @@ from .accounting.sessions import Sessions
 from .again import REFUSED_FOR_LOAD
 from .errors import UpstreamFailure
 from .health.book import HealthBook
+from .health.experience import Experience
 from .health.loads import Loads
 from .health.pacing import PATIENT_S, Gait
 from .health.quota import Need
@@ -38,6 +39,7 @@ class Parts:
     tallies: Tallies
     sleep: Callable[[float], Awaitable[None]]
     sessions: Sessions
+    experience: Experience
 
 
 @dataclass(slots=True)

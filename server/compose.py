@@ -152,7 +152,7 @@ def _gateway(
     storage.limits.follow(health)
     engine = Engine(
         configs=storage.configs,
-        preparer=Preparer(health, limits=settings.limits),
+        preparer=Preparer(health, limits=settings.limits, experience=storage.learned.experience),
         upstream=upstream,
         ledger=storage.ledger,
         budgets=storage.budgets,

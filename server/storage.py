@@ -22,6 +22,7 @@ from .store.configs import ConfigStore
 from .store.counters import StoredCounters
 from .store.data_folder import make_data_folder
 from .store.database import Database, open_database
+from .store.experience import StoredExperience
 from .store.kept_answers import KeptAnswers
 from .store.keyring import RING_VARIABLE, open_key_ring
 from .store.keys import Keys
@@ -53,6 +54,7 @@ class Storage:
     counters: StoredCounters
     limits: StoredLimits
     answers: KeptAnswers
+    learned: StoredExperience
     clock: Clock
     _beaten_s: float = 0.0
     _swept_s: float = 0.0
@@ -72,6 +74,7 @@ class Storage:
         await self.budgets.poll()
         await self.counters.poll()
         await self.limits.poll()
+        await self.learned.poll()
         now, now_unix_s = self.clock.now(), self.clock.unix()
         if now - self._beaten_s >= BEAT_S:
             self._beaten_s = now
@@ -91,6 +94,7 @@ class Storage:
         await self.budgets.flush()
         await self.counters.flush()
         await self.limits.flush()
+        await self.learned.flush()
 
 
 @asynccontextmanager
@@ -125,6 +129,7 @@ async def open_storage(
             counters=StoredCounters(database, clock),
             limits=StoredLimits(database, clock),
             answers=KeptAnswers(database, clock, claim_s=settings.total_s + CLAIM_SLACK_S),
+            learned=StoredExperience(database, clock),
             clock=clock,
         )
         await storage.configs.load()
@@ -132,6 +137,7 @@ async def open_storage(
         await storage.keys.load()
         await storage.counters.load()
         await storage.limits.load()
+        await storage.learned.load()
         async with asyncio.TaskGroup() as group:
             writers = [
                 group.create_task(storage.ledger.run()),

@@ -5,7 +5,7 @@ from ..model import Candidate, Features, Price
 
 TOKENS_PER_MTOK = 1_000_000
 OUTPUT_TOKENS_EXPECTED = 500
-"""What an answer is taken to be long when the client set no bound."""
+"""How long an answer is expected to be where the candidate does not say."""
 OUTPUT_TOKENS_UNKNOWN_MAX = 128_000
 """The output bound of a model that declares none."""
 
@@ -63,11 +63,22 @@ def cache_saving_usd_nanos(price: Price | None, tokens: int) -> int:
     return max(price.input - price.cached_input, 0) * tokens // TOKENS_PER_MTOK
 
 
+def expected_output_tokens(candidate: Candidate, features: Features) -> int:
+    """Give how long the candidate's answer will probably be, by the family of the question."""
+    expected, family = OUTPUT_TOKENS_EXPECTED, features.family
+    if candidate.expected is not None:
+        for name, tokens in candidate.expected.output_tokens:
+            if name == family:
+                expected = tokens
+                break
+    return min(output_tokens_bound(candidate, features), expected)
+
+
 def expected_usd_nanos(candidate: Candidate, features: Features) -> int | None:
     """Give what the candidate will probably cost; None when its price is unknown."""
     price = candidate.facts.price
     if price is None:
         return None
-    output = min(output_tokens_bound(candidate, features), OUTPUT_TOKENS_EXPECTED)
+    output = expected_output_tokens(candidate, features)
     # As cost_usd_nanos of a usage without cached tokens, which this is too often asked to make.
     return -(-(features.input_tokens * price.input + output * price.output) // TOKENS_PER_MTOK)

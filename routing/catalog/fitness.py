@@ -92,7 +92,7 @@ _TASK_OF: Mapping[Family, str] = {
     "writing": "documentation",
     "general": DEFAULT,
 }
-FAMILY_OF: Mapping[Task, Family] = {
+FAMILY_OF: Mapping[str, Family] = {
     "coding": "code",
     "review": "code",
     "debugging": "code",
@@ -114,7 +114,7 @@ class _File(msgspec.Struct, frozen=True):
 def documented_fitness(model: str) -> Fitness:
     """Give a model's fitness for every documented task and `default`, as documented."""
     name = model.lower()
-    found = _longest(DOCUMENTED, name)
+    found = longest(DOCUMENTED, name)
     if found is None:
         return tuple((task, _boosted(name, task)) for task in _COLUMNS)
     row = DOCUMENTED[found]
@@ -128,7 +128,7 @@ def fitness_of(model: str) -> Fitness:
     """Give a model's prior fitness for every family and every documented task."""
     families = {family: round(_family(model.lower(), family), 3) for family in FAMILIES}
     tasks = {task: families[FAMILY_OF[task]] for task in TASKS}
-    row = _longest(DOCUMENTED, model.lower())
+    row = longest(DOCUMENTED, model.lower())
     if row is not None:
         stated = zip(TASKS, DOCUMENTED[row][: len(TASKS)], strict=False)
         tasks |= {task: cell for task, cell in stated if cell is not None}
@@ -143,7 +143,7 @@ def _family(name: str, family: Family) -> float:
 
 
 def _derived(name: str, family: Family) -> float | None:
-    found = _longest(_models(), name, whole_words=True)
+    found = longest(_models(), name, whole_words=True)
     if found is None:
         return None
     row = _models()[found]
@@ -156,7 +156,7 @@ def _derived(name: str, family: Family) -> float | None:
 
 
 def _stated(name: str, family: Family) -> float | None:
-    found = _longest(DOCUMENTED, name)
+    found = longest(DOCUMENTED, name)
     if found is None:
         return None
     cells = dict(zip(_COLUMNS, DOCUMENTED[found], strict=False))
@@ -176,7 +176,7 @@ def _boosted(name: str, task: str) -> float:
     return round(min(UNKNOWN + added, 1.0), 4)
 
 
-def _longest(rows: Mapping[str, _Row], name: str, *, whole_words: bool = False) -> str | None:
+def longest(rows: Mapping[str, _Row], name: str, *, whole_words: bool = False) -> str | None:
     """Give the longest part that the name holds; a whole word is not part of a longer one."""
     found: Sequence[str] = [
         part for part in rows if part in name and (not whole_words or _stands_alone(part, name))

@@ -28,7 +28,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..accounting.cost import cache_saving_usd_nanos, expected_usd_nanos
+from ..accounting.cost import (
+    cache_saving_usd_nanos,
+    expected_output_tokens,
+    expected_usd_nanos,
+)
 from ..model import Candidate, RouteRequest
 from ..moment import CandidateState
 from .stay import stay_of
@@ -94,8 +98,14 @@ def terms_of(mode: str, request: RouteRequest, kept: Kept) -> tuple[Terms, ...]:
     """Give the terms of each candidate's utility."""
     saved_usd = _saved_usd(request, kept)
     return tuple(
-        Terms(state.success, fitness, cost_usd, _first_byte_s(state), saved_usd.get(place, 0.0))
-        for place, (fitness, cost_usd, (_, state)) in enumerate(
+        Terms(
+            state.success,
+            fitness,
+            cost_usd,
+            _first_byte_s(request, one, state),
+            saved_usd.get(place, 0.0),
+        )
+        for place, (fitness, cost_usd, (one, state)) in enumerate(
             zip(*_figures(mode, request, kept), kept, strict=True)
         )
     )
@@ -107,8 +117,12 @@ def utilities(mode: str, request: RouteRequest, kept: Kept) -> tuple[float, ...]
     answer_usd, second_usd = wish.answer_usd, wish.second_usd
     # The same figures as terms_of gives one by one, which are for people.
     return tuple(
-        answer_usd * (state.success * fitness) - cost_usd - second_usd * _first_byte_s(state)
-        for fitness, cost_usd, (_, state) in zip(*_figures(mode, request, kept), kept, strict=True)
+        answer_usd * (state.success * fitness)
+        - cost_usd
+        - second_usd * _first_byte_s(request, one, state)
+        for fitness, cost_usd, (one, state) in zip(
+            *_figures(mode, request, kept), kept, strict=True
+        )
     )
 
 
@@ -166,6 +180,10 @@ def _saved_usd(request: RouteRequest, kept: Kept) -> dict[int, float]:
     return {stay.place: cache_saving_usd_nanos(price, stay.tokens) / 1e9}
 
 
-def _first_byte_s(state: CandidateState) -> float:
+def _first_byte_s(request: RouteRequest, candidate: Candidate, state: CandidateState) -> float:
+    """Give the expected seconds to the first byte: of a whole answer it comes with the last."""
+    features, expected = request.operation.features, candidate.expected
+    if expected is not None and expected.token_us is not None and not features.stream:
+        return expected_output_tokens(candidate, features) * expected.token_us / 1e6
     known = state.first_byte_ms
     return UNTRIED_FIRST_BYTE_S if known is None else known / 1000

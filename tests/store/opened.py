@@ -13,6 +13,7 @@ from omniroute.server.store.changes import Changes
 from omniroute.server.store.configs import ConfigStore
 from omniroute.server.store.counters import StoredCounters
 from omniroute.server.store.database import Database, open_database
+from omniroute.server.store.experience import StoredExperience
 from omniroute.server.store.keyring import KeyRing, open_key_ring
 from omniroute.server.store.keys import Keys
 from omniroute.server.store.learned_limits import StoredLimits
@@ -37,6 +38,7 @@ class Opened:
     tasks: StoredTasks
     counters: StoredCounters
     limits: StoredLimits
+    learned: StoredExperience
 
 
 @asynccontextmanager
@@ -62,10 +64,12 @@ async def open_store(url: str, folder: Path, clock: Clock) -> AsyncIterator[Open
             tasks=StoredTasks(database),
             counters=StoredCounters(database, clock),
             limits=StoredLimits(database, clock),
+            learned=StoredExperience(database, clock),
         )
         await store.configs.load()
         await store.keys.load()
         await store.budgets.load()
         await store.counters.load()
         await store.limits.load()
+        await store.learned.load()
         yield store

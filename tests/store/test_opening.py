@@ -21,6 +21,7 @@ from omniroute.server.store import sqlite_file
 from omniroute.server.store.boots import new_boot, register_boot
 from omniroute.server.store.budget_tables import BudgetRow
 from omniroute.server.store.database import CannotOpenStore, Statement, open_database
+from omniroute.server.store.experience_table import ExperienceRow
 from omniroute.server.store.kept_answers_table import KeptAnswerRow
 from omniroute.server.store.learned_limits_table import LearnedLimitRow
 from omniroute.server.store.schema import HEAD, REVISIONS
@@ -39,7 +40,7 @@ def differences(connection: Connection) -> list[object]:
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
     # Declared in modules of their own: importing them is what puts them among the tables.
-    for row in (KeptAnswerRow, BudgetRow, LearnedLimitRow, TaskRow):
+    for row in (KeptAnswerRow, BudgetRow, LearnedLimitRow, ExperienceRow, TaskRow):
         assert row.metadata is Table.metadata
     seen, tables = inspect(connection), Table.metadata.tables.values()
     stored = {
