@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from .access import ADMIN, owner_of, require
 from .catalog.autos import check_pool
+from .catalog.fitness_rules import check_rule
 from .errors import NotFound
 from .guard import GuardStanding, GuardTerms
 from .health.book import HealthBook
 from .health.profiles import Profile, profile_named
 from .model import Account, Caller, Combo
 from .ports import Configs, ConfigStore, GuardStore
+from .preference import FitnessRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,30 @@ class Controls:
         found = [one for one in combos if name in (one.name, one.combo_id)]
         if not found or not await self.store.remove_combo(found[0].combo_id, actor=caller.key_id):
             raise NotFound(f"no combo is named {name!r}")
+
+    async def put_fitness(self, rule: FitnessRule, caller: Caller) -> FitnessRule:
+        """Say how fit some models are for a kind of task; it wins over the tables.
+
+        Needs write:config. Gives the rule as it is kept.
+
+        Raises:
+            BadRequest: with the field that is wrong.
+        """
+        require(caller, "write:config")
+        checked = check_rule(rule)
+        await self.store.put_fitness(checked, actor=caller.key_id)
+        return checked
+
+    async def remove_fitness(self, pattern: str, kind: str, caller: Caller) -> None:
+        """Let the tables speak again. Needs write:config.
+
+        Raises:
+            NotFound: there is no such rule.
+        """
+        require(caller, "write:config")
+        if not await self.store.remove_fitness(pattern.lower(), kind, actor=caller.key_id):
+            of_kind = f" for {kind}" if kind else ""
+            raise NotFound(f"no fitness rule has the pattern {pattern!r}{of_kind}")
 
     async def set_resilience_profile(self, name: str, caller: Caller) -> Profile:
         """Put a resilience profile in force, also for what runs, and keep it. Needs write:config.

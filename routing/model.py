@@ -12,7 +12,7 @@ from typing import Literal
 from .conversation import Delta, Usage
 from .guard import Guard
 from .moment import CandidateState, Expected, Moment
-from .preference import Preference
+from .preference import FitnessRule, Preference
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
 Strategy = Literal[
@@ -399,3 +399,4 @@ class Config:
     seed: bytes = b"omniroute"
     mode: str = "balanced"
     resilience: ProfileName = "balanced"
+    fitness: tuple[FitnessRule, ...] = ()

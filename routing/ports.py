@@ -9,6 +9,7 @@ from typing import Protocol
 
 from .guard import Guard, GuardStanding, GuardTerms
 from .model import Account, Call, Combo, Config, Outcome, Piece, ProfileName, Snapshot
+from .preference import FitnessRule
 
 
 class Clock(Protocol):
@@ -159,6 +160,10 @@ class ConfigStore(Protocol):
     async def remove_combo(self, combo_id: str, *, actor: str) -> bool: ...
 
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None: ...
+
+    async def put_fitness(self, rule: FitnessRule, *, actor: str) -> None: ...
+
+    async def remove_fitness(self, pattern: str, kind: str, *, actor: str) -> bool: ...
 
 
 class GuardStore(Protocol):

@@ -1,4 +1,4 @@
-"""What a user-made auto prefers: which policy chooses, by what vector, and how it explores."""
+"""What users say of how `auto` chooses: what their own autos prefer, and how fit models are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,3 +69,12 @@ class Preference:
         if self.mode is not None:
             return self.mode
         return configured if configured in modes and self.policy == "utility" else modes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class FitnessRule:
+    """How fit the models are whose name holds `pattern`, for one kind of task; "" for every one."""
+
+    pattern: str
+    kind: str
+    fitness: float

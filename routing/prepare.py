@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .catalog.fitness import FitnessOf, documented_fitness, fitness_of
+from .catalog.fitness_rules import ruled
 from .catalog.prices import facts_of
 from .catalog.resolve import Resolved, resolve
 from .choose.classic import PACKS, best_scores
@@ -113,7 +114,7 @@ class Preparer:
             packed_id = snapshot_id(pack_snapshot(snapshot))
             return replace(known, health_version=version, snapshot=snapshot, snapshot_id=packed_id)
         resolved = resolve(config, target, facts=self._facts)
-        candidates = self._informed(resolved)
+        candidates = self._informed(resolved, config)
         snapshot = Snapshot(
             target=target,
             combo=resolved.combo,
@@ -138,16 +139,20 @@ class Preparer:
             facts=self._facts,
         )
 
-    def _informed(self, resolved: Resolved) -> tuple[Candidate, ...]:
+    def _informed(self, resolved: Resolved, config: Config) -> tuple[Candidate, ...]:
         """Give the candidates with what the target's strategy reads of their models."""
         candidates, experience = resolved.candidates, self.experience
         if resolved.strategy in ("auto", "cost-optimized"):
             candidates = tuple(with_lengths(one, experience) for one in candidates)
         if resolved.strategy != "auto":
             return candidates
-        if resolved.mode in PACKS:
-            return tuple(replace(one, fitness=documented_fitness(one.model)) for one in candidates)
-        return tuple(with_fitness(one, self._fitness(one.model), experience) for one in candidates)
+        documented = resolved.mode in PACKS
+        of_tables = documented_fitness if documented else self._fitness
+        fitnesses = [ruled(of_tables(one.model), one.name, config.fitness) for one in candidates]
+        pairs = zip(candidates, fitnesses, strict=True)
+        if documented:
+            return tuple(replace(one, fitness=fitness) for one, fitness in pairs)
+        return tuple(with_fitness(one, fitness, experience) for one, fitness in pairs)
 
     def _judge(self, snapshot: Snapshot, now_s: float) -> bool:
         """Let policy classic-6f see its scores; says whether an exclusion began or ended."""

@@ -5,7 +5,7 @@ answer as one that does not exist.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .access import ADMIN, require
@@ -13,12 +13,15 @@ from .catalog.listing import ModelRow, list_models
 from .catalog.prices import facts_of
 from .errors import NotFound
 from .health.book import HealthBook
+from .health.experience import Experience, Seen
+from .health.experience import Learned as LearnedOfModel
 from .health.pacing import MINUTE_S, Pace
 from .health.profiles import Profile, profile_named
 from .health.quota import Learned
 from .model import Caller, Capability, Combo, ModelFacts
 from .moment import Latency
 from .ports import Clock, Configs, Ledger, Record, UsageTotal
+from .preference import FitnessRule
 
 METRICS_DAYS = 30
 """How far back metrics of combos reach."""
@@ -119,6 +122,14 @@ class ComboRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FitnessView:
+    """What the user says of how fit models are, and what own requests have shown of them."""
+
+    rules: tuple[FitnessRule, ...]
+    seen: tuple[tuple[Seen, LearnedOfModel], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Views:
     """Read-only questions about the gateway."""
 
@@ -129,6 +140,7 @@ class Views:
     version: str
     started_s: float
     facts: Callable[[str, str], ModelFacts] = facts_of
+    experience: Experience = field(default_factory=Experience)
 
     def health(self, caller: Caller) -> HealthView:
         """Give uptime, open circuits and cooldowns. Needs read:health."""
@@ -205,6 +217,12 @@ class Views:
         """Give the resilience profile in force. Needs read:health."""
         require(caller, "read:health")
         return profile_named(self.configs.current().resilience)
+
+    def fitness(self, caller: Caller) -> FitnessView:
+        """Give the fitness rules, and what was learned of models. Needs read:models."""
+        require(caller, "read:models")
+        self.experience.refresh(self.clock.now())
+        return FitnessView(self.configs.current().fitness, self.experience.rows())
 
     async def combos(self, caller: Caller, *, include_metrics: bool) -> tuple[ComboRow, ...]:
         """Give every combo, the inactive ones too. Needs read:combos."""

@@ -161,7 +161,15 @@ def _gateway(
         instance_id=storage.boot_id,
         tallies=storage.counters.tallies,
     )
-    views = Views(storage.configs, health, storage.ledger, clock, version, clock.now())
+    views = Views(
+        storage.configs,
+        health,
+        storage.ledger,
+        clock,
+        version,
+        clock.now(),
+        experience=storage.learned.experience,
+    )
     guards = StoredGuards(storage.budgets, storage.keys)
     controls = Controls(storage.configs, storage.configs, health, guards)
     return Gateway(route=engine, view=views, control=controls)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from omniroute.routing.catalog.combos import validate_combo
+from omniroute.routing.catalog.fitness_rules import with_rule, without_rule
 from omniroute.routing.controls import Controls
 from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.engine import Engine
@@ -21,6 +22,7 @@ from omniroute.routing.guard import (
     strictest,
 )
 from omniroute.routing.health.book import HealthBook
+from omniroute.routing.health.experience import Experience
 from omniroute.routing.model import (
     Account,
     Call,
@@ -36,6 +38,7 @@ from omniroute.routing.model import (
     Snapshot,
 )
 from omniroute.routing.ports import Hold, Record, UsageTotal
+from omniroute.routing.preference import FitnessRule
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.views import Views
 
@@ -98,6 +101,15 @@ class FakeConfigs:
 
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None:
         self._change(resilience=profile)
+
+    async def put_fitness(self, rule: FitnessRule, *, actor: str) -> None:
+        self._change(fitness=with_rule(self.config.fitness, rule))
+
+    async def remove_fitness(self, pattern: str, kind: str, *, actor: str) -> bool:
+        left = without_rule(self.config.fitness, pattern, kind)
+        removed = len(left) < len(self.config.fitness)
+        self._change(fitness=left)
+        return removed
 
     def _change(self, **changes: object) -> None:
         version = self.config.version + 1
@@ -336,16 +348,18 @@ def world(
     clock, configs, health = FakeClock(), FakeConfigs(config), HealthBook()
     upstream, ledger = FakeUpstream(scripts or {}), MemoryLedger()
     budgets = MemoryBudgets(caps or {})
+    experience = Experience()
     engine = Engine(
         configs=configs,
-        preparer=Preparer(health, facts=facts_by or facts),
+        preparer=Preparer(health, facts=facts_by or facts, experience=experience),
         upstream=upstream,
         ledger=ledger,
         budgets=budgets,
         health=health,
         clock=clock,
     )
-    views = Views(configs, health, ledger, clock, "0.0.0-test", clock.now(), facts_by or facts)
+    known = facts_by or facts
+    views = Views(configs, health, ledger, clock, "0.0.0-test", clock.now(), known, experience)
     controls = Controls(configs, configs, health, MemoryGuards(budgets))
     gateway = Gateway(route=engine, view=views, control=controls)
     return World(gateway, clock, configs, upstream, ledger, budgets, health)

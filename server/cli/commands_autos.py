@@ -1,6 +1,14 @@
 """The commands by which users shape how `auto` chooses, as rows of the table of commands."""
 
-from .command import JSON, Command, Option
+from .command import JSON, NOUN, Command, Option
+
+_KIND = Option(
+    "--kind",
+    "math, code, factual, multiple choice, hard science, logic, writing, general; coding, review, "
+    "planning, analysis, debugging or documentation; every one without",
+    "KIND",
+    default="",
+)
 
 AUTO_COMMANDS: tuple[Command, ...] = (
     Command(
@@ -53,5 +61,37 @@ AUTO_COMMANDS: tuple[Command, ...] = (
             "omniroute combos auto frugal --budget-cap 0.002 --exploration-rate 0",
         ),
         more="`omniroute combos list`, `show`, `test` and `remove` work on it as on every combo.",
+    ),
+    Command("fitness", "how fit models are for a kind of task", usage=NOUN),
+    Command(
+        "fitness list",
+        "show your rules, and what your requests have shown of models",
+        "fitness:show_all",
+        options=(JSON,),
+        more="Reliability is the share of answers that came out well, and multiplies a model's "
+        "fitness; tokens are how long its answers are expected to be.",
+    ),
+    Command(
+        "fitness set",
+        "say how fit models are; it wins over the gateway's tables",
+        "fitness:put",
+        "[options] pattern value",
+        options=(
+            Option("pattern", "a part of provider/model; the longest that fits counts"),
+            Option("value", "from 0, useless, to 1, always right"),
+            _KIND,
+            JSON,
+        ),
+        examples=(
+            "omniroute fitness set claude-sonnet 0.97 --kind code",
+            "omniroute fitness set groq/llama 0.5",
+        ),
+    ),
+    Command(
+        "fitness remove",
+        "let the gateway's tables speak again",
+        "fitness:remove",
+        "[options] pattern",
+        options=(Option("pattern", "as `omniroute fitness list` shows it"), _KIND),
     ),
 )

@@ -18,7 +18,7 @@ from omniroute.routing.catalog.combos import validate_combo
 from omniroute.routing.catalog.names import spelled
 from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.model import Account, Combo, ComboModel, Config, ProfileName
-from omniroute.routing.preference import Preference
+from omniroute.routing.preference import FitnessRule, Preference
 
 from .changes import Changes, NothingChanged, Told, removal
 from .config_rows import (
@@ -34,6 +34,7 @@ from .config_rows import (
     sealed_secret,
 )
 from .database import Database, Statement, Steps, T
+from .fitness_rules import FITNESS, rule_removal_steps, rule_steps, rules_of, setting_put
 from .vault import Vault, sealed_with
 
 
@@ -98,6 +99,7 @@ class ConfigStore:
             seed=self._vault.ring.seed,
             mode=str(settings.get("mode", "balanced")),
             resilience=resilience_of(settings.get(RESILIENCE), problems),
+            fitness=rules_of(settings.get(FITNESS), problems),
         )
         self._in_force = _InForce(self._overlay(config), settings, tuple(problems))
 
@@ -245,23 +247,29 @@ class ConfigStore:
 
     async def put_setting(self, name: str, value: object, *, actor: str) -> None:
         """Set a setting to a value that JSON can say. Settings hold no secrets."""
-        text = msgspec.json.encode(value).decode()
         now = self._changes.now()
 
         def steps() -> Steps[None]:
-            yield Statement(
-                "INSERT INTO settings (name, value, changed_unix_s, changed_by) "
-                "VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET "
-                "value = excluded.value, changed_unix_s = excluded.changed_unix_s, "
-                "changed_by = excluded.changed_by",
-                (name, text, now, actor),
-            )
+            yield setting_put(name, value, now, actor)
 
         await self._make(Told(actor, "setting.put", name, {"value": value}), steps)
 
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None:
         """Keep the resilience profile in force."""
         await self.put_setting(RESILIENCE, profile, actor=actor)
+
+    async def put_fitness(self, rule: FitnessRule, *, actor: str) -> None:
+        """Store a fitness rule, in the place of the one of its pattern and kind."""
+        facts = {"kind": rule.kind, "fitness": rule.fitness}
+        told = Told(actor, "fitness.put", rule.pattern, facts)
+        await self._make(told, rule_steps(rule, self._changes.now(), actor))
+
+    async def remove_fitness(self, pattern: str, kind: str, *, actor: str) -> bool:
+        """Remove a fitness rule; False when there is none of that pattern and kind."""
+        told = Told(actor, "fitness.remove", pattern, {"kind": kind})
+        return await self._remove(
+            told, rule_removal_steps(pattern, kind, self._changes.now(), actor)
+        )
 
     async def reseal(self, *, actor: str) -> int:
         """Seal every secret with the newest key of the ring, and give how many were not.

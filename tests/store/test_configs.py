@@ -8,7 +8,7 @@ import pytest
 
 from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.model import Account, Combo, ComboModel, Config
-from omniroute.routing.preference import Factors, Preference
+from omniroute.routing.preference import Factors, FitnessRule, Preference
 from omniroute.server.store.changes import Changes
 from omniroute.server.store.configs import ConfigStore
 from omniroute.server.store.database import Statement, Steps
@@ -333,3 +333,35 @@ async def test_a_profile_that_does_not_exist_is_a_problem_and_balanced_holds(
 
     assert store.configs.current().resilience == "balanced"
     assert "no resilience profile is named 'reckless'" in store.configs.problems[0]
+
+
+@pytest.mark.anyio
+async def test_fitness_rules_of_two_processes_are_all_kept(
+    database_url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    math, code = FitnessRule("m", "math", 0.1), FitnessRule("m", "code", 0.2)
+    async with (
+        open_store(database_url, tmp_path, clock) as one,
+        open_store(database_url, tmp_path, clock) as two,
+    ):
+        await one.configs.put_fitness(math, actor="test")
+        await two.configs.put_fitness(code, actor="test")
+        await one.configs.poll()
+        both = one.configs.current().fitness
+        removed = await one.configs.remove_fitness("m", "math", actor="test")
+        again = await one.configs.remove_fitness("m", "math", actor="test")
+        await two.configs.poll()
+
+        assert both == (code, math)
+        assert (removed, again) == (True, False)
+        assert two.configs.current().fitness == (code,)
+
+
+@pytest.mark.anyio
+async def test_fitness_rules_that_cannot_be_read_are_a_problem_and_the_tables_speak(
+    store: Opened,
+) -> None:
+    await store.configs.put_setting("fitness", [{"pattern": 1}], actor="test")
+
+    assert store.configs.current().fitness == ()
+    assert "setting 'fitness' cannot be used" in store.configs.problems[0]

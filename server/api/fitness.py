@@ -1,0 +1,34 @@
+"""Fitness: what the user says of models, and what own requests have shown of them."""
+
+from starlette.requests import Request
+
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.model import Caller
+from omniroute.routing.preference import FitnessRule
+
+from ..fitness_json import FitnessJson, RuleJson, fitness_json, rule_json
+from .rows import Row, body_as
+
+PATH = "/api/fitness"
+
+
+def rows(gateway: Gateway) -> tuple[Row, ...]:
+    """Give the routes."""
+
+    async def show(request: Request, caller: Caller) -> FitnessJson:
+        return fitness_json(gateway.view.fitness(caller))
+
+    async def put(request: Request, caller: Caller) -> RuleJson:
+        wish = await body_as(request, RuleJson)
+        rule = FitnessRule(wish.pattern, wish.kind, wish.fitness)
+        return rule_json(await gateway.control.put_fitness(rule, caller))
+
+    async def remove(request: Request, caller: Caller) -> None:
+        kind = request.query_params.get("kind", "")
+        await gateway.control.remove_fitness(request.path_params["pattern"], kind, caller)
+
+    return (
+        Row("GET", PATH, "read:models", "Fitness rules, and what was learned of models", show),
+        Row("PUT", PATH, "write:config", "Say how fit models are for a kind of task", put),
+        Row("DELETE", f"{PATH}/{{pattern:path}}", "write:config", "Remove a rule", remove, 204),
+    )
