@@ -64,7 +64,7 @@ class Engine:
             ModelNotFound: nothing goes by the target's name.
         """
         require(caller, ROUTE)
-        return self._decide(_bound(request, caller), caller)[2]
+        return self._decide(_bound(request, caller), caller)[3]
 
     async def open(self, request: RouteRequest, caller: Caller) -> Reply:
         """Give an answer whose first content is there. The caller must close it.
@@ -112,7 +112,7 @@ class Engine:
                     "this request has already come through this gateway: a provider's base URL "
                     "points back at it; see `omniroute doctor`"
                 )
-            request, prepared, decision = self._decide(request, caller)
+            request, caller, prepared, decision = self._decide(request, caller)
         except RoutingError as error:
             Reply(parts, request, caller, None, None).refuse(error)
             raise
@@ -122,8 +122,12 @@ class Engine:
 
     def _decide(
         self, request: RouteRequest, caller: Caller
-    ) -> tuple[RouteRequest, Prepared, Decision]:
-        """Decide on what is counted at this moment, and give the request with those facts."""
+    ) -> tuple[RouteRequest, Caller, Prepared, Decision]:
+        """Decide on what is counted at this moment.
+
+        Returns:
+            The request with what was counted, and the caller with all budgets that pay for it.
+        """
         config = self.configs.current()
         prepared = self.preparer.prepare(config, request.target, now_s=request.at_s)
         snapshot = prepared.snapshot
@@ -131,11 +135,16 @@ class Engine:
         if request.session_id is not None and not is_classic(snapshot.mode):
             stay = self.sessions.stay(request, snapshot.candidates, prepared.patience.session_s)
             moment = replace(moment or NOTHING, stay=stay)
-        guard = self.budgets.guard(caller.budget_ids) if caller.budget_ids else None
+        paying = self.budgets.paying(
+            caller.budget_ids, combo=snapshot.combo, session_id=request.session_id
+        )
+        if paying is not caller.budget_ids:
+            caller = replace(caller, budget_ids=paying)
+        guard = self.budgets.guard(paying) if paying else None
         if request.moment is not moment or request.guard is not guard:
             request = replace(request, moment=moment, guard=guard)
         decision = decide(request, snapshot, config.seed, snapshot_id=prepared.snapshot_id)
-        return request, prepared, decision
+        return request, caller, prepared, decision
 
 
 def new_request_id() -> str:

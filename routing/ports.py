@@ -117,6 +117,12 @@ class Budgets(Protocol):
         """Give what the tightest budget has left as last seen; None when none could refuse."""
         ...
 
+    def paying(
+        self, budget_ids: tuple[str, ...], *, combo: str | None, session_id: str | None
+    ) -> tuple[str, ...]:
+        """Give a key's budgets with those of the combo and of the session."""
+        ...
+
     def guard(self, budget_ids: tuple[str, ...]) -> Guard | None:
         """Give the tier that degrading budgets keep a request to, as last seen."""
         ...

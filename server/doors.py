@@ -94,7 +94,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
     settings, gateway, stored = parts.settings, parts.gateway, parts.storage.keys
     return (
         *keys.rows(stored, parts.storage.budgets),
-        *budgets.rows(stored, parts.storage.budgets),
+        *budgets.rows(stored, parts.storage.budgets, parts.storage.configs),
         *providers.rows(
             gateway,
             parts.upstream,

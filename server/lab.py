@@ -97,6 +97,11 @@ class _NoBudgets:
     def left(self, budget_ids: tuple[str, ...]) -> int | None:
         return None
 
+    def paying(
+        self, budget_ids: tuple[str, ...], *, combo: str | None, session_id: str | None
+    ) -> tuple[str, ...]:
+        return budget_ids
+
     def guard(self, budget_ids: tuple[str, ...]) -> Guard | None:
         return None
 

@@ -33,10 +33,18 @@ class BudgetTerms:
 
 @dataclass(frozen=True, slots=True)
 class BudgetWish:
-    """A budget to make for a key, or to put in the place of the one it has for that period."""
+    """A budget to make, or to put in the place of the one there is for that period.
 
-    key_id: str
+    Attributes:
+        key_id: the key it is of, or local; empty with a combo.
+        combo: the combo it is of, whoever asks for it.
+        session: the session of the key that it is of, as its client names it.
+    """
+
     terms: BudgetTerms
+    key_id: str = ""
+    combo: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class BudgetJson:
     """A budget and how it stands now.
 
     Attributes:
+        combo: what it is of instead of a key.
+        session_id: the one session of its key that it is of.
         window_start_unix_s: when the current day or month began; 0 for the whole of time.
         held_usd_nanos: set aside for requests under way.
         leased_usd_nanos: set aside by processes of the gateway for their next requests; it is
@@ -63,6 +73,8 @@ class BudgetJson:
     window_start_unix_s: int
     state: str
     over_usd_nanos: int = 0
+    combo: str | None = None
+    session_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

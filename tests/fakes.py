@@ -238,6 +238,12 @@ class MemoryBudgets:
         ]
         return min(known, default=None)
 
+    def paying(
+        self, budget_ids: tuple[str, ...], *, combo: str | None, session_id: str | None
+    ) -> tuple[str, ...]:
+        more = tuple(one for one in (f"combo:{combo}", session_id or "") if one in self.caps)
+        return (*budget_ids, *more) if more else budget_ids
+
     def guard(self, budget_ids: tuple[str, ...]) -> Guard | None:
         guards: list[Guard] = []
         for one in budget_ids:

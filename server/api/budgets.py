@@ -1,6 +1,7 @@
-"""Budgets of keys: list them with how they stand, set, remove."""
+"""Budgets of keys, combos and sessions: list them with how they stand, set, remove."""
 
 import uuid
+from dataclasses import replace
 from typing import TypeVar, get_args
 
 from starlette.requests import Request
@@ -8,7 +9,9 @@ from starlette.requests import Request
 from omniroute.routing.access import LOCAL
 from omniroute.routing.errors import BadRequest, NotFound
 from omniroute.routing.guard import Action, Tier
-from omniroute.routing.model import Caller
+from omniroute.routing.model import Caller, Config
+from omniroute.routing.ports import Configs
+from omniroute.routing.wire.sessions import NAME_BYTES_MAX, session_id
 
 from ..management_keys import BudgetJson, BudgetsJson, BudgetTerms, BudgetWish
 from ..store.budget import Budget, Period
@@ -25,7 +28,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
-def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
+def rows(keys: Keys, budgets: Budgets, configs: Configs) -> tuple[Row, ...]:
     """Give the routes."""
 
     async def told(budget: Budget) -> BudgetJson:
@@ -39,12 +42,10 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
 
     async def put(request: Request, caller: Caller) -> BudgetJson:
         wish = await body_as(request, BudgetWish)
-        if wish.key_id != LOCAL and keys.find(wish.key_id) is None:
-            raise NotFound(f"no key has the id {wish.key_id!r}; `omniroute keys list` shows them")
-        budget = new_budget(wish.terms, wish.key_id)
+        budget = _wished(wish, keys, configs.current())
         for one in budgets.all():
-            if (one.key_id, one.period) == (budget.key_id, budget.period) and not is_guard(one):
-                budget = new_budget(wish.terms, wish.key_id, budget_id=one.budget_id)
+            if _subject(one) == _subject(budget) and not is_guard(one):
+                budget = replace(budget, budget_id=one.budget_id)
         await budgets.put(budget, actor=caller.key_id)
         await keys.load()
         return await told(budget)
@@ -59,19 +60,19 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
 
     return (
         Row("GET", "/api/budgets", "admin", "List budgets and how they stand", list_all),
-        Row("POST", "/api/budgets", "admin", "Set a key's budget for a period", put, 201),
+        Row("POST", "/api/budgets", "admin", "Set a budget for a period", put, 201),
         Row("DELETE", "/api/budgets/{budget_id}", "admin", "Remove a budget", remove, 204),
     )
 
 
-def new_budget(terms: BudgetTerms, key_id: str, *, budget_id: str | None = None) -> Budget:
-    """Give the budget of these terms for a key, with an id of its own unless one is given.
+def new_budget(terms: BudgetTerms, key_id: str) -> Budget:
+    """Give the budget of these terms for a key, with an id of its own.
 
     Raises:
         BadRequest: the period, the action or the tier is not one.
     """
     return Budget(
-        budget_id=budget_id or f"budget-{uuid.uuid4().hex[:12]}",
+        budget_id=f"budget-{uuid.uuid4().hex[:12]}",
         key_id=key_id,
         name=terms.name or terms.period,
         cap_usd_nanos=terms.cap_usd_nanos,
@@ -81,6 +82,36 @@ def new_budget(terms: BudgetTerms, key_id: str, *, budget_id: str | None = None)
         action=_one_of(ACTIONS, terms.action, field="action"),
         tier=_one_of(TIERS, terms.tier, field="tier"),
     )
+
+
+def _wished(wish: BudgetWish, keys: Keys, config: Config) -> Budget:
+    if wish.combo:
+        return _of_combo(wish, config)
+    if wish.key_id != LOCAL and keys.find(wish.key_id) is None:
+        raise NotFound(f"no key has the id {wish.key_id!r}; `omniroute keys list` shows them")
+    return _of_session(wish) if wish.session else new_budget(wish.terms, wish.key_id)
+
+
+def _of_combo(wish: BudgetWish, config: Config) -> Budget:
+    if wish.key_id or wish.session:
+        raise BadRequest("a budget of a combo has no key and no session", field="combo")
+    if all(one.name != wish.combo for one in config.combos):
+        raise NotFound(f"no combo is named {wish.combo!r}; `omniroute combos list` shows them")
+    return replace(new_budget(wish.terms, ""), combo=wish.combo)
+
+
+def _of_session(wish: BudgetWish) -> Budget:
+    name = wish.session
+    if len(name) > NAME_BYTES_MAX or not name.isascii() or not name.isprintable():
+        raise BadRequest(
+            f"a session's name has 1 to {NAME_BYTES_MAX} printable ASCII characters",
+            field="session",
+        )
+    return replace(new_budget(wish.terms, wish.key_id), session_id=session_id(wish.key_id, name))
+
+
+def _subject(budget: Budget) -> tuple[str | None, ...]:
+    return budget.key_id, budget.combo, budget.session_id, budget.period
 
 
 def _json(budget: Budget, standing: Standing) -> BudgetJson:
@@ -104,6 +135,8 @@ def _json(budget: Budget, standing: Standing) -> BudgetJson:
         window_start_unix_s=standing.window_start,
         state=_state(budget, standing),
         over_usd_nanos=standing.over_usd_nanos,
+        combo=budget.combo,
+        session_id=budget.session_id,
     )
 
 

@@ -1,4 +1,4 @@
-"""`omniroute budgets`: what keys may spend."""
+"""`omniroute budgets`: what keys, combos and sessions may spend."""
 
 from argparse import Namespace
 from decimal import Decimal, InvalidOperation
@@ -12,6 +12,8 @@ from .output import dollars, show, show_json, table
 
 USD_NANOS = 1_000_000_000
 USD_MAX = 1_000_000_000
+COMBO_MARK = ":"
+"""What stands between the word combo and a combo's name."""
 
 
 def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
@@ -22,7 +24,7 @@ def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         show_json(found)
     elif found.budgets:
         money = ("CAP", "SPENT", "HELD", "LEASED", "LEFT")
-        headings = ("ID", "KEY", "NAME", "PERIOD", "ACTION", *money, "STATE")
+        headings = ("ID", "OF", "NAME", "PERIOD", "ACTION", *money, "STATE")
         show(table(headings, [_row(one) for one in found.budgets], right=money))
     else:
         show("There are no budgets. `omniroute budgets set` makes one for a key.")
@@ -30,7 +32,7 @@ def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
 
 
 def put(arguments: Namespace, settings: Settings, sources: Sources) -> int:
-    """Set what a key may spend in a period."""
+    """Set what a key, a combo or a session may spend in a period."""
     terms = BudgetTerms(
         cap_usd_nanos=usd_nanos(arguments.usd, option="usd"),
         period=arguments.period,
@@ -41,13 +43,13 @@ def put(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         tier=arguments.degrade_to,
     )
     with with_gateway(settings, sources) as gateway:
-        wish = BudgetWish(arguments.key, terms)
+        wish = _wish(arguments.key, arguments.session, terms)
         made = decoded(call(gateway, "POST", "/api/budgets", wish), BudgetJson)
     if arguments.json:
         show_json(made)
     else:
         show(
-            f"{made.budget_id} is set: key {made.key_id} may spend {_money(terms.cap_usd_nanos)} "
+            f"{made.budget_id} is set: {_subject(made)} may spend {_money(terms.cap_usd_nanos)} "
             f"({_period(made)}); {_money(made.left_usd_nanos)} is left."
         )
     return OK
@@ -83,6 +85,19 @@ def usd_nanos(text: str, *, option: str) -> int:
     return exact
 
 
+def _wish(of: str, session: str, terms: BudgetTerms) -> BudgetWish:
+    kind, _, combo = of.partition(COMBO_MARK)
+    if kind == "combo" and combo:
+        return BudgetWish(terms, combo=combo, session=session)
+    return BudgetWish(terms, key_id=of, session=session)
+
+
+def _subject(one: BudgetJson) -> str:
+    if one.combo is not None:
+        return f"combo{COMBO_MARK}{one.combo}"
+    return f"key {one.key_id}" if one.session_id is None else f"session {one.session_id}"
+
+
 def _percent(text: str) -> int:
     digits = text.strip().removesuffix("%").strip()
     if not digits.isascii() or not digits.isdigit() or not 1 <= int(digits[:4]) <= 100:
@@ -97,7 +112,7 @@ def _row(one: BudgetJson) -> tuple[str, ...]:
     action = f"degrade to {terms.tier}" if terms.action == "degrade" else terms.action
     state = f"passed by {_money(one.over_usd_nanos)}" if one.over_usd_nanos else one.state
     state += ", unpriced allowed" if terms.allow_unpriced else ""
-    named = (one.budget_id, one.key_id, terms.name, terms.period, action)
+    named = (one.budget_id, _subject(one), terms.name, terms.period, action)
     return (*named, *map(_money, amounts), state)
 
 

@@ -87,7 +87,7 @@ COMMANDS: tuple[Command, ...] = (
         options=(Option("id", "its id, as `omniroute keys list` shows it"),),
         aliases=("revoke",),
     ),
-    Command("budgets", "what keys may spend", usage=NOUN),
+    Command("budgets", "what keys, combos and sessions may spend", usage=NOUN),
     Command(
         "budgets list",
         "show every budget and how it stands",
@@ -96,17 +96,23 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "budgets set",
-        "set what a key may spend in a period",
+        "set what a key, a combo or a session may spend in a period",
         "budgets:put",
         "[options] key usd",
         options=(
-            Option("key", "the key's id, as `omniroute keys list` shows it, or local"),
+            Option("key", "the key's id, as `omniroute keys list` shows it, local, or combo:NAME"),
             Option("usd", "the most its requests may cost, in US dollars"),
             Option(
                 "--period",
                 "each day or each month, both in UTC, or total (the default)",
                 "PERIOD",
                 default="total",
+            ),
+            Option(
+                "--session",
+                "only for this session of the key, as its client names it",
+                "NAME",
+                default="",
             ),
             Option("--name", "what you will know it by; its period without", "NAME", default=""),
             Option(
@@ -140,11 +146,14 @@ COMMANDS: tuple[Command, ...] = (
             "omniroute budgets set abcdefgh2345 0.50 --period day --warn-at 50",
             "omniroute budgets set abcdefgh2345 2 --period day --action degrade --degrade-to free",
             "omniroute budgets set local 1 --period day",
+            "omniroute budgets set combo:quality 20 --period month",
+            "omniroute budgets set abcdefgh2345 1 --session nightly-review",
         ),
-        more="A key has one budget for each period; setting it again changes it, and what was "
-        "spent stays. A request is refused (402 budget_exceeded) before it is sent when the most "
-        "it may cost is more than what is left, unless the action is alert. `local` is whoever "
-        "is at this machine and needs no key, with the commands of this user.",
+        more="There is one budget for each of them and period; setting it again changes it, and "
+        "what was spent stays. A request is refused (402 budget_exceeded) before it is sent when "
+        "the most it may cost is more than what is left, unless the action is alert. `local` is "
+        "whoever is at this machine and needs no key, with the commands of this user. The budget "
+        "of a combo is of all requests that ask for it by name.",
     ),
     Command(
         "budgets remove",

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.guard import Action, Tier
 
+from .database import Row, Statement
+
 Period = Literal["total", "day", "month"]
 
 NAME_CHARACTERS_MAX = 200
@@ -18,11 +20,13 @@ class Budget:
     """A limit on spending, in all (`total`) or for each day or month in UTC.
 
     Attributes:
-        key_id: the key it belongs to: every request of the key is charged to it.
+        key_id: the key it belongs to: every request of the key is charged to it. "" with a combo.
         warn_percent: how much of the cap is spent when warnings begin.
         allow_unpriced: models without a known price may be used; they count as nothing.
         action: what it does when it cannot pay, see routing/guard.py.
         tier: whom `degrade` keeps requests to.
+        combo: charged instead are all requests that ask for the combo of this name.
+        session_id: charged instead are the requests of this one session of the key.
     """
 
     budget_id: str
@@ -34,6 +38,8 @@ class Budget:
     allow_unpriced: bool = False
     action: Action = "block"
     tier: Tier = "cheap"
+    combo: str | None = None
+    session_id: str | None = None
 
 
 def checked_budget(budget: Budget) -> Budget:
@@ -59,3 +65,19 @@ def checked_budget(budget: Budget) -> Budget:
         if value not in known:
             raise BadRequest(f"a budget's {field} is one of {', '.join(known)}", field=field)
     return budget
+
+
+READ_BUDGETS = Statement(
+    "SELECT budget_id, key_id, name, cap_usd_nanos, period, warn_percent, allow_unpriced, "
+    "action, tier, combo, session_id FROM budgets ORDER BY created_unix_s, budget_id"
+)
+
+
+def budget_of(row: Row) -> Budget:
+    """Give a row of budgets as a value."""
+    return Budget(
+        *(row["budget_id"], row["key_id"], row["name"]),
+        *(int(row["cap_usd_nanos"]), row["period"]),
+        *(int(row["warn_percent"]), bool(row["allow_unpriced"])),
+        *(row["action"], row["tier"], row["combo"], row["session_id"]),
+    )

@@ -140,8 +140,8 @@ def store_budget(budget: Budget, window_start: int, *, now_unix_s: float) -> Ste
     """
     stored = yield Statement(
         "INSERT INTO budgets (budget_id, key_id, name, cap_usd_nanos, period, "
-        "created_unix_s, warn_percent, allow_unpriced, action, tier) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+        "created_unix_s, warn_percent, allow_unpriced, action, tier, combo, session_id) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
         "ON CONFLICT (budget_id) DO UPDATE SET name = excluded.name, "
         "cap_usd_nanos = excluded.cap_usd_nanos, warn_percent = excluded.warn_percent, "
         "allow_unpriced = excluded.allow_unpriced, action = excluded.action, tier = excluded.tier "
@@ -151,6 +151,7 @@ def store_budget(budget: Budget, window_start: int, *, now_unix_s: float) -> Ste
             *(budget.budget_id, budget.key_id, budget.name),
             *(budget.cap_usd_nanos, budget.period, now_unix_s),
             *(budget.warn_percent, budget.allow_unpriced, budget.action, budget.tier),
+            *(budget.combo, budget.session_id),
         ),
     )
     if not stored:

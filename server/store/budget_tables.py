@@ -19,7 +19,8 @@ from .table import Table
 class BudgetRow(Table, table=True):
     """A limit on spending. `period` is total, day or month (both in UTC).
 
-    `action` is block, degrade (to a `tier`, cheap or free) or alert.
+    `action` is block, degrade (to a `tier`, cheap or free) or alert. Without a `combo` and a
+    `session_id` it is of all requests of its key.
     """
 
     __tablename__ = "budgets"
@@ -38,6 +39,8 @@ class BudgetRow(Table, table=True):
     allow_unpriced: bool = Field(sa_column_kwargs={"server_default": false()})
     action: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'block'")})
     tier: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'cheap'")})
+    combo: str | None = Field(sa_type=Text)
+    session_id: str | None = Field(sa_type=Text)
 
 
 class BudgetWindowRow(Table, table=True):

@@ -32,7 +32,7 @@ from omniroute.routing.guard import Guard, strictest
 from omniroute.routing.ports import Clock, Hold
 
 from .abandoned import abandoned_holds
-from .budget import USD_NANOS_MAX, Budget, checked_budget
+from .budget import READ_BUDGETS, USD_NANOS_MAX, Budget, budget_of, checked_budget
 from .budget_rows import READ_WINDOW, Standing, settlement, standings_of, store_budget
 from .budget_words import guard_of, refusal, tightest, warning
 from .changes import Changes, NothingChanged, Told, removal
@@ -40,6 +40,7 @@ from .database import Database, Statement
 from .held import correct_held
 from .judging import Judge
 from .leases import Leases
+from .paying import Paying
 from .recent import Recent
 from .settlements import Settlements
 from .windows import Line, Windows, windows_at
@@ -73,6 +74,7 @@ class Budgets:
         self._clock = clock
         self._boot_id = boot_id
         self._budgets: dict[str, Budget] = {}
+        self._paying = Paying()
         self._standings: dict[str, Standing] = {}
         self._watched: dict[str, None] = {}
         self._warned: dict[str, int] = {}
@@ -102,6 +104,12 @@ class Budgets:
             left = max(0, left - self._leases.unrecorded_usd_nanos(budget_id))
             least = left if least is None else min(least, left)
         return least
+
+    def paying(
+        self, budget_ids: tuple[str, ...], *, combo: str | None, session_id: str | None
+    ) -> tuple[str, ...]:
+        """Give a key's budgets with those of the combo and of the session."""
+        return self._paying.of(budget_ids, combo=combo, session_id=session_id)
 
     def guard(self, budget_ids: tuple[str, ...]) -> Guard | None:
         """Give the tier that degrading budgets keep a request to, as last seen."""
@@ -206,21 +214,9 @@ class Budgets:
 
     async def load(self) -> None:
         """Read all budgets, and how they stand."""
-        rows = await self._database.read(
-            Statement(
-                "SELECT budget_id, key_id, name, cap_usd_nanos, period, warn_percent, "
-                "allow_unpriced, action, tier FROM budgets ORDER BY created_unix_s, budget_id"
-            )
-        )
-        self._budgets = {
-            row["budget_id"]: Budget(
-                *(row["budget_id"], row["key_id"], row["name"]),
-                *(int(row["cap_usd_nanos"]), row["period"]),
-                *(int(row["warn_percent"]), bool(row["allow_unpriced"])),
-                *(row["action"], row["tier"]),
-            )
-            for row in rows
-        }
+        rows = await self._database.read(READ_BUDGETS)
+        self._budgets = {row["budget_id"]: budget_of(row) for row in rows}
+        self._paying = Paying(self._budgets.values())
         starts = windows_at(self._clock.unix())
         standings = await self._database.read(
             Statement(

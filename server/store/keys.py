@@ -240,7 +240,7 @@ def _read_keys() -> Steps[tuple[int, Rows, dict[str, list[str]]]]:
         "ORDER BY created_unix_s, key_id"
     )
     owned: dict[str, list[str]] = {}
-    for row in (yield Statement("SELECT key_id, budget_id FROM budgets ORDER BY budget_id")):
+    for row in (yield Statement(_OWNED)):
         owned.setdefault(row["key_id"], []).append(row["budget_id"])
     return int(version["version"]), rows, owned
 
@@ -314,3 +314,9 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _json(names: tuple[str, ...]) -> str:
     return msgspec.json.encode(names).decode()
+
+
+_OWNED = (
+    "SELECT key_id, budget_id FROM budgets WHERE combo IS NULL AND session_id IS NULL "
+    "ORDER BY budget_id"
+)

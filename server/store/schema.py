@@ -4,7 +4,20 @@ from dataclasses import dataclass
 
 from .database import CannotOpenStore
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0010", "0011", "0012")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+)
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 
 HEAD = REVISIONS[-1]

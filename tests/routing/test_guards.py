@@ -11,6 +11,7 @@ from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import BudgetExceeded, NoCandidate
 from omniroute.routing.guard import Guard, strictest
 from omniroute.routing.model import Caller, Decision, ModelFacts, Price, RouteRequest
+from omniroute.routing.wire.sessions import session_id
 from tests.fakes import World, account, combo, world
 from tests.routing.asking import ask
 
@@ -178,6 +179,44 @@ async def test_an_alert_beside_a_block_does_not_pay_for_it() -> None:
 
     assert called(here) == []
     assert here.budgets.holds == {}
+
+
+async def test_the_budget_of_a_combo_pays_beside_that_of_the_key() -> None:
+    here = guarded("dear", "cheap")
+    here.budgets.caps["combo:mix"] = DOLLAR
+
+    await answer(here, ask(here, "mix"))
+
+    assert here.budgets.spent["combo:mix"] == here.budgets.spent["b"] > 0
+
+
+async def test_a_combo_whose_budget_degrades_moves_to_its_cheap_model_for_any_key() -> None:
+    here = guarded("dear", "cheap")
+    here.budgets.caps["combo:mix"] = DOLLAR
+    here.budgets.actions["combo:mix"] = ("degrade", "cheap")
+    here.budgets.spent["combo:mix"] = DOLLAR * 9 // 10
+    anybody = replace(PAYER, budget_ids=())
+
+    dry = here.gateway.route.decide(ask(here, "mix"), anybody)
+    direct = here.gateway.route.decide(ask(here, "dear/m"), anybody)
+
+    assert verdicts(dry) == {"dear": "too_dear", "cheap": "ok"}
+    assert verdicts(direct) == {"dear": "ok"}
+
+
+async def test_the_budget_of_a_session_is_of_its_own_key_and_no_other() -> None:
+    here = guarded("dear")
+    mine = replace(ask(here, "mix"), session_id="nightly")
+    here.budgets.caps[session_id(PAYER.key_id, "nightly")] = 1
+
+    with pytest.raises(BudgetExceeded):
+        await answer(here, mine)
+    await answer(here, ask(here, "mix"))
+    other = replace(PAYER, key_id="other")
+    reply = await here.gateway.route.open(replace(mine, request_id=new_request_id()), other)
+    reply.close()
+
+    assert called(here) == ["dear", "dear"]
 
 
 async def test_a_degraded_decision_replays_and_a_dry_run_is_the_same() -> None:

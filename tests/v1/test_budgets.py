@@ -188,6 +188,43 @@ def test_whoever_needs_no_key_has_a_budget_too_also_after_a_restart(tmp_path: Pa
     assert "budget 'day' cannot pay" in chat.stderr
 
 
+def test_combos_and_sessions_have_budgets_at_the_door_and_after_a_restart(tmp_path: Path) -> None:
+    path, mixed = "/v1/chat/completions", {**BODY, "model": "mixed"}
+    named = {"x-omniroute-session": "nightly"}
+    with gateway(tmp_path) as running:
+        key = running.new_key()
+        key_id = key.removeprefix("sk-omni-")[:12]
+        running.command("combos", "add", "mixed", "sim/fast")
+        made = [
+            running.command("budgets", "set", "combo:mixed", "0.000000001"),
+            running.command("budgets", "set", key_id, "0.000000002", "--session", "nightly"),
+        ]
+        by_combo = running.call("POST", path, mixed, key=key)
+        by_session = running.call("POST", path, BODY, key=key, headers=named)
+        neither = running.call("POST", path, BODY, key=key)
+        listed = running.command("budgets", "list")
+        unknown = running.command("budgets", "set", "combo:nope", "1")
+    with gateway(tmp_path) as running:
+        again = [
+            running.call("POST", path, mixed, key=key).status,
+            running.call("POST", path, BODY, key=key, headers=named).status,
+        ]
+        changed = running.command("budgets", "set", "combo:mixed", "1")
+        budgets = running.call("GET", "/api/budgets", key=running.admin_key).json()["budgets"]
+        raised = running.call("POST", path, mixed, key=key)
+
+    assert [one.returncode for one in made] == [0, 0]
+    assert (by_combo.status, by_session.status, neither.status) == (402, 402, 200)
+    assert "combo:mixed" in listed.stdout
+    assert "session ses_" in listed.stdout
+    assert unknown.returncode != 0
+    assert "no combo is named 'nope'" in unknown.stderr
+    assert again == [402, 402]
+    assert changed.returncode == 0, changed.stderr
+    assert sorted(one["terms"]["cap_usd_nanos"] for one in budgets) == [2, DOLLAR]
+    assert raised.status == 200
+
+
 def test_an_unknown_action_is_refused_with_those_there_are(tmp_path: Path) -> None:
     with gateway(tmp_path) as running:
         key_id = running.new_key().removeprefix("sk-omni-")[:12]
