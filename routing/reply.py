@@ -309,9 +309,7 @@ class Reply:
         swap = told_swap(candidate.model, self.model_served)
         if self._answer is not None:
             self._answer.close()
-        visit.end(
-            failure, ended_well=ended_well, first_byte_s=self._first_byte_s, swapped=bool(swap)
-        )
+        visit.end(failure, ended_well=ended_well, first_byte_s=self._first_byte_s, swap=swap)
         if failure is None and not visit.has_begun:
             self.payment.settle(0)
             return
@@ -332,7 +330,11 @@ class Reply:
                 swapped=bool(swap),
             )
         )
-        self.payment.settle(self._spent(candidate, failure))
+        if beyond := self.payment.settle(self._spent(candidate, failure)):
+            words = f"usage of ${beyond / 1e9:.6f} more than it could cost; the most is paid"
+            parts.health.alerts.note(
+                "usage_suspect", parts.clock.now(), about=candidate, detail=words
+            )
         if self.winner is None:
             self._answer, self._pieces, self.usage, self.model_served = None, None, None, None
             self._held.clear()
@@ -367,6 +369,8 @@ class Reply:
         if usage is None and winner is not None:
             usage, source = self._estimate(winner), "estimated"
         cost = 0 if winner is None else self._billed(winner, usage or Usage())
+        if cost is not None:
+            cost = min(cost, self.payment.last_paid_usd_nanos)
         return Outcome(
             request=self.request,
             key_id=self._caller.key_id,

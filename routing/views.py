@@ -12,6 +12,7 @@ from .access import ADMIN, require
 from .catalog.listing import ModelRow, list_models
 from .catalog.prices import facts_of
 from .errors import NotFound
+from .health.alerts import AlertName
 from .health.book import HealthBook
 from .health.experience import Experience, Seen
 from .health.experience import Learned as LearnedOfModel
@@ -82,6 +83,20 @@ class LimitRow:
     age_s: float
     source: Literal["provider", "profile"] = "provider"
     expires_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """Something that happened `times` times, last at `last_unix_s`; see health/alerts.py."""
+
+    name: AlertName
+    provider: str
+    account_id: str
+    model: str
+    detail: str
+    at_unix_s: float
+    last_unix_s: float
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +226,21 @@ class Views:
             TimingRow(providers[account_id], account_id, model, one.published, one.swapped)
             for (account_id, model), one in self.health_book.timings.items()
             if account_id in providers and one.published is not None
+        )
+
+    def alerts(self, caller: Caller) -> tuple[AlertRow, ...]:
+        """Give what happened of late, the newest first. Needs read:health; budgets need admin."""
+        require(caller, "read:health")
+        to_unix = self.clock.unix() - self.clock.now()
+        return tuple(
+            AlertRow(
+                *(one.name, one.provider, one.account_id, one.model, one.detail),
+                at_unix_s=one.at_s + to_unix,
+                last_unix_s=one.last_s + to_unix,
+                times=one.times,
+            )
+            for one in self.health_book.alerts.newest()
+            if one.name != "budget_warning" or ADMIN in caller.scopes
         )
 
     def resilience(self, caller: Caller) -> Profile:

@@ -133,18 +133,20 @@ class Visit:
         *,
         ended_well: bool,
         first_byte_s: float | None,
-        swapped: bool,
+        swap: str,
     ) -> None:
         """Give the place back and note how the call went.
 
-        `swapped` says that another model answered than was asked for.
+        `swap` says in words that another model answered than was asked for.
         """
         while self._places:
             self.parts.loads.leave(self._places.pop())
         if not self.has_begun:
             return
-        if swapped:
-            self.parts.health.timing(self.candidate).swapped += 1
+        if swap:
+            health, now = self.parts.health, self.parts.clock.now()
+            health.timing(self.candidate).swapped += 1
+            health.alerts.note("model_swapped", now, about=self.candidate, detail=swap)
         if failure is not None:
             self._failed(failure)
         elif ended_well:

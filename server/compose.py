@@ -27,6 +27,7 @@ from omniroute.routing.simulator.upstream import SimulatedUpstream
 from omniroute.routing.upstream.upstream import HttpUpstream, Upstreams
 from omniroute.routing.views import Views
 
+from .alerts import BudgetAlerts, log_alert
 from .app import Front
 from .auth import Authenticator, KnownKeys
 from .discovery import accounts_from_environment, local_targets, probe_local
@@ -149,6 +150,8 @@ def _gateway(
     settings: Settings, storage: Storage, upstream: Upstream, clock: SystemClock, version: str
 ) -> Gateway:
     health = HealthBook(draw=random.SystemRandom().random)
+    health.alerts.listener = log_alert
+    storage.budgets.on_warning = BudgetAlerts(health.alerts, clock)
     storage.limits.follow(health)
     engine = Engine(
         configs=storage.configs,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from omniroute.routing.health.profiles import PROFILES, Profile
-from omniroute.routing.views import HealthView, LimitRow, TimingRow
+from omniroute.routing.views import AlertRow, HealthView, LimitRow, TimingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,27 @@ class ResilienceWish:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertJson:
+    """Something that happened `times` times, first and last at these times; `name` is stable."""
+
+    name: str
+    provider: str
+    account_id: str
+    model: str
+    detail: str
+    at_unix_s: float
+    last_unix_s: float
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsJson:
+    """The alerts of this process since its start, the newest first."""
+
+    alerts: tuple[AlertJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TimingJson:
     """How fast a model at an account answered of late; None before its first good answer.
 
@@ -175,6 +196,16 @@ def resilience_json(in_force: Profile, health: HealthView | None) -> ResilienceJ
             for one in health.lockouts
         ),
         limits=tuple(map(limit_json, health.limits)),
+    )
+
+
+def alert_json(row: AlertRow) -> AlertJson:
+    """Give an alert as the API shows it."""
+    return AlertJson(
+        *(row.name, row.provider, row.account_id, row.model, row.detail),
+        at_unix_s=row.at_unix_s,
+        last_unix_s=row.last_unix_s,
+        times=row.times,
     )
 
 

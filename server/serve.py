@@ -25,6 +25,7 @@ from .cli.banner import StartFacts, banner
 from .cli.exits import OK, UNAVAILABLE
 from .compose import Composed, compose
 from .edge import GuardedProtocol
+from .log_lines import LineFormatter
 from .runtime_file import Running, process_lives, read_running, remove_running, write_running
 from .settings import Settings, Sources
 from .store.keys import KeyTerms
@@ -44,11 +45,9 @@ log = logging.getLogger("omniroute")
 
 def run(settings: Settings, sources: Sources) -> int:
     """Serve until asked to stop, and give the exit status."""
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(LineFormatter())
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[lines])
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:

@@ -26,6 +26,7 @@ class Payment:
     Attributes:
         reserved_usd_nanos: the sum of all holds so far.
         left_usd_nanos: what the tightest budget has left, as last seen; None without a budget.
+        last_paid_usd_nanos: what was paid for the attempt that ended last.
         output_tokens_clamp: what the latest attempt's answer is clamped to, None if it is not.
     """
 
@@ -33,6 +34,7 @@ class Payment:
         self.reserved_usd_nanos = 0
         self.left_usd_nanos: int | None = None
         self.output_tokens_clamp: int | None = None
+        self.last_paid_usd_nanos = 0
         self._paid_usd_nanos = 0
         self._budgets = budgets
         self._request = request
@@ -75,16 +77,21 @@ class Payment:
             self.settle(0)
             raise
 
-    def settle(self, spent_usd_nanos: int) -> None:
-        """Pay for the attempt that has ended; does nothing when nothing is reserved."""
+    def settle(self, spent_usd_nanos: int) -> int:
+        """Pay for the attempt that has ended; does nothing when nothing is reserved.
+
+        Returns:
+            By how much it is said to have cost more than was set aside, which is not paid.
+        """
         hold, self._hold = self._hold, None
         if hold is None:
-            return
-        paid = min(spent_usd_nanos, hold.usd_nanos)
+            return 0
+        self.last_paid_usd_nanos = paid = min(spent_usd_nanos, hold.usd_nanos)
         self._paid_usd_nanos += paid
         self._budgets.settle(hold.hold_id, usd_nanos=paid)
         if self.left_usd_nanos is not None:
             self.left_usd_nanos += hold.usd_nanos - paid
+        return spent_usd_nanos - paid
 
     def _rest_of_ceiling(self, candidate: Candidate) -> int | None:
         """Give what the request may still cost, after the attempts that have failed.

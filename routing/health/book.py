@@ -16,7 +16,8 @@ from typing import TypeVar
 from ..errors import FailureKind, UpstreamFailure
 from ..model import Candidate
 from ..moment import CandidateState
-from ..policy import BACKS_OFF, COUNTS_FOR_BREAKER, LOCKS_OUT, OPENS_AT_ONCE
+from ..policy import BACKS_OFF, COOLDOWN_S, COUNTS_FOR_BREAKER, LOCKS_OUT, OPENS_AT_ONCE
+from .alerts import Alerts
 from .breaker import Breaker
 from .cooldown import Cooldown
 from .healing import Healing
@@ -78,6 +79,7 @@ class HealthBook:
     timings: dict[Scope, Timing] = field(default_factory=dict[Scope, Timing])
     _estimates: dict[Scope, _Estimates] = field(default_factory=dict[Scope, _Estimates])
     healing: Healing = field(default_factory=Healing)
+    alerts: Alerts = field(default_factory=Alerts)
     _dirty: set[Scope] = field(default_factory=set[Scope])
     _published_s: float = 0.0
 
@@ -168,6 +170,7 @@ class HealthBook:
         changed = [one.succeeded() for one in self._breakers_of(candidate)]
         if any(changed):
             self.healing.answered(candidate.provider)
+            self.alerts.note("circuit_closed", now_s, about=candidate)
         if self.cooldowns or self.lockouts:
             scopes = self._scopes_of(candidate)
             rests = [book.get(one) for one in scopes for book in (self.cooldowns, self.lockouts)]
@@ -187,6 +190,11 @@ class HealthBook:
         if cooldown.refused(kind, hint_s=hint_s, now_s=now_s, profile=self.profile, draw=draw):
             _keep(self.cooldowns, scope, cooldown)
             self.version += 1
+            if kind in COOLDOWN_S:
+                words = f"{cooldown.reason}: the account rests for {cooldown.until_s - now_s:g} s"
+                self.alerts.note(
+                    "account_refused", now_s, about=candidate, whole_account=True, detail=words
+                )
         if kind == "rate_limited":
             account = (candidate.account_id, "")
             _keep(self.paces, account, self.paces.get(account) or Pace()).refused(now_s)
@@ -194,7 +202,10 @@ class HealthBook:
             self._dirty.add(scope)
         if kind in LOCKS_OUT:
             lockout = _keep(self.lockouts, scope, self.lockouts.get(scope) or Lockout())
-            self.version += int(lockout.refused(now_s))
+            if lockout.refused(now_s):
+                words = f"{lockout.reason}: not asked for {lockout.until_s - now_s:g} s"
+                self.alerts.note("model_locked_out", now_s, about=candidate, detail=words)
+                self.version += 1
         if weight := COUNTS_FOR_BREAKER[kind]:
             breaker = _keep(self.breakers, scope, self.breakers.get(scope) or Breaker())
             probe, until_s = breaker.probing, breaker.open_until_s
@@ -203,6 +214,14 @@ class HealthBook:
                 if breaker.open_until_s != until_s:
                     # The failure of an early probe opens nothing anew.
                     self.healing.opened(candidate.provider, now_s, after_probe=probe)
+                    self.alerts.note(
+                        "circuit_opened",
+                        now_s,
+                        about=candidate,
+                        whole_account=not scope[1],
+                        detail=f"{kind.replace('_', ' ')}: open for "
+                        f"{breaker.open_until_s - now_s:g} s",
+                    )
                 self.version += 1
             self._observe(candidate, good=False, weight=weight)
         self.released(candidate)
@@ -211,7 +230,11 @@ class HealthBook:
         """Take what an answer told of its provider's limits."""
         scope = (candidate.account_id, candidate.model)
         quota = _keep(self.quotas, scope, self.quotas.get(scope) or Quota())
+        if news := quota.news(limits):
+            self.alerts.note("limit_learned", now_s, about=candidate, detail=news)
         if quota.learn(limits, now_s):
+            if quota.spent_until_s > now_s:
+                self.alerts.note("limit_spent", now_s, about=candidate, detail=quota.reason)
             self.version += 1
         _keep(self._estimates, scope, self._estimates.get(scope) or _Estimates())
         self._dirty.add(scope)

@@ -102,6 +102,19 @@ class Quota:
         """Why it rests, in words."""
         return f"no {self.spent} left in the provider's window"
 
+    def news(self, limits: Sequence[Limit]) -> str:
+        """Give in words the limits that are new, or other numbers than before; "" without any."""
+        told = [
+            f"{one.dimension} {one.limit}"
+            for one in limits
+            if one.limit is not None
+            and (
+                one.dimension not in self.learned
+                or self.learned[one.dimension].told.limit != one.limit
+            )
+        ]
+        return ", ".join(told)
+
     def learn(self, limits: Sequence[Limit], now_s: float) -> bool:
         """Take what an answer told. Gives whether that begins or ends a rest."""
         for limit in limits:

@@ -6,11 +6,13 @@ from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 
 from ..management_health import (
+    AlertsJson,
     ResetJson,
     ResetWish,
     ResilienceJson,
     ResilienceWish,
     TimingsJson,
+    alert_json,
     resilience_json,
     timing_json,
 )
@@ -39,7 +41,11 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     async def timings(request: Request, caller: Caller) -> TimingsJson:
         return TimingsJson(tuple(map(timing_json, gateway.view.timings(caller))))
 
+    async def alerts(request: Request, caller: Caller) -> AlertsJson:
+        return AlertsJson(tuple(map(alert_json, gateway.view.alerts(caller))))
+
     return (
+        Row("GET", "/api/alerts", "read:health", "What happened of late", alerts),
         Row("GET", "/api/timings", "read:health", "How fast models answer", timings),
         Row("GET", PATH, "read:health", "The profile in force, and what is in the way", show),
         Row("PUT", PATH, "write:config", "Put a resilience profile in force", put),

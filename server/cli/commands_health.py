@@ -39,4 +39,22 @@ HEALTH_COMMANDS: tuple[Command, ...] = (
             "omniroute resilience reset openai --model gpt-5.4",
         ),
     ),
+    Command(
+        "providers health",
+        "show how each model that was used is: state, times, limits",
+        "health:health",
+        options=(JSON,),
+        examples=("omniroute providers health",),
+        more="Times are of about the last thousand answers, with the times that 95 and 99 % did "
+        "not take longer than. A limit is told by the provider, or is the resilience profile's "
+        "for an account that refused for its rate.",
+    ),
+    Command(
+        "alerts",
+        "show what happened of late: circuits, lock-outs, limits, swaps, budgets",
+        "health:alerts",
+        options=(JSON,),
+        more="The newest come first; the same thing at the same place within 5 minutes is one "
+        "alert that counts. The gateway keeps the newest 256 since its start, and logs each.",
+    ),
 )

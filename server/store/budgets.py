@@ -23,7 +23,7 @@ back to it, not to the next.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -78,6 +78,8 @@ class Budgets:
         self._standings: dict[str, Standing] = {}
         self._watched: dict[str, None] = {}
         self._warned: dict[str, int] = {}
+        # Is told, once in a window, that a budget is past its threshold.
+        self.on_warning: Callable[[str], None] = lambda words: None
         self._windows = Windows(day=0, month=0, until=0)
         self._recent = Recent()
         self._leases = Leases(
@@ -130,6 +132,7 @@ class Budgets:
             if self._warned.get(budget_id) != standing.window_start:
                 self._warned[budget_id] = standing.window_start
                 log.warning("budget_warning", extra={"budget_id": budget_id, "standing": words})
+                self.on_warning(words)
         return tuple(found)
 
     def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:

@@ -62,3 +62,15 @@ async def test_who_may_only_change_the_profile_is_not_shown_what_stands_in_the_w
     answer = await routes.call("PUT", "/api/resilience", {"profile": "aggressive"}, key="writer")
 
     assert (answer.json()["profile"], answer.json()["circuits"]) == ("aggressive", [])
+
+
+async def test_alerts_are_given_the_newest_first() -> None:
+    _, routes = await troubled()
+
+    found = (await routes.get("/api/alerts"))["alerts"]
+
+    assert [(one["name"], one["provider"]) for one in found] == [
+        ("circuit_opened", "two"),
+        ("model_locked_out", "one"),
+    ]
+    assert found[0]["detail"] == "tls: open for 30 s"

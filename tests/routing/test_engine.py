@@ -281,14 +281,14 @@ async def test_a_caller_who_leaves_before_content_starts_no_fallback() -> None:
 
 async def test_cost_counts_each_token_once_in_integers() -> None:
     def cached(call: Call) -> Sequence[Piece]:
-        usage = Usage(1000, 10, cached_input_tokens=900, cache_write_tokens=50)
+        usage = Usage(100, 10, cached_input_tokens=90, cache_write_tokens=5)
         return (Piece(b"", Delta(text="x", finish="stop", usage=usage, ended=True)),)
 
     here = duo(one=cached)
 
     await text_of(await here.gateway.route.open(ask(here), ADMIN))
 
-    assert here.ledger.records[0].outcome.cost_usd_nanos == 1000 * 1000 + 10 * 2000
+    assert here.ledger.records[0].outcome.cost_usd_nanos == 100 * 1000 + 10 * 2000
 
 
 async def test_a_budget_is_reserved_before_the_call_and_settled_after_it() -> None:

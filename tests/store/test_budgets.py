@@ -350,10 +350,12 @@ async def test_without_the_database_money_fails_closed_and_settling_waits(
 async def test_past_its_threshold_a_budget_warns_and_the_log_says_so_once(
     any_budgets: Budgets, caplog: pytest.LogCaptureFixture
 ) -> None:
+    told = list[str]()
     await any_budgets.reserve(hold("h1", 8 * DOLLAR, "team"))
     before = any_budgets.warnings(("team",))
     any_budgets.settle("h1", usd_nanos=8 * DOLLAR)
     if isinstance(any_budgets, StoredBudgets):
+        any_budgets.on_warning = told.append
         await any_budgets.flush()
 
     after = any_budgets.warnings(("team",))
@@ -363,7 +365,7 @@ async def test_past_its_threshold_a_budget_warns_and_the_log_says_so_once(
     assert len(after) == 1
     assert "'team' has spent" in after[0]
     said = [one for one in caplog.records if one.message == "budget_warning"]
-    assert len(said) == isinstance(any_budgets, StoredBudgets)
+    assert len(said) == len(told) == isinstance(any_budgets, StoredBudgets)
 
 
 @pytest.mark.anyio

@@ -161,3 +161,11 @@ async def test_a_gateway_shows_what_one_before_it_was_told(tmp_path: Path) -> No
 
     assert (row.dimension, row.limit, row.remaining) == ("requests-day", 1000, 400)
     assert (row.source, row.age_s < 60.0) == ("provider", True)
+
+
+async def test_a_budget_past_its_threshold_is_among_the_gateways_alerts(tmp_path: Path) -> None:
+    async with compose(Settings(data_dir=tmp_path)) as running:
+        running.parts.storage.budgets.on_warning("8 of 10 are spent")
+        (row,) = running.parts.gateway.view.alerts(ADMIN)
+
+    assert (row.name, row.detail) == ("budget_warning", "8 of 10 are spent")
