@@ -6,24 +6,18 @@ is recorded exactly once. Nothing is awaited after the end, so a cancelled calle
 accounted for like any other.
 """
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from itertools import count
 
-from .accounting.billed import billed_usd_nanos
-from .accounting.cost import output_tokens_bound
 from .accounting.payment import Payment
 from .again import wait_before_retry_s
-from .catalog.swaps import told_swap
-from .conversation import Delta, Usage
-from .errors import BudgetExceeded, FailureKind, RoutingError, UpstreamFailure
+from .conversation import Usage
+from .errors import BudgetExceeded, RoutingError, UpstreamFailure
+from .leg import Leg, left_s
 from .model import (
     Attempt,
-    Call,
     Caller,
     Candidate,
     Decision,
-    Limits,
     Outcome,
     Piece,
     RouteRequest,
@@ -31,27 +25,16 @@ from .model import (
     UsageSource,
 )
 from .policy import FALLS_BACK
-from .ports import Answer
 from .prepare import Prepared
-from .refusals import all_failed, inside, nothing_left
-from .visit import Parts, Visit
-
-HOP_HEADER = "x-omniroute-hop"
-"""Names the gateways that a request came through, so that a loop is seen."""
-
-WHOLE_ANSWER_SHARE = 0.5
-"""How much of the request's total time one whole answer may take before its first byte."""
-
-HELD_BYTES_MAX = 2**20
-"""The most that is kept of an answer while its first content is awaited."""
+from .refusals import all_failed, nothing_left
+from .visit import Parts
 
 
 class Reply:
     """One answer. `start` it, iterate it once, `close` it always.
 
     Attributes:
-        winner: the candidate that answers, None until `start` returned.
-        attempts: every call so far, the last one also while it runs.
+        attempts: every call that has ended.
         outcome: set when the reply is closed.
         payment: what is set aside and paid for it.
     """
@@ -67,35 +50,30 @@ class Reply:
         self.request = request
         self.decision = decision
         self.attempts: list[Attempt] = []
-        self.winner: Candidate | None = None
-        self.model_served: str | None = None
-        self.usage: Usage | None = None
-        self.finish: str | None = None
         self.outcome: Outcome | None = None
         self.payment = Payment(parts.budgets, request, caller)
         self._parts = parts
         self._caller = caller
         self._prepared = prepared
-        self._answer: Answer | None = None
-        self._pieces: AsyncIterator[Piece] | None = None
-        self._held: list[Piece] = []
-        self._visit: Visit | None = None
-        self._first_byte_s: float | None = None
-        self._first_content_s: float | None = None
-        self._bytes = 0
+        self._legs: list[Leg] = []
+        self._won: Leg | None = None
         self._failed: RoutingError | None = None
-        self._ended = False
         self._at_unix_s = parts.clock.unix() - (parts.clock.now() - request.at_s)
+
+    @property
+    def winner(self) -> Candidate | None:
+        """The candidate that answers, None until `start` returned."""
+        return None if self._won is None else self._won.candidate
+
+    @property
+    def model_served(self) -> str | None:
+        """The model that answers, as far as its provider has named it."""
+        return None if self._won is None else self._won.model_served
 
     @property
     def forwards(self) -> bool:
         """Whether the Pieces are bytes of the client's own dialect, to be sent as they are."""
-        operation = self.request.operation
-        return (
-            operation.forward
-            and self.winner is not None
-            and self.winner.dialect == operation.dialect
-        )
+        return self._won is not None and self._won.forwards
 
     async def start(self) -> None:
         """Try candidates in order until one shows content.
@@ -121,21 +99,24 @@ class Reply:
         Raises:
             UpstreamFailure: the answer broke off; what came before was real.
         """
-        if self._held:
-            return self._held.pop(0)
-        if self._pieces is None:
+        leg = self._won
+        if leg is None or leg.pieces is None:
             raise StopAsyncIteration
+        if leg.held:
+            return leg.held.pop(0)
         try:
-            piece = await self._pieces.__anext__()
+            piece = await leg.pieces.__anext__()
         except StopAsyncIteration:
-            self._ended = True
+            leg.has_ended = True
             raise
         except UpstreamFailure as failure:
             self._failed = failure
             raise
-        self._bytes += len(piece.raw)
-        if piece.delta is not None:
-            self._note(piece.delta)
+        leg.note(piece)
+        if leg.failed is not None:
+            self._failed = leg.failed
+            if not leg.forwards:
+                raise leg.failed
         return piece
 
     def refuse(self, error: RoutingError) -> None:
@@ -147,8 +128,7 @@ class Reply:
         """End the upstream call if it runs, settle, and record the outcome, once."""
         if self.outcome is not None:
             return
-        if self._visit is not None:
-            self._end_attempt(self._failed if isinstance(self._failed, UpstreamFailure) else None)
+        self._end(self._failed if isinstance(self._failed, UpstreamFailure) else None)
         self.outcome = self._story()
         self._parts.sessions.note(self.outcome, now_s=self._parts.clock.now())
         self._parts.experience.learn(self.outcome)
@@ -203,190 +183,74 @@ class Reply:
             try:
                 await self._try_one(prepared, candidate)
             except UpstreamFailure as failure:
-                self._end_attempt(failure)
+                self._end(failure)
                 failures.append(failure)
                 wait_s = wait_before_retry_s(
                     failure, prepared.patience, retries=retries, is_last=is_last
                 )
-                if wait_s is None or wait_s >= self._left_s(prepared):
+                if wait_s is None or wait_s >= left_s(prepared, self.request, self._parts.clock):
                     raise
             except BudgetExceeded:
-                self._end_attempt(None)
+                self._end(None)
                 raise
             else:
                 return
             await self._parts.sleep(wait_s)
 
     async def _try_one(self, prepared: Prepared, candidate: Candidate) -> None:
-        parts = self._parts
-        number = len(self.attempts) + 1
-        self._visit = visit = Visit(parts, prepared, candidate, parts.clock.now())
-        self._first_byte_s = None
-        await visit.enter(
-            self.request.operation.features,
-            left_s=self._left_s(prepared),
-            is_last=self.decision is None or candidate is self.decision.order[-1],
+        leg = Leg(
+            self._parts,
+            prepared,
+            self.request,
+            self.payment,
+            candidate,
+            len(self.attempts) + 1,
         )
-        operation = await self.payment.reserve(candidate, number)
-        left_s = self._left_s(prepared)
-        if left_s <= 0:
-            raise UpstreamFailure("the request's total time is over", kind="timeout_total")
-        visit.begin(before=self.attempts)
-        call = Call(
-            request_id=self.request.request_id,
-            attempt=number,
-            candidate=candidate,
-            account=prepared.accounts[candidate.account_id],
-            operation=operation,
-            limits=self._limits(prepared.limits, left_s),
-            headers=((HOP_HEADER, self._via()),),
-        )
-        self._answer = await parts.upstream.open(call)
-        visit.learn(self._answer.headers)
-        self._pieces = aiter(self._answer)
-        await self._await_content(self._pieces, visit)
-        self.winner = candidate
+        self._legs.append(leg)
+        await leg.enter(is_last=self.decision is None or candidate is self.decision.order[-1])
+        leg.begin(before=self.attempts)
+        await leg.call()
+        self._won = leg
 
-    def _left_s(self, prepared: Prepared) -> float:
-        return prepared.limits.total_s - (self._parts.clock.now() - self.request.at_s)
-
-    def _limits(self, limits: Limits, left_s: float) -> Limits:
-        """Give the limits of one call, with what is left of the request's total time.
-
-        A whole answer shows no byte before it is done, so its first byte may take as long as
-        leaves another candidate the same.
-        """
-        first_byte_s = limits.first_byte_s
-        if not self.request.operation.features.stream:
-            first_byte_s = max(first_byte_s, limits.total_s * WHOLE_ANSWER_SHARE)
-        return replace(limits, total_s=left_s, first_byte_s=first_byte_s)
-
-    def _via(self) -> str:
-        came, own = self.request.via, self._parts.instance_id
-        return f"{came},{own}" if came else own
-
-    async def _await_content(self, pieces: AsyncIterator[Piece], visit: Visit) -> None:
-        held_bytes = 0
-        async for piece in pieces:
-            if self._first_byte_s is None:
-                self._first_byte_s = self._parts.clock.now() - visit.started_s
-            self._held.append(piece)
-            held_bytes += len(piece.raw)
-            delta = piece.delta
-            if delta is None and held_bytes <= HELD_BYTES_MAX:
-                continue
-            if delta is not None and delta.error is not None:
-                raise inside(delta.error)
-            if delta is not None:
-                self._note(delta)
-            if delta is None or delta.has_content:
-                self._bytes += held_bytes
-                self._first_content_s = self._parts.clock.now() - self.request.at_s
-                return
-        raise UpstreamFailure("the provider's answer has no content", kind="malformed")
-
-    def _note(self, delta: Delta) -> None:
-        if delta.usage is not None:
-            self.usage = delta.usage
-        if delta.finish is not None:
-            self.finish = delta.finish
-        if delta.model is not None:
-            self.model_served = delta.model
-        if not self.forwards:
-            self._bytes += len(delta.text) + len(delta.reasoning)
-        if delta.error is not None:
-            # Forwarded bytes already hold the provider's error event; the outcome must say so.
-            self._failed = inside(delta.error)
-            if not self.forwards:
-                raise self._failed
-
-    def _end_attempt(self, failure: UpstreamFailure | None) -> None:
-        visit, parts = self._visit, self._parts
-        if visit is None:
-            return
-        self._visit = None
-        candidate, ended_well = visit.candidate, failure is None and self._ended
-        swap = told_swap(candidate.model, self.model_served)
-        if self._answer is not None:
-            self._answer.close()
-        visit.end(failure, ended_well=ended_well, first_byte_s=self._first_byte_s, swap=swap)
-        if failure is None and not visit.has_begun:
-            self.payment.settle(0)
-            return
-        kind: FailureKind | str | None = failure.kind if failure is not None else None
-        if kind is None and not ended_well:
-            kind = "client_gone"
-        self.attempts.append(
-            Attempt(
-                number=len(self.attempts) + 1,
-                candidate=candidate,
-                started_s=visit.started_s,
-                ended_s=parts.clock.now(),
-                first_byte_s=self._first_byte_s,
-                failure=kind,
-                detail=swap if failure is None else str(failure),
-                provider_status=failure.provider_status if failure is not None else 200,
-                model_served=self.model_served,
-                swapped=bool(swap),
-            )
-        )
-        if beyond := self.payment.settle(self._spent(candidate, failure)):
-            words = f"usage of ${beyond / 1e9:.6f} more than it could cost; the most is paid"
-            parts.health.alerts.note(
-                "usage_suspect", parts.clock.now(), about=candidate, detail=words
-            )
-        if self.winner is None:
-            self._answer, self._pieces, self.usage, self.model_served = None, None, None, None
-            self._held.clear()
-
-    def _spent(self, candidate: Candidate, failure: UpstreamFailure | None) -> int:
-        if failure is not None and self._first_byte_s is None:
-            return 0
-        usage = self.usage or self._estimate(candidate)
-        return self._billed(candidate, usage) or 0
-
-    def _billed(self, candidate: Candidate, usage: Usage) -> int | None:
-        assert self._prepared is not None  # noqa: S101 - who was called was prepared
-        served = self.model_served
-        return billed_usd_nanos(candidate, served, usage, facts=self._prepared.facts)
-
-    def _estimate(self, candidate: Candidate) -> Usage:
-        """Bound what was used when the provider did not say: no token is under a byte."""
-        features = self.request.operation.features
-        longest = self.payment.output_tokens_clamp or output_tokens_bound(candidate, features)
-        written = min(self._bytes, longest)
-        return Usage(input_tokens=features.input_tokens_max, output_tokens=written)
+    def _end(self, failure: UpstreamFailure | None) -> None:
+        """End every call that runs."""
+        while self._legs:
+            attempt = self._legs.pop().end(failure)
+            if attempt is not None:
+                self.attempts.append(attempt)
 
     def _story(self) -> Outcome:
-        winner = self.winner
+        leg = self._won
         status: Status = "answered"
         if self._failed is not None:
             status = "failed" if self.attempts else "refused"
-        elif winner is None or not self._ended:
+        elif leg is None or not leg.has_ended:
             status = "client_gone"
-        usage = self.usage
-        source: UsageSource = "none" if usage is None else "reported"
-        if usage is None and winner is not None:
-            usage, source = self._estimate(winner), "estimated"
-        cost = 0 if winner is None else self._billed(winner, usage or Usage())
-        if cost is not None:
-            cost = min(cost, self.payment.last_paid_usd_nanos)
+        usage = Usage()
+        source: UsageSource = "none"
+        cost: int | None = 0
+        if leg is not None:
+            usage = leg.usage or leg.estimate()
+            source = "estimated" if leg.usage is None else "reported"
+            cost = leg.billed_usd_nanos(usage)
+            if cost is not None:
+                cost = min(cost, leg.paid_usd_nanos)
         return Outcome(
             request=self.request,
             key_id=self._caller.key_id,
             decision=self.decision,
             attempts=tuple(self.attempts),
             status=status,
-            usage=usage or Usage(),
+            usage=usage,
             usage_source=source,
             cost_usd_nanos=cost,
             reserved_usd_nanos=self.payment.reserved_usd_nanos,
             at_unix_s=self._at_unix_s,
-            first_content_s=self._first_content_s,
+            first_content_s=None if leg is None else leg.content_s,
             total_s=self._parts.clock.now() - self.request.at_s,
-            winner=winner,
+            winner=self.winner,
             model_served=self.model_served,
-            finish=self.finish,
+            finish=None if leg is None else leg.finish,
             error=None if self._failed is None else self._failed.code,
             error_detail="" if self._failed is None else str(self._failed),
             output_tokens_clamp=self.payment.output_tokens_clamp,

@@ -26,7 +26,6 @@ class Payment:
     Attributes:
         reserved_usd_nanos: the sum of all holds so far.
         left_usd_nanos: what the tightest budget has left, as last seen; None without a budget.
-        last_paid_usd_nanos: what was paid for the attempt that ended last.
         output_tokens_clamp: what the latest attempt's answer is clamped to, None if it is not.
     """
 
@@ -34,12 +33,11 @@ class Payment:
         self.reserved_usd_nanos = 0
         self.left_usd_nanos: int | None = None
         self.output_tokens_clamp: int | None = None
-        self.last_paid_usd_nanos = 0
         self._paid_usd_nanos = 0
         self._budgets = budgets
         self._request = request
         self._caller = caller
-        self._hold: Hold | None = None
+        self._holds: dict[str, Hold] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -64,8 +62,7 @@ class Payment:
                 "model, or let the budget pass it with `omniroute budgets set ... --allow-unpriced`"
             )
         ceiling = self._rest_of_ceiling(candidate)
-        hold_id = f"{self._request.request_id}:{number}"
-        bound = await self._set_aside(candidate, hold_id, ceiling)
+        bound = await self._set_aside(candidate, self._hold_id(number), ceiling)
         self.reserved_usd_nanos += bound.usd_nanos
         self.left_usd_nanos = self._budgets.left(budget_ids)
         self.output_tokens_clamp = bound.output_tokens_max
@@ -74,27 +71,26 @@ class Payment:
         try:
             return capped(self._request.operation, bound.output_tokens_max, model=candidate.model)
         except BadRequest:
-            self.settle(0)
+            self.settle(0, number)
             raise
 
-    def settle(self, spent_usd_nanos: int) -> int:
-        """Pay for the attempt that has ended; does nothing when nothing is reserved.
+    def settle(self, spent_usd_nanos: int, number: int) -> int:
+        """Pay for the attempt that has ended, and give what was paid.
 
-        Returns:
-            By how much it is said to have cost more than was set aside, which is not paid.
+        That is never more than was reserved for it, and nothing where nothing was.
         """
-        hold, self._hold = self._hold, None
+        hold = self._holds.pop(self._hold_id(number), None)
         if hold is None:
             return 0
-        self.last_paid_usd_nanos = paid = min(spent_usd_nanos, hold.usd_nanos)
+        paid = min(spent_usd_nanos, hold.usd_nanos)
         self._paid_usd_nanos += paid
         self._budgets.settle(hold.hold_id, usd_nanos=paid)
         if self.left_usd_nanos is not None:
             self.left_usd_nanos += hold.usd_nanos - paid
-        return spent_usd_nanos - paid
+        return paid
 
     def _rest_of_ceiling(self, candidate: Candidate) -> int | None:
-        """Give what the request may still cost, after the attempts that have failed.
+        """Give what the request may still cost, after the attempts before and beside this one.
 
         Raises:
             BudgetExceeded: no answer of use is as cheap.
@@ -102,7 +98,8 @@ class Payment:
         ceiling = self._request.spend_usd_nanos_max
         if ceiling is None:
             return None
-        rest = ceiling - self._paid_usd_nanos
+        held = sum(one.usd_nanos for one in self._holds.values())
+        rest = ceiling - self._paid_usd_nanos - held
         if least_bound(candidate, self._request.operation.features).usd_nanos > rest:
             raise BudgetExceeded(
                 f"{candidate.name} may cost more than the ${max(rest, 0) / 1e9:.6f} that is left "
@@ -129,4 +126,7 @@ class Payment:
     async def _hold_back(self, hold_id: str, bound: Bound) -> None:
         hold = Hold(hold_id, self._caller.key_id, self._caller.budget_ids, bound.usd_nanos)
         await self._budgets.reserve(hold)
-        self._hold = hold
+        self._holds[hold_id] = hold
+
+    def _hold_id(self, number: int) -> str:
+        return f"{self._request.request_id}:{number}"

@@ -18,8 +18,9 @@ from omniroute.routing.conversation import Delta
 from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import RoutingError, UpstreamFailure
 from omniroute.routing.gateway import Gateway
+from omniroute.routing.leg import HOP_HEADER
 from omniroute.routing.model import Caller, Dialect, RouteRequest
-from omniroute.routing.reply import HOP_HEADER, Reply
+from omniroute.routing.reply import Reply
 from omniroute.routing.wire.codec import Codec, Head
 from omniroute.routing.wire.operations import operation_of_body
 from omniroute.routing.wire.sessions import session_of

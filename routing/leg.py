@@ -1,0 +1,238 @@
+"""One call of a request, from its place at a candidate to its end.
+
+A reply makes one after the other until a candidate shows content. Everything that belongs to
+one call is here and nothing is shared: its place, its hold, its connection, what came so far and
+what it used. `enter`, `begin` and `call` in this order, then `end`, once, whatever happened: it
+never waits.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from .accounting.billed import billed_usd_nanos
+from .accounting.cost import output_tokens_bound
+from .accounting.payment import Payment
+from .catalog.swaps import told_swap
+from .conversation import Delta, Usage
+from .errors import FailureKind, UpstreamFailure
+from .model import Attempt, Call, Candidate, Limits, Operation, Piece, RouteRequest
+from .ports import Answer, Clock
+from .prepare import Prepared
+from .refusals import inside
+from .visit import Parts, Visit
+
+HOP_HEADER = "x-omniroute-hop"
+"""Names the gateways that a request came through, so that a loop is seen."""
+
+WHOLE_ANSWER_SHARE = 0.5
+"""How much of the request's total time one whole answer may take before its first byte."""
+
+HELD_BYTES_MAX = 2**20
+"""The most that is kept of an answer while its first content is awaited."""
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """One call.
+
+    Attributes:
+        number: of the attempt, from 1.
+        held: what came until the first content, to be given first.
+        content_s: how long after the request's arrival the first content came.
+        failed: an error inside the answer after its first content.
+        has_ended: whether the answer came to its end.
+        paid_usd_nanos: what was paid for it in the end.
+    """
+
+    parts: Parts
+    prepared: Prepared
+    request: RouteRequest
+    payment: Payment
+    candidate: Candidate
+    number: int
+    visit: Visit = field(init=False)
+    held: list[Piece] = field(default_factory=list[Piece])
+    first_byte_s: float | None = None
+    content_s: float | None = None
+    usage: Usage | None = None
+    finish: str | None = None
+    model_served: str | None = None
+    failed: UpstreamFailure | None = None
+    has_ended: bool = False
+    paid_usd_nanos: int = 0
+    pieces: AsyncIterator[Piece] | None = None
+    _operation: Operation | None = None
+    _answer: Answer | None = None
+    _bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self.visit = Visit(self.parts, self.prepared, self.candidate, self.parts.clock.now())
+
+    @property
+    def forwards(self) -> bool:
+        """Whether the Pieces are bytes of the client's own dialect, to be sent as they are."""
+        operation = self.request.operation
+        return operation.forward and self.candidate.dialect == operation.dialect
+
+    @property
+    def left_s(self) -> float:
+        """What is left of the request's total time."""
+        return left_s(self.prepared, self.request, self.parts.clock)
+
+    async def enter(self, *, is_last: bool) -> None:
+        """Take a place and set money aside; `is_last` when no other candidate is left.
+
+        Raises:
+            UpstreamFailure: no place came free in time.
+            BudgetExceeded: it cannot be paid.
+        """
+        features = self.request.operation.features
+        await self.visit.enter(features, left_s=self.left_s, is_last=is_last)
+        self._operation = await self.payment.reserve(self.candidate, self.number)
+
+    def begin(self, *, before: Sequence[Attempt]) -> None:
+        """Let the call go out; see Visit.begin.
+
+        Raises:
+            UpstreamFailure: its circuit opened meanwhile, retries there are used up, or the
+                request's time is over.
+        """
+        if self.left_s <= 0:
+            raise UpstreamFailure("the request's total time is over", kind="timeout_total")
+        self.visit.begin(before=before)
+
+    async def call(self) -> None:
+        """Call, and wait for the first content.
+
+        Raises:
+            UpstreamFailure: it failed before.
+        """
+        assert self._operation is not None  # noqa: S101 - entered
+        came, own = self.request.via, self.parts.instance_id
+        call = Call(
+            request_id=self.request.request_id,
+            attempt=self.number,
+            candidate=self.candidate,
+            account=self.prepared.accounts[self.candidate.account_id],
+            operation=self._operation,
+            limits=self._limits(self.prepared.limits),
+            headers=((HOP_HEADER, f"{came},{own}" if came else own),),
+        )
+        self._answer = await self.parts.upstream.open(call)
+        self.visit.learn(self._answer.headers)
+        self.pieces = aiter(self._answer)
+        await self._await_content(self.pieces)
+
+    def note(self, piece: Piece) -> None:
+        """Note what a Piece tells of the answer; an error that it tells of is `failed`."""
+        self._bytes += len(piece.raw)
+        if piece.delta is not None:
+            self._note(piece.delta)
+
+    def end(self, failure: UpstreamFailure | None) -> Attempt | None:
+        """Cut the call if it runs, give its place back, settle, and tell health how it went.
+
+        Args:
+            failure: why it failed; None when it did not, or nobody knows as the client left.
+
+        Returns:
+            The attempt; None when the call never went out and nobody failed.
+        """
+        ended_well = failure is None and self.has_ended
+        swap = told_swap(self.candidate.model, self.model_served)
+        if self._answer is not None:
+            self._answer.close()
+        self.visit.end(failure, ended_well=ended_well, first_byte_s=self.first_byte_s, swap=swap)
+        if failure is None and not self.visit.has_begun:
+            self.payment.settle(0, self.number)
+            return None
+        self._pay(self._spent(failure))
+        kind: FailureKind | str | None = failure.kind if failure is not None else None
+        if kind is None and not ended_well:
+            kind = "client_gone"
+        return Attempt(
+            number=self.number,
+            candidate=self.candidate,
+            started_s=self.visit.started_s,
+            ended_s=self.parts.clock.now(),
+            first_byte_s=self.first_byte_s,
+            failure=kind,
+            detail=swap if failure is None else str(failure),
+            provider_status=failure.provider_status if failure is not None else 200,
+            model_served=self.model_served,
+            swapped=bool(swap),
+        )
+
+    def billed_usd_nanos(self, usage: Usage) -> int | None:
+        """Give what it is taken to have cost, None where the price is unknown."""
+        served, facts = self.model_served, self.prepared.facts
+        return billed_usd_nanos(self.candidate, served, usage, facts=facts)
+
+    def estimate(self) -> Usage:
+        """Bound what was used when the provider did not say: no token is under a byte."""
+        features = self.request.operation.features
+        longest = self.payment.output_tokens_clamp or output_tokens_bound(self.candidate, features)
+        written = min(self._bytes, longest)
+        return Usage(input_tokens=features.input_tokens_max, output_tokens=written)
+
+    def _limits(self, limits: Limits) -> Limits:
+        """Give the limits of one call, with what is left of the request's total time.
+
+        A whole answer shows no byte before it is done, so its first byte may take as long as
+        leaves another candidate the same.
+        """
+        first_byte_s = limits.first_byte_s
+        if not self.request.operation.features.stream:
+            first_byte_s = max(first_byte_s, limits.total_s * WHOLE_ANSWER_SHARE)
+        return replace(limits, total_s=self.left_s, first_byte_s=first_byte_s)
+
+    async def _await_content(self, pieces: AsyncIterator[Piece]) -> None:
+        held_bytes = 0
+        async for piece in pieces:
+            if self.first_byte_s is None:
+                self.first_byte_s = self.parts.clock.now() - self.visit.started_s
+            self.held.append(piece)
+            held_bytes += len(piece.raw)
+            delta = piece.delta
+            if delta is None and held_bytes <= HELD_BYTES_MAX:
+                continue
+            if delta is not None and delta.error is not None:
+                raise inside(delta.error)
+            if delta is not None:
+                self._note(delta)
+            if delta is None or delta.has_content:
+                self._bytes += held_bytes
+                self.content_s = self.parts.clock.now() - self.request.at_s
+                return
+        raise UpstreamFailure("the provider's answer has no content", kind="malformed")
+
+    def _note(self, delta: Delta) -> None:
+        if delta.usage is not None:
+            self.usage = delta.usage
+        if delta.finish is not None:
+            self.finish = delta.finish
+        if delta.model is not None:
+            self.model_served = delta.model
+        if not self.forwards:
+            self._bytes += len(delta.text) + len(delta.reasoning)
+        if delta.error is not None:
+            # Forwarded bytes already hold the provider's error event; the outcome must say so.
+            self.failed = inside(delta.error)
+
+    def _pay(self, spent_usd_nanos: int) -> None:
+        self.paid_usd_nanos = self.payment.settle(spent_usd_nanos, self.number)
+        beyond = spent_usd_nanos - self.paid_usd_nanos
+        if beyond > 0:
+            words = f"usage of ${beyond / 1e9:.6f} more than it could cost; the most is paid"
+            health, now_s = self.parts.health, self.parts.clock.now()
+            health.alerts.note("usage_suspect", now_s, about=self.candidate, detail=words)
+
+    def _spent(self, failure: UpstreamFailure | None) -> int:
+        if failure is not None and self.first_byte_s is None:
+            return 0
+        return self.billed_usd_nanos(self.usage or self.estimate()) or 0
+
+
+def left_s(prepared: Prepared, request: RouteRequest, clock: Clock) -> float:
+    """Give what is left of a request's total time."""
+    return prepared.limits.total_s - (clock.now() - request.at_s)
