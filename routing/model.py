@@ -163,6 +163,7 @@ class Account:
         headers: extra headers, sent as they are.
         models: model names it serves; empty means the provider's catalogue.
         simulated: answered by the simulator in process.
+        proxy: the URL of a proxy to go through, which may hold a password.
     """
 
     account_id: str
@@ -177,6 +178,7 @@ class Account:
     local: bool = False
     source: Literal["environment", "database", "probe", "builtin"] = "database"
     name: str = ""
+    proxy: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from omniroute.routing.errors import BadRequest, UpstreamFailure
 from omniroute.routing.model import Account, Dialect
 from omniroute.routing.upstream.auth import account_headers, header_line
 from omniroute.routing.upstream.egress import Origin, is_self, parse_base_url, zone_of
+from omniroute.routing.upstream.tunnel import parse_proxy
 
 URL_CHARS_MAX = 2000
 KEY_CHARS_MAX = 4096
@@ -47,6 +48,7 @@ class AccountEntry:
         models: the only models it serves; none leaves it to the provider's catalogue.
         headers: sent with every call.
         local: whether it may be a private address; None tells from the address.
+        proxy: the URL of a proxy to go through, which may hold a user name and password.
     """
 
     provider: str
@@ -57,6 +59,7 @@ class AccountEntry:
     models: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     local: bool | None = None
+    proxy: str | None = field(default=None, repr=False)
 
 
 def make_account(
@@ -91,6 +94,7 @@ def make_account(
         local=_is_local(row, origin) if entry.local is None else entry.local,
         source=source,
         name=_checked_name(entry.name),
+        proxy=_checked_proxy(entry.proxy, own_urls),
     )
     _refuse_unsendable(account)
     return account
@@ -178,6 +182,21 @@ def _checked_key(row: Provider | None, entry: AccountEntry) -> str | None:
         raise BadRequest(
             f"a key has at most {KEY_CHARS_MAX} visible ASCII characters and no spaces",
             field="key",
+        )
+    return text
+
+
+def _checked_proxy(url: str | None, own_urls: Iterable[str]) -> str | None:
+    text = (url or "").strip()
+    if not text:
+        return None
+    try:
+        origin = parse_proxy(text).origin
+    except UpstreamFailure as refusal:
+        raise BadRequest(str(refusal), field="proxy") from None
+    if is_self(origin.host, origin.port, own_addresses(own_urls)):
+        raise BadRequest(
+            f"{origin} is this gateway itself, which is no proxy for others", field="proxy"
         )
     return text
 

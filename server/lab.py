@@ -304,7 +304,8 @@ def open_lab(config: Config, wish: LabWish, limits: Limits) -> Lab:
     if not any(one.name == name and one.active for one in config.combos):
         raise NotFound(f"no combo is named {name!r}; `omniroute combos list` shows them")
     accounts = tuple(
-        replace(one, base_url="", credential=None, headers=()) for one in config.accounts
+        replace(one, base_url="", credential=None, headers=(), proxy=None)
+        for one in config.accounts
     )
     key = blake2b(f"lab {wish.seed}".encode(), digest_size=32).digest()
     config = replace(config, accounts=accounts, seed=key)

@@ -16,7 +16,10 @@ MASKED_CHARS_MIN = 12
 
 @dataclass(frozen=True, slots=True)
 class AccountJson:
-    """One account; `key_from` is the variable its key was found in, "" when it was entered."""
+    """One account; `key_from` is the variable its key was found in, "" when it was entered.
+
+    `proxy` is shown without its user name and password.
+    """
 
     account_id: str
     provider: str
@@ -27,6 +30,7 @@ class AccountJson:
     enabled: bool = True
     simulated: bool = False
     local: bool = False
+    proxy: str = ""
     key_masked: str | None = None
     key_from: str = ""
     models: tuple[str, ...] = ()
@@ -50,6 +54,7 @@ class AccountWish:
     name: str = ""
     models: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    proxy: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +177,17 @@ def account_json(account: Account, environment: Mapping[str, str]) -> AccountJso
         enabled=account.enabled,
         simulated=account.simulated,
         local=account.local,
+        proxy=shown_proxy(account),
         key_masked=masked(account.credential),
         key_from=found[0] if found else "",
         models=account.models,
     )
+
+
+def shown_proxy(account: Account) -> str:
+    """Give where an account's proxy is, without its user name and password; "" for none."""
+    scheme, mark, rest = (account.proxy or "").partition("://")
+    return scheme + mark + rest.rpartition("@")[2]
 
 
 def masked(secret: str | None) -> str | None:

@@ -17,6 +17,7 @@ from omniroute.server.simulator.simulator import Simulator
 from tests import foreign, processes
 from tests.processes import RunningGateway, run_command
 from tests.replay import audited
+from tests.upstream.proxies import proxying
 
 pytestmark = pytest.mark.anyio
 
@@ -116,6 +117,27 @@ async def test_an_anthropic_provider_answers_an_openai_client_with_a_tool_call(
     arguments = "".join(call.function.arguments or "" for call in calls)
     assert "city" in json.loads(arguments)
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
+
+
+async def test_an_account_with_a_proxy_answers_through_it(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    async with proxying("http", password=True) as proxy:
+        started = processes.gateway(tmp_path, TEAM_PROXY=proxy.url_with_password)
+        gateway = await asyncio.to_thread(started.__enter__)
+        try:
+            words = ("--base-url", f"{simulator.url}/v1", "--dialect", "openai_chat", "--no-key")
+            added = await asyncio.to_thread(
+                gateway.command, "providers", "add", "box", *words, "--proxy-from", "TEAM_PROXY"
+            )
+            chat = {"model": "box/fast", "messages": HELLO}
+            answer = await asyncio.to_thread(gateway.call, "POST", "/v1/chat/completions", chat)
+        finally:
+            await asyncio.to_thread(started.__exit__, None, None, None)
+
+    assert added.returncode == 0, added.stderr
+    assert "hello there" in answer.json()["choices"][0]["message"]["content"]
+    assert proxy.targets == [("127.0.0.1", simulator.port)]
 
 
 async def test_when_a_provider_dies_the_next_answers_and_explain_tells_why(

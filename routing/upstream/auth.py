@@ -127,6 +127,12 @@ def header_line(
     return f"{name}: {value}\r\n".encode("latin-1")
 
 
+def password_in(url: str) -> str:
+    """Give the password in a URL as it is written there, "" when there is none."""
+    before, at, _ = url.rpartition("@")
+    return before.rpartition("//")[2].partition(":")[2] if at else ""
+
+
 def secrets_of(account: Account) -> tuple[str, ...]:
     """Give every string of the account that must not be seen in a message or a record.
 
@@ -134,6 +140,7 @@ def secrets_of(account: Account) -> tuple[str, ...]:
     """
     values = [account.credential or ""]
     values += [value for name, value in account.headers if _SECRET_NAME.search(name)]
+    values.append(password_in(account.proxy or ""))
     words = {word for value in values for word in (value, value.rpartition(" ")[2])}
     kept = (word for word in words if len(word) >= SECRET_CHARS_MIN)
     return tuple(sorted(kept, key=lambda word: (-len(word), word)))

@@ -3,7 +3,9 @@
 A base URL is text that someone typed, and a name's addresses can change between two looks.
 So a name is resolved once for each new connection, every address it gives is judged, and the
 connection goes to one of the judged addresses, with the name kept only for TLS and Host.
-There are no proxies from the environment and no redirects.
+There are no proxies from the environment and no redirects. An account's own proxy is judged
+like a server, and resolves for us: of what lies behind it, an address is judged and a name is
+the proxy's to judge.
 
 Three zones. `never`: link-local and the cloud's metadata services (whoever reaches them gets
 the machine's own credentials), and addresses that are no host's. `private`: this machine and
@@ -77,7 +79,7 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252})", re.IGNORECASE)
 class Origin:
     """One server by name. `host` is without brackets, lower case, at most 253 characters."""
 
-    scheme: Literal["http", "https"]
+    scheme: Literal["http", "https", "socks5"]
     host: str
     port: int
 
@@ -143,6 +145,21 @@ class Egress:
             self._judge(origin, address, permit)
         return addresses
 
+    def behind_proxy(self, origin: Origin, permit: Permit) -> None:
+        """Judge what can be told of an origin that a proxy will resolve.
+
+        Raises:
+            UpstreamFailure: kind "egress_refused".
+        """
+        address = _written_address(origin.host)
+        if address is not None:
+            self._judge(origin, address, permit)
+        elif origin.scheme != "https" and not permit.plain_public:
+            raise _refused(
+                f"{origin} would be reached through a proxy without encryption: the credential "
+                "would be readable on the way; use https, or mark the account as local"
+            )
+
     def _judge(self, origin: Origin, address: str, permit: Permit) -> None:
         zone = zone_of(address)
         named = f"{origin} leads to {address}"
@@ -156,7 +173,7 @@ class Egress:
                 f"{named}, a private address, and this account may only reach public ones; "
                 "mark the account as local if the server is yours"
             )
-        if zone == "public" and origin.scheme == "http" and not permit.plain_public:
+        if zone == "public" and origin.scheme != "https" and not permit.plain_public:
             raise _refused(
                 f"{named}, a public address, without encryption: the credential would be "
                 "readable on the way; use https, or mark the account as local"
@@ -192,7 +209,7 @@ def parse_base_url(url: str) -> Base:
         raise _refused("a base URL has a fragment (#...), which no server sees; remove it")
     shown = f"[{host}]" if ":" in host else host
     plain = parts.netloc.lower() in (shown, f"{shown}:{port}")
-    if not plain or not _is_host(host) or port == 0:
+    if not plain or not is_host(host) or port == 0:
         raise _refused(f"a base URL has no valid host and port: {host[:64]!r}")
     usual = 443 if scheme == "https" else 80
     # A dot at the end means the same name, but no certificate is made out to it.
@@ -244,6 +261,20 @@ def _ipv4_inside(address: Address) -> ipaddress.IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
+def _written_address(host: str) -> str | None:
+    """Give the address that a host's text is, in the old spellings too (`127.1`), else None."""
+    if _is_here(_plain(host)):
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
 def _plain(host: str) -> Address | str:
     name = host.strip("[]").rstrip(".").lower()
     try:
@@ -259,7 +290,8 @@ def _is_here(host: Address | str) -> bool:
     return host.is_loopback or host.is_unspecified
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """Whether the text is a host's name or address, as a URL gives it without brackets."""
     if ":" in host:
         try:
             return ipaddress.IPv6Address(host).scope_id is None

@@ -1,7 +1,8 @@
 """Connections by origin: the newest idle one first, a new one when there is none.
 
-A lane holds the idle connections of one origin under one permit, so that a connection made
-for an account that may reach private addresses never serves one that may not. Taking one out
+A lane holds the idle connections of one origin under one permit and by one way (directly or
+through a proxy), so that a connection made for an account that may reach private addresses
+never serves one that may not. Taking one out
 and putting one back are O(1); the newest goes out first, so that a burst's surplus ages and
 expires. The oldest is closed when more than IDLE_MAX are idle.
 """
@@ -10,12 +11,13 @@ import asyncio
 import ssl
 import weakref
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 
 from ..errors import FailureKind, UpstreamFailure
 from .connection import Connection
 from .egress import Egress, Origin, Permit
 from .tls import reason_of
+from .tunnel import Proxy, Tunnel
 
 IDLE_MAX = 128
 """Idle connections kept for each lane."""
@@ -30,12 +32,13 @@ SHUTTING_DOWN = "this gateway is shutting down"
 class Lane:
     """The connections to one origin under one permit. Made by `Pool.lane`."""
 
-    __slots__ = ("__weakref__", "_idle", "_pool", "name", "origin", "permit")
+    __slots__ = ("__weakref__", "_idle", "_pool", "name", "origin", "permit", "proxy")
 
-    def __init__(self, pool: "Pool", origin: Origin, permit: Permit) -> None:
+    def __init__(self, pool: "Pool", origin: Origin, permit: Permit, proxy: Proxy | None) -> None:
         self.name = str(origin)
         self.origin = origin
         self.permit = permit
+        self.proxy = proxy
         self._pool = pool
         # A dict keeps the order and drops any one of them in O(1).
         self._idle: dict[Connection, None] = {}
@@ -88,7 +91,7 @@ class Pool:
         self._egress = egress
         self._tls = tls
         # A lane lives as long as an account or a connection needs it.
-        self._lanes: weakref.WeakValueDictionary[tuple[Origin, Permit], Lane] = (
+        self._lanes: weakref.WeakValueDictionary[tuple[Origin, Permit, Proxy | None], Lane] = (
             weakref.WeakValueDictionary()
         )
         self._open: set[Connection] = set()
@@ -99,11 +102,11 @@ class Pool:
         """How many connections are open, idle ones included."""
         return len(self._open)
 
-    def lane(self, origin: Origin, permit: Permit) -> Lane:
-        """Give the one lane of an origin and a permit."""
-        found = self._lanes.get((origin, permit))
+    def lane(self, origin: Origin, permit: Permit, proxy: Proxy | None = None) -> Lane:
+        """Give the one lane of an origin, a permit and a way there."""
+        found = self._lanes.get((origin, permit, proxy))
         if found is None:
-            found = self._lanes[origin, permit] = Lane(self, origin, permit)
+            found = self._lanes[origin, permit, proxy] = Lane(self, origin, permit, proxy)
         return found
 
     async def connect(self, lane: Lane, *, timeout_s: float) -> Connection:
@@ -117,7 +120,7 @@ class Pool:
         self._connecting += 1
         try:
             async with asyncio.timeout(timeout_s):
-                addresses = await self._egress.addresses(lane.origin, lane.permit)
+                addresses = await self._addresses(lane)
                 connection = await self._connect_first(lane, addresses, timeout_s)
         except TimeoutError as error:
             raise _failed(
@@ -143,6 +146,20 @@ class Pool:
         for connection in tuple(self._open):
             connection.abort()
 
+    async def _addresses(self, lane: Lane) -> Sequence[str]:
+        """Give the judged addresses to connect to: the server's, or its proxy's."""
+        proxy, permit = lane.proxy, lane.permit
+        if proxy is None:
+            return await self._egress.addresses(lane.origin, permit)
+        self._egress.behind_proxy(lane.origin, permit)
+        if not proxy.password:
+            # What goes to the provider is encrypted behind the proxy; only a password is not.
+            permit = replace(permit, plain_public=True)
+        try:
+            return await self._egress.addresses(proxy.origin, permit)
+        except UpstreamFailure as failure:
+            raise UpstreamFailure(f"the account's proxy: {failure}", kind=failure.kind) from failure
+
     async def _connect_first(
         self, lane: Lane, addresses: Sequence[str], timeout_s: float
     ) -> Connection:
@@ -161,26 +178,66 @@ class Pool:
 
     async def _connect_one(self, lane: Lane, address: str) -> Connection:
         loop = asyncio.get_running_loop()
-        origin = lane.origin
-        secure = origin.scheme == "https"
+        first = lane.origin if lane.proxy is None else lane.proxy.origin
+        secure = first.scheme == "https"
+        made: Connection | Tunnel | None = None
+
+        def protocol() -> Connection | Tunnel:
+            if lane.proxy is None:
+                return Connection(loop, lane)
+            return Tunnel(lane.proxy, lane.origin)
+
         try:
-            _, connection = await loop.create_connection(
-                partial(Connection, loop, lane),
+            _, made = await loop.create_connection(
+                protocol,
                 address,
-                origin.port,
+                first.port,
                 ssl=self._tls if secure else None,
                 # The certificate must be made out to the name that was asked for.
-                server_hostname=origin.host if secure else None,
+                server_hostname=first.host if secure else None,
             )
+            return await self._through(made, lane) if isinstance(made, Tunnel) else made
         except ssl.SSLError as error:
-            raise _failed(lane, "tls", reason_of(error)) from error
+            whose = " of the proxy" if lane.proxy is not None and made is None else ""
+            raise _failed(lane, "tls", reason_of(error, whose=whose)) from error
         except TimeoutError:
             # Also an OSError; it belongs to the deadline around it, or is the system's own.
             raise
         except OSError as error:
             what = error.strerror or type(error).__name__
             raise _failed(lane, "connect", f"cannot connect to {address} ({what})") from error
+
+    async def _through(self, tunnel: Tunnel, lane: Lane) -> Connection:
+        """Have a proxy open the way, and put a connection to the server onto it."""
+        loop = asyncio.get_running_loop()
+        connection = Connection(loop, lane)
+        transport: asyncio.BaseTransport | None = tunnel.transport
+        try:
+            await tunnel.open()
+            if lane.origin.scheme == "https":
+                transport = await self._encrypt(tunnel.transport, connection, lane.origin.host)
+            else:
+                tunnel.transport.set_protocol(connection)
+        except BaseException:
+            tunnel.transport.abort()
+            raise
+        if transport is None:
+            raise _failed(lane, "connect", "the proxy closed the connection")
+        connection.connection_made(transport)
         return connection
+
+    async def _encrypt(
+        self, transport: asyncio.Transport, connection: Connection, host: str
+    ) -> asyncio.Transport | None:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.start_tls(transport, connection, self._tls, server_hostname=host)
+        except TypeError as error:
+            # CPython 3.11 trips over its own clean-up after a handshake that failed inside
+            # another encryption; what failed is the error's context.
+            if isinstance(error.__context__, ssl.SSLError):
+                raise error.__context__ from error
+            raise
 
 
 def _failed(lane: Lane, kind: FailureKind, what: str) -> UpstreamFailure:

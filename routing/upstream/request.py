@@ -12,6 +12,7 @@ from ..errors import UpstreamFailure
 from ..model import Account
 from .auth import NEVER_FROM_A_CALL, SCHEMES, Headers, account_headers, header_line, secrets_of
 from .egress import parse_base_url
+from .tunnel import parse_proxy
 
 PATHS_MAX = 256
 """Prepared heads of one account; paths can hold a model's name, so the oldest go."""
@@ -34,6 +35,7 @@ class Envelope:
     Attributes:
         account: the account it was made from.
         origin: the server to connect to.
+        proxy: the way there, None for the direct one.
         secrets: what must never be seen in a message, the longest first.
 
     Raises:
@@ -47,6 +49,7 @@ class Envelope:
         own["accept-encoding"] = "identity"
         self.account = account
         self.origin = base.origin
+        self.proxy = parse_proxy(account.proxy) if account.proxy else None
         self.secrets = secrets_of(account)
         self._base = base
         self._taken = NEVER_FROM_A_CALL | own.keys()

@@ -61,11 +61,11 @@ def verifying_context(*protocols: str) -> ssl.SSLContext:
     return context
 
 
-def reason_of(error: ssl.SSLError) -> str:
-    """Give the words for a handshake that failed."""
+def reason_of(error: ssl.SSLError, *, whose: str = "") -> str:
+    """Give the words for a handshake that failed; `whose` follows "its certificate"."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"its certificate was not accepted: {error.verify_message}. Nothing was sent. "
+            f"its certificate{whose} was not accepted: {error.verify_message}. Nothing was sent. "
             "Correct the base URL, or trust its authority with SSL_CERT_FILE"
         )
     return f"no encrypted connection came about ({error.reason or type(error).__name__})"

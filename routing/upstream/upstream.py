@@ -126,7 +126,7 @@ class HttpUpstream:
             del self._ready[next(iter(self._ready))]
         known = self._ready[account.account_id] = (
             envelope,
-            self._pool.lane(envelope.origin, permit),
+            self._pool.lane(envelope.origin, permit, envelope.proxy),
         )
         return known
 

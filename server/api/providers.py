@@ -59,6 +59,7 @@ def rows(
             name=wish.name,
             models=wish.models,
             headers=tuple(wish.headers.items()),
+            proxy=wish.proxy,
         )
         account = make_account(
             entry, account_id=f"account-{uuid.uuid4().hex[:12]}", own_urls=own_urls

@@ -186,6 +186,12 @@ COMMANDS: tuple[Command, ...] = (
                 "repeated",
             ),
             Option("--header", "sent with every call, may be repeated", "NAME=VALUE", "repeated"),
+            Option(
+                "--proxy",
+                "go through this proxy: http://, https:// or socks5://host:port",
+                "URL",
+            ),
+            Option("--proxy-from", "take the proxy's URL from this variable", "VARIABLE"),
             Option("--key-from", "take the key from this environment variable", "VARIABLE"),
             Option("--no-key", "it needs none", arity="switch"),
             Option("--key", ""),
@@ -198,7 +204,8 @@ COMMANDS: tuple[Command, ...] = (
             "--dialect openai_chat --no-key",
         ),
         more="The key is asked for, or read from the first line of standard input: on the "
-        "command line it would stay in the shell's history.",
+        "command line it would stay in the shell's history. The URL of a proxy that wants a "
+        "password is taken from a variable for the same reason.",
     ),
     Command(
         "providers remove",

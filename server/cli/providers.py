@@ -41,6 +41,7 @@ def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         name=arguments.name,
         models=tuple(arguments.model),
         headers=dict(_header(one) for one in arguments.header),
+        proxy=_proxy(arguments, settings),
     )
     with with_gateway(settings, sources) as gateway:
         made = decoded(call(gateway, "POST", "/api/providers", wish), AccountJson)
@@ -99,10 +100,7 @@ def _key(arguments: Namespace, settings: Settings) -> str | None:
     if arguments.no_key:
         return None
     if arguments.key_from is not None:
-        key = settings.environment.get(arguments.key_from, "").strip()
-        if not key:
-            raise Stop(f"the environment variable {arguments.key_from} is not set", FAILED)
-        return key
+        return _variable(settings, arguments.key_from)
     if sys.stdin.isatty():
         from getpass import getpass
 
@@ -119,6 +117,27 @@ def _key(arguments: Namespace, settings: Settings) -> str | None:
             USAGE,
         )
     return key
+
+
+def _proxy(arguments: Namespace, settings: Settings) -> str | None:
+    """Give the proxy's URL; one with a password is never taken from the command line."""
+    given: str | None = arguments.proxy
+    if given is not None and "@" in given:
+        raise Stop(
+            "a password on the command line stays in the shell's history and shows in the list "
+            "of processes: put the proxy's URL into a variable and name it with --proxy-from",
+            USAGE,
+        )
+    if arguments.proxy_from is None:
+        return given
+    return _variable(settings, arguments.proxy_from)
+
+
+def _variable(settings: Settings, name: str) -> str:
+    value = settings.environment.get(name, "").strip()
+    if not value:
+        raise Stop(f"the environment variable {name} is not set", FAILED)
+    return value
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -138,9 +157,13 @@ def _row(account: AccountJson) -> tuple[str, ...]:
         account.name or NOTHING,
         source if account.enabled else f"{source} (off)",
         account.key_masked or NOTHING,
-        "simulated" if account.simulated else account.base_url,
+        "simulated" if account.simulated else _place(account),
         listed((*models, f"{more} more") if more else models, empty="the catalogue's"),
     )
+
+
+def _place(account: AccountJson) -> str:
+    return f"{account.base_url} via {account.proxy}" if account.proxy else account.base_url
 
 
 def _test_row(account: str, result: TestJson) -> tuple[str, ...]:

@@ -28,10 +28,11 @@ ALL_COMBOS = Statement(
 
 
 class _Secret(msgspec.Struct):
-    """What is sealed of an account: its credential, and its headers, which may hold others."""
+    """What is sealed of an account: its credential, and what may hold others."""
 
     credential: str | None
     headers: tuple[tuple[str, str], ...]
+    proxy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ def read_all() -> Steps[StoredConfig]:
 
 
 def sealed_secret(account: Account, vault: Vault) -> bytes:
-    """Give the envelope of an account's credential and headers."""
-    secret = msgspec.json.encode(_Secret(account.credential, account.headers))
+    """Give the envelope of an account's credential, headers and proxy."""
+    secret = msgspec.json.encode(_Secret(account.credential, account.headers, account.proxy))
     return vault.seal(secret, table=ACCOUNTS, row_id=account.account_id)
 
 
@@ -125,6 +126,7 @@ def _account(row: Row, secret: _Secret, *, enabled: bool) -> Account:
             "base_url": row["base_url"],
             "credential": secret.credential,
             "headers": secret.headers,
+            "proxy": secret.proxy,
             "models": msgspec.json.decode(row["models"]),
             "enabled": enabled,
             "simulated": bool(row["simulated"]),

@@ -105,6 +105,10 @@ def test_a_local_provider_elsewhere_is_still_the_users_own() -> None:
         (replace(MINE, headers=(("x-a", "1\r\nx-b: 2"),)), "headers"),
         (replace(MINE, headers=(("host", "x"),)), "headers"),
         (replace(MINE, headers=(("x", "1"),) * 33), "headers"),
+        (replace(MINE, proxy="proxy.example:3128"), "proxy"),
+        (replace(MINE, proxy=f"http://someone:{KEY} @proxy.example"), "proxy"),
+        (replace(MINE, proxy=f"https://proxy.example/{KEY}"), "proxy"),
+        (replace(MINE, proxy="http://localhost:20128"), "proxy"),
     ],
 )
 def test_what_is_wrong_with_an_entry_is_told_by_its_field(wrong: AccountEntry, field: str) -> None:
@@ -116,11 +120,14 @@ def test_what_is_wrong_with_an_entry_is_told_by_its_field(wrong: AccountEntry, f
 
 
 def test_an_entry_does_not_show_its_secrets() -> None:
-    entry = replace(MINE, headers=(("x-secret", "hush-hush-hush"),))
+    entry = replace(
+        MINE, headers=(("x-secret", "hush-hush-hush"),), proxy="http://a:hush@proxy.example"
+    )
 
     assert KEY not in repr(entry)
     assert "hush" not in repr(entry)
     assert KEY not in repr(make_account(entry))
+    assert "hush" not in repr(make_account(entry))
 
 
 @given(

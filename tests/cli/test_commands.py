@@ -103,6 +103,28 @@ def test_an_account_is_added_listed_masked_and_removed(omniroute: Run) -> None:
     assert [one["provider"] for one in left if one["provider"] == "box"] == []
 
 
+def test_a_proxys_password_comes_from_a_variable_and_is_shown_nowhere(tmp_path: Path) -> None:
+    url = "http://someone:sk-fake-hidden@127.0.0.1:9"
+    environment = plain_environment(tmp_path, PORT=str(free_port()), TEAM_PROXY=url)
+    words = ["providers", "add", "box", "--base-url", "https://api.test/v1", "--no-key"]
+    words += ["--dialect", "openai_chat"]
+
+    refused = run_command(*words, "--proxy", url, environment=environment)
+    unset = run_command(*words, "--proxy-from", "NO_SUCH", environment=environment)
+    wrong = run_command(*words, "--proxy", "socks4://127.0.0.1", environment=environment)
+    added = run_command(*words, "--proxy-from", "TEAM_PROXY", "--json", environment=environment)
+    shown = run_command("providers", "list", environment=environment)
+    tested = run_command("providers", "test", "box", "--json", environment=environment)
+
+    assert "--proxy-from" in refused.stderr
+    assert "NO_SUCH is not set" in unset.stderr
+    assert "must begin with http://, https:// or socks5://" in wrong.stderr
+    assert listed(added)["proxy"] == "http://127.0.0.1:9"
+    assert "https://api.test/v1 via http://127.0.0.1:9" in well(shown)
+    everything = "".join(one.stdout + one.stderr for one in (refused, added, shown, tested))
+    assert "sk-fake" not in everything
+
+
 def test_the_simulator_answers_a_test(omniroute: Run) -> None:
     found = listed(omniroute("providers", "test", "sim", "--json"))
 

@@ -26,6 +26,7 @@ GROQ = Account(
     headers=(("x-extra", "fake"),),
     models=("m", "org/m"),
     name="Groq of the team",
+    proxy="http://someone:sk-fake-password@10.0.0.9:3128",
 )
 
 
