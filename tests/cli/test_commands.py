@@ -210,6 +210,7 @@ def test_a_resilience_profile_is_shown_set_and_kept(omniroute: Run) -> None:
     row = next(line for line in well(shown).splitlines() if line.startswith("aggressive"))
     assert re.split(r"\s{2,}", row) == [
         *("aggressive", "in force", "3", "15.0 s", "2.0 s", "1.0 s", "3 times"),
+        *("180", "100 ms", "16"),
     ]
     assert "there are conservative, balanced, aggressive" in wrong.stderr
     assert wrong.returncode == 1
