@@ -21,6 +21,7 @@ from .api import (
     providers,
     requests,
     resilience,
+    retention,
     simulate,
     status,
 )
@@ -110,6 +111,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *lab.rows(gateway),
         *audit.rows(gateway, parts.storage.ledger, Decisions(parts.storage.database)),
         *audit.log_rows(parts.storage.audit),
+        *retention.rows(parts.storage.retention, parts.clock),
         *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
     )
 

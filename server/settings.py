@@ -65,6 +65,7 @@ class Settings:
     idle_s: float = 60.0
     total_s: float = 600.0
     shutdown_s: float = 30.0
+    retention_days: float | None = 90.0
     exit_when_idle_s: float | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     dev: bool = False
@@ -359,6 +360,8 @@ def _absolute(text: str, cwd: Path, home: Path) -> Path:
 def _shown(row: Setting, value: object) -> str:
     if row.secret:
         return row.default if value is None else "set"
+    if value is None and row.kind == "days_or_never":
+        return "never"
     if value is None or value == ():
         return row.default
     if isinstance(value, bool):

@@ -111,8 +111,7 @@ DOCUMENTED: tuple[Documented, ...] = (
     ),
     *_ignored("each stored secret names its own key", "STORAGE_ENCRYPTION_KEY_VERSION"),
     *_ignored(
-        "nothing is pruned by age or size yet",
-        "LOG_RETENTION_DAYS",
+        "requests are removed by age alone (OMNIROUTE_RETENTION_DAYS)",
         "SQLITE_MAX_SIZE_MB",
         "CALL_LOGS_MAX",
         "PROXY_LOG_MAX_ENTRIES",

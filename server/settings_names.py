@@ -25,6 +25,7 @@ Kind = Literal[
     "size",
     "seconds",
     "seconds_or_never",
+    "days_or_never",
     "milliseconds",
     "level",
     "switch",
@@ -215,6 +216,14 @@ SETTINGS: tuple[Setting, ...] = (
         "SHUTDOWN_TIMEOUT_MS is in milliseconds.",
         _set_by("OMNIROUTE_SHUTDOWN_S", kind="seconds", SHUTDOWN_TIMEOUT_MS="milliseconds"),
         unit="seconds",
+    ),
+    Setting(
+        "retention_days",
+        "90",
+        "How many days requests are kept, with their attempts, decisions and settled holds; never "
+        "removes none. The audit log and what budgets have spent stay.",
+        _set_by("OMNIROUTE_RETENTION_DAYS", "LOG_RETENTION_DAYS", kind="days_or_never"),
+        unit="days",
     ),
     Setting(
         "exit_when_idle_s",

@@ -16,6 +16,7 @@ from .settings_names import Kind
 Network = IPv4Network | IPv6Network
 
 SECONDS_MAX = 86_400.0
+DAYS_MAX = 36_500
 BODY_BYTES_MIN = 1024
 BODY_BYTES_MAX = 2**30
 SECRET_CHARS_MIN = 32
@@ -176,6 +177,16 @@ def read_seconds_or_never(text: str) -> float | None:
     return read_seconds(text)
 
 
+def read_days_or_never(text: str) -> float | None:
+    """Give days, None for 0 or `never`."""
+    days = _number(text)
+    if text.strip().lower() == "never" or days == 0:
+        return None
+    if not 1 <= days <= DAYS_MAX:
+        raise ValueError(f"give days, from 1 to {DAYS_MAX}, such as 90, or never")
+    return days
+
+
 def read_milliseconds(text: str) -> float:
     """Give the seconds of a number of milliseconds."""
     seconds = _number(text) / 1000
@@ -234,6 +245,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "size": read_size,
     "seconds": read_seconds,
     "seconds_or_never": read_seconds_or_never,
+    "days_or_never": read_days_or_never,
     "milliseconds": read_milliseconds,
     "level": read_level,
     "switch": read_switch,

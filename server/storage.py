@@ -27,7 +27,8 @@ from .store.kept_answers import KeptAnswers
 from .store.keyring import RING_VARIABLE, open_key_ring
 from .store.keys import Keys
 from .store.learned_limits import StoredLimits
-from .store.ledger import StoredLedger
+from .store.ledger import DECISION_CHAINS, StoredLedger
+from .store.retention import Retention
 from .store.tasks import StoredTasks
 from .store.vault import Vault
 
@@ -55,6 +56,7 @@ class Storage:
     limits: StoredLimits
     answers: KeptAnswers
     learned: StoredExperience
+    retention: Retention
     clock: Clock
     _beaten_s: float = 0.0
     _swept_s: float = 0.0
@@ -87,6 +89,7 @@ class Storage:
         if now - self._corrected_s >= CORRECT_S:
             self._corrected_s = now
             await self.budgets.correct()
+        await self.retention.poll(now_s=now, now_unix_s=now_unix_s)
 
     async def flush(self) -> None:
         """Store everything that is queued."""
@@ -130,6 +133,7 @@ async def open_storage(
             limits=StoredLimits(database, clock),
             answers=KeptAnswers(database, clock, claim_s=settings.total_s + CLAIM_SLACK_S),
             learned=StoredExperience(database, clock),
+            retention=Retention(database, ring, DECISION_CHAINS, days=settings.retention_days),
             clock=clock,
         )
         await storage.configs.load()

@@ -54,6 +54,21 @@ DECISION_COMMANDS: tuple[Command, ...] = (
         more="The exit status is 1 when a chain shows that an entry was changed or removed.",
     ),
     Command(
+        "prune",
+        "remove old requests now, or say how many there are",
+        "prune:prune",
+        options=(
+            Option("--days", "older than so many days (default: the setting retention_days)", "N"),
+            Option("--dry-run", "count them and remove nothing", arity="switch"),
+            JSON,
+        ),
+        examples=("omniroute prune --dry-run", "omniroute prune --days 30"),
+        more="The gateway does this by itself for what is older than retention_days. With a "
+        "request go its attempts, its decision and its settled holds; the chains of decisions "
+        "verify afterwards as before, from signed checkpoints on. What budgets have spent, and "
+        "the audit log, stay.",
+    ),
+    Command(
         "combos test",
         "make a short real call to each model of a combo, and say how it went",
         "trials:test",

@@ -83,6 +83,7 @@ class ReservationRow(Table, table=True):
             sqlite_where=text("actual_usd_nanos IS NULL"),
             postgresql_where=text("actual_usd_nanos IS NULL"),
         ),
+        Index("ix_reservations_settled_unix_s", "settled_unix_s"),
     )
 
     hold_id: str = Field(primary_key=True, sa_type=Text)

@@ -3,19 +3,20 @@
 Each writer process has a chain of its own in each chained table, named by its boot, so writers
 never wait for each other. A row's MAC covers the MAC before it, its number and its content;
 the end of the chain is kept in `chains` with a signature of its own, so that rows missing at
-the end are noticed too. The key is in the key ring, not in the database: whoever can write to
-the database alone can forge none of it. (He could put a whole older backup back: only an
-anchor outside the database would show that.)
+the end are noticed too. Rows at the beginning may be removed behind a checkpoint: the MAC that
+the next row builds on, signed in the same way. The key is in the key ring, not in the database:
+whoever can write to the database alone can forge none of it. (He could put a whole older backup
+back: only an anchor outside the database would show that.)
 """
 
 import hmac
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .database import Database, Row, Statement, Steps
-from .keyring import KeyRing, RingKey
+from .keyring import KeyRing
 
 Kind = Literal["decisions", "audit"]
 
@@ -30,6 +31,20 @@ class Link:
     chain_id: str
     seq: int
     mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a chain begins: its checkpoint, or nothing at all.
+
+    Attributes:
+        secret: what the chain's rows are MACed with.
+    """
+
+    chain_id: str
+    seq: int
+    mac: bytes
+    secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +121,14 @@ class ChainedTable:
 
 async def verify(database: Database, ring: KeyRing, table: ChainedTable) -> Verified:
     """Check every chain of one table; rows may be added meanwhile."""
-    heads = await database.read(
-        Statement(
-            "SELECT chain_id, mac_key_id, seq, mac, signature FROM chains WHERE kind = $1 "
-            "ORDER BY chain_id",
-            (table.kind,),
-        )
-    )
+    heads = await database.read(Statement(f"{_HEADS} ORDER BY chains.chain_id", (table.kind,)))
     rows_seen = 0
     faults = [
         Fault(row["chain_id"], int(row["seq"]), "the row belongs to no chain")
         for row in await database.read(Statement(table.orphans_sql))
     ]
     for head in heads:
-        key = ring.find(head["mac_key_id"])
-        if key is None:
-            faults.append(Fault(head["chain_id"], 0, "its key is not in the key ring"))
-            continue
-        async with aclosing(_pages(database, table.rows_sql, head["chain_id"])) as rows:
-            seen, fault = await _verify_one(table, key, head, rows)
+        seen, fault = await _verify_head(database, ring, table, head)
         rows_seen += seen
         if fault is not None:
             faults.append(fault)
@@ -137,8 +141,87 @@ def framed(*parts: str | bytes | float) -> bytes:
     return b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
 
 
-async def _pages(database: Database, rows_sql: str, chain_id: str) -> AsyncGenerator[Row, None]:
-    after = 0
+def first_rows(table: ChainedTable, chain_id: str, ring: KeyRing) -> Steps[Start | None]:
+    """Give where a chain begins, None where it is not signed by this gateway."""
+    rows = yield Statement(f"{_HEADS} AND chains.chain_id = $2", (table.kind, chain_id))
+    found = _start(table, rows[0], ring) if rows else None
+    return None if isinstance(found, Fault) else found
+
+
+def verified_part(table: ChainedTable, start: Start, rows: Sequence[Row]) -> Link | None:
+    """Give the end of the rows that a chain begins with, None where one is not as it was."""
+    seq, mac = start.seq, start.mac
+    for row in rows:
+        seq += 1
+        mac = _row_mac(start.secret, mac, seq, table.content(row))
+        if row["seq"] != seq or not hmac.compare_digest(mac, bytes(row["mac"])):
+            return None
+    return Link(start.chain_id, seq, mac)
+
+
+def checkpoint(table: ChainedTable, end: Link, ring: KeyRing) -> Steps[None]:
+    """Sign where a chain begins from now on. The steps belong into the unit that removes rows."""
+    key = ring.newest
+    yield Statement(
+        "INSERT INTO checkpoints (chain_id, kind, mac_key_id, seq, mac, signature) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (chain_id, kind) DO UPDATE SET "
+        "mac_key_id = excluded.mac_key_id, seq = excluded.seq, mac = excluded.mac, "
+        "signature = excluded.signature WHERE excluded.seq > checkpoints.seq",
+        (
+            *(end.chain_id, table.kind, key.key_id, end.seq, end.mac),
+            _signature(key.for_use("chain"), table.kind, end, what="checkpoint"),
+        ),
+    )
+
+
+def _start(table: ChainedTable, head: Row, ring: KeyRing) -> Start | Fault:
+    """Give where a chain begins, or what is wrong with that."""
+    chain_id, key = str(head["chain_id"]), ring.find(head["mac_key_id"])
+    if key is None:
+        return Fault(chain_id, 0, "its key is not in the key ring")
+    secret = key.for_use("chain")
+    if head["checkpoint_seq"] is None:
+        return Start(chain_id, 0, START, secret)
+    link = Link(chain_id, int(head["checkpoint_seq"]), bytes(head["checkpoint_mac"]))
+    signer = ring.find(head["checkpoint_key_id"])
+    if signer is None or not hmac.compare_digest(
+        bytes(head["checkpoint_signature"]),
+        _signature(signer.for_use("chain"), table.kind, link, what="checkpoint"),
+    ):
+        return Fault(chain_id, link.seq, "its checkpoint is not signed by this gateway")
+    return Start(chain_id, link.seq, link.mac, secret)
+
+
+async def _verify_head(
+    database: Database, ring: KeyRing, table: ChainedTable, head: Row
+) -> tuple[int, Fault | None]:
+    """Give how many rows of a chain were seen, and the first fault.
+
+    A fault is looked at again where rows were removed behind a new checkpoint meanwhile.
+    """
+    chain_id = str(head["chain_id"])
+    while True:
+        start = _start(table, head, ring)
+        if isinstance(start, Fault):
+            return 0, start
+        rows = _pages(database, table.rows_sql, chain_id, after=start.seq)
+        async with aclosing(rows):
+            seen, fault = await _verify_one(table, start, head, rows)
+        if start.seq and fault is None:
+            behind = await database.read(Statement(table.rows_sql, (chain_id, 0, 1)))
+            if behind and int(behind[0]["seq"]) <= start.seq:
+                fault = Fault(chain_id, int(behind[0]["seq"]), "the row is behind its checkpoint")
+        again = await database.read(
+            Statement(f"{_HEADS} AND chains.chain_id = $2", (table.kind, chain_id))
+        )
+        if fault is None or not again or again[0]["checkpoint_seq"] == head["checkpoint_seq"]:
+            return max(seen - start.seq, 0), fault
+        head = again[0]
+
+
+async def _pages(
+    database: Database, rows_sql: str, chain_id: str, *, after: int
+) -> AsyncGenerator[Row, None]:
     while True:
         rows = await database.read(Statement(rows_sql, (chain_id, after, PAGE_ROWS)))
         for row in rows:
@@ -149,15 +232,14 @@ async def _pages(database: Database, rows_sql: str, chain_id: str) -> AsyncGener
 
 
 async def _verify_one(
-    table: ChainedTable, key: RingKey, head: Row, rows: AsyncIterator[Row]
+    table: ChainedTable, start: Start, head: Row, rows: AsyncIterator[Row]
 ) -> tuple[int, Fault | None]:
     """Give how many rows were seen, and the first fault. Stops where the chain ended."""
-    secret = key.for_use("chain")
-    chain_id = str(head["chain_id"])
+    secret, chain_id = start.secret, start.chain_id
     end = Link(chain_id, int(head["seq"]), bytes(head["mac"]))
     if not hmac.compare_digest(bytes(head["signature"]), _signature(secret, table.kind, end)):
         return 0, Fault(chain_id, end.seq, "its end is not signed by this gateway")
-    seq, mac = 0, START
+    seq, mac = start.seq, start.mac
     async for row in rows:
         if seq == end.seq:
             break
@@ -178,5 +260,14 @@ def _row_mac(secret: bytes, before: bytes, seq: int, content: bytes) -> bytes:
     return hmac.digest(secret, framed(before, seq, content), "sha256")
 
 
-def _signature(secret: bytes, kind: Kind, end: Link) -> bytes:
-    return hmac.digest(secret, framed("end", kind, end.chain_id, end.seq, end.mac), "sha256")
+def _signature(secret: bytes, kind: Kind, link: Link, *, what: str = "end") -> bytes:
+    return hmac.digest(secret, framed(what, kind, link.chain_id, link.seq, link.mac), "sha256")
+
+
+_HEADS = (
+    "SELECT chains.chain_id, chains.mac_key_id, chains.seq, chains.mac, chains.signature, "
+    "checkpoints.seq AS checkpoint_seq, checkpoints.mac AS checkpoint_mac, "
+    "checkpoints.mac_key_id AS checkpoint_key_id, checkpoints.signature AS checkpoint_signature "
+    "FROM chains LEFT JOIN checkpoints ON checkpoints.chain_id = chains.chain_id "
+    "AND checkpoints.kind = chains.kind WHERE chains.kind = $1"
+)

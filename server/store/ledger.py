@@ -22,7 +22,7 @@ from omniroute.routing.model import Outcome, Snapshot
 from omniroute.routing.ports import Record, UsageTotal
 
 from .chain import Chain, ChainedTable, Fault, Verified, framed, verify
-from .database import Database, Many, Row, Statement, Steps
+from .database import Database, Many, Row, RowRefused, Statement, Steps
 from .keyring import KeyRing
 from .ledger_rows import (
     ATTEMPTS_BY_ID,
@@ -54,7 +54,7 @@ RECENT_MAX = 200
 SNAPSHOTS_KNOWN_MAX = 4_096
 PAGE_ROWS = 500
 
-_CHAINED = ChainedTable(
+DECISION_CHAINS = ChainedTable(
     kind="decisions",
     rows_sql=(
         "SELECT chain_id, seq, mac, request_id, key_id, snapshot_id, record FROM decisions "
@@ -138,7 +138,7 @@ class StoredLedger:
     async def verify(self) -> Verified:
         """Check that no decision and no snapshot was changed, inserted or removed."""
         await self.flush()
-        chains = await verify(self._database, self._ring, _CHAINED)
+        chains = await verify(self._database, self._ring, DECISION_CHAINS)
         changed = [fault async for fault in self._changed_snapshots()]
         undecided = await self._database.read(Statement(_WITHOUT_DECISION))
         removed = [
@@ -148,7 +148,14 @@ class StoredLedger:
         return replace(chains, faults=(*chains.faults, *changed, *removed))
 
     async def _write(self, items: Sequence[Told], *, again: bool) -> None:
-        await self._database.write(partial(self._store, items, again=again))
+        try:
+            await self._database.write(partial(self._store, items, again=again))
+        except RowRefused:
+            if again:
+                raise
+            # A snapshot that was stored before may have been removed with its last decision.
+            self._snapshots_known.clear()
+            await self._database.write(partial(self._store, items, again=True))
         for told in items:
             if told.decided is not None:
                 self._snapshots_known[told.decided[0].snapshot_id] = None

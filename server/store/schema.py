@@ -17,6 +17,7 @@ REVISIONS = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

@@ -236,7 +236,10 @@ class DecisionRow(Table, table=True):
     """A decision as it was made, chained to the one its writer stored before."""
 
     __tablename__ = "decisions"
-    __table_args__ = (Index("ix_decisions_chain_id_seq", "chain_id", "seq", unique=True),)
+    __table_args__ = (
+        Index("ix_decisions_chain_id_seq", "chain_id", "seq", unique=True),
+        Index("ix_decisions_snapshot_id", "snapshot_id"),
+    )
 
     request_id: str = Field(primary_key=True, sa_type=Text)
     key_id: str = Field(sa_type=Text)

@@ -167,3 +167,23 @@ def test_audit_log_refuses_a_limit_that_is_none(omniroute: Run) -> None:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "limit is a number" in done.stderr
+
+
+def test_prune_counts_and_removes_old_requests_and_the_rest_verifies(
+    omniroute: Run, tmp_path: Path
+) -> None:
+    omniroute("chat", "--model", "sim/fast", "an old one")
+    with closing(sqlite3.connect(tmp_path / "data" / "storage.sqlite")) as database, database:
+        database.execute("UPDATE outcomes SET at_unix_s = at_unix_s - 8640000")
+    omniroute("chat", "--model", "sim/fast", "a new one")
+
+    counted = omniroute("prune", "--dry-run", "--days", "30", "--json")
+    removed = omniroute("prune", "--days", "30")
+    audited = omniroute("audit", "route", "--all", "--json")
+    wrong = omniroute("prune", "--days", "soon")
+
+    assert json.loads(counted.stdout)["requests"] == 1
+    assert removed.stdout.startswith("older than 30 days, removed\n")
+    assert json.loads(audited.stdout)["decisions"] == 1
+    assert json.loads(audited.stdout)["chains"]["broken"] == []
+    assert wrong.returncode == 2

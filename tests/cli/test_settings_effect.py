@@ -26,6 +26,7 @@ from omniroute.server.serve import MCP_PORT
 from omniroute.server.settings import Settings, load_settings
 from omniroute.server.settings_names import SETTINGS, setting
 from tests.processes import OMNIROUTE, free_port, plain_environment
+from tests.store.outcomes import SNAPSHOT, answered
 
 pytestmark = pytest.mark.anyio
 
@@ -163,6 +164,16 @@ async def connect_s(folder: Path, variables: Environment) -> bool:
 async def storage_encryption_key(folder: Path, variables: Environment) -> bool:
     async with composed(folder, variables):
         return not (folder / "data" / "keyring.json").exists()
+
+
+async def retention_days(folder: Path, variables: Environment) -> bool:
+    five_days_ago = time.time() - 5 * 86_400
+    async with composed(folder, variables) as opened:
+        storage = opened.parts.storage
+        storage.ledger.record(answered("r1", at_unix_s=five_days_ago), SNAPSHOT)
+        await storage.ledger.flush()
+        await storage.poll()
+        return await storage.ledger.find("r1", key_id=None) is None
 
 
 @dataclass
@@ -309,6 +320,7 @@ PROBES = {
     "idle_s": Probe(str(BRIEF_S), idle_s),
     "total_s": Probe(str(BRIEF_S), total_s),
     "shutdown_s": Probe("1", shutdown_s),
+    "retention_days": Probe("1", retention_days),
     "exit_when_idle_s": Probe(str(BRIEF_S), exit_when_idle_s),
     "log_level": Probe("error", log_level),
     "dev": Probe("on", dev),

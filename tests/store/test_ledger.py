@@ -145,6 +145,22 @@ async def test_a_snapshot_is_stored_once_for_many_decisions(store: Opened) -> No
 
 
 @pytest.mark.anyio
+async def test_a_snapshot_that_was_removed_meanwhile_is_stored_again(store: Opened) -> None:
+    store.ledger.record(answered("r1"), SNAPSHOT)
+    await store.ledger.flush()
+    await store.database.write(Statement("DELETE FROM decisions"))
+    await store.database.write(Statement("DELETE FROM snapshots"))
+
+    store.ledger.record(answered("r2"), SNAPSHOT)
+    await store.ledger.flush()
+
+    found = await store.ledger.find("r2", key_id=None)
+    assert found is not None
+    assert found.snapshot == SNAPSHOT
+    assert store.ledger.given_up == 0
+
+
+@pytest.mark.anyio
 async def test_a_writer_in_the_background_stores_what_is_recorded(store: Opened) -> None:
     writer = asyncio.ensure_future(store.ledger.run())
     store.ledger.record(answered("r1"), SNAPSHOT)

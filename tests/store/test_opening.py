@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from omniroute.server.store import sqlite_file
 from omniroute.server.store.boots import new_boot, register_boot
 from omniroute.server.store.budget_tables import BudgetRow
+from omniroute.server.store.checkpoints_table import CheckpointRow
 from omniroute.server.store.database import CannotOpenStore, Statement, open_database
 from omniroute.server.store.experience_table import ExperienceRow
 from omniroute.server.store.kept_answers_table import KeptAnswerRow
@@ -40,7 +41,8 @@ def differences(connection: Connection) -> list[object]:
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
     # Declared in modules of their own: importing them is what puts them among the tables.
-    for row in (KeptAnswerRow, BudgetRow, LearnedLimitRow, ExperienceRow, TaskRow):
+    others = (KeptAnswerRow, BudgetRow, CheckpointRow, LearnedLimitRow, ExperienceRow, TaskRow)
+    for row in others:
         assert row.metadata is Table.metadata
     seen, tables = inspect(connection), Table.metadata.tables.values()
     stored = {

@@ -1,0 +1,43 @@
+"""Old requests: how many there are, and their removal at once."""
+
+from starlette.requests import Request
+
+from omniroute.routing.errors import BadRequest
+from omniroute.routing.model import Caller
+from omniroute.routing.ports import Clock
+
+from ..pruning import PrunedJson, PruneWish
+from ..settings_values import DAYS_MAX
+from ..store.retention import SECONDS_A_DAY, Retention
+from .rows import Row, body_as
+
+BATCHES_MAX = 20
+"""Transactions of one call; the next call goes on."""
+
+
+def rows(retention: Retention, clock: Clock) -> tuple[Row, ...]:
+    """Give the route."""
+
+    async def prune(request: Request, caller: Caller) -> PrunedJson:
+        wish = await body_as(request, PruneWish)
+        days = retention.days if wish.days is None else wish.days
+        if days is None:
+            raise BadRequest("retention_days is never: say how old with `days`", field="days")
+        if not 1 <= days <= DAYS_MAX:
+            raise BadRequest(f"days is 1 to {DAYS_MAX}", field="days")
+        before = clock.unix() - days * SECONDS_A_DAY
+        if wish.dry_run:
+            found = await retention.count(before)
+        else:
+            found = await retention.prune(before, batches_max=BATCHES_MAX)
+        return PrunedJson(
+            days=days,
+            dry_run=wish.dry_run,
+            requests=found.requests,
+            decisions=found.decisions,
+            snapshots=found.snapshots,
+            holds=found.holds,
+            more=bool(found) and not wish.dry_run,
+        )
+
+    return (Row("POST", "/api/prune", "admin", "Remove old requests", prune),)

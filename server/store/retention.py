@@ -1,0 +1,216 @@
+"""What is kept for how long: requests that are older than so many days are removed, for good.
+
+With a request go its attempts, its decision, snapshots that no other decision was made on, and
+the settled hold of its money. What a budget has spent stays as it is: windows keep their sums.
+The audit log is kept for ever: it is small, and it is what people ask for years later.
+
+Decisions are chained, so they are removed only from the beginning of their chain, in its order,
+and only behind a signed checkpoint that is stored with the removal: the chain then verifies from
+there on. Each row is verified before it goes. A chain that does not verify is kept as it is,
+whatever its age, and said so: the evidence of tampering is not thrown away.
+
+Removing is bounded: BATCH_ROWS rows a transaction, BATCHES_MAX of those in one go; what is left
+is for the next one, a moment later. When nothing is left, the next look is after LOOK_S.
+The database file does not shrink: what was freed is used again.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+
+from .chain import ChainedTable, checkpoint, first_rows, verified_part
+from .database import Database, Row, Statement, Steps
+from .keyring import KeyRing
+
+BATCH_ROWS = 500
+BATCHES_MAX = 4
+LOOK_S = 600.0
+SECONDS_A_DAY = 86_400.0
+
+log = logging.getLogger("omniroute")
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How much was removed, or would be.
+
+    Attributes:
+        requests: with their attempts.
+        holds: settled ones.
+        boots: past runs of processes of which nothing else is kept.
+    """
+
+    requests: int = 0
+    decisions: int = 0
+    snapshots: int = 0
+    holds: int = 0
+    boots: int = 0
+
+    def __add__(self, other: "Removed") -> "Removed":
+        return Removed(
+            *(getattr(self, one.name) + getattr(other, one.name) for one in fields(self))
+        )
+
+    def __bool__(self) -> bool:
+        return self != Removed()
+
+
+class Retention:
+    """Removes what is older than `days`; None keeps everything.
+
+    Args:
+        decisions: how the chained rows of decisions are read.
+    """
+
+    def __init__(
+        self, database: Database, ring: KeyRing, decisions: ChainedTable, *, days: float | None
+    ) -> None:
+        self.days = days
+        self._database = database
+        self._ring = ring
+        self._table = decisions
+        self._look_s = 0.0
+        self._broken: set[str] = set()
+
+    async def poll(self, *, now_s: float, now_unix_s: float) -> None:
+        """Remove some of what is due, if it is time to look.
+
+        Args:
+            now_s: of the monotonic clock.
+            now_unix_s: what age is counted from.
+        """
+        if self.days is None or now_s < self._look_s:
+            return
+        removed = await self.prune(now_unix_s - self.days * SECONDS_A_DAY)
+        if removed:
+            log.info("retention_removed", extra={name: getattr(removed, name) for name in NAMES})
+        else:
+            self._look_s = now_s + LOOK_S
+
+    async def prune(self, before_unix_s: float, *, batches_max: int = BATCHES_MAX) -> Removed:
+        """Remove what is older than that, in batches_max transactions; nothing: all is done."""
+        total = Removed()
+        for _ in range(batches_max):
+            removed = await self._batch(before_unix_s)
+            if not removed:
+                break
+            total += removed
+        return total
+
+    async def count(self, before_unix_s: float) -> Removed:
+        """Give how much is older than that; snapshots and boots are not counted ahead."""
+        rows = await self._database.read(Statement(_COUNT, (before_unix_s,)))
+        return Removed(
+            requests=int(rows[0]["requests"]),
+            decisions=int(rows[0]["decisions"]),
+            holds=int(rows[0]["holds"]),
+        )
+
+    async def _batch(self, before_unix_s: float) -> Removed:
+        chains = await self._database.read(Statement(_CHAINS))
+        for row in chains:
+            chain_id = str(row["chain_id"])
+            if chain_id in self._broken:
+                continue
+            removed = await self._database.write(partial(self._decided, chain_id, before_unix_s))
+            if removed:
+                return removed
+        return await self._database.write(partial(_undecided, before_unix_s))
+
+    def _decided(self, chain_id: str, before_unix_s: float) -> Steps[Removed]:
+        """Remove the oldest decisions of one chain with their requests."""
+        start = yield from first_rows(self._table, chain_id, self._ring)
+        if start is None:
+            self._stop(chain_id, "its checkpoint or its key is not this gateway's")
+            return Removed()
+        rows = yield Statement(_OLDEST, (chain_id, start.seq, BATCH_ROWS))
+        due = _due(rows, before_unix_s)
+        if not due:
+            return Removed()
+        end = verified_part(self._table, start, due)
+        if end is None:
+            self._stop(chain_id, "a row that is due was changed, or one is missing")
+            return Removed()
+        yield from checkpoint(self._table, end, self._ring)
+        # The requests first: they are found by their decisions.
+        requests = yield Statement(_REQUESTS, (chain_id, end.seq))
+        decisions = yield Statement(_DECISIONS, (chain_id, end.seq))
+        snapshots = sorted({str(one["snapshot_id"]) for one in due})
+        gone = 0
+        for one in snapshots:
+            gone += len((yield Statement(_SNAPSHOT, (one,))))
+        return Removed(requests=len(requests), decisions=len(decisions), snapshots=gone)
+
+    def _stop(self, chain_id: str, reason: str) -> None:
+        if chain_id not in self._broken:
+            self._broken.add(chain_id)
+            log.error("retention_stops", extra={"chain_id": chain_id, "reason": reason})
+
+
+NAMES = tuple(one.name for one in fields(Removed))
+
+
+def _due(rows: Sequence[Row], before_unix_s: float) -> list[Row]:
+    """Give the rows up to the first that is to stay; one without its request is due."""
+    due: list[Row] = []
+    for row in rows:
+        at = row["at_unix_s"]
+        if at is not None and at >= before_unix_s:
+            break
+        due.append(row)
+    return due
+
+
+def _undecided(before_unix_s: float) -> Steps[Removed]:
+    """Remove old requests that were refused before any decision, settled holds and past runs."""
+    requests = yield Statement(_UNDECIDED, (before_unix_s, BATCH_ROWS))
+    holds = yield Statement(_HOLDS, (before_unix_s, BATCH_ROWS))
+    boots = yield Statement(_BOOTS, (before_unix_s, BATCH_ROWS))
+    return Removed(requests=len(requests), holds=len(holds), boots=len(boots))
+
+
+_CHAINS = (
+    "SELECT chains.chain_id FROM chains LEFT JOIN checkpoints "
+    "ON checkpoints.chain_id = chains.chain_id AND checkpoints.kind = chains.kind "
+    "WHERE chains.kind = 'decisions' AND (checkpoints.seq IS NULL OR checkpoints.seq < chains.seq) "
+    "ORDER BY chains.chain_id"
+)
+_OLDEST = (
+    "SELECT decisions.chain_id, decisions.seq, decisions.mac, decisions.request_id, "
+    "decisions.key_id, decisions.snapshot_id, decisions.record, outcomes.at_unix_s "
+    "FROM decisions LEFT JOIN outcomes ON outcomes.request_id = decisions.request_id "
+    "WHERE decisions.chain_id = $1 AND decisions.seq > $2 ORDER BY decisions.seq LIMIT $3"
+)
+_REQUESTS = (
+    "DELETE FROM outcomes WHERE request_id IN "
+    "(SELECT request_id FROM decisions WHERE chain_id = $1 AND seq <= $2) RETURNING request_id"
+)
+_DECISIONS = "DELETE FROM decisions WHERE chain_id = $1 AND seq <= $2 RETURNING request_id"
+_SNAPSHOT = (
+    "DELETE FROM snapshots WHERE snapshot_id = $1 AND NOT EXISTS "
+    "(SELECT 1 FROM decisions WHERE decisions.snapshot_id = snapshots.snapshot_id) "
+    "RETURNING snapshot_id"
+)
+_UNDECIDED = (
+    "DELETE FROM outcomes WHERE request_id IN (SELECT request_id FROM outcomes "
+    "WHERE at_unix_s < $1 AND decision_id IS NULL ORDER BY at_unix_s LIMIT $2) "
+    "RETURNING request_id"
+)
+_HOLDS = (
+    "DELETE FROM reservations WHERE hold_id IN (SELECT hold_id FROM reservations "
+    "WHERE settled_unix_s < $1 ORDER BY settled_unix_s LIMIT $2) RETURNING hold_id"
+)
+_BOOTS = (
+    "DELETE FROM boots WHERE boot_id IN (SELECT boot_id FROM boots WHERE seen_unix_s < $1 "
+    "AND NOT EXISTS (SELECT 1 FROM chains WHERE chains.chain_id = boots.boot_id) "
+    "AND NOT EXISTS (SELECT 1 FROM budget_leases WHERE budget_leases.boot_id = boots.boot_id) "
+    "AND NOT EXISTS (SELECT 1 FROM reservations WHERE reservations.boot_id = boots.boot_id "
+    "AND reservations.actual_usd_nanos IS NULL) LIMIT $2) RETURNING boot_id"
+)
+_COUNT = (
+    "SELECT (SELECT count(*) FROM outcomes WHERE at_unix_s < $1) AS requests, "
+    "(SELECT count(*) FROM decisions JOIN outcomes "
+    "ON outcomes.request_id = decisions.request_id WHERE outcomes.at_unix_s < $1) AS decisions, "
+    "(SELECT count(*) FROM reservations WHERE settled_unix_s < $1) AS holds"
+)
