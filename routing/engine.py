@@ -129,7 +129,9 @@ class Engine:
             The request with what was counted, and the caller with all budgets that pay for it.
         """
         config = self.configs.current()
-        prepared = self.preparer.prepare(config, request.target, now_s=request.at_s)
+        prepared = self.preparer.prepare(
+            config, request.target, now_s=request.at_s, mode=request.mode
+        )
         snapshot = prepared.snapshot
         moment = moment_of(prepared, self.health, self.loads, self.tallies, request.at_s)
         if request.session_id is not None and not is_classic(snapshot.mode):

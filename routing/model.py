@@ -99,18 +99,16 @@ class RouteRequest:
     """What to answer, for whom and under which limits.
 
     Attributes:
-        request_id: ours; draws are keyed by it.
+        request_id, client_request_id: ours keys the draws; the client's own is only recorded.
         target: a model, a combo or one of our own names, as the client asked.
         at_s: when it arrived, by the engine's Clock: a decision reads no other time.
         spend_usd_nanos_max: the most it may cost: its own limit and its budgets' rest.
         allowed: the caller's model patterns; empty allows all.
-        session_id: what ties requests of one conversation together, None when unknown. A door
-            writes the client's own name for it, the engine the key's id of that name.
-        client_request_id: recorded, never used for a draw.
+        session_id: of its conversation: a door writes the client's name, the engine the key's id.
         role: what kind of task the client says it is, None when it does not.
         via: the gateways it has come through, as the hop header names them.
-        moment: what the gateway counted; the engine's to fill, whatever the door wrote there.
-        guard: the tier that the caller's budgets keep it to; the engine's to fill, too.
+        moment, guard: what was counted, and the tier that budgets keep it to; the engine's to fill.
+        mode: of `auto`, as the client wishes for this request; None is the target's own.
     """
 
     request_id: str
@@ -126,6 +124,7 @@ class RouteRequest:
     via: str = ""
     moment: Moment | None = None
     guard: Guard | None = None
+    mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,8 +365,7 @@ class Outcome:
         cost_usd_nanos: None when the price is unknown: unknown is never free.
         reserved_usd_nanos: what was held for it before the call.
         error: a code of errors.py when it was not answered.
-        output_tokens_clamp: what the last attempt's answer was clamped to, so that it could be
-            paid; None when it was not.
+        output_tokens_clamp: what the last attempt's answer was clamped to; None when it was not.
     """
 
     request: RouteRequest

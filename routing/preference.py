@@ -1,13 +1,15 @@
 """What users say of how `auto` chooses: what their own autos prefer, and how fit models are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from .errors import BadRequest
 
 Policy = Literal["utility", "classic-6f"]
 
 MODES_OF: Mapping[Policy, tuple[str, ...]] = {
-    "utility": ("balanced", "coding", "fast", "cheap", "smart", "offline"),
+    "utility": ("balanced", "coding", "fast", "cheap", "smart", "offline", "reliable"),
     "classic-6f": (
         "classic-6f",
         "ship-fast",
@@ -17,6 +19,12 @@ MODES_OF: Mapping[Policy, tuple[str, ...]] = {
     ),
 }
 """The vectors of preferences of each policy by name, its usual one first."""
+
+MODE_NAMES: Mapping[str, str] = {
+    **{mode: mode for modes in MODES_OF.values() for mode in modes},
+    "quality": "smart",
+}
+"""What a client may call the modes, for one request."""
 
 EXPLORED = 0.05
 """The documented probability with which any candidate, all alike, is first."""
@@ -63,6 +71,11 @@ class Preference:
     explored: float = EXPLORED
     cost_usd_nanos_max: int | None = None
 
+    def wishing(self, mode: str) -> "Preference":
+        """Give the preference for one request that wishes for another mode."""
+        policy: Policy = "classic-6f" if mode in MODES_OF["classic-6f"] else "utility"
+        return replace(self, policy=policy, mode=mode, weights=None)
+
     def mode_among(self, configured: str) -> str:
         """Give the mode in force where the gateway's own is `configured`."""
         modes = MODES_OF[self.policy]
@@ -78,3 +91,18 @@ class FitnessRule:
     pattern: str
     kind: str
     fitness: float
+
+
+def mode_named(name: str) -> str:
+    """Give the mode that a client names for one request.
+
+    Raises:
+        BadRequest: there is none of that name; says which there are.
+    """
+    mode = MODE_NAMES.get(name.strip().lower())
+    if mode is None:
+        raise BadRequest(
+            f"no mode is named {name[:40]!r}; x-omniroute-mode is one of {', '.join(MODE_NAMES)}",
+            field="x-omniroute-mode",
+        )
+    return mode

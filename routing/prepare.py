@@ -81,8 +81,10 @@ class Preparer:
         self.limits = limits
         self._targets: OrderedDict[str, Prepared] = OrderedDict()
 
-    def prepare(self, config: Config, target: str, *, now_s: float) -> Prepared:
-        """Give the target as it stands now.
+    def prepare(
+        self, config: Config, target: str, *, now_s: float, mode: str | None = None
+    ) -> Prepared:
+        """Give the target as it stands now, for a request that may wish for a mode of auto.
 
         Raises:
             ModelNotFound: nothing goes by that name.
@@ -92,28 +94,33 @@ class Preparer:
             self._health.use(profile_named(config.resilience))
         version = self._health.refresh(now_s)
         learned = self.experience.refresh(now_s)
-        known = self._targets.get(target)
+        key = target if mode is None else f"{target}\n{mode}"
+        known = self._targets.get(key)
         holds = known is not None and known.config is config and known.learned_version == learned
         if known is not None and holds and known.health_version == version:
             return known
         if known is not None and self._judge(known.snapshot, now_s):
             version = self._health.version
-        prepared = self._make(config, target, version, known if holds else None)
-        self._targets[target] = prepared
-        self._targets.move_to_end(target)
+        if known is not None and holds:
+            prepared = self._renewed(known, version)
+        else:
+            prepared = self._made(config, target, version, mode)
+        self._targets[key] = prepared
+        self._targets.move_to_end(key)
         if len(self._targets) > TARGETS_MAX:
             self._targets.popitem(last=False)
         return prepared
 
-    def _make(self, config: Config, target: str, version: int, known: Prepared | None) -> Prepared:
-        if known is not None:
-            states = tuple(map(self._health.state, known.snapshot.candidates))
-            if states == known.snapshot.states:
-                return replace(known, health_version=version)
-            snapshot = replace(known.snapshot, states=states)
-            packed_id = snapshot_id(pack_snapshot(snapshot))
-            return replace(known, health_version=version, snapshot=snapshot, snapshot_id=packed_id)
-        resolved = resolve(config, target, facts=self._facts)
+    def _renewed(self, known: Prepared, version: int) -> Prepared:
+        states = tuple(map(self._health.state, known.snapshot.candidates))
+        if states == known.snapshot.states:
+            return replace(known, health_version=version)
+        snapshot = replace(known.snapshot, states=states)
+        packed_id = snapshot_id(pack_snapshot(snapshot))
+        return replace(known, health_version=version, snapshot=snapshot, snapshot_id=packed_id)
+
+    def _made(self, config: Config, target: str, version: int, mode: str | None) -> Prepared:
+        resolved = resolve(config, target, facts=self._facts, mode=mode)
         candidates = self._informed(resolved, config)
         snapshot = Snapshot(
             target=target,

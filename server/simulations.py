@@ -20,7 +20,8 @@ class SimulateWish:
 
     With `like`, the recorded request of that id is decided again as it was asked, and `model`
     and the features are not read. `request_id` names the draw; empty draws as a new request.
-    `session` is a session of the key's, by its name or id; empty is none.
+    `session` is a session of the key's, by its name or id; empty is none. `mode` is what
+    x-omniroute-mode says; empty is none.
     """
 
     model: str = ""
@@ -35,6 +36,7 @@ class SimulateWish:
     request_id: str = ""
     like: str = ""
     session: str = ""
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,10 @@ class Resolved:
     preference: Preference | None = None
 
 
-def resolve(config: Config, target: str, *, facts: Facts) -> Resolved:
+def resolve(config: Config, target: str, *, facts: Facts, mode: str | None = None) -> Resolved:
     """Give the candidates of a target, in the configuration's order.
+
+    A `mode` takes the place of the one that strategy auto would have.
 
     Raises:
         ModelNotFound: nothing goes by that name; says what does, and what to do.
@@ -91,12 +93,13 @@ def resolve(config: Config, target: str, *, facts: Facts) -> Resolved:
     name = search.follow_aliases(asked)
     combo = search.combos.get(name)
     if combo is not None:
-        return _of_combo(search, target, combo, renamed=name if name != asked else None)
+        found = _of_combo(search, target, combo, mode=mode)
+        return replace(found, renamed=name if name != asked else None)
     strategy: Strategy = "priority"
-    mode = config.mode
+    in_force = config.mode
     if name in OWN_NAMES:
-        strategy, mode = "auto", OWN_NAMES[name] or config.mode
-        candidates = search.everything(mode)
+        strategy, in_force = "auto", mode or OWN_NAMES[name] or config.mode
+        candidates = search.everything(in_force)
         if not candidates:
             raise nothing_for_auto(config)
     else:
@@ -107,7 +110,7 @@ def resolve(config: Config, target: str, *, facts: Facts) -> Resolved:
         strategy=strategy,
         candidates=_stepped(candidates[:CANDIDATES_MAX]),
         attempts_max=ATTEMPTS_MAX,
-        mode=mode,
+        mode=in_force,
         renamed=name if name != asked else None,
     )
 
@@ -130,13 +133,15 @@ def known_names(config: Config) -> Iterator[str]:
     return _Search(config, lambda provider, model: ModelFacts()).known_names()
 
 
-def _of_combo(search: "_Search", target: str, combo: Combo, *, renamed: str | None) -> Resolved:
-    preference, mode = combo.preference, search.config.mode
+def _of_combo(search: "_Search", target: str, combo: Combo, *, mode: str | None) -> Resolved:
+    mode = mode if combo.strategy == "auto" else None
+    preference, in_force = combo.preference, mode or search.config.mode
     if preference is None:
         candidates = search.combo(combo)
     else:
-        mode = preference.mode_among(mode)
-        candidates = _stepped(search.pool(combo, mode))
+        preference = preference if mode is None else preference.wishing(mode)
+        in_force = preference.mode_among(in_force)
+        candidates = _stepped(search.pool(combo, in_force))
     if not candidates:
         raise no_combo_model(combo)
     return Resolved(
@@ -145,8 +150,7 @@ def _of_combo(search: "_Search", target: str, combo: Combo, *, renamed: str | No
         strategy=combo.strategy,
         candidates=candidates[:CANDIDATES_MAX],
         attempts_max=combo.attempts_max or ATTEMPTS_MAX,
-        mode=mode,
-        renamed=renamed,
+        mode=in_force,
         preference=preference,
     )
 

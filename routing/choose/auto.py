@@ -62,6 +62,7 @@ MODES: dict[str, Mode] = {
     "cheap": Mode(answer_usd=0.005, second_usd=0.0002, temperature_usd=0.0001),
     "smart": Mode(answer_usd=0.25, second_usd=0.001, temperature_usd=0.001),
     "offline": Mode(answer_usd=0.05, second_usd=0.002, temperature_usd=0.0005),
+    "reliable": Mode(answer_usd=0.15, second_usd=0.002, temperature_usd=0.0002),
 }
 ROLES = {
     **dict.fromkeys(("coding", "code", "coder", "developer", "programmer"), "coding"),

@@ -9,6 +9,7 @@ from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Features, Operation, RouteRequest
+from omniroute.routing.preference import mode_named
 from omniroute.routing.wire.features import BYTES_PER_TOKEN, TEMPLATE_TOKENS_MAX
 from omniroute.routing.wire.operations import OWN_DIALECT
 from omniroute.routing.wire.sessions import NAME_BYTES_MAX
@@ -86,4 +87,5 @@ def _request(gateway: Gateway, wish: SimulateWish) -> RouteRequest:
         door="api",
         spend_usd_nanos_max=wish.budget_usd_nanos,
         session_id=wish.session or None,
+        mode=mode_named(wish.mode) if wish.mode else None,
     )

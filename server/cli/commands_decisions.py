@@ -16,6 +16,7 @@ DECISION_COMMANDS: tuple[Command, ...] = (
             Option("--stream", "the answer is to be streamed", arity="switch"),
             Option("--request-id", "draw as the request of this id does", "ID"),
             Option("--session", "as a request of this session of the key's", "NAME"),
+            Option("--mode", "choose by this mode of auto, as x-omniroute-mode does", "MODE"),
             Option("--like", "decide a recorded request again, as of now", "ID"),
             JSON,
         ),

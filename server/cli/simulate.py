@@ -59,7 +59,7 @@ def _wish(arguments: Namespace) -> SimulateWish:
         raise Stop("give a model, or --like with the id of a recorded request", USAGE)
     tokens = number(arguments.prompt_tokens, "--prompt-tokens")
     tokens_max = number(arguments.max_tokens, "--max-tokens")
-    chosen = (tokens, tokens_max, arguments.request_id, arguments.session)
+    chosen = (tokens, tokens_max, arguments.request_id, arguments.session, arguments.mode)
     if like and (arguments.tools or arguments.stream or any(one is not None for one in chosen)):
         raise Stop("--like takes the recorded request as it was: leave the others out", USAGE)
     return SimulateWish(
@@ -71,6 +71,7 @@ def _wish(arguments: Namespace) -> SimulateWish:
         request_id=arguments.request_id or "",
         like=like,
         session=arguments.session or "",
+        mode=arguments.mode or "",
     )
 
 

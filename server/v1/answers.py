@@ -40,7 +40,17 @@ def origin_headers(reply: Reply) -> list[Header]:
             (b"x-omniroute-model", _printable(reply.model_served or winner.model)),
             (b"x-omniroute-attempts", b"%d" % (len(reply.attempts) + (reply.outcome is None))),
         ]
+    if reply.request.mode is not None:
+        headers.append((b"x-omniroute-mode", _mode(reply)))
     return headers
+
+
+def _mode(reply: Reply) -> bytes:
+    """Give the mode that the client wished for, or that the strategy has none."""
+    decision = reply.decision
+    if decision is not None and decision.strategy != "auto":
+        return f"ignored; strategy {decision.strategy}".encode()
+    return (reply.request.mode or "").encode()
 
 
 def budget_headers(reply: Reply) -> list[Header]:

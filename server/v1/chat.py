@@ -20,6 +20,7 @@ from omniroute.routing.errors import RoutingError, UpstreamFailure
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.leg import HOP_HEADER
 from omniroute.routing.model import Caller, Dialect, RouteRequest
+from omniroute.routing.preference import mode_named
 from omniroute.routing.reply import Reply
 from omniroute.routing.wire.codec import Codec, Head
 from omniroute.routing.wire.operations import operation_of_body
@@ -41,7 +42,7 @@ from .answers import (
 )
 from .bodies import ClientGone, read_body
 from .idempotency import Answers, answer_once, idempotency_name
-from .limits import BUDGET_HEADER, budget_usd_nanos
+from .limits import BUDGET_HEADER, MODE_HEADER, budget_usd_nanos
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -93,6 +94,7 @@ class ChatDoor:
         client_request_id: str | None = None
         via = ""
         ceiling: int | None = None
+        mode: str | None = None
         for name, value in scope["headers"]:
             if name == b"x-request-id":
                 client_request_id = value.decode("latin-1")[:HEADER_CHARS_MAX]
@@ -100,6 +102,8 @@ class ChatDoor:
                 via = value.decode("latin-1")[:HEADER_CHARS_MAX]
             elif name == BUDGET_HEADER:
                 ceiling = budget_usd_nanos(value)
+            elif name == MODE_HEADER:
+                mode = mode_named(value.decode("latin-1"))
         return RouteRequest(
             request_id=request_id,
             target=target,
@@ -110,6 +114,7 @@ class ChatDoor:
             session_id=session_of(scope["headers"], body),
             client_request_id=client_request_id,
             via=via,
+            mode=mode,
         )
 
     async def _whole(

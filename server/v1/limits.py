@@ -1,10 +1,11 @@
-"""What a client limits by headers."""
+"""What a client limits or wishes for by headers."""
 
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 from omniroute.routing.errors import BadRequest
 
 BUDGET_HEADER = b"x-omniroute-budget"
+MODE_HEADER = b"x-omniroute-mode"
 BUDGET_CHARS_MAX = 40
 BUDGET_USD_MAX = 1_000_000
 

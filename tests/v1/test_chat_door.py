@@ -269,3 +269,20 @@ async def test_a_session_is_recorded_as_an_id_of_the_key_that_named_it() -> None
     sessions = [one.outcome.request.session_id for one in door.here.ledger.records]
     mine, theirs = session_id("a", "conversation 1"), session_id("b", "conversation 1")
     assert sessions == [mine, mine, theirs, mine, None]
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [("auto", "smart"), ("sim/fast@latency=0", "ignored; strategy priority")],
+)
+async def test_a_wished_mode_is_told_with_the_answer(target: str, told: str) -> None:
+    body = {"model": target, "messages": [{"role": "user", "content": "hello"}]}
+
+    wished = await setting().post(body, x_omniroute_mode="quality")
+    unknown = await setting().post(body, x_omniroute_mode="best")
+    without = await setting().post(body)
+
+    assert wished.headers["x-omniroute-mode"] == told
+    assert unknown.status == 400
+    assert "x-omniroute-mode is one of balanced" in unknown.json()["error"]["message"]
+    assert "x-omniroute-mode" not in without.headers
