@@ -28,6 +28,7 @@ from .store.keyring import RING_VARIABLE, open_key_ring
 from .store.keys import Keys
 from .store.learned_limits import StoredLimits
 from .store.ledger import DECISION_CHAINS, StoredLedger
+from .store.mismatches import Mismatches
 from .store.retention import Retention
 from .store.tasks import StoredTasks
 from .store.vault import Vault
@@ -131,7 +132,12 @@ async def open_storage(
             audit=audit,
             counters=StoredCounters(database, clock),
             limits=StoredLimits(database, clock),
-            answers=KeptAnswers(database, clock, claim_s=settings.total_s + CLAIM_SLACK_S),
+            answers=KeptAnswers(
+                database,
+                clock,
+                claim_s=settings.total_s + CLAIM_SLACK_S,
+                mismatched=Mismatches(changes, clock).note,
+            ),
             learned=StoredExperience(database, clock),
             retention=Retention(database, ring, DECISION_CHAINS, days=settings.retention_days),
             clock=clock,

@@ -8,13 +8,15 @@ same one and never meet.
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 
 import msgspec
 
-from omniroute.routing.errors import IdempotencyMismatch, RequestInFlight
+from omniroute.routing.errors import IdempotencyMismatch, RequestInFlight, StorageUnavailable
 from omniroute.routing.ports import Clock
 
 from .database import Database, Row, Rows, Statement, Steps
@@ -66,9 +68,18 @@ class KeptAnswers:
 
     Args:
         claim_s: how long an answer may take; a claim that is older counts as abandoned.
+        mismatched: is told the key whose name came with another body.
     """
 
-    def __init__(self, database: Database, clock: Clock, *, claim_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        claim_s: float,
+        mismatched: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._mismatched = mismatched
         self._database = database
         self._clock = clock
         self._claim_s = claim_s
@@ -91,6 +102,11 @@ class KeptAnswers:
         except asyncio.CancelledError:
             # The claim may be taken all the same; nobody is left to make its answer.
             self.release(wish.claim)
+            raise
+        except IdempotencyMismatch:
+            # The refusal is the answer, also when nobody can note it.
+            with suppress(StorageUnavailable):
+                await self._mismatched(key_id)
             raise
 
     async def keep(self, claim: Claim, answer: KeptAnswer) -> None:

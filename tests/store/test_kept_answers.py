@@ -50,6 +50,14 @@ async def _no_sleep(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
+async def unheard(key_id: str) -> None:
+    """Take no note of a mismatch."""
+
+
+def kept(database: Database, clock: FakeClock) -> KeptAnswers:
+    return KeptAnswers(database, clock, claim_s=CLAIM_S, mismatched=unheard)
+
+
 @pytest.fixture
 def upstream() -> Counting:
     return Counting()
@@ -59,7 +67,7 @@ def upstream() -> Counting:
 def door(database: Database, clock: FakeClock, upstream: Counting) -> Setting:
     """A door that keeps answers in a real database."""
     made = setting(SIMULATED_ACCOUNT, check=KEYS.get, upstream=upstream)
-    made.door = replace(made.door, answers=KeptAnswers(database, clock, claim_s=CLAIM_S))
+    made.door = replace(made.door, answers=kept(database, clock))
     return made
 
 
@@ -150,7 +158,7 @@ async def test_a_client_that_leaves_gives_the_name_free(door: Setting, upstream:
 async def test_an_answer_is_kept_for_a_day_and_a_dead_claim_for_its_time(
     door: Setting, upstream: Counting, database: Database, clock: FakeClock
 ) -> None:
-    answers = KeptAnswers(database, clock, claim_s=CLAIM_S)
+    answers = kept(database, clock)
     await ask(door)
     await answers.claim("key-mine", "abandoned", b"x")
     clock.advance(CLAIM_S)
@@ -165,7 +173,7 @@ async def test_an_answer_is_kept_for_a_day_and_a_dead_claim_for_its_time(
 
 
 async def test_of_many_claims_at_once_one_is_given(database: Database, clock: FakeClock) -> None:
-    answers = KeptAnswers(database, clock, claim_s=CLAIM_S)
+    answers = kept(database, clock)
 
     found = await asyncio.gather(
         *(answers.claim("k", "n", b"x") for _ in range(20)), return_exceptions=True
@@ -199,7 +207,9 @@ async def test_an_answer_that_cannot_be_kept_is_sent_all_the_same(
         async def keep(self, claim: Claim, answer: KeptAnswer) -> None:
             raise StorageUnavailable("the disk is full")
 
-    door.door = replace(door.door, answers=Full(database, clock, claim_s=CLAIM_S))
+    door.door = replace(
+        door.door, answers=Full(database, clock, claim_s=CLAIM_S, mismatched=unheard)
+    )
 
     first = await ask(door)
     again = await ask(door)
