@@ -113,8 +113,17 @@ class CooldownJson:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldJson:
+    """An account that refused for its rate, and how long it is held to the profile's still."""
+
+    provider: str
+    requests_per_minute: int
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class StatusJson:
-    """How a running gateway is."""
+    """How a running gateway is. `alerts` counts those it keeps that the caller may see."""
 
     version: str
     uptime_s: float
@@ -125,6 +134,8 @@ class StatusJson:
     keys: int
     circuits: tuple[CircuitJson, ...] = ()
     cooldowns: tuple[CooldownJson, ...] = ()
+    held: tuple[HeldJson, ...] = ()
+    alerts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

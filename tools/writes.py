@@ -123,6 +123,11 @@ class ResilienceSettings(Result, frozen=True):
         int, Meta(description="The base of a rate limit's rest where the provider gives no hint.")
     ]
     max_backoff_level: Annotated[int, Meta(description="How often a base is doubled at most.")]
+    requests_per_minute: Annotated[
+        int, Meta(description="For an account that refused for its rate and tells no limit.")
+    ]
+    min_time_between_requests_ms: Annotated[int, Meta(description="For such an account.")]
+    concurrent_requests: Annotated[int, Meta(description="For such an account.")]
 
 
 class ResilienceSet(Result, frozen=True):
@@ -151,6 +156,9 @@ def _settings(call: Invocation, profile: Profile) -> ResilienceSettings:
         transient_cooldown_ms=milliseconds(profile.transient_s),
         rate_limit_cooldown_ms=milliseconds(profile.rate_limit_s),
         max_backoff_level=profile.level_max,
+        requests_per_minute=profile.requests_per_minute_max,
+        min_time_between_requests_ms=milliseconds(profile.gap_s_min),
+        concurrent_requests=profile.concurrency_max,
     )
 
 

@@ -8,7 +8,7 @@ from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 
 from ..auth import Authenticator
-from ..management import CircuitJson, CooldownJson, GatewayFacts, StatusJson
+from ..management import CircuitJson, CooldownJson, GatewayFacts, HeldJson, StatusJson
 from ..store.keys import Keys
 from .rows import Row
 
@@ -40,6 +40,12 @@ def rows(
                 CooldownJson(one.provider, one.model, one.reason, one.remaining_s)
                 for one in health.cooldowns
             ),
+            held=tuple(
+                HeldJson(one.provider, one.limit or 0, one.expires_s)
+                for one in health.limits
+                if one.source == "profile"
+            ),
+            alerts=len(gateway.view.alerts(caller)),
         )
 
     async def doctor(request: Request, caller: Caller) -> GatewayFacts:

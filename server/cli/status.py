@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from ..management import CircuitJson, CooldownJson, StatusJson
+from ..management import CircuitJson, CooldownJson, HeldJson, StatusJson
 from ..runtime_file import Running
 from ..settings import Settings, Sources
 from .client import HttpClient, call, decoded, find_gateway
@@ -51,6 +51,8 @@ def _page(running: Running, settings: Settings, found: StatusJson) -> str:
             ("configuration", f"version {found.config_version}"),
             *(("circuit", _circuit(one)) for one in found.circuits),
             *(("resting", _cooldown(one)) for one in found.cooldowns),
+            *(("held", _held(one)) for one in found.held),
+            *((("alerts", f"{found.alerts}, see `omniroute alerts`"),) if found.alerts else ()),
         )
     )
 
@@ -62,6 +64,13 @@ def _circuit(one: CircuitJson) -> str:
 
 def _cooldown(one: CooldownJson) -> str:
     return f"{_where(one)} rests for {duration(one.remaining_s)} ({one.reason})"
+
+
+def _held(one: HeldJson) -> str:
+    return (
+        f"{one.provider} to {one.requests_per_minute} requests a minute, "
+        f"for {duration(one.remaining_s)}"
+    )
 
 
 def _where(one: CircuitJson | CooldownJson) -> str:

@@ -31,6 +31,7 @@ def test_health_alerts_and_a_reset_tell_what_became_of_faults(
 
     health = health_of(running_gateway, models=3)
     alerts = running_gateway.command("alerts")
+    status = running_gateway.command("status")
     log = (running_gateway.home / "gateway.log").read_text()
     reset = running_gateway.command(
         "resilience", "reset", "sim", "--model", "fast@fault=model_gone"
@@ -45,10 +46,20 @@ def test_health_alerts_and_a_reset_tell_what_became_of_faults(
     ok, gone, swapped = column(health, "STATE")
     assert (ok, swapped, column(health, "SWAPPED")) == ("ok", "ok", ["0", "-", "1"])
     assert gone.startswith("the provider does not serve this model, 10 min")
+    assert "alerts         2, see `omniroute alerts`" in status.stdout
     assert column(alerts.stdout, "ALERT") == ["model_swapped", "model_locked_out"]
     assert " WARNING omniroute model_locked_out provider=sim account_id=simulator " in log
     assert (reset.returncode, reset.stdout) == (0, "Ended 1 circuits, rests and lock-outs.\n")
     assert json.loads(after.stdout)["resilience"]["lockouts"] == []
+
+
+def test_status_says_which_account_is_held_to_the_profile(running_gateway: RunningGateway) -> None:
+    body = {"model": "sim/fast@fault=rate_limited", "messages": HELLO}
+    running_gateway.call("POST", "/v1/chat/completions", body)
+
+    status = running_gateway.command("status")
+
+    assert "held           sim to 100 requests a minute, for " in status.stdout
 
 
 def test_a_gateway_that_was_not_asked_anything_says_so(running_gateway: RunningGateway) -> None:

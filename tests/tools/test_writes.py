@@ -136,6 +136,9 @@ async def test_a_profile_changes_the_breaker_of_the_running_gateway() -> None:
         "transientCooldownMs": 2_000,
         "rateLimitCooldownMs": 1_000,
         "maxBackoffLevel": 3,
+        "requestsPerMinute": 180,
+        "minTimeBetweenRequestsMs": 100,
+        "concurrentRequests": 16,
     }
     assert "profile must be one of" in words(wrong)
 
