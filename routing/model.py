@@ -57,9 +57,8 @@ class Caller:
 class Features:
     """What a decision reads of an operation. Holds nothing of the prompt's text.
 
-    `input_tokens_max` is a bound that holds for every byte-level tokenizer: bytes plus a
-    fixed overhead; `input_tokens` is an estimate. `output_tokens_max` is the client's own,
-    for all the answers together that it asked for (`choices`).
+    `input_tokens_max` holds for every byte-level tokenizer: bytes plus a fixed overhead;
+    `input_tokens` is an estimate. `output_tokens_max` is the client's, for all `choices`.
     """
 
     stream: bool = False
