@@ -151,7 +151,7 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One credential at one provider. Lives in the configuration, never in a record.
+    """One credential at one provider, the way there included; in the configuration only.
 
     Attributes:
         account_id: stable id of the row.
@@ -161,7 +161,6 @@ class Account:
         headers: extra headers, sent as they are.
         models: model names it serves; empty means the provider's catalogue.
         simulated: answered by the simulator in process.
-        proxy: the URL of a proxy to go through, which may hold a password.
     """
 
     account_id: str
@@ -177,6 +176,7 @@ class Account:
     source: Literal["environment", "database", "probe", "builtin"] = "database"
     name: str = ""
     proxy: str | None = field(default=None, repr=False)
+    http2: bool = False
 
 
 @dataclass(frozen=True, slots=True)

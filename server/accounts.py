@@ -49,6 +49,7 @@ class AccountEntry:
         headers: sent with every call.
         local: whether it may be a private address; None tells from the address.
         proxy: the URL of a proxy to go through, which may hold a user name and password.
+        http2: whether HTTP/2 is offered to the server.
     """
 
     provider: str
@@ -60,6 +61,7 @@ class AccountEntry:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     local: bool | None = None
     proxy: str | None = field(default=None, repr=False)
+    http2: bool = False
 
 
 def make_account(
@@ -95,6 +97,7 @@ def make_account(
         source=source,
         name=_checked_name(entry.name),
         proxy=_checked_proxy(entry.proxy, own_urls),
+        http2=_checked_http2(entry, origin),
     )
     _refuse_unsendable(account)
     return account
@@ -199,6 +202,15 @@ def _checked_proxy(url: str | None, own_urls: Iterable[str]) -> str | None:
             f"{origin} is this gateway itself, which is no proxy for others", field="proxy"
         )
     return text
+
+
+def _checked_http2(entry: AccountEntry, origin: Origin) -> bool:
+    if entry.http2 and origin.scheme != "https":
+        raise BadRequest(
+            f"HTTP/2 is agreed on in the TLS handshake, and {origin} is reached without TLS",
+            field="http2",
+        )
+    return entry.http2
 
 
 def _checked_headers(headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -31,6 +31,7 @@ class AccountJson:
     simulated: bool = False
     local: bool = False
     proxy: str = ""
+    http2: bool = False
     key_masked: str | None = None
     key_from: str = ""
     models: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class AccountWish:
     models: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     proxy: str | None = field(default=None, repr=False)
+    http2: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ def account_json(account: Account, environment: Mapping[str, str]) -> AccountJso
         simulated=account.simulated,
         local=account.local,
         proxy=shown_proxy(account),
+        http2=account.http2,
         key_masked=masked(account.credential),
         key_from=found[0] if found else "",
         models=account.models,

@@ -8,7 +8,7 @@ from ..errors import UpstreamFailure
 from ..model import Piece
 from ..wire.pieces import PieceReader
 from .classify import HIDDEN, scrub, without_secrets
-from .connection import Connection
+from .exchange import Exchange
 
 END_GRACE_S = 1.0
 """How long the connection may stay open after the answer's own end before it is cut."""
@@ -43,13 +43,13 @@ class HttpAnswer:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Exchange,
         reader: PieceReader,
         *,
         stream: bool,
         secrets: Sequence[str] = (),
     ) -> None:
-        self._connection: Connection | None = connection
+        self._connection: Exchange | None = connection
         self.headers: Mapping[bytes, bytes] = connection.headers
         self._reader = reader
         self._secrets = secrets
@@ -92,7 +92,7 @@ class HttpAnswer:
         if connection is not None:
             connection.close()
 
-    async def _advance(self, connection: Connection) -> None:
+    async def _advance(self, connection: Exchange) -> None:
         """Make the next Pieces, and give the connection back when there are no more."""
         self._at = 0
         try:

@@ -10,11 +10,11 @@ import asyncio
 
 from ..errors import UpstreamFailure
 from ..model import Limits
-from .connection import Connection
+from .exchange import Exchange
 from .pool import Lane
 
 
-async def send(lane: Lane, head: bytes, body: bytes, limits: Limits) -> Connection:
+async def send(lane: Lane, head: bytes, body: bytes, limits: Limits) -> Exchange:
     """Send a request and give the connection once `status` and `headers` are there.
 
     The caller reads the body and closes the connection, however it goes.
@@ -41,8 +41,8 @@ async def send(lane: Lane, head: bytes, body: bytes, limits: Limits) -> Connecti
 
 
 async def _exchange(
-    connection: Connection, head: bytes, body: bytes, limits: Limits, total_deadline_s: float
-) -> Connection:
+    connection: Exchange, head: bytes, body: bytes, limits: Limits, total_deadline_s: float
+) -> Exchange:
     connection.send(head, body, limits, total_deadline_s=total_deadline_s)
     try:
         await connection.head()

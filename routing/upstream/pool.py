@@ -10,14 +10,19 @@ expires. The oldest is closed when more than IDLE_MAX are idle.
 import asyncio
 import ssl
 import weakref
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..errors import FailureKind, UpstreamFailure
 from .connection import Connection
 from .egress import Egress, Origin, Permit
-from .tls import reason_of
+from .exchange import Exchange
+from .tls import HTTP2, reason_of
 from .tunnel import Proxy, Tunnel
+
+if TYPE_CHECKING:
+    from .http2 import Negotiated
 
 IDLE_MAX = 128
 """Idle connections kept for each lane."""
@@ -29,26 +34,43 @@ ADDRESSES_TRIED_MAX = 4
 SHUTTING_DOWN = "this gateway is shutting down"
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where connections lead, how, and by whose leave: what the connections of a lane share.
+
+    Attributes:
+        proxy: what they go through, None for nothing.
+        http2: whether HTTP/2 is offered to the server.
+    """
+
+    origin: Origin
+    permit: Permit
+    proxy: Proxy | None = None
+    http2: bool = False
+
+
 class Lane:
     """The connections to one origin under one permit. Made by `Pool.lane`."""
 
-    __slots__ = ("__weakref__", "_idle", "_pool", "name", "origin", "permit", "proxy")
+    __slots__ = ("__weakref__", "_idle", "_pool", "http2", "name", "origin", "permit", "proxy")
 
-    def __init__(self, pool: "Pool", origin: Origin, permit: Permit, proxy: Proxy | None) -> None:
-        self.name = str(origin)
-        self.origin = origin
-        self.permit = permit
-        self.proxy = proxy
+    def __init__(self, pool: "Pool", way: "Way") -> None:
+        self.name = str(way.origin)
+        self.origin = way.origin
+        self.permit = way.permit
+        self.proxy = way.proxy
+        # What is spoken is settled in the TLS handshake: without TLS it is HTTP/1.1.
+        self.http2 = way.http2 and way.origin.scheme == "https"
         self._pool = pool
         # A dict keeps the order and drops any one of them in O(1).
-        self._idle: dict[Connection, None] = {}
+        self._idle: dict[Exchange, None] = {}
 
     @property
     def idle(self) -> int:
         """How many connections wait for a request."""
         return len(self._idle)
 
-    def checkout(self) -> Connection | None:
+    def checkout(self) -> Exchange | None:
         """Give the idle connection that was used last, None when there is none."""
         while self._idle:
             connection, _ = self._idle.popitem()
@@ -57,7 +79,7 @@ class Lane:
             connection.abort()
         return None
 
-    async def connect(self, *, timeout_s: float) -> Connection:
+    async def connect(self, *, timeout_s: float) -> Exchange:
         """Open a new connection to one of the origin's judged addresses.
 
         Raises:
@@ -66,14 +88,14 @@ class Lane:
         """
         return await self._pool.connect(self, timeout_s=timeout_s)
 
-    def take_back(self, connection: Connection) -> None:
+    def take_back(self, connection: Exchange) -> None:
         self._idle[connection] = None
         if len(self._idle) > IDLE_MAX:
             oldest = next(iter(self._idle))
             del self._idle[oldest]
             oldest.abort()
 
-    def lost(self, connection: Connection) -> None:
+    def lost(self, connection: Exchange) -> None:
         self._idle.pop(connection, None)
         self._pool.forget(connection)
 
@@ -83,18 +105,18 @@ class Pool:
 
     Args:
         egress: judges every address before it is connected to.
-        tls: verifies the servers; made by `verifying_context` unless a test brings its own.
+        tls: makes what verifies the servers: `verifying_context`, unless a test has its own.
     """
 
-    def __init__(self, egress: Egress, tls: ssl.SSLContext) -> None:
+    def __init__(self, egress: Egress, tls: Callable[..., ssl.SSLContext]) -> None:
         self._closed = False
         self._egress = egress
-        self._tls = tls
+        self._make_tls = tls
+        self._tls = tls()
+        self._tls_http2: ssl.SSLContext | None = None
         # A lane lives as long as an account or a connection needs it.
-        self._lanes: weakref.WeakValueDictionary[tuple[Origin, Permit, Proxy | None], Lane] = (
-            weakref.WeakValueDictionary()
-        )
-        self._open: set[Connection] = set()
+        self._lanes: weakref.WeakValueDictionary[Way, Lane] = weakref.WeakValueDictionary()
+        self._open: set[Exchange] = set()
         self._connecting = 0
 
     @property
@@ -102,14 +124,14 @@ class Pool:
         """How many connections are open, idle ones included."""
         return len(self._open)
 
-    def lane(self, origin: Origin, permit: Permit, proxy: Proxy | None = None) -> Lane:
-        """Give the one lane of an origin, a permit and a way there."""
-        found = self._lanes.get((origin, permit, proxy))
+    def lane(self, way: Way) -> Lane:
+        """Give the one lane of a way."""
+        found = self._lanes.get(way)
         if found is None:
-            found = self._lanes[origin, permit, proxy] = Lane(self, origin, permit, proxy)
+            found = self._lanes[way] = Lane(self, way)
         return found
 
-    async def connect(self, lane: Lane, *, timeout_s: float) -> Connection:
+    async def connect(self, lane: Lane, *, timeout_s: float) -> Exchange:
         """Open a connection for a lane; see `Lane.connect`."""
         if self._closed:
             raise _failed(lane, "connect", SHUTTING_DOWN)
@@ -136,7 +158,7 @@ class Pool:
             self._open.add(connection)
         return connection
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: Exchange) -> None:
         """Stop counting a closed connection."""
         self._open.discard(connection)
 
@@ -162,7 +184,7 @@ class Pool:
 
     async def _connect_first(
         self, lane: Lane, addresses: Sequence[str], timeout_s: float
-    ) -> Connection:
+    ) -> Exchange:
         """Try the addresses in order; each but the last gets its share of the time."""
         tried = addresses[:ADDRESSES_TRIED_MAX]
         for address in tried[:-1]:
@@ -176,29 +198,31 @@ class Pool:
                     raise
         return await self._connect_one(lane, tried[-1])
 
-    async def _connect_one(self, lane: Lane, address: str) -> Connection:
+    async def _connect_one(self, lane: Lane, address: str) -> Exchange:
         loop = asyncio.get_running_loop()
-        first = lane.origin if lane.proxy is None else lane.proxy.origin
-        secure = first.scheme == "https"
-        made: Connection | Tunnel | None = None
-
-        def protocol() -> Connection | Tunnel:
-            if lane.proxy is None:
-                return Connection(loop, lane)
-            return Tunnel(lane.proxy, lane.origin)
-
+        proxy = lane.proxy
+        first = lane.origin if proxy is None else proxy.origin
+        context: ssl.SSLContext | None = None
+        if first.scheme == "https":
+            context = self._context(lane) if proxy is None else self._tls
+        tunnel: Tunnel | None = None
         try:
             _, made = await loop.create_connection(
-                protocol,
+                (lambda: _receiver(lane))
+                if proxy is None
+                else (lambda: Tunnel(proxy, lane.origin)),
                 address,
                 first.port,
-                ssl=self._tls if secure else None,
+                ssl=context,
                 # The certificate must be made out to the name that was asked for.
-                server_hostname=first.host if secure else None,
+                server_hostname=None if context is None else first.host,
             )
-            return await self._through(made, lane) if isinstance(made, Tunnel) else made
+            if isinstance(made, Tunnel):
+                tunnel = made
+                return await self._through(tunnel, lane)
+            return made if isinstance(made, Exchange) else made.exchange
         except ssl.SSLError as error:
-            whose = " of the proxy" if lane.proxy is not None and made is None else ""
+            whose = " of the proxy" if proxy is not None and tunnel is None else ""
             raise _failed(lane, "tls", reason_of(error, whose=whose)) from error
         except TimeoutError:
             # Also an OSError; it belongs to the deadline around it, or is the system's own.
@@ -207,37 +231,55 @@ class Pool:
             what = error.strerror or type(error).__name__
             raise _failed(lane, "connect", f"cannot connect to {address} ({what})") from error
 
-    async def _through(self, tunnel: Tunnel, lane: Lane) -> Connection:
+    async def _through(self, tunnel: Tunnel, lane: Lane) -> Exchange:
         """Have a proxy open the way, and put a connection to the server onto it."""
-        loop = asyncio.get_running_loop()
-        connection = Connection(loop, lane)
+        receiver = _receiver(lane)
         transport: asyncio.BaseTransport | None = tunnel.transport
         try:
             await tunnel.open()
             if lane.origin.scheme == "https":
-                transport = await self._encrypt(tunnel.transport, connection, lane.origin.host)
+                transport = await self._encrypt(tunnel.transport, receiver, lane)
             else:
-                tunnel.transport.set_protocol(connection)
+                tunnel.transport.set_protocol(receiver)
         except BaseException:
             tunnel.transport.abort()
             raise
         if transport is None:
             raise _failed(lane, "connect", "the proxy closed the connection")
-        connection.connection_made(transport)
-        return connection
+        receiver.connection_made(transport)
+        return receiver if isinstance(receiver, Exchange) else receiver.exchange
 
     async def _encrypt(
-        self, transport: asyncio.Transport, connection: Connection, host: str
+        self, transport: asyncio.Transport, receiver: asyncio.BaseProtocol, lane: Lane
     ) -> asyncio.Transport | None:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.start_tls(transport, connection, self._tls, server_hostname=host)
+            return await loop.start_tls(
+                transport, receiver, self._context(lane), server_hostname=lane.origin.host
+            )
         except TypeError as error:
             # CPython 3.11 trips over its own clean-up after a handshake that failed inside
             # another encryption; what failed is the error's context.
             if isinstance(error.__context__, ssl.SSLError):
                 raise error.__context__ from error
             raise
+
+    def _context(self, lane: Lane) -> ssl.SSLContext:
+        if not lane.http2:
+            return self._tls
+        if self._tls_http2 is None:
+            self._tls_http2 = self._make_tls(*HTTP2)
+        return self._tls_http2
+
+
+def _receiver(lane: Lane) -> "Exchange | Negotiated":
+    """Make what receives a new transport to a lane's server."""
+    loop = asyncio.get_running_loop()
+    if not lane.http2:
+        return Connection(loop, lane)
+    from .http2 import Negotiated  # noqa: PLC0415 - 45 ms to import, and few accounts ask for it
+
+    return Negotiated(loop, lane)
 
 
 def _failed(lane: Lane, kind: FailureKind, what: str) -> UpstreamFailure:

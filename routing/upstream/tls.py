@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+HTTP2 = ("h2", "http/1.1")
+"""What is offered to speak for accounts that ask for HTTP/2, the best first."""
+
 SESSION_S_MAX = 3_600.0
 SESSIONS_MAX = 1_024
 

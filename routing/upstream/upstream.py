@@ -20,9 +20,9 @@ from ..wire.table import codec
 from .answer import HttpAnswer
 from .classify import Refusal, classify, without_secrets
 from .client import send
-from .connection import Connection
 from .egress import Egress, Permit, Resolve
-from .pool import Lane, Pool
+from .exchange import Exchange
+from .pool import Lane, Pool, Way
 from .request import Envelope
 from .tls import verifying_context
 
@@ -52,7 +52,7 @@ class HttpUpstream:
     Args:
         clock: tells the wall clock's time, which retry hints may be dates of.
         own_addresses: where this gateway listens; no call goes there.
-        tls: how servers are verified; the system's authorities unless given.
+        tls: makes what verifies servers, as verifying_context does from the system's authorities.
         allow_private: which accounts may reach private addresses.
         resolve: the resolver, replaced in tests.
     """
@@ -62,13 +62,13 @@ class HttpUpstream:
         clock: Clock,
         *,
         own_addresses: tuple[tuple[str, int], ...] = (),
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[..., ssl.SSLContext] = verifying_context,
         allow_private: Callable[[Account], bool] = may_reach_private,
         resolve: Resolve | None = None,
     ) -> None:
         self._clock = clock
         self._allow_private = allow_private
-        self._pool = Pool(Egress(own_addresses, resolve), tls or verifying_context())
+        self._pool = Pool(Egress(own_addresses, resolve), tls)
         self._ready: dict[str, tuple[Envelope, Lane]] = {}
 
     @property
@@ -126,12 +126,12 @@ class HttpUpstream:
             del self._ready[next(iter(self._ready))]
         known = self._ready[account.account_id] = (
             envelope,
-            self._pool.lane(envelope.origin, permit, envelope.proxy),
+            self._pool.lane(Way(envelope.origin, permit, envelope.proxy, account.http2)),
         )
         return known
 
     async def _refusal(
-        self, call: Call, envelope: Envelope, connection: Connection
+        self, call: Call, envelope: Envelope, connection: Exchange
     ) -> UpstreamFailure:
         if connection.status == 200:
             return _malformed(call, "compressed the answer, which it was asked not to do")
@@ -204,7 +204,7 @@ def _forwards(call: Call) -> bool:
     return call.operation.forward and call.operation.dialect == call.account.dialect
 
 
-def _is_stream(call: Call, connection: Connection) -> bool:
+def _is_stream(call: Call, connection: Exchange) -> bool:
     """Whether the body is an event stream; what is neither that nor JSON is no answer."""
     kind = connection.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     stream = kind == _STREAM
@@ -216,7 +216,7 @@ def _is_stream(call: Call, connection: Connection) -> bool:
     return stream
 
 
-async def _other_kind(call: Call, connection: Connection, *, stream: bool) -> UpstreamFailure:
+async def _other_kind(call: Call, connection: Exchange, *, stream: bool) -> UpstreamFailure:
     """Give the failure of a stream that nobody asked for, or of a whole answer in its place."""
     if not stream:
         try:
@@ -228,12 +228,12 @@ async def _other_kind(call: Call, connection: Connection, *, stream: bool) -> Up
     return _malformed(call, f"sent {what}, but the opposite was asked for")
 
 
-def _is_encoded(connection: Connection) -> bool:
+def _is_encoded(connection: Exchange) -> bool:
     encoding = connection.headers.get(b"content-encoding")
     return encoding is not None and encoding.strip().lower() not in (b"", b"identity")
 
 
-async def _error_body(connection: Connection) -> bytes:
+async def _error_body(connection: Exchange) -> bytes:
     """Give what can be read of an error's body, at most ERROR_BYTES_MAX."""
     parts: list[bytes] = []
     size = 0

@@ -60,6 +60,7 @@ def rows(
             models=wish.models,
             headers=tuple(wish.headers.items()),
             proxy=wish.proxy,
+            http2=wish.http2,
         )
         account = make_account(
             entry, account_id=f"account-{uuid.uuid4().hex[:12]}", own_urls=own_urls

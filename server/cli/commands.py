@@ -192,6 +192,7 @@ COMMANDS: tuple[Command, ...] = (
                 "URL",
             ),
             Option("--proxy-from", "take the proxy's URL from this variable", "VARIABLE"),
+            Option("--http2", "speak HTTP/2 where the server agrees", arity="switch"),
             Option("--key-from", "take the key from this environment variable", "VARIABLE"),
             Option("--no-key", "it needs none", arity="switch"),
             Option("--key", ""),

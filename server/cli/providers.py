@@ -42,6 +42,7 @@ def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         models=tuple(arguments.model),
         headers=dict(_header(one) for one in arguments.header),
         proxy=_proxy(arguments, settings),
+        http2=arguments.http2,
     )
     with with_gateway(settings, sources) as gateway:
         made = decoded(call(gateway, "POST", "/api/providers", wish), AccountJson)

@@ -28,11 +28,12 @@ ALL_COMBOS = Statement(
 
 
 class _Secret(msgspec.Struct):
-    """What is sealed of an account: its credential, and what may hold others."""
+    """What is sealed of an account: its credential, and how a server is reached with it."""
 
     credential: str | None
     headers: tuple[tuple[str, str], ...]
     proxy: str | None = None
+    http2: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,10 @@ def read_all() -> Steps[StoredConfig]:
 
 
 def sealed_secret(account: Account, vault: Vault) -> bytes:
-    """Give the envelope of an account's credential, headers and proxy."""
-    secret = msgspec.json.encode(_Secret(account.credential, account.headers, account.proxy))
+    """Give the envelope of an account's credential, headers and way."""
+    secret = msgspec.json.encode(
+        _Secret(account.credential, account.headers, account.proxy, account.http2)
+    )
     return vault.seal(secret, table=ACCOUNTS, row_id=account.account_id)
 
 
@@ -127,6 +130,7 @@ def _account(row: Row, secret: _Secret, *, enabled: bool) -> Account:
             "credential": secret.credential,
             "headers": secret.headers,
             "proxy": secret.proxy,
+            "http2": secret.http2,
             "models": msgspec.json.decode(row["models"]),
             "enabled": enabled,
             "simulated": bool(row["simulated"]),

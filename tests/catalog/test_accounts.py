@@ -109,6 +109,7 @@ def test_a_local_provider_elsewhere_is_still_the_users_own() -> None:
         (replace(MINE, proxy=f"http://someone:{KEY} @proxy.example"), "proxy"),
         (replace(MINE, proxy=f"https://proxy.example/{KEY}"), "proxy"),
         (replace(MINE, proxy="http://localhost:20128"), "proxy"),
+        (replace(MINE, base_url="http://10.0.0.5/v1", http2=True), "http2"),
     ],
 )
 def test_what_is_wrong_with_an_entry_is_told_by_its_field(wrong: AccountEntry, field: str) -> None:

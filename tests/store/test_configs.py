@@ -27,6 +27,7 @@ GROQ = Account(
     models=("m", "org/m"),
     name="Groq of the team",
     proxy="http://someone:sk-fake-password@10.0.0.9:3128",
+    http2=True,
 )
 
 

@@ -25,8 +25,8 @@ class Authority:
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
 
-    def trusted(self) -> ssl.SSLContext:
-        context = verifying_context()
+    def trusted(self, *protocols: str) -> ssl.SSLContext:
+        context = verifying_context(*protocols)
         context.load_verify_locations(
             cadata=self.certificate.public_bytes(serialization.Encoding.PEM).decode()
         )

@@ -26,7 +26,7 @@ BODY_BYTES_MAX = 2**20
 KEPT_S = 0.1
 """How long an idle connection is kept."""
 
-SILENCE_S = 0.5
+SILENCE_S = 1.0
 """How long the provider may be silent before the intermediary answers 504."""
 
 _NGINX = """
@@ -45,6 +45,7 @@ http {{
   proxy_buffering off;
   proxy_set_header connection "";
   proxy_read_timeout {silence_ms}ms;
+  add_header x-spoken $server_protocol;
   upstream provider {{ server 127.0.0.1:{provider}; keepalive 32; }}
   server {{
     listen 127.0.0.1:{plain};
@@ -52,6 +53,7 @@ http {{
   }}
   server {{
     listen 127.0.0.1:{encrypted} ssl;
+    http2 on;
     ssl_certificate {pem};
     ssl_certificate_key {pem};
     location / {{ proxy_pass http://provider; }}
@@ -73,8 +75,9 @@ defaults
   option http-no-delay
 frontend doors
   bind 127.0.0.1:{plain}
-  bind 127.0.0.1:{encrypted} ssl crt {pem} alpn http/1.1
+  bind 127.0.0.1:{encrypted} ssl crt {pem} alpn h2,http/1.1
   http-request deny deny_status 413 if {{ req.hdr_val(content-length) gt {body_bytes_max} }}
+  http-response set-header x-spoken %HV
   default_backend provider
 backend provider
   server one 127.0.0.1:{provider}

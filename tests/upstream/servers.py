@@ -197,15 +197,15 @@ class FixedClock:
 
 
 @functools.cache
-def system_store() -> ssl.SSLContext:
+def system_store(*protocols: str) -> ssl.SSLContext:
     """Give the context that is used without any options, read once for all tests."""
-    return verifying_context()
+    return verifying_context(*protocols)
 
 
 class Options(TypedDict, total=False):
     """The options of an HttpUpstream."""
 
-    tls: ssl.SSLContext
+    tls: Callable[..., ssl.SSLContext]
     own_addresses: tuple[tuple[str, int], ...]
     allow_private: Callable[[Account], bool]
     resolve: Resolve
@@ -214,7 +214,7 @@ class Options(TypedDict, total=False):
 @contextlib.asynccontextmanager
 async def upstream(**options: Unpack[Options]) -> AsyncIterator[HttpUpstream]:
     """Give an upstream that is closed at the end, with all its connections."""
-    options.setdefault("tls", system_store())
+    options.setdefault("tls", system_store)
     made = HttpUpstream(FixedClock(), **options)
     try:
         yield made

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from omniroute.routing.errors import UpstreamFailure
-from omniroute.routing.upstream import connection as connections
+from omniroute.routing.upstream import exchange as connections
 from omniroute.routing.upstream.egress import Egress, Permit, parse_base_url
-from omniroute.routing.upstream.pool import Pool
+from omniroute.routing.upstream.pool import Pool, Way
 
 from .servers import (
     ANSWER,
@@ -452,8 +452,8 @@ def swallowing(host: str, port: int) -> Iterator[None]:
 
 async def test_a_connection_that_died_before_its_first_request_fails_at_once() -> None:
     async with serving(answer_whole) as server:
-        pool = Pool(Egress(), system_store())
-        lane = pool.lane(parse_base_url(server.url).origin, Permit(private=True))
+        pool = Pool(Egress(), system_store)
+        lane = pool.lane(Way(parse_base_url(server.url).origin, Permit(private=True)))
         connection = await lane.connect(timeout_s=WAIT_S)
         connection.abort()
         await settle()

@@ -101,6 +101,7 @@ def parts_of(sent: bytes, cuts: Sequence[int]) -> list[bytes]:
 def test_whatever_a_peer_answers_the_call_ends_and_the_next_one_is_answered(
     loop: Loop, sent: bytes, cuts: list[int], ending: str, *, stream: bool
 ) -> None:
+    troubles: list[object] = []
     server_requests: list[Exchange] = []
     said = asyncio.Event()
 
@@ -122,6 +123,8 @@ def test_whatever_a_peer_answers_the_call_ends_and_the_next_one_is_answered(
             said.set()
 
     async def tried() -> tuple[bytes, int, int]:
+        running = asyncio.get_running_loop()
+        running.set_exception_handler(lambda loop, context: troubles.append(context))
         async with serving(script) as server, upstream() as made:
             nonlocal server_requests
             server_requests = server.requests
@@ -141,6 +144,7 @@ def test_whatever_a_peer_answers_the_call_ends_and_the_next_one_is_answered(
     assert answered == EVENTS
     assert kept <= 1
     assert left == 0
+    assert troubles == []
 
 
 async def outcome(made: HttpUpstream, call: Call) -> str:

@@ -1,4 +1,4 @@
-"""The simulated provider behind a real nginx and a real haproxy, in the clear and over TLS."""
+"""The simulated provider behind a real nginx and a real haproxy: plain, over TLS, in HTTP/2."""
 
 import asyncio
 import dataclasses
@@ -54,19 +54,36 @@ async def simulator(anyio_backend: object, intermediary: Intermediary) -> AsyncI
 
 @pytest.fixture
 async def made(anyio_backend: object, authority: Authority) -> AsyncIterator[HttpUpstream]:
-    async with upstream(tls=authority.trusted()) as http:
+    async with upstream(tls=authority.trusted) as http:
         yield http
 
 
-@pytest.fixture(params=["plain", "encrypted"])
-def base(request: pytest.FixtureRequest, intermediary: Intermediary) -> str:
-    return intermediary.url if request.param == "plain" else intermediary.encrypted_url
+@dataclasses.dataclass(frozen=True)
+class Spoken:
+    """Where an intermediary is, and what is spoken with it."""
+
+    base: str
+    http2: bool = False
 
 
-def call_for(base: str, dialect: Dialect = "openai_chat", *, stream: bool = False) -> Call:
+@pytest.fixture(params=["plain", "encrypted", "http2"])
+def base(request: pytest.FixtureRequest, intermediary: Intermediary) -> Spoken:
+    if request.param == "plain":
+        return Spoken(intermediary.url)
+    return Spoken(intermediary.encrypted_url, http2=request.param == "http2")
+
+
+def call_for(spoken: Spoken, dialect: Dialect = "openai_chat", *, stream: bool = False) -> Call:
     wants = ',"stream":true' if stream and dialect != "gemini" else ""
     body = (BODIES[dialect] % (SAID, wants)).encode()
-    return call_to(base + BASES[dialect], stream=stream, dialect=dialect, client=dialect, body=body)
+    return call_with(spoken, dialect, body, stream=stream)
+
+
+def call_with(spoken: Spoken, dialect: Dialect, body: bytes, *, stream: bool = False) -> Call:
+    call = call_to(
+        spoken.base + BASES[dialect], stream=stream, dialect=dialect, client=dialect, body=body
+    )
+    return dataclasses.replace(call, account=dataclasses.replace(call.account, http2=spoken.http2))
 
 
 async def said(made: HttpUpstream, call: Call) -> str:
@@ -84,13 +101,22 @@ async def said(made: HttpUpstream, call: Call) -> str:
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("dialect", BASES)
 async def test_every_dialect_is_answered(
-    simulator: Simulator, made: HttpUpstream, base: str, dialect: Dialect, *, stream: bool
+    simulator: Simulator, made: HttpUpstream, base: Spoken, dialect: Dialect, *, stream: bool
 ) -> None:
     assert await said(made, call_for(base, dialect, stream=stream)) == TEXT
 
 
+async def test_what_is_spoken_is_what_the_account_asks_for(
+    simulator: Simulator, made: HttpUpstream, base: Spoken
+) -> None:
+    answer = await made.open(call_for(base))
+    answer.close()
+
+    assert answer.headers[b"x-spoken"] == (b"HTTP/2.0" if base.http2 else b"HTTP/1.1")
+
+
 async def test_one_connection_serves_request_after_request(
-    simulator: Simulator, made: HttpUpstream, base: str
+    simulator: Simulator, made: HttpUpstream, base: Spoken
 ) -> None:
     texts = [await said(made, call_for(base, stream=odd)) for odd in (True, False) * 5]
 
@@ -99,7 +125,7 @@ async def test_one_connection_serves_request_after_request(
 
 
 async def test_streams_at_the_same_time_are_all_whole(
-    simulator: Simulator, made: HttpUpstream, base: str
+    simulator: Simulator, made: HttpUpstream, base: Spoken
 ) -> None:
     simulator.control.set(Directives(pace=0.005, chunk=7))
 
@@ -111,7 +137,7 @@ async def test_streams_at_the_same_time_are_all_whole(
 
 
 async def test_a_request_that_meets_the_end_of_an_idle_connection_is_answered(
-    simulator: Simulator, made: HttpUpstream, base: str
+    simulator: Simulator, made: HttpUpstream, base: Spoken
 ) -> None:
     texts = []
     for number in range(REPEATS):
@@ -123,11 +149,11 @@ async def test_a_request_that_meets_the_end_of_an_idle_connection_is_answered(
 
 
 async def test_an_answer_that_comes_before_the_request_is_whole_is_taken(
-    simulator: Simulator, made: HttpUpstream, base: str
+    simulator: Simulator, made: HttpUpstream, base: Spoken
 ) -> None:
     body = b'{"model":"fast","x":"' + b"y" * (4 * BODY_BYTES_MAX) + b'"}'
 
-    failure = await failure_of(made, call_to(f"{base}/v1", body=body))
+    failure = await failure_of(made, call_with(base, "openai_chat", body))
 
     assert (failure.kind, failure.provider_status) == ("context_too_long", 413)
     assert simulator.control.requests == 0
@@ -143,9 +169,13 @@ async def test_an_answer_that_comes_before_the_request_is_whole_is_taken(
     ],
 )
 async def test_an_error_has_its_kind(
-    simulator: Simulator, made: HttpUpstream, base: str, fault: str, told: tuple[FailureKind, int]
+    simulator: Simulator,
+    made: HttpUpstream,
+    base: Spoken,
+    fault: str,
+    told: tuple[FailureKind, int],
 ) -> None:
-    simulator.control.set(Directives(fault=fault, seconds=2.0))
+    simulator.control.set(Directives(fault=fault, seconds=3.0))
 
     failure = await failure_of(made, call_for(base))
 
@@ -154,16 +184,16 @@ async def test_an_error_has_its_kind(
 
 @pytest.mark.parametrize("fault", ["reset", "hang_up", "stall"])
 async def test_a_stream_that_the_provider_breaks_off_is_truncated(
-    simulator: Simulator, made: HttpUpstream, base: str, fault: str
+    simulator: Simulator, made: HttpUpstream, base: Spoken, fault: str
 ) -> None:
-    simulator.control.set(Directives(fault=fault, after=3, seconds=2.0))
+    simulator.control.set(Directives(fault=fault, after=3, seconds=3.0))
 
     failure = await failure_of(made, call_for(base, stream=True))
 
     assert failure.kind == "truncated"
 
 
-async def test_a_provider_that_is_down_is_a_server_error(made: HttpUpstream, base: str) -> None:
+async def test_a_provider_that_is_down_is_a_server_error(made: HttpUpstream, base: Spoken) -> None:
     failure = await failure_of(made, call_for(base))
 
     assert failure.kind in ("server_error", "overloaded")
@@ -171,7 +201,7 @@ async def test_a_provider_that_is_down_is_a_server_error(made: HttpUpstream, bas
 
 
 async def test_hints_before_the_answer_do_not_matter(
-    simulator: Simulator, made: HttpUpstream, base: str
+    simulator: Simulator, made: HttpUpstream, base: Spoken
 ) -> None:
     simulator.control.set(Directives(fault="early_hints"))
 
@@ -179,7 +209,7 @@ async def test_hints_before_the_answer_do_not_matter(
 
 
 async def test_who_leaves_midway_stops_the_provider(
-    simulator: Simulator, made: HttpUpstream, base: str
+    simulator: Simulator, made: HttpUpstream, base: Spoken
 ) -> None:
     simulator.control.set(Directives(words=2_000, pace=0.01))
 
@@ -194,7 +224,7 @@ async def test_who_leaves_midway_stops_the_provider(
 
 
 async def test_a_slow_reader_loses_nothing(
-    simulator: Simulator, made: HttpUpstream, base: str
+    simulator: Simulator, made: HttpUpstream, base: Spoken
 ) -> None:
     simulator.control.set(Directives(words=20_000, latency=0, pace=0))
 

@@ -7,7 +7,7 @@ import pytest
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.upstream import pool
-from omniroute.routing.upstream.connection import (
+from omniroute.routing.upstream.exchange import (
     BUFFERED_BYTES_MAX,
     HEAD_BYTES_MAX,
     HEADERS_MAX,
@@ -148,7 +148,7 @@ async def test_a_kept_connection_has_the_limits_of_its_new_call() -> None:
 
 
 async def test_an_idle_connection_expires(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omniroute.routing.upstream.connection.KEEP_ALIVE_S", SHORT_S)
+    monkeypatch.setattr("omniroute.routing.upstream.exchange.KEEP_ALIVE_S", SHORT_S)
 
     async def script(exchange: Exchange) -> None:
         await exchange.send(whole())

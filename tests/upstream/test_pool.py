@@ -30,7 +30,7 @@ async def test_the_connection_that_was_used_last_is_used_next() -> None:
 async def test_a_peer_cannot_have_a_connection_kept_longer_than_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("omniroute.routing.upstream.connection.KEEP_ALIVE_S", SHORT_S)
+    monkeypatch.setattr("omniroute.routing.upstream.exchange.KEEP_ALIVE_S", SHORT_S)
 
     async def script(exchange: Exchange) -> None:
         await exchange.send(whole(headers=b"keep-alive: timeout=3600, max=1000\r\n"))

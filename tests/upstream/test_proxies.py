@@ -71,7 +71,7 @@ async def test_an_encrypted_provider_is_reached_by_its_name(
     context = authority.server("api.test")
     async with (
         serving(answer_stream, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         call = call_to(f"https://api.test:{server.port}/v1", stream=True)
         answers = [await ask(made, through(call, proxy.url)) for _ in range(3)]
@@ -84,7 +84,7 @@ async def test_an_encrypted_provider_is_reached_by_its_name(
 async def test_a_plain_provider_of_ones_own_is_reached_too(
     authority: Authority, proxy: RunningProxy
 ) -> None:
-    async with serving(answer_stream) as server, upstream(tls=authority.trusted()) as made:
+    async with serving(answer_stream) as server, upstream(tls=authority.trusted) as made:
         answered = await ask(made, through(call_to(server.url, stream=True), proxy.url))
 
     assert answered == EVENTS
@@ -97,7 +97,7 @@ async def test_a_proxy_may_want_a_password(authority: Authority, kind: Kind) -> 
     async with (
         proxying(kind, tls=context, password=True) as proxy,
         serving(answer_stream) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         call = call_to(server.url, stream=True)
         answered = await ask(made, through(call, proxy.url_with_password))
@@ -176,7 +176,7 @@ async def test_a_provider_behind_a_proxy_must_prove_its_name(
     context = authority.server("other.test")
     async with (
         serving(answer_stream, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         call = call_to(f"https://api.test:{server.port}/v1")
         failure = await failure_of(made, through(call, proxy.url))
@@ -192,7 +192,7 @@ async def test_an_encrypted_proxy_must_prove_its_name(authority: Authority) -> N
     context = authority.server("other.test")
     async with (
         proxying("https", tls=context) as proxy,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         failure = await failure_of(made, through(call_to("https://api.test/v1"), proxy.url))
 
@@ -264,7 +264,7 @@ async def test_a_kept_connection_that_died_behind_a_proxy_is_replaced(
         else:
             await exchange.send(whole())
 
-    async with serving(script) as server, upstream(tls=authority.trusted()) as made:
+    async with serving(script) as server, upstream(tls=authority.trusted) as made:
         answers = [await ask(made, through(call_to(server.url), proxy.url)) for _ in range(2)]
 
     assert answers == [ANSWER, ANSWER]
@@ -281,7 +281,7 @@ async def test_who_leaves_midway_is_seen_to_leave_behind_a_proxy(
     context = authority.server("api.test")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         call = call_to(f"https://api.test:{server.port}/v1", stream=True)
         answer = await made.open(through(call, proxy.url))
@@ -306,7 +306,7 @@ async def test_a_slow_reader_behind_a_proxy_loses_nothing(
     context = authority.server("api.test")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         call = call_to(f"https://api.test:{server.port}/v1", stream=True)
         answer = await made.open(through(call, proxy.url))

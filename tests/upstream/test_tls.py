@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from omniroute.routing.upstream.connection import BUFFERED_BYTES_MAX
+from omniroute.routing.upstream.exchange import BUFFERED_BYTES_MAX
 from omniroute.routing.upstream.tls import verifying_context
 
 from .authority import Authority, authority_in
@@ -50,7 +50,7 @@ async def test_a_server_with_a_certificate_for_its_name_is_believed(authority: A
     context = authority.server("api.test")
     async with (
         serving(answer_stream, tls=context) as server,
-        upstream(tls=authority.trusted(), resolve=to_loopback) as made,
+        upstream(tls=authority.trusted, resolve=to_loopback) as made,
     ):
         url = f"https://api.test:{server.port}/v1"
         first = await ask(made, call_to(url, stream=True))
@@ -65,7 +65,7 @@ async def test_a_certificate_may_be_for_an_address(authority: Authority) -> None
     context = authority.server("127.0.0.1")
     async with (
         serving(answer_stream, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         answered = await ask(made, call_to(server.url, stream=True))
 
@@ -87,7 +87,7 @@ async def test_a_server_that_cannot_prove_its_name_gets_nothing(
     context = authority.server(name, days=days, own=own)
     async with (
         serving(answer_stream, tls=context) as server,
-        upstream(tls=authority.trusted(), resolve=to_loopback) as made,
+        upstream(tls=authority.trusted, resolve=to_loopback) as made,
     ):
         failure = await failure_of(made, call_to(f"https://api.test:{server.port}/v1"))
 
@@ -100,7 +100,7 @@ async def test_an_unknown_authority_is_refused_by_the_systems_store(authority: A
     context = authority.server("api.test")
     async with (
         serving(answer_stream, tls=context) as server,
-        upstream(tls=verifying_context(), resolve=to_loopback) as made,
+        upstream(tls=verifying_context, resolve=to_loopback) as made,
     ):
         failure = await failure_of(made, call_to(f"https://api.test:{server.port}/v1"))
 
@@ -119,7 +119,7 @@ async def test_a_plain_server_at_an_encrypted_url_is_a_tls_failure(authority: Au
 
     server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, upstream(tls=authority.trusted()) as made:
+    async with server, upstream(tls=authority.trusted) as made:
         failure = await failure_of(made, call_to(f"https://127.0.0.1:{port}/v1"))
 
     assert failure.kind == "tls"
@@ -135,7 +135,7 @@ async def test_closing_an_encrypted_answer_closes_its_connection_at_once(
     context = authority.server("127.0.0.1")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         answer = await made.open(call_to(server.url, stream=True))
         await anext(aiter(answer))
@@ -157,7 +157,7 @@ async def test_an_encrypted_body_shorter_than_its_length_is_truncated(
     context = authority.server("127.0.0.1")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         failure = await failure_of(made, call_to(server.url))
 
@@ -174,7 +174,7 @@ async def test_a_kept_encrypted_connection_that_died_is_replaced(authority: Auth
     context = authority.server("127.0.0.1")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         await ask(made, call_to(server.url))
         second = await ask(made, call_to(server.url))
@@ -198,7 +198,7 @@ async def test_a_slow_reader_holds_an_encrypted_peer_back_too(authority: Authori
     context = authority.server("127.0.0.1")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         answer = await made.open(call_to(server.url, stream=True))
         pieces = aiter(answer)
@@ -227,7 +227,7 @@ async def test_a_peer_that_closes_while_the_reader_is_behind_loses_nothing(
     context = authority.server("127.0.0.1")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         answer = await made.open(call_to(server.url, stream=True))
         await asyncio.sleep(0.4)
@@ -248,7 +248,7 @@ async def test_a_further_handshake_goes_on_with_the_session_of_an_earlier_one(
     context = authority.server("api.test")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted(), resolve=to_loopback) as made,
+        upstream(tls=authority.trusted, resolve=to_loopback) as made,
     ):
         url = f"https://api.test:{server.port}/v1"
         answers = [await ask(made, call_to(url)) for _ in range(3)]
@@ -270,7 +270,7 @@ async def test_a_session_that_is_old_is_not_gone_on_with(
     context = authority.server("127.0.0.1")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         for _ in range(2):
             await ask(made, call_to(server.url))
@@ -285,7 +285,7 @@ async def test_a_session_of_one_name_proves_no_other_name(authority: Authority) 
     context = authority.server("api.test")
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted(), resolve=to_loopback) as made,
+        upstream(tls=authority.trusted, resolve=to_loopback) as made,
     ):
         await ask(made, call_to(f"https://api.test:{server.port}/v1"))
         failure = await failure_of(made, call_to(f"https://other.test:{server.port}/v1"))
@@ -304,7 +304,7 @@ async def test_the_protocol_is_agreed_on_in_the_handshake(authority: Authority) 
     context.set_alpn_protocols(["h2", "http/1.1"])
     async with (
         serving(script, tls=context) as server,
-        upstream(tls=authority.trusted()) as made,
+        upstream(tls=authority.trusted) as made,
     ):
         await ask(made, call_to(server.url))
 
@@ -319,7 +319,7 @@ async def test_an_authority_of_ones_own_is_trusted_with_ssl_cert_file(
     context = authority.server("api.test")
     async with (
         serving(answer_stream, tls=context) as server,
-        upstream(tls=verifying_context(), resolve=to_loopback) as made,
+        upstream(tls=verifying_context, resolve=to_loopback) as made,
     ):
         answered = await ask(made, call_to(f"https://api.test:{server.port}/v1", stream=True))
 

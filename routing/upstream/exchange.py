@@ -1,0 +1,348 @@
+"""A connection to a provider with one exchange at a time: a request out, an answer in.
+
+The connection is a protocol of the event loop: bytes go from the socket through a parser
+into a list of chunks, and one future wakes whoever waits for them. There is no task, no
+stream object and no queue per request. Here is what holds for every version of HTTP;
+connection.py and http2.py write requests and read answers.
+
+Back-pressure: when more than PAUSE_BYTES wait unread, the socket is not read until they are
+taken; what is held never passes BUFFERED_BYTES_MAX.
+
+Time-outs: one deadline, moved by what happens. The time to the first byte runs until the
+first byte of a body (some providers send the head at once and think afterwards), and in a
+stream until its reader has found content: keep-alives hide a provider that is stuck. While
+the reader is behind, the provider is not judged.
+
+An answer that a peer ends too early is `truncated`, also when its length was only promised
+by its framing; bytes that nobody asked for close the connection.
+"""
+
+import asyncio
+import re
+import ssl
+from typing import Literal, Protocol, cast
+
+from ..errors import FailureKind, UpstreamFailure
+from ..model import Limits
+from .deadline import NEVER_S, Deadline
+
+READ_BYTES_MAX = 256 * 1024
+"""The most that asyncio and uvloop read from a socket at once."""
+
+PAUSE_BYTES = 64 * 1024
+BUFFERED_BYTES_MAX = PAUSE_BYTES + READ_BYTES_MAX
+
+HEAD_BYTES_MAX = 64 * 1024
+HEADERS_MAX = 200
+
+KEEP_ALIVE_S = 55.0
+"""How long an unused connection is kept: under the 60 s at which many servers close theirs."""
+
+STALE_S_MAX = 1.0
+"""A kept connection that dies this soon after a request, without a byte, was dead before."""
+
+_KEEP_ALIVE_HINT = re.compile(rb"timeout=(\d{1,6})")
+
+Wait = Literal["timeout_first_byte", "timeout_idle"]
+
+
+class Home(Protocol):
+    """Where a connection goes back to: the pool's lane of its origin."""
+
+    @property
+    def name(self) -> str:
+        """Whom it connects to, for messages."""
+        ...
+
+    def take_back(self, connection: "Exchange") -> None:
+        """Keep a connection whose answer ended well."""
+        ...
+
+    def lost(self, connection: "Exchange") -> None:
+        """Forget a connection that is closed."""
+        ...
+
+
+class EncryptedTransport(Protocol):
+    """What the transports of both event loops can do beside others when they encrypt."""
+
+    def set_read_buffer_limits(self, high: int | None = None) -> None:
+        """Read no more of the socket while this many bytes wait; None is the loop's own."""
+        ...
+
+
+class Exchange(asyncio.Protocol):
+    """Carries one exchange at a time: `send`, `head`, `read` until b"", `close`.
+
+    Attributes:
+        status: of the answer's head, 0 before it is there.
+        headers: of the answer, names in lower case; of a repeated one the last.
+        stale: the last exchange ended at once without a byte: if the connection had been
+            kept before, its peer had closed it meanwhile.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, home: Home) -> None:
+        self.headers: dict[bytes, bytes] = {}
+        self._chunks: list[bytes] = []
+        self._failure: UpstreamFailure | None = None
+        self._loop = loop
+        self._home = home
+        self._transport = cast(asyncio.Transport, None)
+        self._encrypted: EncryptedTransport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline = Deadline(loop, self._time_out)
+        self._total_deadline_s = NEVER_S
+        self._sent_s = 0.0
+        self._first_byte_s = 0.0
+        self._idle_s = 0.0
+        self._wait: Wait = "timeout_first_byte"
+        self._bytes_max = 0
+        self._busy = False
+        self._complete = False
+        self._reset()
+
+    def send(self, head: bytes, body: bytes, limits: Limits, *, total_deadline_s: float) -> None:
+        """Write a request. The answer's deadlines run from here, by the loop's time."""
+        self._reset()
+        now = self._loop.time()
+        self._busy = True
+        self._bytes_max = limits.answer_bytes_max
+        self._sent_s = now
+        self._first_byte_s = limits.first_byte_s
+        self._idle_s = limits.idle_s
+        self._total_deadline_s = total_deadline_s
+        self._wait = "timeout_first_byte"
+        if self._transport.is_closing():
+            self._note_loss(None)
+            return
+        self._expect(now + limits.first_byte_s)
+        self._write(head, body)
+
+    async def head(self) -> None:
+        """Wait until `status` and `headers` are there.
+
+        Raises:
+            UpstreamFailure: they will not come.
+        """
+        while not self._head_done:
+            if self._failure is not None:
+                raise self._failure
+            await self._news()
+
+    async def read(self) -> bytes:
+        """Give what has come of the body since the last call; b"" when it is over.
+
+        Raises:
+            UpstreamFailure: it broke off, is not HTTP, is too large or came too late. What
+                came before is given first.
+        """
+        while not self._chunks:
+            if self._failure is not None:
+                raise self._failure
+            if self._complete:
+                return b""
+            await self._news()
+        chunks = self._chunks
+        self._chunks = []
+        self._buffered = 0
+        if self._paused:
+            self._resume()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def await_content(self) -> None:
+        """Let the time to the first byte run on until `content_began`."""
+        self._awaiting = True
+        self._wait = "timeout_first_byte"
+        if self._busy and not self._complete and not self._paused:
+            self._expect(self._sent_s + self._first_byte_s)
+
+    def content_began(self) -> None:
+        """Let the idle time count from here on."""
+        self._awaiting = False
+        self._wait = "timeout_idle"
+        if self._busy and not self._complete and not self._paused:
+            self._expect(self._loop.time() + self._idle_s)
+
+    def expect_end(self, within_s: float) -> None:
+        """Wait no longer than this for further bytes: by its own words the answer is over."""
+        self._idle_s = min(self._idle_s, within_s)
+        self.content_began()
+
+    def close(self) -> None:
+        """End the exchange: keep the connection if the answer ended well, else cut it now."""
+        if not self._busy:
+            return
+        if self._may_be_kept():
+            self._busy = False
+            self._chunks.clear()
+            self._deadline.relax(self._loop.time() + self._keep_s())
+            self._home.take_back(self)
+            return
+        self._fail("truncated", "the answer was closed before its end")
+
+    @property
+    def closing(self) -> bool:
+        """Whether the connection is closed or about to be."""
+        return self._transport.is_closing()
+
+    def usable(self) -> bool:
+        """Whether a kept connection may serve another request."""
+        return self._loop.time() < self._deadline.at_s and not self._transport.is_closing()
+
+    def abort(self) -> None:
+        """Cut the connection; an answer under way fails."""
+        if self._busy and not self._complete and self._failure is None:
+            self._fail("truncated", "this gateway cut the connection")
+        else:
+            self._cut()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if transport.get_extra_info("ssl_object") is not None:
+            self._encrypted = cast(EncryptedTransport, transport)
+
+    def on_body(self, body: bytes) -> None:
+        """Keep bytes of the body for the reader."""
+        if self._complete or self._failure is not None:
+            return
+        if not self._awaiting:
+            self._wait = "timeout_idle"
+        self._chunks.append(body)
+        self._buffered += len(body)
+
+    def _write(self, head: bytes, body: bytes) -> None:
+        """Write a request; whatever follows comes as `data_received`."""
+        raise NotImplementedError
+
+    def _has_begun(self) -> bool:
+        """Whether a byte of the answer came."""
+        raise NotImplementedError
+
+    def eof_received(self) -> None:
+        self._reusable = False
+        # Else the loop would first write what is left of our request, and a peer that has
+        # answered early or left will never read it.
+        if not self.closing and self._transport.get_write_buffer_size():
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.stop()
+        self._reusable = False
+        self._home.lost(self)
+        if self._busy and not self._complete and self._failure is None:
+            self._note_loss(exc)
+        self._wake()
+
+    def _reset(self) -> None:
+        self.status = 0
+        self.headers = {}
+        self.stale = False
+        self._chunks = []
+        self._buffered = 0
+        self._wire_bytes = 0
+        self._head_done = False
+        self._ends_with_connection = False
+        self._awaiting = False
+        self._complete = False
+        self._reusable = False
+        self._paused: bool = False
+        self._failure = None
+
+    def _go_on(self) -> None:
+        """Move the deadline after bytes of a body, and stop reading when too many wait."""
+        if self._buffered > PAUSE_BYTES:
+            self._paused = True
+            if self._encrypted is not None:
+                # Else the loop would read on until its own buffer is full, and uvloop throws
+                # that away when it meets the peer's end while we pause.
+                self._encrypted.set_read_buffer_limits(high=0)
+            self._transport.pause_reading()
+            self._expect(self._total_deadline_s)
+        elif self._wait == "timeout_idle":
+            self._expect(self._loop.time() + self._idle_s)
+
+    def _resume(self) -> None:
+        self._paused = False
+        if not self._complete and not self._transport.is_closing():
+            if self._encrypted is not None:
+                self._encrypted.set_read_buffer_limits()
+            self._transport.resume_reading()
+            # The reader was behind, not the provider: its time begins anew.
+            limit_s = self._first_byte_s if self._awaiting else self._idle_s
+            self._expect(self._loop.time() + limit_s)
+
+    async def _news(self) -> None:
+        waiter = self._waiter = self._loop.create_future()
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _expect(self, deadline_s: float) -> None:
+        self._deadline.move(min(deadline_s, self._total_deadline_s))
+
+    def _time_out(self) -> None:
+        if not self._busy:
+            self._transport.close()
+            return
+        if self._complete:
+            return
+        now = self._loop.time()
+        waited_s = round(now - self._sent_s, 1)
+        if now >= self._total_deadline_s:
+            self._fail("timeout_total", f"the answer had not ended after {waited_s} s")
+        elif self._wait == "timeout_idle":
+            self._fail("timeout_idle", f"the answer stalled for {round(self._idle_s, 1)} s")
+        else:
+            self._fail("timeout_first_byte", f"no answer began within {waited_s} s")
+
+    def _note_loss(self, error: Exception | None) -> None:
+        why = "it closed the connection" if error is None else f"{type(error).__name__}: {error}"
+        if isinstance(error, ssl.SSLError):
+            self._fail("tls", f"the encrypted connection broke ({why})")
+        elif not self._has_begun():
+            self.stale = self._loop.time() - self._sent_s <= STALE_S_MAX
+            self._fail("connect", f"the connection ended before an answer began ({why})")
+        elif self._ends_with_connection and error is None:
+            self._complete = True
+        else:
+            self._fail("truncated", f"the answer broke off ({why})")
+
+    def _end_badly(self, kind: FailureKind, what: str) -> None:
+        """Fail the exchange; with none under way, or one that is over, only cut."""
+        if self._busy and not self._complete and self._failure is None:
+            self._fail(kind, what)
+        else:
+            self._reusable = False
+            self._cut()
+
+    def _fail(self, kind: FailureKind, what: str) -> None:
+        self._failure = UpstreamFailure(f"{self._home.name}: {what}", kind=kind)
+        self._reusable = False
+        self._cut()
+        self._wake()
+
+    def _cut(self) -> None:
+        self._busy = False
+        self._transport.abort()
+
+    def _may_be_kept(self) -> bool:
+        # An answer that came before the request was written leaves the rest of it in the way.
+        return (
+            self._complete
+            and self._reusable
+            and not self._paused
+            and not self._transport.is_closing()
+            and not self._transport.get_write_buffer_size()
+        )
+
+    def _keep_s(self) -> float:
+        hint = self.headers.get(b"keep-alive")
+        asked = _KEEP_ALIVE_HINT.search(hint) if hint is not None else None
+        # A second less than the peer says, or our next request would cross its close.
+        return KEEP_ALIVE_S if asked is None else min(KEEP_ALIVE_S, float(asked[1]) - 1.0)
