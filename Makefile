@@ -17,8 +17,7 @@ test-long: $(VENV)/.dev ## the checks that take minutes
 lint: $(VENV)/.dev ## formatting, lint, types and import contracts
 	@$(BIN)/python -m tests.run --only lint
 
-bench: $(VENV)/.dev ## CPU of a decision; added latency and CPU per request, as ratios of one run
-	@$(BIN)/python -m benchmarks.deciding
+bench: $(VENV)/.dev ## what it costs, beside nginx and (ARGS=--peers) LiteLLM and smg
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 lock: $(VENV)/.dev ## refresh every lock file and the price table made from them

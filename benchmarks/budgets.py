@@ -141,7 +141,7 @@ async def _request(budgets: Budgets, name: str) -> float:
 
 
 def _median(runs: Sequence[Figures], name: str) -> float:
-    return statistics.median(getattr(run, name) for run in runs)
+    return float(statistics.median(getattr(run, name) for run in runs))
 
 
 if __name__ == "__main__":

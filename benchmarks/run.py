@@ -1,169 +1,258 @@
-"""The first honest baseline: added latency and CPU per request, as ratios of one run.
+"""What the gateway costs beside a direct call, nginx and pinned peers, in one interleaved run.
 
-    make bench            python -m benchmarks.run [--rounds 5] [--requests 2000]
+    make bench            python -m benchmarks.run [--rounds 5] [--scale 1.0] [--peers]
 
-Every round measures every target in a shuffled order, so that a machine whose speed drifts
-disturbs all alike; figures are medians over the rounds. "Added" is a target's time less the
-direct call's of the same round. CPU is what the kernel charged to the target's processes.
-Absolute times say something about this machine only: quote the ratios.
+Every round puts every case to every target in a shuffled order, so that a machine whose speed
+drifts disturbs all alike. "Added" is a target's time less the direct call's of the same round.
+CPU is what the kernel charged to all processes of the target, until they were quiet again.
+Absolute times say something about this machine only: quote the ratios, which are made pair by
+pair within a round. The run is kept as JSON; `python -m benchmarks.report` makes
+docs/performance.md from it.
 """
 
 import argparse
-import json
-import os
-import platform
 import random
-import statistics
+import resource
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import leaving, starting
-from benchmarks.targets import Target, cpu_ns, gateway, nginx, rss_mb, upstream
+from benchmarks import authority, deciding, leaving, other_gateways, report, starting
+from benchmarks.cases import CASES, HELD, Case, body_of
+from benchmarks.machine import cores, cpu_ns, facts, rss_mb, settled_cpu_ns
+from benchmarks.programs import Programs, programs, run_load
+from benchmarks.results import AUTO, DIRECT, NGINX, OURS, Figures, Results, Round, write
+from benchmarks.targets import COMBO_AUTO, Target, gateway, nginx, tls_upstream, upstream
 
-LOAD_S_MAX = 300
-WHOLE = (
-    b'{"model":"gpt-4o","messages":[{"role":"system","content":"You are terse."},'
-    b'{"role":"user","content":"%s"}],"temperature":0.2}'
+PATH = "/v1/chat/completions"
+LAST = Path(__file__).parent.parent / "build/benchmark.json"
+WARM_UP_SHARE = 0.25
+OPEN_FILES_NEEDED = 3 * HELD.connections
+PEEK_S = 0.25
+DECISIONS = 3000
+NOT_BUILT = (
+    "providers in the network, HTTP/2, more than two cores and several workers; dialect pairs, "
+    "MCP calls and A2A sends"
 )
-STREAM = WHOLE.replace(b'"temperature":0.2', b'"temperature":0.2,"stream":true')
-CHUNKS = 100
 
 
-def load(
-    target: Target, body: Path, *, connections: int, requests: int, core: int
-) -> dict[str, float]:
-    """Run the load once; gives its figures and `cpu_us` per request."""
-    before = cpu_ns(target.process) if target.process else 0
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.load",
-        str(target.port),
-        "/v1/chat/completions",
-        str(connections),
-        str(requests),
-        str(body),
-        *([target.key] if target.key else []),
-    ]
-    done = subprocess.run(
-        command,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=LOAD_S_MAX,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-    )
-    if done.returncode:
-        raise SystemExit(f"the load on {target.name} failed:\n{done.stderr}")
-    figures: dict[str, float] = json.loads(done.stdout)
-    if figures["errors"]:
-        raise SystemExit(f"{target.name}: {figures['errors']} requests failed")
-    spent = cpu_ns(target.process) - before if target.process else 0
-    figures["cpu_us"] = spent / 1000 / figures["requests"]
-    return figures
+@dataclass(frozen=True)
+class Bench:
+    """What a run has at hand."""
 
+    folder: Path
+    programs: Programs
+    core: int
+    """Of the load."""
 
-def measure(
-    rounds: int, requests: int, folder: Path
-) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Give for each target its medians, and for each its memory after the load."""
-    cores = sorted(os.sched_getaffinity(0))
-    own, other = cores[0], cores[-1]
-    bodies = {"whole": folder / "whole.json", "stream": folder / "stream.json"}
-    bodies["whole"].write_bytes(WHOLE % (b"word " * 50))
-    bodies["stream"].write_bytes(STREAM % (b"word " * 50))
-    cases = (
-        ("c1", "whole", 1, requests),
-        ("c32", "whole", 32, requests),
-        ("s1", "stream", 1, requests // 5),
-    )
-    seen: dict[str, dict[str, list[float]]] = {}
-    with ExitStack() as opened:
-        port = opened.enter_context(upstream(other))
-        found = [
-            Target("direct", port),
-            opened.enter_context(nginx(folder / "nginx", port, own)),
-            opened.enter_context(gateway(folder / "gateway", port, own)),
-        ]
-        targets = [target for target in found if target is not None]
-        for number in range(rounds + 1):
-            order = random.sample(targets, len(targets))
-            for case, body, connections, count in cases:
-                got = {
-                    target.name: load(
-                        target, bodies[body], connections=connections, requests=count, core=other
-                    )
-                    for target in order
-                }
-                if number:
-                    keep(seen, case, got)
-            print(
-                f"round {number} of {rounds}{' (warm-up)' if not number else ''}", file=sys.stderr
-            )
-        memory = {target.name: rss_mb(target.process) for target in targets if target.process}
-    medians = {
-        name: {figure: statistics.median(values) for figure, values in figures.items()}
-        for name, figures in seen.items()
-    }
-    return medians, memory
-
-
-def keep(
-    seen: dict[str, dict[str, list[float]]], case: str, got: dict[str, dict[str, float]]
-) -> None:
-    """Note one case of one round, times less the direct call's."""
-    for name, figures in got.items():
-        mine = seen.setdefault(name, {})
-        mine.setdefault(f"{case} cpu us", []).append(figures["cpu_us"])
-        mine.setdefault(f"{case} per s", []).append(figures["per_s"])
-        for part in ("p50_us", "p99_us"):
-            added = figures[part] - got["direct"][part]
-            mine.setdefault(f"{case} added {part[:3]} us", []).append(added)
+    def load(self, target: Target, case: Case, scale: float) -> Figures:
+        """Put a case to a target once; gives the load's figures and the CPU that it took."""
+        port, model = target.port, target.model
+        if case.tls:
+            assert target.tls_port is not None
+            port, model = target.tls_port, target.tls_model
+        body = self.folder / f"{case.name}-{model}.json"
+        if not body.exists():
+            body.write_bytes(body_of(case, model))
+        requests = int(case.requests * scale * target.share)
+        if case.kind == "paced":
+            requests = max(requests, case.connections)
+        words = [str(port), PATH, str(case.connections), str(max(requests, 1)), str(body)]
+        words += [target.key or "none", str(case.ramp_s)]
+        before = cpu_ns(target.process) if target.process else 0
+        figures = run_load([*self.programs.load, *words], self.core)
+        spent_us = (settled_cpu_ns(target.process) - before) / 1000 if target.process else 0.0
+        figures["cpu_us"] = spent_us / figures["requests"]
+        if figures["events"]:
+            figures["event_cpu_us"] = spent_us / figures["events"]
+        return figures
 
 
 def main() -> int:
+    """Measure, print and keep; give an exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--only", choices=["load", "leaving", "starting"])
+    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of requests")
+    parser.add_argument("--peers", action="store_true", help="also LiteLLM and smg")
+    known = [case.name for case in (*CASES, HELD)]
+    parser.add_argument("--cases", nargs="+", choices=known, default=known, help="only these")
+    parser.add_argument("--only", choices=["load", "leaving", "starting", "deciding"])
+    parser.add_argument("--json", type=Path, default=LAST, help="where the figures are kept")
     arguments = parser.parse_args()
+    _allow_open_files()
     with tempfile.TemporaryDirectory(prefix="omniroute-bench-") as name:
-        folder = Path(name)
-        print(
-            f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, "
-            f"Python {platform.python_version()}\n"
-        )
-        if arguments.only in (None, "load"):
-            show(*measure(arguments.rounds, arguments.requests, folder))
-        if arguments.only in (None, "leaving"):
-            leaving.report(folder / "leaving")
-        if arguments.only in (None, "starting"):
-            starting.report(folder / "starting")
+        results = measure(arguments, Path(name))
+    print(report.text(results))
+    arguments.json.parent.mkdir(exist_ok=True)
+    write(results, arguments.json)
+    print(f"Kept in {arguments.json}; `python -m benchmarks.report` makes the documents from it.")
     return 0
 
 
-def show(medians: dict[str, dict[str, float]], memory: dict[str, float]) -> None:
-    """Print the table and the ratios to nginx."""
-    figures = list(next(iter(medians.values())))
-    print(f"{'':<22}" + "".join(f"{name:>12}" for name in medians))
-    for figure in figures:
-        print(f"{figure:<22}" + "".join(f"{mine[figure]:>12,.0f}" for mine in medians.values()))
-    print(f"{'RSS MB after':<22}" + "".join(f"{memory.get(name, 0):>12,.0f}" for name in medians))
-    print(
-        "\nc1, c32: 1 and 32 connections, whole answers of 1 KB; "
-        f"s1: streams of {CHUNKS} events in a burst"
+def measure(arguments: argparse.Namespace, folder: Path) -> Results:
+    """Do what was asked for; the rest stays empty, and is said not to be measured."""
+    wanted: str | None = arguments.only
+    results = Results(
+        made=facts(),
+        command=_command(arguments),
+        compiled=True,
+        versions={},
+        rounds=[],
+        held={},
+        memory_mb={},
+        starts_s={},
+        left_ms={},
+        deciding_us={},
+        not_measured=[NOT_BUILT],
     )
-    ours = medians["omniroute"]
-    if "nginx" not in medians:
-        print("nginx is not installed: no ratios to it")
+    if wanted in (None, "starting"):
+        say("starts")
+        results.starts_s |= starting.measured(folder / "starting")
+    if wanted in (None, "leaving"):
+        say("clients that leave")
+        results.left_ms |= leaving.measured(folder / "leaving")
+    if wanted in (None, "deciding"):
+        say("decisions")
+        results.deciding_us |= deciding.measured(DECISIONS)
+    if wanted in (None, "load"):
+        _measure_load(arguments, folder, results)
+    return results
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """Give the words by which the figures can be made again."""
+    words = f"python -m benchmarks.run --rounds {arguments.rounds} --scale {arguments.scale:g}"
+    if arguments.only:
+        words += f" --only {arguments.only}"
+    if len(arguments.cases) <= len(CASES):
+        words += " --cases " + " ".join(arguments.cases)
+    return words + (" --peers" if arguments.peers else "")
+
+
+def _measure_load(arguments: argparse.Namespace, folder: Path, results: Results) -> None:
+    own, other = cores()
+    bench = Bench(folder, programs(), other)
+    results.compiled = bench.programs.compiled
+    if not results.compiled:
+        results.not_measured.append(
+            "the true pace of the fastest: no C compiler, so Python's load and upstream were used"
+        )
+    cases = [case for case in CASES if case.name in arguments.cases]
+    with ExitStack() as opened:
+        targets = _open(opened, bench, own, results, with_peers=arguments.peers)
+        for target in targets:
+            if target.start_s is not None and target.name != AUTO:
+                results.starts_s[f"{target.name}, pinned, beside the others"] = [target.start_s]
+        memory = _memory(targets)
+        for number in range(arguments.rounds + 1):
+            say(f"round {number} of {arguments.rounds}" if number else "warm-up")
+            scale = arguments.scale * (1 if number else WARM_UP_SHARE)
+            got = _round(bench, targets, cases, scale)
+            if number:
+                results.rounds.append(got)
+        after = _memory(targets)
+        if HELD.name in arguments.cases:
+            _hold(bench, targets, results)
+    results.memory_mb |= {
+        name: {"idle": idle, "after": after[name]} for name, idle in memory.items()
+    }
+
+
+def _open(
+    opened: ExitStack, bench: Bench, own: int, results: Results, *, with_peers: bool
+) -> list[Target]:
+    """Start everything, each once; gives the targets."""
+    port = opened.enter_context(upstream(bench.programs, bench.core))
+    certificates = authority.make(bench.folder / "certificates")
+    tls_port = opened.enter_context(
+        tls_upstream(bench.folder / "tls", certificates, port, bench.core)
+    )
+    tls = (tls_port, certificates) if tls_port is not None else None
+    targets = [Target(DIRECT, port)]
+    proxy = opened.enter_context(nginx(bench.folder / NGINX, port, own, tls))
+    if proxy is None:
+        results.not_measured.append("nginx, and TLS to the upstream: nginx is not installed")
+    else:
+        targets.append(proxy)
+        results.versions[NGINX] = _nginx_version()
+    ours = opened.enter_context(gateway(bench.folder / OURS, port, own, tls))
+    targets += [ours, replace(ours, name=AUTO, model=COMBO_AUTO, tls_port=None)]
+    if not with_peers:
+        results.not_measured.append("LiteLLM and smg: the run was without --peers")
+        return targets
+    pinned = other_gateways.versions()
+    for name, start in (("litellm", other_gateways.litellm), ("smg", other_gateways.smg)):
+        say(f"starting {name} {pinned[name]}")
+        try:
+            targets.append(opened.enter_context(start(bench.folder / name, port, own)))
+            results.versions[name] = pinned[name]
+        except (OSError, subprocess.SubprocessError) as error:
+            say(f"{name} could not be started: {error}")
+            results.not_measured.append(f"{name}: it could not be installed or started here")
+    return targets
+
+
+def _round(bench: Bench, targets: list[Target], cases: list[Case], scale: float) -> Round:
+    """Put every case to every target, in an order of its own each time."""
+    got: Round = {}
+    for case in random.sample(cases, len(cases)):
+        able = [one for one in targets if _fits(one, case)]
+        order = random.sample(able, len(able))
+        got[case.name] = {target.name: bench.load(target, case, scale) for target in order}
+    return got
+
+
+def _fits(target: Target, case: Case) -> bool:
+    return not (case.heavy and target.share < 1) and (not case.tls or target.tls_port is not None)
+
+
+def _hold(bench: Bench, targets: list[Target], results: Results) -> None:
+    """Hold many streams at once, each target once, and look at its memory meanwhile."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < OPEN_FILES_NEEDED:
+        results.not_measured.append(f"{HELD.words}: this machine allows too few open files")
         return
-    peer = medians["nginx"]
-    for figure in ("c1 added p50 us", "c1 cpu us", "c32 cpu us", "s1 cpu us"):
-        print(f"omniroute / nginx, {figure}: {ours[figure] / peer[figure]:.1f}")
+    for target in targets:
+        if target.name not in (DIRECT, NGINX, OURS):
+            continue
+        say(f"{HELD.words}: {target.name}")
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(bench.load, target, HELD, 1.0)
+            peak = 0.0
+            while not running.done():
+                peak = max(peak, rss_mb(target.process) if target.process else 0.0)
+                time.sleep(PEEK_S)
+            results.held[target.name] = {**running.result(), "rss_mb_peak": peak}
+
+
+def _memory(targets: list[Target]) -> dict[str, float]:
+    return {one.name: rss_mb(one.process) for one in targets if one.process and one.name != AUTO}
+
+
+def _nginx_version() -> str:
+    done = subprocess.run(
+        ["nginx", "-v"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/sbin:/usr/bin:/bin:/usr/local/bin"},
+    )
+    return done.stderr.rpartition("/")[2].strip()
+
+
+def _allow_open_files() -> None:
+    """Raise the limit of open files as far as it goes, for us and what we start."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def say(words: str) -> None:
+    """Tell who waits what is being done."""
+    print(words, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

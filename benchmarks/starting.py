@@ -1,26 +1,22 @@
 """How long it takes to start: the gateway to its first answer, `--help`, the MCP relay."""
 
 import json
-import os
-import statistics
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from benchmarks.targets import free_port
+from benchmarks.machine import free_port
+from benchmarks.targets import OMNIROUTE, plain_environment
 
 RUNS = 5
 WAIT_S_MAX = 20.0
-OMNIROUTE = (sys.executable, "-m", "omniroute.server.cli.main")
 
 
 def environment(folder: Path) -> dict[str, str]:
     """Give a plain environment with an own data folder; compiled files are kept, as for users."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return {**kept, "HOME": str(folder), "DATA_DIR": str(folder / "data")}
+    return {**plain_environment(folder), "DATA_DIR": str(folder / "data")}
 
 
 def first_answer_s(folder: Path) -> float:
@@ -85,15 +81,14 @@ def relay_ready_s(folder: Path) -> float:
         process.wait(WAIT_S_MAX)
 
 
-def report(folder: Path) -> None:
-    """Print the medians and the worst of RUNS, the first start (a new database) apart."""
+def measured(folder: Path) -> dict[str, list[float]]:
+    """Give the seconds of RUNS starts of each sort, the first start (a new database) apart."""
     folder.mkdir()
-    print("\nstarts, seconds (median, worst)")
-    print(f"{'first start ever':<32}{first_answer_s(folder):>7.2f}")
+    found = {"first start ever, with a new database": [first_answer_s(folder)]}
     for name, once in (
         ("start to first answer", first_answer_s),
         ("omniroute --help", help_s),
         ("omniroute --mcp ready", relay_ready_s),
     ):
-        times = [once(folder) for _ in range(RUNS)]
-        print(f"{name:<32}{statistics.median(times):>7.2f}{max(times):>7.2f}")
+        found[name] = [once(folder) for _ in range(RUNS)]
+    return found

@@ -4,7 +4,8 @@
     .venv/bin/python requirements/lock.py --keep     only what a requirement newly asks for
 
 Locks requirements/runtime.txt and requirements/dev.txt from pyproject.toml, and each
-tests/environments/*/requirements.txt from the requirements.in beside it; then installs the
+requirements.txt of tests/environments/ and benchmarks/peers/ from the requirements.in beside
+it; then installs the
 development lock where its price package is another one, and makes the price table anew. All
 locks are made before the first one is replaced, so a failure leaves them as they were. A lock
 holds names, versions and hashes: one with an address in it is refused.
@@ -65,7 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def all_locks() -> tuple[Lock, ...]:
     """Give every lock of the project, whether it exists yet or not."""
     project = ROOT / "pyproject.toml"
-    foreign = sorted((ROOT / "tests/environments").glob("*/requirements.in"))
+    foreign = [
+        path
+        for folder in ("tests/environments", "benchmarks/peers")
+        for path in sorted((ROOT / folder).glob("*/requirements.in"))
+    ]
     return (
         Lock(ROOT / "requirements/runtime.txt", project, ("build",)),
         Lock(ROOT / "requirements/dev.txt", project, ("build", "dev")),

@@ -24,9 +24,13 @@ def names() -> list[str]:
 
 def python_of(name: str) -> Path:
     """Give the environment's Python, made now if it is missing."""
-    lock = FOLDER / name / "requirements.txt"
+    return python_of_lock(FOLDER / name / "requirements.txt")
+
+
+def python_of_lock(lock: Path) -> Path:
+    """Give the Python of the environment of a lock, made now if it is missing."""
     digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:16]
-    folder = CACHE / f"{name}-{digest}"
+    folder = CACHE / f"{lock.parent.name}-{digest}"
     python, finished = folder / "bin" / "python", folder / "finished"
     if not finished.exists():
         venv.create(folder, with_pip=True, clear=True, symlinks=True)

@@ -53,7 +53,8 @@ def test_every_client_file_is_json_that_starts_the_relay() -> None:
 
 
 def test_no_lock_names_an_address() -> None:
-    locks = [*ROOT.glob("requirements/*.txt"), *ROOT.glob("tests/environments/*/*.txt")]
+    folders = ("requirements", "tests/environments/*", "benchmarks/peers/*")
+    locks = [lock for folder in folders for lock in ROOT.glob(f"{folder}/*.txt")]
 
     assert locks
     assert [lock for lock in locks if "://" in lock.read_text()] == []

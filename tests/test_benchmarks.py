@@ -1,0 +1,182 @@
+"""The benchmark's own parts: a figure is worth what the load and the upstream are worth."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchmarks import authority, goals, machine, report
+from benchmarks.cases import CASES, Case, body_of
+from benchmarks.programs import Programs, programs, run_load
+from benchmarks.results import Figures, Results, Spread, read
+from benchmarks.targets import upstream
+from tests.processes import RunningGateway
+
+CORE = machine.cores()[1]
+PYTHON = Programs(
+    (sys.executable, "-m", "benchmarks.load"), (sys.executable, "-m", "benchmarks.upstream"), False
+)
+WHOLE = Case("whole", "whole", 4, 40, "")
+BURST = Case("burst", "burst", 4, 12, "")
+PACED = Case("paced", "paced", 20, 20, "", every_us=10_000, events=20)
+LARGE = Case("large", "large", 2, 6, "")
+EMPTY = ("versions", "held", "memory_mb", "starts_s", "left_ms", "deciding_us")
+
+
+@pytest.fixture(params=["fastest", "python"])
+def made(request: pytest.FixtureRequest) -> Programs:
+    """The programs that this machine has, and those that every machine has."""
+    return programs() if request.param == "fastest" else PYTHON
+
+
+@pytest.fixture
+def port(made: Programs) -> Iterator[int]:
+    """An upstream that runs."""
+    with upstream(made, CORE) as found:
+        yield found
+
+
+def loaded(made: Programs, port: int, case: Case, folder: Path) -> Figures:
+    body = folder / "body.json"
+    body.write_bytes(body_of(case, "gpt-4o"))
+    words = (str(port), "/v1/chat/completions", str(case.connections), str(case.requests))
+    return run_load([*made.load, *words, str(body), "key", "0.05"], CORE)
+
+
+@pytest.mark.parametrize("case", [WHOLE, LARGE], ids=lambda case: case.name)
+def test_whole_answers_are_timed_and_none_fails(
+    made: Programs, port: int, case: Case, tmp_path: Path
+) -> None:
+    figures = loaded(made, port, case, tmp_path)
+
+    assert (figures["requests"], figures["errors"]) == (case.requests, 0)
+    assert 0 < figures["p50_us"] <= figures["p99_us"]
+    assert figures["events"] == 0
+
+
+def test_a_burst_gives_every_event(made: Programs, port: int, tmp_path: Path) -> None:
+    figures = loaded(made, port, BURST, tmp_path)
+
+    assert figures["errors"] == 0
+    assert figures["events"] == BURST.requests * 103
+
+
+def test_paced_streams_run_at_once_and_tell_how_late_their_events_are(
+    made: Programs, port: int, tmp_path: Path
+) -> None:
+    figures = loaded(made, port, PACED, tmp_path)
+
+    assert figures["errors"] == 0
+    assert figures["events"] == PACED.requests * 23
+    assert figures["at_once"] == PACED.connections
+    assert figures["p50_us"] >= PACED.every_us * (PACED.events - 1)
+    assert 0 < figures["lag_p50_us"] <= figures["lag_p99_us"]
+
+
+def test_refused_connections_count_as_errors(made: Programs, tmp_path: Path) -> None:
+    figures = loaded(made, machine.free_port(), WHOLE, tmp_path)
+
+    assert (figures["requests"], figures["errors"]) == (40, 40)
+
+
+def test_an_answer_that_is_not_200_counts_as_an_error(
+    made: Programs, tmp_path: Path, shared_gateway: RunningGateway
+) -> None:
+    figures = loaded(made, shared_gateway.port, BURST, tmp_path)
+
+    assert figures["errors"] == BURST.requests
+
+
+def test_what_a_child_computes_is_charged_to_its_tree() -> None:
+    burn = (
+        "import sys, time\nwhile time.process_time() < 0.2: pass\n"
+        "print(flush=True)\nsys.stdin.read()"
+    )
+    shell = subprocess.Popen(
+        ["sh", "-c", '"$0" -c "$1"; true', sys.executable, burn],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert shell.stdout is not None
+    shell.stdout.readline()
+
+    spent_ns = machine.cpu_ns(shell.pid)
+    shell.communicate(timeout=10)
+
+    assert spent_ns >= 200_000_000
+
+
+def test_the_certificate_is_of_the_authority(tmp_path: Path) -> None:
+    made = authority.make(tmp_path / "certificates")
+
+    verify = ["openssl", "verify", "-CAfile", str(made.authority), str(made.certificate)]
+    done = subprocess.run(verify, check=False, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
+def results(**more: object) -> Results:
+    """A run of two rounds in which ours adds twice what nginx adds, and costs 5 times as much."""
+    rounds = [
+        {
+            "c1": {
+                "direct": {"p50_us": 20.0 * slow},
+                "nginx": {"p50_us": 120.0 * slow},
+                "omniroute": {"p50_us": 220.0 * slow},
+            },
+            "c32": {
+                "nginx": {"cpu_us": 20.0 * slow, "errors": 0},
+                "omniroute": {"cpu_us": 100.0 * slow, "errors": 1},
+            },
+        }
+        for slow in (1.0, 3.0)
+    ]
+    told = {
+        "made": dict.fromkeys(("date", "machine", "python", "load_average"), "-"),
+        "command": "python -m benchmarks.run",
+        "compiled": True,
+        "rounds": rounds,
+        "not_measured": ["the rest"],
+        **{name: {} for name in EMPTY},
+    }
+    return msgspec.convert({**told, **more}, Results)
+
+
+def test_goals_compare_within_a_round_so_a_slow_round_changes_nothing() -> None:
+    by_words = {line.goal.words: line for line in goals.judged(results())}
+
+    added = by_words["nginx: added p50, c1"]
+    assert (added.figure, added.met) == (Spread(2.0, 2.0, 2.0), True)
+    assert by_words["nginx: CPU a request, c32"].figure == Spread(5.0, 5.0, 5.0)
+    assert by_words["smg: added p50, c1"].met is None
+
+
+def test_a_missed_line_that_binds_is_said() -> None:
+    dear = {"c32": {"nginx": {"cpu_us": 10.0}, "omniroute": {"cpu_us": 100.0}}}
+
+    lines = goals.judged(results(rounds=[dear]))
+
+    assert [line.goal.words for line in lines if line.met is False and line.goal.binding] == [
+        "nginx: CPU a request, c32"
+    ]
+    assert goals.verdict(lines).endswith("not there yet.")
+
+
+def test_failed_requests_are_told() -> None:
+    assert "Requests that failed, of all rounds: omniroute 2." in report.text(results())
+
+
+def test_the_page_and_the_plot_are_what_the_kept_run_gives() -> None:
+    kept = read(report.KEPT)
+
+    page = report.PAGE.read_text("utf-8")
+
+    assert report.page(page, kept) == page
+    assert report.PLOT.read_text("utf-8") == report.plot(kept)
+
+
+def test_every_case_has_a_name_of_its_own() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
