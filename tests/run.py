@@ -55,13 +55,18 @@ def tests() -> bool:
     return run("pytest", "-q", "-n", "2", "--dist", "loadgroup", "--durations=10")
 
 
+def speed() -> bool:
+    """Whether a request costs no more than its budget; alone, as it measures CPU."""
+    return run("python", "-m", "benchmarks.check")
+
+
 def long_tests() -> bool:
     return run("pytest", "-q", "-m", "long", "--durations=10")
 
 
 SECTIONS: dict[str, tuple[Callable[[], bool], ...]] = {
     "lint": (lint, types, contracts),
-    "test": (lint, types, contracts, environments, tests),
+    "test": (lint, types, contracts, environments, tests, speed),
     "long": (environments, long_tests),
 }
 

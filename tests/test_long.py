@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import check
 from tests import processes
 from tests.processes import RunningGateway
 from tests.replay import audited
@@ -99,3 +100,15 @@ async def _abort_streams(gateway: RunningGateway) -> None:
             writer.transport.abort()
 
     await asyncio.gather(*(abort() for _ in range(ABORTED)))
+
+
+def test_the_budget_check_fails_when_a_request_costs_half_as_much_again(tmp_path: Path) -> None:
+    with check.pair(tmp_path / "as it is") as two:
+        as_it_is = two.series()
+    ours_us, _ = check.medians(as_it_is)
+    slowed = (sys.executable, "-m", "benchmarks.slowed", str(ours_us / 2))
+    with check.pair(tmp_path / "slowed", slowed) as two:
+        dearer = two.series()
+
+    assert not check.too_dear(check.ratio(as_it_is))
+    assert check.too_dear(check.ratio(dearer))

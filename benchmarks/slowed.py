@@ -1,0 +1,33 @@
+"""This gateway with a chat made dearer, to show that the budget check would notice.
+
+    python -m benchmarks.slowed MICROSECONDS serve --port 0 ...
+
+Every request to the chat door first burns so many microseconds of CPU. Nothing of it is in the
+gateway: it is put around the door from here.
+"""
+
+import sys
+import time
+
+from starlette.types import Receive, Scope, Send
+
+from omniroute.server.cli.main import main
+from omniroute.server.v1.chat import ChatDoor
+
+
+def slow(door: type[ChatDoor], burnt_us: float) -> None:
+    """Put the burning before what the door does."""
+    answer = door.__call__
+
+    async def slowly(self: ChatDoor, scope: Scope, receive: Receive, send: Send) -> None:
+        ends_ns = time.thread_time_ns() + burnt_us * 1000
+        while time.thread_time_ns() < ends_ns:
+            pass
+        await answer(self, scope, receive, send)
+
+    door.__call__ = slowly  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    slow(ChatDoor, float(sys.argv.pop(1)))
+    sys.exit(main(sys.argv[1:]))
