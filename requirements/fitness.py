@@ -10,7 +10,9 @@ Three sources, each with its own scale: averages of flagship models on hard sets
 (LLMRouterBench), pass rates on coding exercises (Aider's polyglot leaderboard), and scores of
 nine small open models (LLMRouter). A percentage of one says nothing beside a percentage of
 another, so each data set is stretched over its source's BAND, from its worst model to its best.
-The bands are ours: they put flagships above small models, and overlap. A family is the mean of
+The bands are ours: they put flagships above small models, and overlap. Where the prompts are on
+record (LLMRouter) the families are those that the gateway finds in them, not those of the data
+sets: what a family holds at run time is what its fitness must be of. A family is the mean of
 its data sets; a model that several sources know gets their mean. Several settings of one model
 (how long it may think) count as one, by their mean.
 """
@@ -24,6 +26,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
+
+from omniroute.routing.wire.families import family_of
 
 TARGET = Path(__file__).parent.parent / "routing/catalog/fitness.json"
 SOURCE = (
@@ -43,20 +47,9 @@ FAMILY_OF_SET = {
     "SimpleQA": "factual",
     "ArenaHard": "writing",
     "tau2": "general",
-    "gsm8k": "math",
-    "agentverse-mgsm": "math",
-    "math": "math",
-    "mbpp": "code",
-    "human_eval": "code",
-    "natural_qa": "factual",
-    "trivia_qa": "factual",
-    "mmlu": "multiple choice",
-    "openbook_qa": "multiple choice",
-    "commonsense_qa": "multiple choice",
-    "arc_challenge": "multiple choice",
-    "agentverse-logicgrid": "logic",
-    "commongen": "writing",
 }
+ROWS_MIN = 100
+"""Prompts of a family, below which nothing is derived for it."""
 # As vendors' model names spell what the sources spell with dates, settings or blanks.
 SPELLED = (
     (r"\s*\(.*\)", ""),
@@ -108,7 +101,7 @@ def _stretched(scores: Scores, band: tuple[float, float]) -> Iterator[tuple[str,
         worst, best = min(row.values()), max(row.values())
         for model, score in row.items():
             share = (score - worst) / (best - worst)
-            found[model, FAMILY_OF_SET[name]].append(low + share * (high - low))
+            found[model, FAMILY_OF_SET.get(name, name)].append(low + share * (high - low))
     for (model, family), values in found.items():
         yield model, family, fmean(values)
 
@@ -139,13 +132,14 @@ def _open(path: Path) -> Scores:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            task = row.pop("task")
-            del row["prompt"]
+            del row["task"]
+            family = family_of(row.pop("prompt"))
             for model, score in row.items():
-                scores[task][model].append(float(score))
+                scores[family][model].append(float(score))
     return {
-        name: {model: fmean(values) for model, values in row.items()}
-        for name, row in scores.items()
+        family: {model: fmean(values) for model, values in row.items()}
+        for family, row in scores.items()
+        if min(map(len, row.values())) >= ROWS_MIN
     }
 
 

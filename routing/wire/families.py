@@ -5,9 +5,10 @@ the difference. A decision needs the kind alone, never the text: this module rea
 the last user turn that has any, at most HEAD_CHARS_MAX characters, once, and gives one word.
 
 Two kinds show in the shape of a text: a list of lettered options, and code. The rest shows in
-its words: each known word counts for its family, a strong one twice, numbers count for math,
-and the family with the highest sum wins if it reaches ENOUGH. A short text that shows nothing
-else and holds a question word asks for a fact; the rest is "general", which is never wrong.
+its words: each known word counts for its family, a strong one twice, numbers count for math, the
+more so where an amount is asked for, and the family with the highest sum wins if it reaches
+ENOUGH. A short text that shows nothing else and holds a question word asks for a fact; the rest
+is "general", which is never wrong.
 A text cannot choose a policy or a model by this; it only says which column of the fitness table
 is read.
 """
@@ -37,18 +38,27 @@ ENOUGH = 2
 QUESTION_CHARS_MAX = 300
 """A longer text that holds a question word asks for more than a fact."""
 OPTIONS_MIN = 3
+AMOUNTS_MIN = 2
+"""Numbers that make "how many" a question of math; with fewer it asks for a fact."""
 NUMBERS_MAX = 6
 """Numbers that count for math, two for a mark: a long table of them is not a problem to solve."""
 
 _ESCAPE_BYTES_MAX = 12  # \ud83d\ude00, the longest that one character takes
 _OPTION = re.compile(r"[A-E][).:]\s")
 _CODE = (
-    *("```", "def ", "class ", "return ", "import ", "#include", "const ", "();", ") {", "=> "),
+    *("class ", "return ", "import ", "const ", "();", ") {", "=> "),
     *("Traceback (", "Error:", "Exception", "SELECT "),
 )
-_MATH = ("\\frac", "\\sqrt", "\\sum", "\\int", "\\cdot", "\\times", "\\le", "\\ge")
+# These tell alone that it is code.
+_CODE_ALONE = ("```", "def ", "#include", ">>> ", ") -> ")
+_MATH = ("\\boxed", "\\frac", "\\sqrt", "\\sum", "\\int", "\\cdot", "\\times", "\\le", "\\ge")
 _SUM = re.compile(r"\d\s*[+*/=]\s*\d")
-_FACT = re.compile(r"\b(?:who|whom|whose|when|where|which|what)\b", re.IGNORECASE)
+_CHOICE = ("of the following", "of these", "most likely", "best describes", "best explains")
+_AMOUNT = ("ow many ", "ow much ", "ow far ", "ow long ", "ow old ", "percentage ")
+_FACT = re.compile(
+    r"\b(?:who|whom|whose|when|where|which|what|how (?:many|much|far|long|old|tall))\b",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\d+")
 _LETTERS = str.maketrans({code: " " for code in map(chr, range(128)) if not code.isalpha()})
 """Leaves the words of a lower-case text; other scripts stay as they are, and are known to none."""
@@ -108,11 +118,15 @@ def family_of(text: str) -> Family:
     marks = dict.fromkeys(FAMILIES, 0)
     for word in known:
         marks[_FAMILY_OF[word]] += 2 if word in _STRONG else 1
-    marks["code"] += sum(map(head.count, _CODE))
+    marks["code"] += sum(map(head.count, _CODE)) + 2 * sum(map(head.count, _CODE_ALONE))
     marks["math"] += 2 * (head.count("^") + (sum(map(head.count, _MATH)) if "\\" in head else 0))
+    marks["multiple choice"] += 2 * sum(map(head.count, _CHOICE))
     numbers = sum(1 for _ in islice(_NUMBER.finditer(head), NUMBERS_MAX))
     if numbers:
         marks["math"] += 2 * len(_SUM.findall(head)) + numbers // 2
+        # An amount that is asked for by other amounts.
+        if numbers >= AMOUNTS_MIN and any(one in head for one in _AMOUNT):
+            marks["math"] += 2
     best = max(FAMILIES, key=marks.__getitem__)
     if marks[best] >= ENOUGH:
         return best
