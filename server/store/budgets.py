@@ -81,7 +81,7 @@ class Budgets:
         # Is told, once in a window, that a budget is past its threshold.
         self.on_warning: Callable[[str], None] = lambda words: None
         self._windows = Windows(day=0, month=0, until=0)
-        self._recent = Recent()
+        self._paid = Recent()
         self._leases = Leases(
             database, clock, boot_id=boot_id, start_of=self._start_of, see=self._see
         )
@@ -158,12 +158,12 @@ class Budgets:
         if hold.usd_nanos > USD_NANOS_MAX:
             raise BudgetExceeded("no budget can pay for a request that may cost so much")
         budget_ids = tuple(dict.fromkeys(hold.budget_ids))
-        is_repeated = self._recent.repeats(hold.hold_id)
-        if is_repeated:
+        if hold.hold_id in self._paid:
             # The database judges it, which must know the one before.
             await self._settlements.flush()
         elif leases := self._leases.pay(hold.hold_id, budget_ids, hold.usd_nanos):
             self._settlements.keep_leased(hold, leases)
+            self._paid.add(hold.hold_id)
             self.admitted.by_leases += 1
             return
         lines = await self._lines(budget_ids)
@@ -172,6 +172,7 @@ class Budgets:
             return
         if not judged.paid:
             raise self._refusal(hold, lines, judged.standings)
+        self._paid.add(hold.hold_id)
         self.admitted.by_database += 1
         self._see(judged.standings, held_more=hold.usd_nanos)
         for standing in judged.standings:

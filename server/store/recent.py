@@ -10,11 +10,11 @@ class Recent:
         self._young: set[str] = set()
         self._old: set[str] = set()
 
-    def repeats(self, one: str) -> bool:
-        """Whether an id was told before; from now on it was."""
-        if one in self._young or one in self._old:
-            return True
+    def __contains__(self, one: str) -> bool:
+        return one in self._young or one in self._old
+
+    def add(self, one: str) -> None:
+        """Tell an id."""
         if len(self._young) >= IDS_MAX:
             self._old, self._young = self._young, set()
         self._young.add(one)
-        return False

@@ -1,17 +1,19 @@
 """What a client sees of its key's budget."""
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
 from omniroute.routing.model import Caller
-from tests.processes import RunningGateway, gateway
+from tests.processes import RunningGateway, gateway, run_command
 from tests.v1.door import Setting, setting
 
 pytestmark = pytest.mark.anyio
 
 DOLLAR = 1_000_000_000
+CALLS_MAX = 200
 SETTLE_S_MAX = 20.0
 BODY = {
     "model": "sim/fast@latency=0",
@@ -86,6 +88,29 @@ def test_a_running_gateway_refuses_with_how_the_budget_stands(tmp_path: Path) ->
     (budget,) = budgets.json()["budgets"]
     assert (budget["spent_usd_nanos"], budget["held_usd_nanos"], budget["state"]) == (0, 0, "ok")
     assert hidden.status == 403
+
+
+def test_a_busy_budget_is_leased_and_whole_again_when_the_gateway_has_stopped(
+    tmp_path: Path,
+) -> None:
+    costs: list[float] = []
+    with gateway(tmp_path) as running:
+        key = running.new_key("--budget-usd", "1000", "--budget-period", "day")
+
+        def leases() -> int:
+            answer = running.call("POST", "/v1/chat/completions", BODY, key=key)
+            costs.append(float(answer.headers["x-omniroute-cost-usd"]))
+            stored = running.call("GET", "/api/budgets", key=running.admin_key).json()
+            leased: int = stored["budgets"][0]["leased_usd_nanos"]
+            return leased
+
+        was_leased = any(leases() for _ in range(CALLS_MAX))
+
+    after = run_command("budgets", "list", "--json", environment=running.environment)
+    (budget,) = json.loads(after.stdout)["budgets"]
+    assert was_leased
+    assert budget["spent_usd_nanos"] == round(sum(costs) * DOLLAR)
+    assert (budget["held_usd_nanos"], budget["leased_usd_nanos"]) == (0, 0)
 
 
 async def test_a_clamped_answer_is_cut_there_and_says_so() -> None:
