@@ -69,8 +69,13 @@ class Payment:
         if bound.output_tokens_max is None:
             return self._request.operation
         try:
-            return capped(self._request.operation, bound.output_tokens_max, model=candidate.model)
-        except BadRequest:
+            return capped(
+                self._request.operation,
+                bound.output_tokens_max,
+                model=candidate.model,
+                dialect=candidate.dialect,
+            )
+        except (BadRequest, BudgetExceeded):
             self.settle(0, number)
             raise
 

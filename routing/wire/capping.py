@@ -2,11 +2,18 @@
 
 The bound is written in the client's own dialect. A provider of the same one gets these bytes;
 for another the body is parsed as ever, and the bound is rendered like any that a client set.
+
+Anthropic counts thinking into the answer, so its own budget has to follow: it must be less than
+`max_tokens` and at least 1,024, else the provider refuses the request. It is lowered to leave
+ANSWER_TOKENS_MIN for the words after it. Where that leaves too little to think with, the request
+is refused here, with the figure that would do: whoever asks for thinking is not answered without.
+Source: Anthropic's Messages API, "thinking", "budget_tokens", read 2026-11.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..errors import BudgetExceeded
 from ..model import Dialect, Operation
 from .openai_chat.render import limit_name
 from .splice import fields_of, splice_field
@@ -19,19 +26,26 @@ _FIELDS: Mapping[Dialect, tuple[str, ...]] = {
 }
 """The names that a dialect has for the bound. The first is written where none stands."""
 
+THINKING_TOKENS_MIN = 1024
+ANSWER_TOKENS_MIN = 256
+
 _GEMINI_CONFIGS = ("generationConfig", "generation_config")
 
 
-def capped(operation: Operation, output_tokens_max: int, *, model: str) -> Operation:
+def capped(
+    operation: Operation, output_tokens_max: int, *, model: str, dialect: Dialect
+) -> Operation:
     """Give the operation with a bound on its answers, whatever bound the client wrote.
 
     Args:
         operation: a chat.
         output_tokens_max: for all its answers together; each gets its equal part.
         model: the provider's name for the model: OpenAI's newer ones know another field.
+        dialect: the provider's: of another than the client's, it is not asked to think.
 
     Raises:
         BadRequest: the body is not a JSON object.
+        BudgetExceeded: it asks for thinking, and the bound leaves too little for that.
     """
     each = output_tokens_max // operation.features.choices
     names = _FIELDS[operation.dialect]
@@ -41,6 +55,8 @@ def capped(operation: Operation, output_tokens_max: int, *, model: str) -> Opera
         body = _written(operation.body, names, each, absent=limit_name(model))
     else:
         body = _written(operation.body, names, each, absent=names[0])
+    if operation.dialect == dialect == "anthropic":
+        body = _thinking_within(body, each)
     features = replace(operation.features, output_tokens_max=each * operation.features.choices)
     return replace(operation, body=body, features=features)
 
@@ -54,6 +70,24 @@ def _in_config(body: bytes, names: tuple[str, ...], each: int) -> bytes:
     if there:
         return body
     return splice_field(body, _GEMINI_CONFIGS[0], _written(b"{}", (), each, absent=names[0]))
+
+
+def _thinking_within(body: bytes, each: int) -> bytes:
+    asked = fields_of(body).get("thinking")
+    if asked is None or not bytes(asked).startswith(b"{"):
+        return body
+    thinking = bytes(asked)
+    budget = bytes(fields_of(thinking).get("budget_tokens", b""))
+    if not budget.isdigit() or int(budget) < each:
+        return body
+    left = each - ANSWER_TOKENS_MIN
+    if left < THINKING_TOKENS_MIN:
+        raise BudgetExceeded(
+            f"the request asks for thinking, which takes at least {THINKING_TOKENS_MIN} tokens and "
+            f"{ANSWER_TOKENS_MIN} for the answer, and only {each} can be paid for; ask without "
+            "thinking, or raise the budget"
+        )
+    return splice_field(body, "thinking", splice_field(thinking, "budget_tokens", b"%d" % left))
 
 
 def _written(body: bytes, names: tuple[str, ...], each: int, *, absent: str) -> bytes:

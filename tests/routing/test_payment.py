@@ -18,7 +18,7 @@ from omniroute.routing.model import (
     RouteRequest,
 )
 from omniroute.routing.reply import Reply
-from tests.fakes import World, combo, world
+from tests.fakes import World, account, combo, world
 
 pytestmark = pytest.mark.anyio
 
@@ -165,3 +165,16 @@ async def test_a_failed_attempt_that_was_billed_counts_toward_the_ceiling() -> N
         b'{"max_tokens":550}',
         b'{"max_tokens":300}',
     ]
+
+
+async def test_thinking_that_cannot_be_paid_is_refused_and_nothing_stays_held() -> None:
+    here = world(account("one", dialect="anthropic"), caps={"b": 4_000_000})
+    body = b'{"thinking":{"type":"enabled","budget_tokens":9000}}'
+    operation = Operation("chat", "anthropic", body, UNBOUND, "one/m", forward=False)
+
+    with pytest.raises(BudgetExceeded, match="thinking"):
+        await here.gateway.route.open(replace(ask(here), operation=operation), PAYER)
+
+    assert here.upstream.calls == []
+    assert here.budgets.holds == {}
+    assert here.budgets.left(("b",)) == 4_000_000

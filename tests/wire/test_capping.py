@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from omniroute.routing.errors import BadRequest
+from omniroute.routing.errors import BadRequest, BudgetExceeded
 from omniroute.routing.model import Dialect, Operation
 from omniroute.routing.wire.capping import capped
 from omniroute.routing.wire.table import codec
@@ -14,10 +14,18 @@ CHAT = b'{"model":"m","messages":[{"role":"user","content":"\\u00e9 max_tokens"}
 GEMINI = b'{"contents":[{"role":"user","parts":[{"text":"hi"}]}]%s}'
 
 
-def written(dialect: Dialect, body: bytes, *, model: str = "m") -> Operation:
-    """Cap the body at 300 tokens."""
+def written(
+    dialect: Dialect,
+    body: bytes,
+    *,
+    model: str = "m",
+    tokens: int = 300,
+    to: Dialect | None = None,
+) -> Operation:
+    """Cap the body at so many tokens."""
     _, features = codec(dialect).read_features(body)
-    return capped(Operation("chat", dialect, body, features), 300, model=model)
+    operation = Operation("chat", dialect, body, features)
+    return capped(operation, tokens, model=model, dialect=to or dialect)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +118,46 @@ def test_what_is_no_object_cannot_be_capped() -> None:
     _, features = codec("openai_chat").read_features(CHAT % b"")
 
     with pytest.raises(BadRequest, match="not a JSON object"):
-        capped(Operation("chat", "openai_chat", b"[]", features), 300, model="m")
+        capped(
+            Operation("chat", "openai_chat", b"[]", features), 300, model="m", dialect="openai_chat"
+        )
+
+
+THINKING = CHAT % b',"max_tokens":16000,"thinking":{"type":"enabled", "budget_tokens":%d}'
+
+
+@pytest.mark.parametrize(
+    ("asked", "tokens", "left"),
+    [(10_000, 4_000, 3_744), (4_000, 4_000, 3_744), (3_999, 4_000, 3_999), (9_000, 1_280, 1_024)],
+)
+def test_thinking_is_lowered_with_the_clamp_and_leaves_room_for_the_answer(
+    asked: int, tokens: int, left: int
+) -> None:
+    operation = written("anthropic", THINKING % asked, tokens=tokens)
+
+    body = json.loads(operation.body)
+    assert body["max_tokens"] == tokens
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": left}
+
+
+def test_too_little_to_think_with_is_refused_with_what_would_do() -> None:
+    with pytest.raises(BudgetExceeded, match="at least 1024 tokens and 256 for the answer"):
+        written("anthropic", THINKING % 10_000, tokens=1_279)
+
+
+def test_a_provider_that_is_not_asked_to_think_needs_no_room_for_it() -> None:
+    operation = written("anthropic", THINKING % 10_000, to="openai_chat")
+
+    assert json.loads(operation.body)["max_tokens"] == 300
+
+
+@pytest.mark.parametrize(
+    "thinking",
+    [b'{"type":"disabled"}', b'{"type":"adaptive"}', b"null", b'{"budget_tokens":"many"}', b"1"],
+)
+def test_thinking_without_a_budget_stays_as_it_is(thinking: bytes) -> None:
+    before = CHAT % (b',"max_tokens":9000,"thinking":%s' % thinking)
+
+    operation = written("anthropic", before)
+
+    assert operation.body == before.replace(b'"max_tokens":9000', b'"max_tokens":300')
