@@ -91,13 +91,16 @@ class Composed:
                 log.warning("poll_failed", extra={"reason": str(error)})
             await asyncio.sleep(POLL_S)
 
+    async def find_local(self) -> None:
+        """Look for local model servers once."""
+        settings = self.parts.settings
+        targets = local_targets(settings.environment, own_urls=settings.own_urls)
+        if self.layers.found(await probe_local(targets)):
+            await self.parts.storage.configs.load()
+
     async def _probe(self) -> None:
-        targets = local_targets(
-            self.parts.settings.environment, own_urls=self.parts.settings.own_urls
-        )
         while True:
-            if self.layers.found(await probe_local(targets)):
-                await self.parts.storage.configs.load()
+            await self.find_local()
             await asyncio.sleep(PROBE_EVERY_S)
 
 

@@ -75,6 +75,7 @@ def findings(facts: Facts) -> tuple[Finding, ...]:
         *_times(facts.settings),
         *_variables(facts),
         *_accounts(facts),
+        *_stored(facts.problems),
         *_servers(facts.servers),
         *_clock(facts),
         *_tls(facts.tls),
@@ -294,6 +295,16 @@ def _accounts(facts: Facts) -> Iterable[Finding]:
             "note",
             "no provider is set up: answers come from the simulator",
             next="set a provider's key, such as OPENAI_API_KEY, or run `omniroute providers add`",
+        )
+
+
+def _stored(problems: Sequence[str]) -> Iterable[Finding]:
+    for one in problems:
+        yield Finding(
+            "error",
+            one,
+            "it is stored and left out, as if it did not exist",
+            "set it again, or remove it",
         )
 
 

@@ -130,6 +130,7 @@ class Facts:
     ignored: Sequence[tuple[str, str]] = ()
     servers: Sequence[LocalServer] = ()
     keys: int | None = None
+    problems: Sequence[str] = ()
 
 
 def look_at_folder(path: Path, now_unix_s: float) -> FolderFacts:

@@ -43,4 +43,5 @@ class Facts:
             ),
             database=self.storage.database.kind,
             now_unix_s=self.storage.clock.unix(),
+            problems=self.storage.configs.problems,
         )

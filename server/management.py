@@ -162,7 +162,8 @@ class GatewayFacts:
     """What only a gateway knows of itself: what `doctor` looks at beside the machine.
 
     `settings` are those in force in its process; another shell may have others. `ignored` are
-    provider variables that were not taken, such as those that lead to ourselves.
+    provider variables that were not taken, such as those that lead to ourselves. `problems` are
+    stored accounts, combos and settings that cannot be used, in words.
     """
 
     version: str
@@ -173,6 +174,7 @@ class GatewayFacts:
     settings: tuple[SettingJson, ...] = ()
     database: str = "sqlite"
     now_unix_s: float | None = None
+    problems: tuple[str, ...] = ()
 
 
 def account_json(account: Account, environment: Mapping[str, str]) -> AccountJson:

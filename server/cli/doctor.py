@@ -68,6 +68,7 @@ def gathered(settings: Settings, sources: Sources) -> Facts:
         ignored=tuple((one.variable, one.words) for one in own.ignored),
         servers=look_for_servers(settings.environment, own_urls(settings)),
         keys=own.keys,
+        problems=own.problems,
     )
 
 

@@ -7,9 +7,14 @@ application down instead of filling memory.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
 
@@ -40,6 +45,8 @@ class Composed(Protocol):
 def composed_client(settings: Settings, sources: Sources) -> Iterator["AppClient"]:
     """Give a client of an application made for this command, and take it down at the end.
 
+    Local model servers are looked for first, as a gateway that starts does.
+
     Raises:
         StorageUnavailable: the data folder's database cannot be used.
     """
@@ -48,7 +55,14 @@ def composed_client(settings: Settings, sources: Sources) -> Iterator["AppClient
     if settings.log_level != "debug":
         # What goes wrong is said once, by the command itself.
         logging.disable(logging.CRITICAL)
-    with composed_app(compose(settings, sources)) as client:
+
+    @asynccontextmanager
+    async def composing() -> AsyncGenerator[Composed]:
+        async with compose(settings, sources) as composed:
+            await composed.find_local()
+            yield composed
+
+    with composed_app(composing()) as client:
         yield client
 
 

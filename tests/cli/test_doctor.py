@@ -54,6 +54,15 @@ def found(facts: Facts, words: str) -> Finding:
     return hits[0]
 
 
+def test_what_is_stored_and_cannot_be_used_is_an_error_with_its_reason() -> None:
+    words = "combo 'mine' cannot be used: Invalid enum value 'fastest'"
+
+    one = found(replace(WELL, problems=(words,)), "combo 'mine'")
+
+    assert (one.level, one.what) == ("error", words)
+    assert "left out" in one.why
+
+
 def test_a_machine_in_order_has_nothing_to_mend() -> None:
     levels = {one.level for one in findings(WELL)}
 
