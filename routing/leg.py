@@ -1,9 +1,9 @@
 """One call of a request, from its place at a candidate to its end.
 
-A reply makes one after the other until a candidate shows content. Everything that belongs to
-one call is here and nothing is shared: its place, its hold, its connection, what came so far and
-what it used. `enter`, `begin` and `call` in this order, then `end`, once, whatever happened: it
-never waits.
+A reply makes one after the other until a candidate shows content; while it hedges (hedge.py) two
+are under way. Everything that belongs to one call is here and nothing is shared: its place, its
+hold, its connection, what came so far and what it used. `enter`, `begin` and `call` in this
+order, then `end`, once, whatever happened: it never waits.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +16,7 @@ from .catalog.swaps import told_swap
 from .conversation import Delta, Usage
 from .errors import FailureKind, UpstreamFailure
 from .model import Attempt, Call, Candidate, Limits, Operation, Piece, RouteRequest
+from .policy import OUTRUN
 from .ports import Answer, Clock
 from .prepare import Prepared
 from .refusals import inside
@@ -26,6 +27,8 @@ HOP_HEADER = "x-omniroute-hop"
 
 WHOLE_ANSWER_SHARE = 0.5
 """How much of the request's total time one whole answer may take before its first byte."""
+
+OUTRUN_WORDS = "cut off, as another call had content first"
 
 HELD_BYTES_MAX = 2**20
 """The most that is kept of an answer while its first content is awaited."""
@@ -79,18 +82,23 @@ class Leg:
         """What is left of the request's total time."""
         return left_s(self.prepared, self.request, self.parts.clock)
 
-    async def enter(self, *, is_last: bool) -> None:
-        """Take a place and set money aside; `is_last` when no other candidate is left.
+    async def enter(self, *, is_last: bool, queues: bool = True) -> None:
+        """Take a place and set money aside.
+
+        Args:
+            is_last: no other candidate is left.
+            queues: a place may be waited for.
 
         Raises:
             UpstreamFailure: no place came free in time.
             BudgetExceeded: it cannot be paid.
         """
         features = self.request.operation.features
-        await self.visit.enter(features, left_s=self.left_s, is_last=is_last)
+        left_s = self.left_s if queues else 0.0
+        await self.visit.enter(features, left_s=left_s, is_last=is_last)
         self._operation = await self.payment.reserve(self.candidate, self.number)
 
-    def begin(self, *, before: Sequence[Attempt]) -> None:
+    def begin(self, *, before: Sequence[Attempt], hedges: bool = False) -> None:
         """Let the call go out; see Visit.begin.
 
         Raises:
@@ -99,7 +107,7 @@ class Leg:
         """
         if self.left_s <= 0:
             raise UpstreamFailure("the request's total time is over", kind="timeout_total")
-        self.visit.begin(before=before)
+        self.visit.begin(before=before, hedges=hedges)
 
     async def call(self) -> None:
         """Call, and wait for the first content.
@@ -129,11 +137,12 @@ class Leg:
         if piece.delta is not None:
             self._note(piece.delta)
 
-    def end(self, failure: UpstreamFailure | None) -> Attempt | None:
+    def end(self, failure: UpstreamFailure | None, *, outrun: bool = False) -> Attempt | None:
         """Cut the call if it runs, give its place back, settle, and tell health how it went.
 
         Args:
             failure: why it failed; None when it did not, or nobody knows as the client left.
+            outrun: another call of the request had content before.
 
         Returns:
             The attempt; None when the call never went out and nobody failed.
@@ -142,14 +151,19 @@ class Leg:
         swap = told_swap(self.candidate.model, self.model_served)
         if self._answer is not None:
             self._answer.close()
-        self.visit.end(failure, ended_well=ended_well, first_byte_s=self.first_byte_s, swap=swap)
+        if outrun:
+            self.visit.outrun(has_content=self.content_s is not None)
+        else:
+            self.visit.end(
+                failure, ended_well=ended_well, first_byte_s=self.first_byte_s, swap=swap
+            )
         if failure is None and not self.visit.has_begun:
             self.payment.settle(0, self.number)
             return None
         self._pay(self._spent(failure))
         kind: FailureKind | str | None = failure.kind if failure is not None else None
         if kind is None and not ended_well:
-            kind = "client_gone"
+            kind = OUTRUN if outrun else "client_gone"
         return Attempt(
             number=self.number,
             candidate=self.candidate,
@@ -157,7 +171,7 @@ class Leg:
             ended_s=self.parts.clock.now(),
             first_byte_s=self.first_byte_s,
             failure=kind,
-            detail=swap if failure is None else str(failure),
+            detail=str(failure) if failure is not None else OUTRUN_WORDS if outrun else swap,
             provider_status=failure.provider_status if failure is not None else 200,
             model_served=self.model_served,
             swapped=bool(swap),

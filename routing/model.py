@@ -191,14 +191,14 @@ class ComboModel:
 class Combo:
     """A named, ordered list of models with a strategy. An inactive one neither routes nor lists.
 
-    The limits default to the gateway's own (see Limits and prepare.Patience) when None.
+    A limit of None is the gateway's own (see Limits and prepare.Patience).
 
     Attributes:
         attempts_max: candidates that are tried.
-        retries: further calls of one candidate after failures that pass by themselves.
-        retry_delay_s: how long before each of them.
+        retries, retry_delay_s: further calls of one candidate after failures that pass.
         concurrency_per_model: calls that may be under way to one candidate.
         queue_s: how long a request waits for its turn there before it tries the next one.
+        hedge_percentile: of the first bytes of a candidate: after it a second one is called.
         preference: makes it a user-made auto: its models are then its pool, empty for all.
         session_s: how long a session stays with who answered it; 0 is never.
     """
@@ -216,6 +216,7 @@ class Combo:
     retry_delay_s: float | None = None
     concurrency_per_model: int | None = None
     queue_s: float | None = None
+    hedge_percentile: int | None = None
     preference: Preference | None = None
     session_s: float | None = None
 
@@ -334,10 +335,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call to a provider and how it ended. `failure` is None when it answered well.
-
-    `swapped` says that another model answered than was asked for: `model_served`.
-    """
+    """One call to a provider. `failure` is None when it answered well; `swapped`: another model."""
 
     number: int
     candidate: Candidate

@@ -20,6 +20,10 @@ from collections.abc import Mapping
 
 from .errors import FailureKind
 
+OUTRUN = "outrun"
+"""How an attempt ended that was cut off as another one of its request had content first. It is
+no failure."""
+
 FALLS_BACK: Mapping[FailureKind, bool] = {
     "auth": True,
     "quota_exhausted": True,

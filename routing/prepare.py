@@ -31,7 +31,8 @@ class Patience:
     """How often one candidate is asked again, and how long it is waited for.
 
     `concurrency` None is no limit: then nobody queues. `session_s` is how long a session stays
-    with who answered it, None for as long as the provider keeps a prompt.
+    with who answered it, None for as long as the provider keeps a prompt. `hedge_percentile`
+    None never hedges.
     """
 
     retries: int = 0
@@ -39,6 +40,7 @@ class Patience:
     concurrency: int | None = None
     queue_s: float = 30.0
     session_s: float | None = None
+    hedge_percentile: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,4 +197,5 @@ def _patience(combo: Combo | None) -> Patience:
         concurrency=combo.concurrency_per_model,
         queue_s=usual.queue_s if queue_s is None else queue_s,
         session_s=combo.session_s,
+        hedge_percentile=combo.hedge_percentile,
     )

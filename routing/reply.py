@@ -6,12 +6,14 @@ is recorded exactly once. Nothing is awaited after the end, so a cancelled calle
 accounted for like any other.
 """
 
+from contextlib import suppress
 from itertools import count
 
 from .accounting.payment import Payment
 from .again import wait_before_retry_s
 from .conversation import Usage
 from .errors import BudgetExceeded, RoutingError, UpstreamFailure
+from .hedge import normal_s, race
 from .leg import Leg, left_s
 from .model import (
     Attempt,
@@ -56,6 +58,9 @@ class Reply:
         self._caller = caller
         self._prepared = prepared
         self._legs: list[Leg] = []
+        self._failures: list[UpstreamFailure] = []
+        self._hedged: list[Candidate] = []
+        self._outrun_usd_nanos = 0
         self._won: Leg | None = None
         self._failed: RoutingError | None = None
         self._at_unix_s = parts.clock.unix() - (parts.clock.now() - request.at_s)
@@ -128,7 +133,7 @@ class Reply:
         """End the upstream call if it runs, settle, and record the outcome, once."""
         if self.outcome is not None:
             return
-        self._end(self._failed if isinstance(self._failed, UpstreamFailure) else None)
+        self._end_all(self._failed if isinstance(self._failed, UpstreamFailure) else None)
         self.outcome = self._story()
         self._parts.sessions.note(self.outcome, now_s=self._parts.clock.now())
         self._parts.experience.learn(self.outcome)
@@ -141,15 +146,16 @@ class Reply:
         assert decision is not None and prepared is not None  # noqa: S101, PT018 - start's duty
         if not decision.order:
             raise nothing_left(self.request, prepared.snapshot, decision)
-        failures: list[UpstreamFailure] = []
+        failures = self._failures
         refused: BudgetExceeded | None = None
         failed, attempts_max = 0, prepared.snapshot.attempts_max
         for candidate in decision.order:
-            if failed >= attempts_max or self._too_small(candidate, failures):
+            tried = failed + len(self._hedged)
+            if tried >= attempts_max or candidate in self._hedged or self._too_small(candidate):
                 continue
             try:
-                is_last = failed + 1 >= attempts_max or candidate is decision.order[-1]
-                await self._try_often(prepared, candidate, failures, is_last=is_last)
+                is_last = tried + 1 >= attempts_max or candidate is decision.order[-1]
+                await self._try_often(prepared, candidate, is_last=is_last)
             except BudgetExceeded as error:
                 refused = error
             except UpstreamFailure as failure:
@@ -163,61 +169,128 @@ class Reply:
             raise all_failed(self.request.request_id, self.attempts, failures)
         raise refused or nothing_left(self.request, prepared.snapshot, decision)
 
-    def _too_small(self, candidate: Candidate, failures: list[UpstreamFailure]) -> bool:
+    def _too_small(self, candidate: Candidate) -> bool:
         """Whether a model failed for want of room and this one is not known to have more."""
-        if not failures or failures[-1].kind != "context_too_long":
+        if not self._failures or self._failures[-1].kind != "context_too_long":
             return False
         failed = self.attempts[-1].candidate.facts.context_tokens_max or 0
         return (candidate.facts.context_tokens_max or 0) <= failed
 
-    async def _try_often(
-        self,
-        prepared: Prepared,
-        candidate: Candidate,
-        failures: list[UpstreamFailure],
-        *,
-        is_last: bool,
-    ) -> None:
-        """Try one candidate, again as its combo wishes; `failures` gets each that came."""
+    async def _try_often(self, prepared: Prepared, candidate: Candidate, *, is_last: bool) -> None:
+        """Try one candidate, again as its combo wishes."""
         for retries in count():
             try:
-                await self._try_one(prepared, candidate)
+                await self._try_one(prepared, candidate, is_last=is_last)
             except UpstreamFailure as failure:
-                self._end(failure)
-                failures.append(failure)
+                self._end_all(failure)
+                self._failures.append(failure)
                 wait_s = wait_before_retry_s(
                     failure, prepared.patience, retries=retries, is_last=is_last
                 )
                 if wait_s is None or wait_s >= left_s(prepared, self.request, self._parts.clock):
                     raise
             except BudgetExceeded:
-                self._end(None)
+                self._end_all(None)
                 raise
             else:
                 return
             await self._parts.sleep(wait_s)
 
-    async def _try_one(self, prepared: Prepared, candidate: Candidate) -> None:
-        leg = Leg(
-            self._parts,
-            prepared,
-            self.request,
-            self.payment,
-            candidate,
-            len(self.attempts) + 1,
-        )
-        self._legs.append(leg)
-        await leg.enter(is_last=self.decision is None or candidate is self.decision.order[-1])
+    async def _try_one(self, prepared: Prepared, candidate: Candidate, *, is_last: bool) -> None:
+        leg = self._leg_at(prepared, candidate)
+        at_end = self.decision is None or candidate is self.decision.order[-1]
+        await leg.enter(is_last=at_end)
         leg.begin(before=self.attempts)
-        await leg.call()
-        self._won = leg
+        percentile = prepared.patience.hedge_percentile
+        wait_s = None if is_last or percentile is None else self._normal_s(leg, percentile)
+        if wait_s is None:
+            await leg.call()
+            self._won = leg
+        else:
+            await self._hedge(leg, wait_s)
 
-    def _end(self, failure: UpstreamFailure | None) -> None:
-        """End every call that runs."""
+    def _leg_at(self, prepared: Prepared, candidate: Candidate) -> Leg:
+        number = len(self.attempts) + len(self._legs) + 1
+        leg = Leg(self._parts, prepared, self.request, self.payment, candidate, number)
+        self._legs.append(leg)
+        return leg
+
+    def _normal_s(self, leg: Leg, percentile: int) -> float | None:
+        """Give how long its first byte is waited for, None when it is to be the only call.
+
+        An answer that had to be clamped shows that money is short: then one call is enough.
+        """
+        if not self.request.operation.features.stream or self.payment.output_tokens_clamp:
+            return None
+        order = self.decision.order if self.decision is not None else ()
+        same = [one for one in order if one.model == leg.candidate.model]
+        return normal_s(self._parts.health.timings_of(same), percentile)
+
+    async def _hedge(self, leg: Leg, wait_s: float) -> None:
+        """Call, and a second candidate beside it where the first byte is late.
+
+        Raises:
+            RoutingError: no call had content; the error of the first.
+        """
+        ended = await race(leg, wait_s, self._second, self._begins)
+        rival = ended.rival
+        if rival is not None and rival is not ended.winner:
+            failure = ended.rival_error if isinstance(ended.rival_error, UpstreamFailure) else None
+            self._end(rival, failure, outrun=failure is None)
+            if failure is not None:
+                self._hedged.append(rival.candidate)
+                self._failures.append(failure)
+        if ended.winner is None:
+            assert ended.error is not None  # noqa: S101 - one has won or the first has failed
+            raise ended.error
+        self._won = ended.winner
+        if ended.winner is rival:
+            failure = ended.error if isinstance(ended.error, UpstreamFailure) else None
+            self._end(leg, failure, outrun=failure is None)
+
+    async def _second(self, first: Leg) -> Leg | None:
+        """Give a leg at the next candidate with a place and its money in full, if it can have them.
+
+        It never queues, and never makes its answer shorter so that both can be paid.
+        """
+        order = self.decision.order if self.decision is not None else ()
+        after = order[order.index(first.candidate) + 1 :]
+        free = (one for one in after if one not in self._hedged and not self._too_small(one))
+        candidate = next(free, None)
+        if candidate is None:
+            return None
+        leg = self._leg_at(first.prepared, candidate)
+        try:
+            await leg.enter(is_last=False, queues=False)
+        except RoutingError:
+            self._end(leg, None)
+            return None
+        if self.payment.output_tokens_clamp is not None:
+            self.payment.output_tokens_clamp = None
+            self._end(leg, None)
+            return None
+        return leg
+
+    def _begins(self, leg: Leg, *, is_needed: bool) -> bool:
+        """Let a second call go out if it is still needed and its account has a retry left."""
+        if is_needed:
+            with suppress(UpstreamFailure):
+                leg.begin(before=self.attempts, hedges=True)
+        if not leg.visit.has_begun:
+            self._end(leg, None)
+        return leg.visit.has_begun
+
+    def _end(self, leg: Leg, failure: UpstreamFailure | None, *, outrun: bool = False) -> None:
+        self._legs.remove(leg)
+        attempt = leg.end(failure, outrun=outrun)
+        if outrun:
+            self._outrun_usd_nanos += leg.paid_usd_nanos
+        if attempt is not None:
+            self.attempts.append(attempt)
+
+    def _end_all(self, failure: UpstreamFailure | None) -> None:
         while self._legs:
-            attempt = self._legs.pop().end(failure)
-            if attempt is not None:
-                self.attempts.append(attempt)
+            self._end(self._legs[0], failure)
 
     def _story(self) -> Outcome:
         leg = self._won
@@ -234,7 +307,7 @@ class Reply:
             source = "estimated" if leg.usage is None else "reported"
             cost = leg.billed_usd_nanos(usage)
             if cost is not None:
-                cost = min(cost, leg.paid_usd_nanos)
+                cost = min(cost, leg.paid_usd_nanos) + self._outrun_usd_nanos
         return Outcome(
             request=self.request,
             key_id=self._caller.key_id,

@@ -99,18 +99,19 @@ class Visit:
         if wait_s > 0:
             await self.parts.sleep(wait_s)
 
-    def begin(self, *, before: Sequence[Attempt]) -> None:
+    def begin(self, *, before: Sequence[Attempt], hedges: bool) -> None:
         """Let the call go out.
 
         Args:
             before: the request's attempts so far: one more at an account of theirs is a retry.
+            hedges: it is a second call beside one that runs: a retry wherever it goes.
 
         Raises:
             UpstreamFailure: its circuit opened meanwhile, or retries there are used up.
         """
         self.started_s = self.parts.clock.now()
         # What was busy for us never reached the account.
-        again = any(
+        again = hedges or any(
             one.candidate.account_id == self.candidate.account_id and one.failure != "busy"
             for one in before
         )
@@ -153,6 +154,20 @@ class Visit:
             self._answered(first_byte_s)
         else:
             self.parts.health.released(self.candidate)
+
+    def outrun(self, *, has_content: bool) -> None:
+        """Give the place back after another call of the request had content first: no failure.
+
+        How long it was waited for is the least that its first byte would have taken.
+        """
+        while self._places:
+            self.parts.loads.leave(self._places.pop())
+        if not self.has_begun:
+            return
+        now = self.parts.clock.now()
+        if not has_content:
+            self.parts.health.timing(self.candidate).outrun(now - self.started_s, now)
+        self.parts.health.released(self.candidate)
 
     def _failed(self, failure: UpstreamFailure) -> None:
         parts, kind, now = self.parts, failure.kind, self.parts.clock.now()

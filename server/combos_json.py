@@ -27,6 +27,7 @@ class ComboSettings:
     concurrency_per_model: int | None = None
     queue_s: float | None = None
     session_s: float | None = None
+    hedge_percentile: int | None = None
 
 
 COMBO_SETTINGS = tuple(one.name for one in fields(ComboSettings))
@@ -79,6 +80,7 @@ def combo_json(combo: Combo) -> ComboJson:
         retry_delay_s=combo.retry_delay_s,
         concurrency_per_model=combo.concurrency_per_model,
         queue_s=combo.queue_s,
+        hedge_percentile=combo.hedge_percentile,
         auto=None if combo.preference is None else auto_json(combo),
         session_s=combo.session_s,
     )

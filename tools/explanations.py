@@ -9,6 +9,7 @@ from omniroute.routing.choose.contrast import contrast_of
 from omniroute.routing.choose.draw import ONE_Q32
 from omniroute.routing.choose.explain import factors_of
 from omniroute.routing.model import Attempt, Outcome, RouteRequest, Strategy, Verdict
+from omniroute.routing.policy import OUTRUN
 from omniroute.routing.ports import Record
 
 from .invocation import Invocation
@@ -252,7 +253,7 @@ def _fallbacks(outcome: Outcome) -> tuple[Fallback, ...]:
     return tuple(
         Fallback(one.candidate.provider, one.failure, one.candidate.model, one.detail)
         for one in outcome.attempts[:-1]
-        if one.failure is not None
+        if one.failure is not None and one.failure != OUTRUN
     )
 
 

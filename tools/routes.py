@@ -13,6 +13,7 @@ from omniroute.routing.conversation import Chat, Message, Text
 from omniroute.routing.errors import ModelNotFound
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Attempt, Outcome, RouteRequest
+from omniroute.routing.policy import OUTRUN
 from omniroute.routing.reply import Reply
 from omniroute.routing.wire.operations import operation_of_chat
 
@@ -199,7 +200,7 @@ def failed_attempts(attempts: Sequence[Attempt]) -> tuple[FailedAttempt, ...]:
     return tuple(
         FailedAttempt(one.candidate.provider, one.candidate.model, one.failure, one.detail)
         for one in attempts
-        if one.failure is not None
+        if one.failure not in (None, OUTRUN)
     )
 
 

@@ -1,6 +1,7 @@
 """A routing decision and what came of it, in sentences."""
 
 from omniroute.routing.model import Attempt, Decision, Outcome, Verdict
+from omniroute.routing.policy import OUTRUN
 
 ATTEMPTS_TOLD_MAX = 8
 
@@ -45,6 +46,8 @@ def _told(verdict: Verdict) -> bool:
 
 
 def _failure(attempt: Attempt) -> str:
+    if attempt.failure == OUTRUN:
+        return f"{attempt.candidate.name} was late: {attempt.detail}."
     detail = f": {attempt.detail}" if attempt.detail else ""
     return f"{attempt.candidate.name} failed with {attempt.failure}{detail}."
 

@@ -24,6 +24,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "concurrency_per_model": (1, 20),
     "queue_s": (1, 120),
     "session_s": (0, 86_400),
+    "hedge_percentile": (50, 99),
 }
 """The least and the most of each of a combo's own limits.
 

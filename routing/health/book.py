@@ -260,6 +260,11 @@ class HealthBook:
         known = self.timings.get(scope)
         return _keep(self.timings, scope, Timing()) if known is None else known
 
+    def timings_of(self, candidates: Sequence[Candidate]) -> list[Timing]:
+        """Give the times of those that have any."""
+        known = [self.timings.get((one.account_id, one.model)) for one in candidates]
+        return [one for one in known if one is not None]
+
     def peaks_us(self, candidates: Sequence[Candidate], now_s: float) -> tuple[int, ...]:
         """Give how many microseconds each lets wait for a first byte now; 0 is unknown."""
         known = [self.timings.get((one.account_id, one.model)) for one in candidates]

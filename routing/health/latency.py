@@ -25,6 +25,7 @@ from ..moment import Latency
 
 PEAK_S = 10.0
 FAILED_S = 5.0
+OUTRUN_DOUBLINGS_MAX = 4
 SMOOTHING = 0.1
 """The share of a new observation in the mean."""
 GROWTH = 1.05
@@ -94,6 +95,16 @@ class Timing:
     _peak_s: float | None = None
     _rest_s: float = 0.0
     _at_s: float = 0.0
+    _outruns: int = 0
+    _percentiles: dict[int, float] = field(default_factory=dict[int, float])
+
+    def percentile_s(self, percentile: int) -> float:
+        """Give the first byte that so many of a hundred do not pass, as of the last publication."""
+        known = self._percentiles.get(percentile)
+        if known is None:
+            known = self.first_byte.quantile_s(percentile / 100) or 0.0
+            self._percentiles[percentile] = known
+        return known
 
     def peak_us(self, now_s: float) -> int:
         """Give the microseconds that it lets wait for a first byte now; 0 when unknown."""
@@ -110,10 +121,9 @@ class Timing:
 
     def answered(self, first_byte_s: float, total_s: float, now_s: float) -> None:
         """Note a good answer."""
+        self._outruns = 0
         self.waited(first_byte_s, now_s)
-        mean_s = self._mean_s
-        step_s = 0.0 if mean_s is None else SMOOTHING * (first_byte_s - mean_s)
-        self._mean_s = first_byte_s if mean_s is None else mean_s + step_s
+        self._expect(first_byte_s)
         self.first_byte.add(first_byte_s)
         self.total.add(total_s)
 
@@ -121,10 +131,28 @@ class Timing:
         """Note a call that failed after so long."""
         self.waited(max(waited_s, FAILED_S), now_s)
 
+    def outrun(self, waited_s: float, now_s: float) -> None:
+        """Note a call that was cut off after so long without content, as another was quicker.
+
+        Its first byte would have taken longer still, nobody knows how much. For the peak that is
+        as long again with each such call in a row, OUTRUN_DOUBLINGS_MAX times at most: who is cut
+        off time and again is not a little slow. For the percentiles it counts as if it had come
+        then, where that is more than the median: without it, what is slow would look quicker with
+        every call that is cut off, and be cut off sooner.
+        """
+        guess_s = waited_s * 2.0 ** min(self._outruns, OUTRUN_DOUBLINGS_MAX)
+        if guess_s > self._faded_s(now_s):
+            self.waited(guess_s, now_s)
+        if waited_s > (self.first_byte.quantile_s(0.5) or 0.0):
+            self._outruns += 1
+            self._expect(waited_s)
+            self.first_byte.add(waited_s)
+
     def publish(self, now_s: float) -> bool:
         """Publish what is known. Gives whether time alone will change it further."""
         if self._peak_s is None:
             return False
+        self._percentiles.clear()
         self._rest_s = self.first_byte.quantile_s(0.5) or 0.0
         faded_s = self._faded_s(now_s)
         self.published_mean_ms = None if self._mean_s is None else round(self._mean_s * 1000)
@@ -139,6 +167,11 @@ class Timing:
             total_p99_ms=self.total.quantile_ms(0.99),
         )
         return abs(faded_s - self._rest_s) > VALUE_S_MIN
+
+    def _expect(self, first_byte_s: float) -> None:
+        mean_s = self._mean_s
+        step_s = 0.0 if mean_s is None else SMOOTHING * (first_byte_s - mean_s)
+        self._mean_s = first_byte_s if mean_s is None else mean_s + step_s
 
     def _faded_s(self, now_s: float) -> float:
         if self._peak_s is None:

@@ -50,6 +50,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
             concurrency_per_model=wish.concurrency_per_model,
             queue_s=wish.queue_s,
             session_s=wish.session_s,
+            hedge_percentile=wish.hedge_percentile,
         )
         await gateway.control.put_combo(combo, caller)
         return combo_json(combo)

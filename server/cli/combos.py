@@ -57,6 +57,7 @@ def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         concurrency_per_model=whole(arguments.concurrency_per_model, "--concurrency-per-model"),
         queue_s=seconds(arguments.queue_s, "--queue-s"),
         session_s=seconds(arguments.session_s, "--session-s"),
+        hedge_percentile=whole(arguments.hedge_percentile, "--hedge-percentile"),
     )
     with with_gateway(settings, sources) as gateway:
         made = decoded(call(gateway, "POST", "/api/combos", wish), ComboJson)

@@ -283,6 +283,12 @@ COMMANDS: tuple[Command, ...] = (
                 "(without: as long as the provider keeps a prompt)",
                 "SECONDS",
             ),
+            Option(
+                "--hedge-percentile",
+                "ask the next model, too, where a stream's first byte is later than so many of a "
+                "hundred, 50 to 99 (never without)",
+                "N",
+            ),
             JSON,
         ),
         examples=(

@@ -3,6 +3,8 @@
 from argparse import Namespace
 from urllib.parse import quote
 
+from omniroute.routing.policy import OUTRUN
+
 from ..management import RequestsJson
 from ..settings import Settings, Sources
 from ..stories import AttemptJson, CandidateJson, ContrastJson, DeltaJson, FlipJson, StoryJson
@@ -169,6 +171,8 @@ def _verdict(one: CandidateJson, story: StoryJson) -> str:
     ]
     if not tried:
         return "not needed" if story.request.status == "answered" else "not tried"
+    if tried[-1].failure == OUTRUN:
+        return OUTRUN
     return f"failed: {tried[-1].failure}" if tried[-1].failure else "answered"
 
 

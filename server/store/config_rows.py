@@ -22,8 +22,8 @@ ALL_ACCOUNTS = Statement(
 )
 ALL_COMBOS = Statement(
     "SELECT combo_id, name, models, strategy, active, attempts_max, first_byte_s, total_s, "
-    "description, retries, retry_delay_s, concurrency_per_model, queue_s, preference, session_s "
-    "FROM combos ORDER BY created_unix_s, combo_id"
+    "description, retries, retry_delay_s, concurrency_per_model, queue_s, preference, session_s, "
+    "hedge_percentile FROM combos ORDER BY created_unix_s, combo_id"
 )
 
 
@@ -157,6 +157,7 @@ def _combo(row: Row) -> Combo:
             "retry_delay_s": row["retry_delay_s"],
             "concurrency_per_model": row["concurrency_per_model"],
             "queue_s": row["queue_s"],
+            "hedge_percentile": row["hedge_percentile"],
             "preference": row["preference"] and msgspec.json.decode(row["preference"]),
             "session_s": row["session_s"],
         },

@@ -172,9 +172,10 @@ class ConfigStore:
             yield Statement(
                 "INSERT INTO combos (combo_id, name, models, strategy, active, attempts_max, "
                 "first_byte_s, total_s, description, created_unix_s, changed_unix_s, changed_by, "
-                "retries, retry_delay_s, concurrency_per_model, queue_s, preference, session_s) "
+                "retries, retry_delay_s, concurrency_per_model, queue_s, preference, session_s, "
+                "hedge_percentile) "
                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, "
-                "$16, $17) "
+                "$16, $17, $18) "
                 "ON CONFLICT (combo_id) DO UPDATE SET name = excluded.name, "
                 "models = excluded.models, strategy = excluded.strategy, "
                 "active = excluded.active, attempts_max = excluded.attempts_max, "
@@ -184,6 +185,7 @@ class ConfigStore:
                 "concurrency_per_model = excluded.concurrency_per_model, "
                 "queue_s = excluded.queue_s, preference = excluded.preference, "
                 "session_s = excluded.session_s, "
+                "hedge_percentile = excluded.hedge_percentile, "
                 "changed_unix_s = excluded.changed_unix_s, changed_by = excluded.changed_by",
                 (
                     *(combo.combo_id, combo.name, _json(combo.models), combo.strategy),
@@ -191,7 +193,7 @@ class ConfigStore:
                     *(combo.description, now, actor),
                     *(combo.retries, combo.retry_delay_s),
                     *(combo.concurrency_per_model, combo.queue_s),
-                    *(preference, combo.session_s),
+                    *(preference, combo.session_s, combo.hedge_percentile),
                 ),
             )
 

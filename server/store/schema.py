@@ -18,6 +18,7 @@ REVISIONS = (
     "0012",
     "0013",
     "0014",
+    "0015",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

@@ -83,6 +83,7 @@ class ComboRow(Table, table=True):
     retry_delay_s: float | None = Field(sa_type=Double)
     concurrency_per_model: int | None = Field(sa_type=BigInteger)
     queue_s: float | None = Field(sa_type=Double)
+    hedge_percentile: int | None = Field(sa_type=BigInteger)
     preference: str | None = Field(sa_type=Text)
     session_s: float | None = Field(sa_type=Double)
 

@@ -170,6 +170,7 @@ def test_a_combo_is_added_with_all_its_settings(omniroute: Run) -> None:
         "concurrency_per_model": 3,
         "queue_s": 7.5,
         "session_s": 0.0,
+        "hedge_percentile": 95,
     }
     options = [
         word

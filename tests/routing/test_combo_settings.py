@@ -1,5 +1,6 @@
 """No setting of a combo is without effect: each has a test that fails when nothing reads it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -7,9 +8,11 @@ import pytest
 
 from omniroute.routing.catalog.combos import BOUNDS
 from omniroute.routing.errors import RoutingError, UpstreamFailure
+from omniroute.routing.hedge import SAMPLES_MIN
 from omniroute.routing.model import Features, Operation, RouteRequest
 from omniroute.server.combos_json import COMBO_SETTINGS
 from tests.fakes import ADMIN, World, account, combo, failing, world
+from tests.routing.racing import Plan, Raced
 
 pytestmark = pytest.mark.anyio
 
@@ -110,6 +113,18 @@ async def session_s() -> Effect:
     return stays, [True, False, False]
 
 
+async def hedge_percentile() -> Effect:
+    here = duo(hedge_percentile=95)
+    first = here.gateway.route.decide(ask(here), ADMIN).order[0]
+    for _ in range(SAMPLES_MIN):
+        here.health.timing(first).answered(0.001, 0.001, here.clock.now())
+    upstream = Raced(one=Plan(after="two"), two=Plan())
+    async with asyncio.timeout(5):
+        engine = replace(here.gateway.route, upstream=upstream)
+        (await engine.open(ask(here), ADMIN)).close()
+    return upstream.calls, ["one", "two"]
+
+
 EFFECTS: dict[str, Callable[[], Awaitable[Effect]]] = {
     one.__name__: one
     for one in (
@@ -121,6 +136,7 @@ EFFECTS: dict[str, Callable[[], Awaitable[Effect]]] = {
         concurrency_per_model,
         queue_s,
         session_s,
+        hedge_percentile,
     )
 }
 

@@ -50,6 +50,7 @@ async def test_what_is_put_is_in_force_as_it_was(store: Opened) -> None:
         concurrency_per_model=4,
         queue_s=2.5,
         session_s=90.0,
+        hedge_percentile=97,
     )
 
     own = Preference("classic-6f", None, Factors(0.1, 0.2, 0.3, 0.4, 0, 0), 0.25, 2_000_000)
