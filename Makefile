@@ -17,7 +17,8 @@ test-long: $(VENV)/.dev ## the checks that take minutes
 lint: $(VENV)/.dev ## formatting, lint, types and import contracts
 	@$(BIN)/python -m tests.run --only lint
 
-bench: $(VENV)/.dev ## what it costs, beside nginx and (ARGS=--peers) LiteLLM and smg
+bench: $(VENV)/.dev ## a brown-out, simulated; what it costs, beside nginx and (ARGS=--peers) LiteLLM and smg
+	@$(BIN)/python -m benchmarks.brownout
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 lock: $(VENV)/.dev ## refresh every lock file and the price table made from them
