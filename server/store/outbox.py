@@ -118,7 +118,9 @@ class Outbox(Generic[Item]):
         while True:
             await self._wake.wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), self._limits.gather_s)
+                # Not wait_for: in Python 3.11 that loses a cancellation that comes as it ends.
+                async with asyncio.timeout(self._limits.gather_s):
+                    await self._hurry.wait()
                 if len(self._waiting) < self._limits.batch_max:
                     await asyncio.sleep(self._limits.urgent_s)
             try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -174,3 +175,21 @@ async def test_when_too_many_wait_spare_ones_go_first_and_then_the_oldest(
 
     assert shelf.items == ["c", "d", "e", "f", "g", "h", "i", "j"]
     assert outbox.given_up == 4
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("steps", range(8))
+async def test_the_writer_ends_when_cancelled_at_whatever_moment(shelf: Shelf, steps: int) -> None:
+    limits = replace(LIMITS, gather_s=WAIT_S * 10.0)
+    outbox = Outbox("test", shelf.write, limits=limits, is_spare=lambda item: item == "spare")
+    writer = asyncio.ensure_future(outbox.run())
+    outbox.put("spare", "spare")
+    await asyncio.sleep(0.01)
+
+    outbox.put("urgent", "urgent")
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    writer.cancel()
+    ended, _ = await asyncio.wait([writer], timeout=1.0)
+
+    assert ended == {writer}
