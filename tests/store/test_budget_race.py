@@ -10,14 +10,17 @@ import pytest
 
 from omniroute.routing.errors import BudgetExceeded
 from omniroute.routing.ports import Hold
+from omniroute.server.store import lease_rows
 from omniroute.server.store.budget import Budget
 from omniroute.server.store.database import Statement
 from tests.fakes import FakeClock
 from tests.store.opened import Opened, open_store
+from tests.store.spender import RealClock, could_pay
 
 DOLLAR = 1_000_000_000
 WRITERS = 8
 REQUESTS = 40
+DEEP = 20_000 * DOLLAR
 
 
 @pytest.fixture
@@ -33,6 +36,19 @@ async def processes(
             for _ in range(3)
         ]
         yield [store, *others]
+
+
+@pytest.fixture
+async def lively_processes(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Sequence[Opened]]:
+    """Four processes in real time, which are granted leases again soon after a recall."""
+    monkeypatch.setattr(lease_rows, "QUIET_S", 0.05)
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(open_store(database_url, tmp_path, RealClock()))
+            for _ in range(4)
+        ]
 
 
 @pytest.mark.anyio
@@ -84,6 +100,65 @@ async def test_racing_writers_never_overspend_and_every_cent_is_found_again(
     assert max(most) <= (0, 0)
     assert found == {name: (spent, 0) for name, spent in spent_by.items()}
     assert spent_by["team"] > 35 * DOLLAR
+
+
+@pytest.mark.anyio
+async def test_leases_that_come_and_go_neither_overspend_nor_refuse_falsely(
+    lively_processes: Sequence[Opened],
+) -> None:
+    processes, most = lively_processes, list[int]()
+    store = processes[0]
+    await store.budgets.put(Budget("deep", "key-1", "deep", DEEP), actor="test")
+
+    async def spend(writer: int) -> tuple[int, int, int]:
+        mine, draw = processes[writer % len(processes)], random.Random(writer)
+        spent, refused, falsely = 0, 0, 0
+        for number in range(REQUESTS * 2):
+            # Mostly small ones, and now and then one that only what others leased can pay.
+            bound = int(DEEP * draw.choice((0.0002, 0.0002, 0.0004, 0.001, 0.05, 0.4)))
+            wanted = Hold(f"deep-{writer}-{number}", "key-1", ("deep",), bound)
+            try:
+                await mine.budgets.reserve(wanted)
+            except BudgetExceeded as refusal:
+                refused += 1
+                falsely += could_pay(str(refusal))
+                continue
+            if draw.random() < 0.5:
+                await asyncio.sleep(0)
+            actual = draw.randrange(bound // 8 + 1)
+            spent += actual
+            mine.budgets.settle(wanted.hold_id, usd_nanos=actual)
+        return spent, refused, falsely
+
+    async def watch() -> None:
+        while True:
+            (row,) = await store.database.read(
+                Statement(
+                    "SELECT spent_usd_nanos + held_usd_nanos - cap_usd_nanos AS over "
+                    "FROM budget_windows WHERE budget_id = 'deep'"
+                )
+            )
+            most.append(row["over"])
+
+    await store.budgets.reserve(Hold("deep-first", "key-1", ("deep",), 0))
+    async with asyncio.TaskGroup() as group:
+        background = [group.create_task(one.budgets.run()) for one in processes]
+        background.append(group.create_task(watch()))
+        told = await asyncio.gather(*(spend(writer) for writer in range(WRITERS)))
+        for task in background:
+            task.cancel()
+    for one in processes:
+        await one.budgets.end()
+
+    standing = await store.budgets.standing("deep")
+    assert standing is not None
+    assert max(most) <= 0
+    assert sum(refused for _, refused, _ in told) > 0
+    assert sum(falsely for _, _, falsely in told) == 0
+    assert (standing.held_usd_nanos, standing.leased_usd_nanos) == (0, 0)
+    assert standing.spent_usd_nanos == sum(spent for spent, _, _ in told)
+    assert sum(one.budgets.admitted.by_leases for one in processes) > 0
+    assert await store.budgets.correct() == 0
 
 
 @pytest.mark.anyio
