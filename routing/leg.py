@@ -11,11 +11,22 @@ from dataclasses import dataclass, field, replace
 
 from .accounting.billed import billed_usd_nanos
 from .accounting.cost import output_tokens_bound
+from .accounting.partial import is_left, partial_usage
 from .accounting.payment import Payment
+from .catalog.providers import provider_named
 from .catalog.swaps import told_swap
 from .conversation import Delta, Usage
 from .errors import FailureKind, UpstreamFailure
-from .model import Attempt, Call, Candidate, Limits, Operation, Piece, RouteRequest
+from .model import (
+    Attempt,
+    Call,
+    Candidate,
+    Limits,
+    Operation,
+    Piece,
+    RouteRequest,
+    UsageSource,
+)
 from .policy import OUTRUN
 from .ports import Answer, Clock
 from .prepare import Prepared
@@ -44,6 +55,7 @@ class Leg:
         content_s: how long after the request's arrival the first content came.
         failed: an error inside the answer after its first content.
         has_ended: whether the answer came to its end.
+        used: what it is taken to have used in the end, and where that is from.
         paid_usd_nanos: what was paid for it in the end.
     """
 
@@ -62,6 +74,7 @@ class Leg:
     model_served: str | None = None
     failed: UpstreamFailure | None = None
     has_ended: bool = False
+    used: tuple[Usage, UsageSource] = (Usage(), "none")
     paid_usd_nanos: int = 0
     pieces: AsyncIterator[Piece] | None = None
     _operation: Operation | None = None
@@ -160,7 +173,8 @@ class Leg:
         if failure is None and not self.visit.has_begun:
             self.payment.settle(0, self.number)
             return None
-        self._pay(self._spent(failure))
+        self.used = self._used(failure)
+        self._pay(self.billed_usd_nanos(self.used[0]) or 0)
         kind: FailureKind | str | None = failure.kind if failure is not None else None
         if kind is None and not ended_well:
             kind = OUTRUN if outrun else "client_gone"
@@ -181,13 +195,6 @@ class Leg:
         """Give what it is taken to have cost, None where the price is unknown."""
         served, facts = self.model_served, self.prepared.facts
         return billed_usd_nanos(self.candidate, served, usage, facts=facts)
-
-    def estimate(self) -> Usage:
-        """Bound what was used when the provider did not say: no token is under a byte."""
-        features = self.request.operation.features
-        longest = self.payment.output_tokens_clamp or output_tokens_bound(self.candidate, features)
-        written = min(self._bytes, longest)
-        return Usage(input_tokens=features.input_tokens_max, output_tokens=written)
 
     def _limits(self, limits: Limits) -> Limits:
         """Give the limits of one call, with what is left of the request's total time.
@@ -241,10 +248,19 @@ class Leg:
             health, now_s = self.parts.health, self.parts.clock.now()
             health.alerts.note("usage_suspect", now_s, about=self.candidate, detail=words)
 
-    def _spent(self, failure: UpstreamFailure | None) -> int:
-        if failure is not None and self.first_byte_s is None:
-            return 0
-        return self.billed_usd_nanos(self.usage or self.estimate()) or 0
+    def _used(self, failure: UpstreamFailure | None) -> tuple[Usage, UsageSource]:
+        is_whole = self.has_ended or (self.finish is not None and failure is None)
+        if is_whole and self.usage is not None:
+            return self.usage, "reported"
+        left = not is_whole and is_left(None if failure is None else failure.kind)
+        if not self.visit.has_begun or (self.first_byte_s is None and not left):
+            return Usage(), "none"
+        features, known = self.request.operation.features, provider_named(self.candidate.provider)
+        longest = self.payment.output_tokens_clamp or output_tokens_bound(self.candidate, features)
+        most = Usage(input_tokens=features.input_tokens_max, output_tokens=longest)
+        runs_on = left and (not features.stream or (known is not None and known.runs_on))
+        partial = partial_usage(self.usage, most, written=self._bytes, runs_on=runs_on)
+        return partial, "estimated"
 
 
 def left_s(prepared: Prepared, request: RouteRequest, clock: Clock) -> float:

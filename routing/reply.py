@@ -303,8 +303,7 @@ class Reply:
         source: UsageSource = "none"
         cost: int | None = 0
         if leg is not None:
-            usage = leg.usage or leg.estimate()
-            source = "estimated" if leg.usage is None else "reported"
+            usage, source = leg.used
             cost = leg.billed_usd_nanos(usage)
             if cost is not None:
                 cost = min(cost, leg.paid_usd_nanos) + self._outrun_usd_nanos

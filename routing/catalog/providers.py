@@ -37,6 +37,7 @@ class Provider:
         port: the usual port of a local server, None for a service in the network.
         streams_usage: False where a request with `stream_options.include_usage` is refused
             or hangs, so that it must not be sent.
+        runs_on: a stream that is left is written to its end all the same, and billed whole.
         cache_s: how long it likely keeps a prompt that is not used, to read it again for less.
     """
 
@@ -53,6 +54,7 @@ class Provider:
     port: int | None = None
     streams_usage: bool = True
     cache_s: float = CACHE_S
+    runs_on: bool = False
 
     @property
     def local(self) -> bool:
@@ -108,6 +110,7 @@ PROVIDERS: tuple[Provider, ...] = (
             "gemini-3-flash-preview gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-lite "
             "gemini-3.1-pro gemini-3.1-flash gemini-3-pro-preview"
         ),
+        runs_on=True,
     ),
     Provider(
         "openrouter",
@@ -116,6 +119,7 @@ PROVIDERS: tuple[Provider, ...] = (
         ("OPENROUTER_API_KEY",),
         price_list="openrouter",
         models=("auto",),
+        runs_on=True,
     ),
     Provider(
         "glm",
@@ -150,6 +154,7 @@ PROVIDERS: tuple[Provider, ...] = (
             "MiniMax-M3 MiniMax-M2.7 MiniMax-M2.7-highspeed MiniMax-M2.5 MiniMax-M2.5-highspeed "
             "MiniMax-M2.1"
         ),
+        runs_on=True,
     ),
     Provider(
         "minimax-cn",
@@ -162,6 +167,7 @@ PROVIDERS: tuple[Provider, ...] = (
             "MiniMax-M3 MiniMax-M2.7 MiniMax-M2.7-highspeed MiniMax-M2.5 MiniMax-M2.5-highspeed "
             "MiniMax-M2.1"
         ),
+        runs_on=True,
     ),
     Provider(
         "deepseek",
@@ -186,6 +192,7 @@ PROVIDERS: tuple[Provider, ...] = (
             "qwen/qwen3.6-27b meta-llama/llama-4-scout-17b-16e-instruct "
             "meta-llama/llama-4-maverick-17b-128e-instruct openai/gpt-oss-safeguard-20b"
         ),
+        runs_on=True,
     ),
     Provider(
         "blackbox",
@@ -222,6 +229,7 @@ PROVIDERS: tuple[Provider, ...] = (
         ),
         # Usage comes unasked; the option itself answers 422 (openai-agents-python#442).
         streams_usage=False,
+        runs_on=True,
     ),
     Provider(
         "perplexity",
@@ -231,6 +239,7 @@ PROVIDERS: tuple[Provider, ...] = (
         aliases=("pplx",),
         price_list="perplexity",
         models=_names("sonar-pro sonar sonar-reasoning-pro sonar-deep-research"),
+        runs_on=True,
     ),
     Provider(
         "together",
@@ -318,6 +327,7 @@ PROVIDERS: tuple[Provider, ...] = (
         ("NEBIUS_API_KEY",),
         price_list="huggingface_nebius",
         models=("meta-llama/Llama-3.3-70B-Instruct",),
+        runs_on=True,
     ),
     Provider(
         "siliconflow",

@@ -1,5 +1,7 @@
 """Faults of the catalogue (docs/faults.md) that no other test of the engine names."""
 
+from dataclasses import replace
+
 import pytest
 
 from omniroute.routing.conversation import Delta, Usage
@@ -122,7 +124,10 @@ async def test_what_came_before_a_stream_broke_is_settled_and_nothing_stays_held
         scripts={"one/m": lambda call: (Piece(b"", Delta(text="half of it")), fails(kind))},
     )
 
-    reply = await here.gateway.route.open(ask(here, "one/m"), ADMIN)
+    asked = ask(here, "one/m")
+    features = replace(asked.operation.features, stream=True)
+    asked = replace(asked, operation=replace(asked.operation, features=features))
+    reply = await here.gateway.route.open(asked, ADMIN)
     with pytest.raises(UpstreamFailure):
         _ = [piece async for piece in reply]
     reply.close()
