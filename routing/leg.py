@@ -244,6 +244,7 @@ class Leg:
         self.paid_usd_nanos = self.payment.settle(spent_usd_nanos, self.number)
         beyond = spent_usd_nanos - self.paid_usd_nanos
         if beyond > 0:
+            self.used = self.used[0], "suspect"
             words = f"usage of ${beyond / 1e9:.6f} more than it could cost; the most is paid"
             health, now_s = self.parts.health, self.parts.clock.now()
             health.alerts.note("usage_suspect", now_s, about=self.candidate, detail=words)

@@ -104,10 +104,9 @@ class RouteRequest:
         spend_usd_nanos_max: the most it may cost: its own limit and its budgets' rest.
         allowed: the caller's model patterns; empty allows all.
         session_id: of its conversation: a door writes the client's name, the engine the key's id.
-        role: what kind of task the client says it is, None when it does not.
         via: the gateways it has come through, as the hop header names them.
         moment, guard: what was counted, and the tier that budgets keep it to; the engine's to fill.
-        mode: of `auto`, as the client wishes for this request; None is the target's own.
+        role, mode: the kind of task, and the mode of `auto`, that the client names; else None.
     """
 
     request_id: str
@@ -350,7 +349,7 @@ class Attempt:
 
 
 Status = Literal["answered", "failed", "refused", "client_gone"]
-UsageSource = Literal["reported", "estimated", "none"]
+UsageSource = Literal["reported", "estimated", "none", "suspect"]
 
 
 @dataclass(frozen=True, slots=True)

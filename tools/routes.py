@@ -94,8 +94,11 @@ class Tokens(Result, frozen=True):
     prompt: int | None
     completion: int | None
     source: Annotated[
-        Literal["reported", "estimated", "none"],
-        Meta(description="estimated: an upper bound, as the provider reported nothing."),
+        Literal["reported", "estimated", "none", "suspect"],
+        Meta(
+            description="estimated: an upper bound, as the provider did not report all; suspect: "
+            "it reported more than there could be."
+        ),
     ]
 
 

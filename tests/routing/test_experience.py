@@ -163,13 +163,13 @@ async def test_a_client_that_leaves_tells_nothing() -> None:
 
 
 async def test_lengths_move_from_the_table_to_what_was_seen() -> None:
-    here = world(scripts={"one/m": answering(2000)})
+    here = world(scripts={"one/m": answering(500)})
     prior = lengths(snapshot(here, "auto").candidates[0])["math"]
 
     await answered(here, "one/m", PRIOR)
 
     assert learned(here, "one/m", "math").output_tokens == pytest.approx(
-        (prior + 2000) / 2, rel=0.05
+        (prior + 500) / 2, rel=0.05
     )
 
 
@@ -179,7 +179,7 @@ async def test_lengths_move_from_the_table_to_what_was_seen() -> None:
 async def test_an_answer_that_is_not_one_whole_answer_tells_no_length(
     finish: Finish, features: dict[str, object]
 ) -> None:
-    here = world(scripts={"one/m": answering(2000, finish=finish)})
+    here = world(scripts={"one/m": answering(500, finish=finish)})
 
     await answered(here, "one/m", 3, **features)
 

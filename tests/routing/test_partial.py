@@ -157,3 +157,14 @@ async def test_a_stream_that_its_provider_broke_off_is_billed_to_where_it_broke(
     assert outcome.status == "failed"
     assert outcome.usage_source == "estimated"
     assert spent(here) == INPUT_MAX + len("half of ") * 2000
+
+
+async def test_usage_beyond_what_there_could_be_is_on_record_as_suspect() -> None:
+    here = at("openai")
+    end = Delta(text="hi", finish="stop", usage=Usage(10, 10**9), ended=True)
+    here.upstream.scripts["openai/m"] = lambda call: (Piece(b"", end),)
+
+    outcome = await left(here, ask(here, "openai"))
+
+    assert (outcome.usage_source, outcome.usage.output_tokens) == ("suspect", 10**9)
+    assert spent(here) == outcome.cost_usd_nanos == BOUND
