@@ -13,11 +13,18 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import assert_never
 
+import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from omniroute.routing.errors import NotAllowed, NotAuthenticated, RoutingError, TooLarge
+from omniroute.routing.errors import (
+    NotAllowed,
+    NotAuthenticated,
+    RequestInFlight,
+    RoutingError,
+    TooLarge,
+)
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import Clock
@@ -27,6 +34,7 @@ from .dialects.codec import Codec
 from .dialects.detect import Operation, codec_of, operation_of
 from .faults import Fault
 from .methods import Agent
+from .once import NAME_CHARS_MAX, Once
 from .rpc import RequestId, RpcCall, answer, read_call, read_id, read_json, refusal
 from .runs import RUNNING_MAX, TASK_S_MAX, Runs
 from .stream import stream_of, stream_of_fault
@@ -35,6 +43,8 @@ from .tasks import TaskStore
 BODY_BYTES_MAX = 8 * 2**20
 VERSION_CHARS_MAX = 32
 ALLOW = "OPTIONS, POST"
+UNKEPT = frozenset({"failed", "rejected", "canceled"})
+"""How a task may end that is sent again to be done after all."""
 
 _logger = logging.getLogger(__name__)
 
@@ -49,6 +59,7 @@ class Door:
         keys_required: whether requests need a key; then the card says so.
         task_s_max: how long a task may run.
         running_max: how many tasks may run at once in this process.
+        once: answers sends that are repeated under an idempotency key; None answers each.
     """
 
     gateway: Gateway
@@ -59,6 +70,7 @@ class Door:
     clock: Clock
     task_s_max: float = TASK_S_MAX
     running_max: int = RUNNING_MAX
+    once: Once | None = None
 
     def __post_init__(self) -> None:
         self._runs = Runs(
@@ -100,7 +112,12 @@ class Door:
             call = read_call(value)
             codec = codec_of(call.method, call.params, version)
             operation = operation_of(call.method, version)
-            return await self._answer(codec, operation, call, caller)
+            name = _idempotency_name(request) if operation == "send" else None
+            if name is None or self.once is None or not caller.keep_content:
+                answering = self._answer(codec, operation, call, caller)
+            else:
+                answering = self._sent_once(codec, call, caller, name)
+            return await answering
         except Fault as fault:
             return _refused(codec, request_id, fault)
         except RoutingError as error:
@@ -134,6 +151,21 @@ class Door:
                 assert_never(operation)
         return _json(answer(call.request_id, result))
 
+    async def _sent_once(self, codec: Codec, call: RpcCall, caller: Caller, name: str) -> Response:
+        """Give the first good answer to a message again; bound to all of it but its id."""
+        assert self.once is not None  # noqa: S101 - the endpoint's duty
+        send = codec.read_send(call.params)
+
+        async def make() -> tuple[bytes, bool]:
+            task = await self._agent.send(send, caller)
+            result = codec.render_sent(task, send.history_length)
+            return orjson.dumps(result), task.state not in UNKEPT
+
+        asked = orjson.dumps(["a2a", call.method, call.params], option=orjson.OPT_SORT_KEYS)
+        made, replayed = await self.once(caller.key_id, name, asked, make)
+        more = {"idempotent-replayed": "true"} if replayed else None
+        return _json(answer(call.request_id, orjson.loads(made)), more=more)
+
     async def _stream(self, codec: Codec, call: RpcCall, caller: Caller) -> Response:
         try:
             run = await self._agent.stream(codec.read_send(call.params), caller)
@@ -165,6 +197,13 @@ def _version(request: Request) -> str:
     """Give the A2A version a request names, empty when it names none (A2A 1.0, section 3.6.1)."""
     named = request.headers.get("a2a-version") or request.query_params.get("A2A-Version") or ""
     return named[:VERSION_CHARS_MAX]
+
+
+def _idempotency_name(request: Request) -> str | None:
+    name = request.headers.get("idempotency-key")
+    if name is not None and not 0 < len(name) <= NAME_CHARS_MAX:
+        raise Fault("invalid_request", f"Idempotency-Key has 1 to {NAME_CHARS_MAX} characters")
+    return name
 
 
 def _check_content_type(request: Request) -> None:
@@ -217,10 +256,12 @@ def _refused(
 
 
 def _challenge(error: RoutingError | None) -> dict[str, str]:
-    """Give the header that says how to authenticate (RFC 6750, section 3)."""
+    """Give the header that says how to go on: how to authenticate (RFC 6750, section 3), when."""
     match error:
         case NotAuthenticated():
             return {"www-authenticate": 'Bearer realm="omniroute"'}
+        case RequestInFlight():
+            return {"retry-after": "1"}
         case NotAllowed(scope=str(scope)):
             told = f'Bearer realm="omniroute", error="insufficient_scope", scope="{scope}"'
             return {"www-authenticate": told}

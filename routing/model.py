@@ -267,8 +267,7 @@ class Verdict:
     """What the decision thought of one candidate.
 
     Attributes:
-        reason: a code; "ok" when it may be tried.
-        detail: the same in words with its numbers.
+        reason: a code, "ok" when it may be tried; `detail` says it in words with its numbers.
         first_q32: the probability, times 2**32, with which it could have been first.
         score: the strategy's own figure, None where it has none.
     """

@@ -32,6 +32,7 @@ from .edge import Guard
 from .home import page
 from .mcp_door import build_mcp
 from .parts import Parts
+from .repeats import Repeats
 from .settings import Settings
 from .store.decisions import Decisions
 from .v1.chat import ChatDoor
@@ -45,7 +46,7 @@ MCP_PATHS = ("/mcp", "/mcp/", "/api/mcp/stream")
 async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     """Give the application of all doors, open while the context is."""
     settings, gateway, authenticator = parts.settings, parts.gateway, parts.authenticator
-    hosts = _hosts(settings)
+    hosts, repeats = _hosts(settings), Repeats(parts.storage.answers)
     mcp = build_mcp(
         gateway,
         authenticate=authenticator.caller,
@@ -53,6 +54,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         allowed_origins=settings.allowed_origins,
         stateless=False,
     )
+    mcp.once = repeats
     a2a = A2ADoor(
         gateway=gateway,
         tasks=parts.storage.tasks,
@@ -60,6 +62,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         public_url=lambda: _public_url(settings),
         keys_required=authenticator.needs_key,
         clock=parts.clock,
+        once=repeats,
     )
     chat = ChatDoor(
         gateway,

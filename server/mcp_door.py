@@ -35,6 +35,7 @@ from .v1.bodies import ClientGone, read_body
 
 if TYPE_CHECKING:
     from omniroute.tools.binding import HttpBinding
+    from omniroute.tools.once import Once
 
 BODY_BYTES_MAX = 4 * 2**20
 IMPORT_BLOCK_S = 0.25
@@ -82,7 +83,12 @@ def build_mcp(
 
 
 class McpDoor:
-    """An ASGI application that answers while the context of `run` is open."""
+    """An ASGI application that answers while the context of `run` is open.
+
+    Attributes:
+        once: answers calls that are repeated; None, as it is at first, answers each. What it is
+            when the first request comes, counts.
+    """
 
     def __init__(
         self,
@@ -93,6 +99,7 @@ class McpDoor:
         origins: tuple[str, ...],
         stateless: bool,
     ) -> None:
+        self.once: Once | None = None
         self._gateway = gateway
         self._authenticate = authenticate
         self._hosts = hosts
@@ -160,7 +167,11 @@ class McpDoor:
         try:
             module = await asyncio.to_thread(import_module, BINDING)
             binding: HttpBinding = module.HttpBinding(
-                self._gateway, hosts=self._hosts, origins=self._origins, stateless=self._stateless
+                self._gateway,
+                hosts=self._hosts,
+                origins=self._origins,
+                stateless=self._stateless,
+                once=self.once,
             )
             async with binding.run():
                 self._binding = binding

@@ -45,6 +45,7 @@ from omniroute.routing.model import Caller
 
 from .checking import checked, compiled
 from .invocation import Invocation, Tell
+from .once import Once
 from .shapes import Result, input_schema, output_schema
 from .table import TABLE, Tool
 
@@ -83,12 +84,13 @@ class _Bound:
     arguments: Validator
 
 
-def build_server(gateway: Gateway, who_calls: WhoCalls) -> Server[Any]:
+def build_server(gateway: Gateway, who_calls: WhoCalls, once: Once | None = None) -> Server[Any]:
     """Give an MCP server that lists and runs the tools the caller may use.
 
     Args:
         gateway: runs every call, with the caller's own rights.
         who_calls: gives the authenticated caller of a message; never reads its body.
+        once: answers repeated calls; None answers each.
     """
     bound = {tool.name: _bind(tool) for tool in TABLE}
 
@@ -107,7 +109,7 @@ def build_server(gateway: Gateway, who_calls: WhoCalls) -> Server[Any]:
             )
         caller = who_calls(ctx)
         _require(caller, one.tool)
-        call = Invocation(gateway, caller, new_request_id(), _teller(ctx))
+        call = Invocation(gateway, caller, new_request_id(), _teller(ctx), once)
         return await _run(one, call, params.arguments or {})
 
     return Server(
@@ -132,17 +134,24 @@ class HttpBinding:
         hosts: values of the Host header that are answered; "name:*" allows any port.
         origins: values of the Origin header that are answered.
         stateless: the older era keeps no sessions: needed with more than one worker.
+        once: answers repeated calls; None answers each.
 
     Attributes:
         scopes: the scope of each tool by its name.
     """
 
     def __init__(
-        self, gateway: Gateway, *, hosts: Iterable[str], origins: Iterable[str], stateless: bool
+        self,
+        gateway: Gateway,
+        *,
+        hosts: Iterable[str],
+        origins: Iterable[str],
+        stateless: bool,
+        once: Once | None = None,
     ) -> None:
         self.scopes = {tool.name: tool.scope for tool in TABLE}
         self._manager = StreamableHTTPSessionManager(
-            build_server(gateway, _sender),
+            build_server(gateway, _sender, once),
             stateless=stateless,
             # Always explicit: without settings the SDK checks neither Host nor Origin.
             security_settings=TransportSecuritySettings(

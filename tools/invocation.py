@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 
+from .once import Once
+
 Tell = Callable[[float, str], Awaitable[None]]
 """Tells the client how far the call is: a figure that only grows, and words."""
 
@@ -17,9 +19,11 @@ class Invocation:
     Attributes:
         caller: the authenticated key; the only source of scopes.
         request_id: ours; names this call in the log, and the decision where there is one.
+        once: answers calls that are repeated under an idempotency key; None answers each.
     """
 
     gateway: Gateway
     caller: Caller
     request_id: str
     tell: Tell
+    once: Once | None = None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from omniroute.routing.conversation import Chat, Message, Text
@@ -64,6 +65,17 @@ OutputTokens = Annotated[
 ]
 
 
+IdempotencyKey = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        description="Name of this request: repeated with the same arguments within 24 hours it "
+        "gives the first answer again, without asking or paying a provider.",
+    ),
+]
+
+
 class ChatMessage(Arguments, frozen=True):
     """One turn of the conversation."""
 
@@ -86,6 +98,7 @@ class RouteChat(Arguments, frozen=True):
         False
     )
     max_tokens: OutputTokens | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
 class Tokens(Result, frozen=True):
@@ -144,11 +157,27 @@ class Routed(Result, frozen=True):
 
 
 async def route_request(call: Invocation, arguments: RouteChat) -> Routed:
-    """Run omniroute_route_request. Cancelling it closes the provider's answer at once.
+    """Run omniroute_route_request, or give the first answer to it again.
 
     Raises:
+        RequestInFlight: it is being answered.
+        IdempotencyMismatch: its idempotency key was used with other arguments.
         RoutingError: nobody answered, or the answer broke off.
     """
+    name = arguments.idempotency_key
+    if name is None or call.once is None or not call.caller.keep_content:
+        return await _route(call, arguments)
+
+    async def make() -> tuple[bytes, bool]:
+        return msgspec.json.encode(await _route(call, arguments)), True
+
+    asked = b"mcp\0" + msgspec.json.encode(arguments)
+    made, _ = await call.once(call.caller.key_id, name, asked, make)
+    return msgspec.json.decode(made, type=Routed)
+
+
+async def _route(call: Invocation, arguments: RouteChat) -> Routed:
+    """Ask and read the whole answer. Cancelling it closes the provider's answer at once."""
     gateway = call.gateway
     target = target_of(gateway, arguments.model, arguments.combo)
     chat = Chat(

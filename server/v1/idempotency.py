@@ -25,6 +25,7 @@ KEPT_BYTES_MAX = 4 * 2**20
 REPLAYED = (b"idempotent-replayed", b"true")
 
 Make = Callable[[], Awaitable[tuple[Headers, bytes]]]
+MakeBytes = Callable[[], Awaitable[tuple[bytes, bool]]]
 
 
 class Answers(Protocol):
@@ -57,25 +58,44 @@ def idempotency_name(scope: Scope, request: RouteRequest, caller: Caller) -> str
 async def answer_once(
     answers: Answers, key_id: str, name: str, body: bytes, make: Make
 ) -> tuple[Headers, bytes]:
-    """Give the kept answer, or make it and keep it.
+    """Give the kept answer, or make it and keep it. Raises as `made_once`."""
+
+    async def made() -> tuple[KeptAnswer, bool]:
+        headers, answer = await make()
+        return KeptAnswer(headers, answer), True
+
+    answer, replayed = await made_once(answers, key_id, name, body, made)
+    return [*answer.headers, REPLAYED] if replayed else answer.headers, answer.body
+
+
+async def made_once(
+    answers: Answers,
+    key_id: str,
+    name: str,
+    asked: bytes,
+    make: Callable[[], Awaitable[tuple[KeptAnswer, bool]]],
+) -> tuple[KeptAnswer, bool]:
+    """Give the answer, and whether it was kept from before.
+
+    `make` says of its answer whether it is good; one that is not is given this once.
 
     Raises:
         RequestInFlight: it is being made.
         IdempotencyMismatch: the name was used with another body.
         Whatever `make` raises; nothing is kept then.
     """
-    claim = await answers.claim(key_id, name, body)
+    claim = await answers.claim(key_id, name, asked)
     if isinstance(claim, KeptAnswer):
-        return [*claim.headers, REPLAYED], claim.body
+        return claim, True
     kept = False
     try:
-        headers, answer = await make()
-        if len(answer) <= KEPT_BYTES_MAX:
+        answer, is_good = await make()
+        if is_good and len(answer.body) <= KEPT_BYTES_MAX:
             # An answer that is made and paid is sent, also when it cannot be kept.
             with suppress(StorageUnavailable):
-                await answers.keep(claim, KeptAnswer(headers, answer))
+                await answers.keep(claim, answer)
                 kept = True
     finally:
         if not kept:
             answers.release(claim)
-    return headers, answer
+    return answer, False

@@ -119,6 +119,7 @@ class Served:
     app: Starlette
     world: World
     store: MemoryTasks
+    door: Door
 
     async def post(self, body: object, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -187,7 +188,7 @@ async def serving(
             httpx.AsyncClient(transport=transport, base_url=BASE) as client,
             door.lifespan(),
         ):
-            yield Served(client, app, made, store)
+            yield Served(client, app, made, store, door)
 
 
 def v10_message(text: str = "say hello", **more: object) -> dict[str, object]:
