@@ -19,7 +19,7 @@
 A door turns `status` and `code` into its own protocol's error; nothing else maps errors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 FailureKind = Literal[
@@ -182,6 +182,9 @@ class UpstreamFailure(RoutingError):
         provider_status: the provider's HTTP status, None when there was none.
         retry_after_s: the provider's own hint.
         body: the provider's error body when it should reach a client of the same dialect.
+
+    Attributes:
+        headers: of the provider's refusal, names in lower case; they may tell of its limits.
     """
 
     status = 502
@@ -201,6 +204,7 @@ class UpstreamFailure(RoutingError):
         self.provider_status = provider_status
         self.retry_after_s = retry_after_s
         self.body = body
+        self.headers: Mapping[bytes, bytes] = {}
         self.status = _STATUS_BY_KIND.get(kind, 502)
 
 

@@ -171,6 +171,8 @@ class Visit:
 
     def _failed(self, failure: UpstreamFailure) -> None:
         parts, kind, now = self.parts, failure.kind, self.parts.clock.now()
+        # First: an account whose limits are known is not held to the profile's.
+        self.learn(failure.headers)
         parts.health.failed(self.candidate, kind, hint_s=failure.retry_after_s, now_s=now)
         if COUNTS_FOR_BREAKER[kind] or kind in REFUSED_FOR_LOAD:
             parts.health.timing(self.candidate).failed(now - self.started_s, now)

@@ -96,7 +96,7 @@ def classify(
     hint = None
     if kind in HAS_HINT:
         hint = retry_hint_s(refusal.headers, told.details, told.message, now_unix_s=now_unix_s)
-    return UpstreamFailure(
+    failure = UpstreamFailure(
         f"{provider} answered {refusal.status}{f': {said}' if said else ''}",
         kind=kind,
         provider_status=refusal.status,
@@ -105,6 +105,8 @@ def classify(
         if keep_body and kind in KEEPS_BODY and told.readable
         else None,
     )
+    failure.headers = refusal.headers
+    return failure
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
@@ -120,12 +122,14 @@ def without_secrets(failure: UpstreamFailure, secrets: Sequence[str]) -> Upstrea
     clean = scrub(said, secrets)
     if clean == said:
         return failure
-    return UpstreamFailure(
+    cleaned = UpstreamFailure(
         clean,
         kind=failure.kind,
         provider_status=failure.provider_status,
         retry_after_s=failure.retry_after_s,
     )
+    cleaned.headers = failure.headers
+    return cleaned
 
 
 def _scrubbed(body: bytes, secrets: Iterable[str]) -> bytes:

@@ -265,3 +265,28 @@ def test_a_clock_that_steps_back_fills_no_bucket() -> None:
 
     assert bucket.level_at(40.0) == -1.0
     assert bucket.level_at(42.0) == 1.0
+
+
+async def test_a_refusal_that_tells_limits_is_believed_instead_of_the_profile() -> None:
+    here = world()
+    waiting = Waiting(here)
+    refusal = fails("rate_limited", retry_after_s=1.0)
+    refusal.headers = {
+        b"x-ratelimit-limit-requests": b"600",
+        b"x-ratelimit-remaining-requests": b"0",
+        b"x-ratelimit-reset-requests": b"6s",
+    }
+    here.upstream.scripts["one/m"] = failing(refusal)
+    with pytest.raises(UpstreamFailure):
+        await answered(here, "one/m")
+    here.upstream.scripts["one/m"] = hello
+
+    (told, _) = here.gateway.view.health(ADMIN).limits
+    (rest,) = here.gateway.view.health(ADMIN).cooldowns
+    here.clock.advance(6.0)
+    for _ in range(50):
+        await waiting.ask("one/m")
+
+    assert (told.source, told.limit, told.remaining) == ("provider", 600, 0)
+    assert (rest.reason, rest.remaining_s) == ("no requests left in the provider's window", 6.0)
+    assert waiting.slept == []

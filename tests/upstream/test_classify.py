@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from omniroute.routing.errors import FailureKind, UpstreamFailure
 from omniroute.routing.model import Dialect
-from omniroute.routing.upstream.classify import MESSAGE_CHARS_MAX, Refusal, classify
+from omniroute.routing.upstream.classify import (
+    MESSAGE_CHARS_MAX,
+    Refusal,
+    classify,
+    without_secrets,
+)
 
 NOW = 1_700_000_000.0
 KEY = "sk-fake-0123456789abcdef"
@@ -320,3 +325,12 @@ def test_any_refusal_has_a_kind(
     failure = classified(status, body, headers=headers, dialect=dialect)
 
     assert failure.provider_status == status
+
+
+def test_a_refusals_headers_are_kept_as_they_may_tell_limits() -> None:
+    headers = {b"x-ratelimit-limit-requests": b"60"}
+
+    failure = classified(429, openai("slow down"), headers=headers)
+
+    assert failure.headers == headers
+    assert without_secrets(failure, ("slow",)).headers == headers
