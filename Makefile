@@ -17,9 +17,11 @@ test-long: $(VENV)/.dev ## the checks that take minutes
 lint: $(VENV)/.dev ## formatting, lint, types and import contracts
 	@$(BIN)/python -m tests.run --only lint
 
-bench: $(VENV)/.dev ## a brown-out, simulated; what it costs, beside nginx and (ARGS=--peers) LiteLLM and smg
+bench: $(VENV)/.dev ## a brown-out, simulated; what it costs, beside nginx and (ARGS=--peers) LiteLLM and smg; OUTCOMES=folder: what auto is worth
 	@$(BIN)/python -m benchmarks.brownout
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+	@$(BIN)/python -m benchmarks.budgets
+	@$(if $(OUTCOMES),$(BIN)/python -m benchmarks.quality $(OUTCOMES))
 
 lock: $(VENV)/.dev ## refresh every lock file and the price table made from them
 	@$(BIN)/python requirements/lock.py

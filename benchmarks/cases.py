@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["whole", "burst", "paced", "large"]
+Kind = Literal["whole", "burst", "paced", "large", "a2a"]
 
 EVENTS = 103
 """Events of a stream of 100 chunks: those, the end, the usage and [DONE]."""
@@ -31,6 +31,11 @@ class Case:
     heavy: bool = False
     ramp_s: float = 0.0
 
+    @property
+    def path(self) -> str:
+        """Give the door that is knocked at; A2A's is ours alone."""
+        return "/a2a" if self.kind == "a2a" else "/v1/chat/completions"
+
 
 CASES = (
     Case("c1", "whole", 1, 2000, "1 connection, whole answers of 1 KB"),
@@ -51,6 +56,7 @@ CASES = (
     Case("large", "large", 1, 200, "1 connection, a prompt of 100,000 tokens (400 KB)"),
     Case("tls-c1", "whole", 1, 1000, "1 connection, TLS to the upstream", tls=True),
     Case("tls-c32", "whole", 32, 4000, "32 connections, TLS to the upstream", tls=True),
+    Case("a2a", "a2a", 8, 800, "8 connections, A2A sends that the same combo answers"),
 )
 HELD = Case(
     "held",
@@ -67,6 +73,8 @@ HELD = Case(
 
 def body_of(case: Case, model: str) -> bytes:
     """Give the request that a case sends; the pace of its stream stands where all pass it on."""
+    if case.kind == "a2a":
+        return _send(model)
     told = "You are terse."
     if case.kind == "paced":
         told += f" pace={case.every_us}x{case.events}"
@@ -80,3 +88,14 @@ def body_of(case: Case, model: str) -> bytes:
         **({"stream": True} if case.kind in ("burst", "paced") else {}),
     }
     return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _send(model: str) -> bytes:
+    """Give an A2A message that asks the same of the same model, in the native dialect."""
+    params = {
+        "skill": "smart-routing",
+        "messages": [{"role": "user", "content": "word " * 50}],
+        "metadata": {"model": model},
+    }
+    send = {"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": params}
+    return json.dumps(send, separators=(",", ":")).encode()

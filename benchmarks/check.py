@@ -26,13 +26,12 @@ from benchmarks.machine import cores, cpu_ns, free_port, running, settled_cpu_ns
 from benchmarks.programs import programs, run_load
 from benchmarks.targets import OMNIROUTE, Target, answering, gateway, upstream
 
-RATIO = 4.6
+RATIO = 4.0
 SLACK = 1.25
 CHEAPER_SHARE = 0.85
 PAIRS = 7
 SERIES_MAX = 2
 CASE = Case("check", "whole", 16, 800, "16 connections, whole answers of 1 KB")
-CHAT = "/v1/chat/completions"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Pair:
 
     def _cpu_us(self, target: Target) -> float:
         assert target.process is not None
-        words = (str(target.port), CHAT, str(CASE.connections), str(CASE.requests))
+        words = (str(target.port), CASE.path, str(CASE.connections), str(CASE.requests))
         before = cpu_ns(target.process)
         figures = run_load([*self.load, *words, str(self.body), target.key], self.core)
         if figures["errors"]:

@@ -103,6 +103,8 @@ ROWS: tuple[tuple[str, str, Values], ...] = (
     ("large: CPU a request", "us", _plain("large", "cpu_us")),
     ("tls-c1: CPU a request", "us", _plain("tls-c1", "cpu_us")),
     ("tls-c32: CPU a request", "us", _plain("tls-c32", "cpu_us")),
+    ("a2a: time p50", "us", _plain("a2a", "p50_us")),
+    ("a2a: CPU a send", "us", _plain("a2a", "cpu_us")),
 )
 
 
@@ -142,6 +144,7 @@ def _tables(results: Results) -> Iterator[str]:
         yield "Pair by pair within a round: median (least to most).\n"
         heads = [f"to {name}" for name in others]
         body = [[row[0], *(_ratio(results, row[2], name) for name in others)] for row in rows]
+        body = [row for row in body if set(row[1:]) != {"-"}]
         yield from _table(["figure", *heads], body)
     for case in (*CASES, HELD):
         yield f"- {case.name}: {case.words}."

@@ -29,15 +29,14 @@ from benchmarks.programs import Programs, programs, run_load
 from benchmarks.results import AUTO, DIRECT, NGINX, OURS, Figures, Results, Round, write
 from benchmarks.targets import COMBO_AUTO, Target, gateway, nginx, tls_upstream, upstream
 
-PATH = "/v1/chat/completions"
 LAST = Path(__file__).parent.parent / "build/benchmark.json"
 WARM_UP_SHARE = 0.25
 OPEN_FILES_NEEDED = 3 * HELD.connections
 PEEK_S = 0.25
 DECISIONS = 3000
 NOT_BUILT = (
-    "providers in the network, HTTP/2, more than two cores and several workers; dialect pairs, "
-    "MCP calls and A2A sends"
+    "providers in the network, HTTP/2, more than two cores and several workers; dialect pairs "
+    "and MCP calls"
 )
 
 
@@ -62,7 +61,7 @@ class Bench:
         requests = int(case.requests * scale * target.share)
         if case.kind == "paced":
             requests = max(requests, case.connections)
-        words = [str(port), PATH, str(case.connections), str(max(requests, 1)), str(body)]
+        words = [str(port), case.path, str(case.connections), str(max(requests, 1)), str(body)]
         words += [target.key or "none", str(case.ramp_s)]
         before = cpu_ns(target.process) if target.process else 0
         figures = run_load([*self.programs.load, *words], self.core)
@@ -208,6 +207,8 @@ def _round(bench: Bench, targets: list[Target], cases: list[Case], scale: float)
 
 
 def _fits(target: Target, case: Case) -> bool:
+    if case.kind == "a2a":
+        return target.name == OURS
     return not (case.heavy and target.share < 1) and (not case.tls or target.tls_port is not None)
 
 

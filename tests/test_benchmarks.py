@@ -1,14 +1,17 @@
 """The benchmark's own parts: a figure is worth what the load and the upstream are worth."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from benchmarks import authority, goals, machine, report
+from benchmarks import authority, goals, machine, report, where
 from benchmarks.cases import CASES, Case, body_of
 from benchmarks.programs import Programs, programs, run_load
 from benchmarks.results import Figures, Results, Spread, read
@@ -176,6 +179,27 @@ def test_the_page_and_the_plot_are_what_the_kept_run_gives() -> None:
 
     assert report.page(page, kept) == page
     assert report.PLOT.read_text("utf-8") == report.plot(kept)
+
+
+def test_a_sampler_tells_what_ran_between_its_two_signals() -> None:
+    kept = [(number, signal.getsignal(number)) for number in (signal.SIGPROF, where.TOGGLE)]
+    sampler = where.Sampler()
+
+    os.kill(os.getpid(), where.TOGGLE)
+    burn()
+    os.kill(os.getpid(), where.TOGGLE)
+    for number, handler in kept:
+        signal.signal(number, handler)
+
+    [(function, ticks)] = sampler.alone.most_common(1)
+    assert function.endswith(":burn")
+    assert ticks <= sampler.ticks == sum(sampler.alone.values())
+
+
+def burn() -> None:
+    ends_s = time.process_time() + 0.2
+    while time.process_time() < ends_s:
+        pass
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
