@@ -5,6 +5,7 @@ in it. An environment is made once per content of its lock and kept; `make_all` 
 that are missing in parallel.
 """
 
+import fcntl
 import hashlib
 import subprocess
 import sys
@@ -32,13 +33,17 @@ def python_of_lock(lock: Path) -> Path:
     digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:16]
     folder = CACHE / f"{lock.parent.name}-{digest}"
     python, finished = folder / "bin" / "python", folder / "finished"
-    if not finished.exists():
-        venv.create(folder, with_pip=True, clear=True, symlinks=True)
-        pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run(
-            [*pip, "--require-hashes", "-r", str(lock)], check=True, timeout=INSTALL_S_MAX
-        )
-        finished.touch()
+    CACHE.mkdir(exist_ok=True)
+    # Two that make the same environment at once would each clear what the other has put there.
+    with (CACHE / f"{folder.name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not finished.exists():
+            venv.create(folder, with_pip=True, clear=True, symlinks=True)
+            pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+            subprocess.run(
+                [*pip, "--require-hashes", "-r", str(lock)], check=True, timeout=INSTALL_S_MAX
+            )
+            finished.touch()
     return python
 
 
