@@ -24,8 +24,8 @@ published at most every PUBLISH_S; `version` rises only when a rounded one has c
 Counts are kept over a restart by whoever calls `pending` and `stored`; see store/experience.py.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from ..catalog.lengths import Lengths, lengths_of
 from ..model import Candidate, Outcome
@@ -45,6 +45,8 @@ ALL = ""
 
 Scope = tuple[str, str]
 """(provider/model, family)"""
+Counts = tuple[int, int, int, int, int]
+"""good, bad, answers, output_tokens and micros, as Seen has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +65,6 @@ class Seen:
     answers: int = 0
     output_tokens: int = 0
     micros: int = 0
-
-    def plus(self, other: "Seen") -> "Seen":
-        """Give the sum of two counts of one scope."""
-        return replace(
-            self,
-            good=self.good + other.good,
-            bad=self.bad + other.bad,
-            answers=self.answers + other.answers,
-            output_tokens=self.output_tokens + other.output_tokens,
-            micros=self.micros + other.micros,
-        )
-
-    def halved(self) -> "Seen":
-        """Give a past that weighs half."""
-        return replace(
-            self,
-            good=self.good // 2,
-            bad=self.bad // 2,
-            answers=self.answers // 2,
-            output_tokens=self.output_tokens // 2,
-            micros=self.micros // 2,
-        )
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the past has to fade before more is counted."""
-        return self.good + self.bad >= COUNTED_MAX or self.answers >= COUNTED_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +103,8 @@ class Experience:
 
     version: int = 0
     lengths: Callable[[str], Lengths] = lengths_of
-    _seen: dict[Scope, Seen] = field(default_factory=dict[Scope, Seen])
-    _news: dict[Scope, Seen] = field(default_factory=dict[Scope, Seen])
+    _seen: dict[Scope, list[int]] = field(default_factory=dict[Scope, list[int]])
+    _news: dict[Scope, list[int]] = field(default_factory=dict[Scope, list[int]])
     _learned: dict[Scope, Learned] = field(default_factory=dict[Scope, Learned])
     _dirty: set[Scope] = field(default_factory=set[Scope])
     _published_s: float | None = None
@@ -142,7 +117,7 @@ class Experience:
         family = operation.features.family
         for one in outcome.attempts:
             if one.failure in MODEL_FAULTS:
-                self._count(Seen(one.candidate.name, family, bad=1))
+                self._count((one.candidate.name, family), (0, 1, 0, 0, 0))
         if outcome.status != "answered" or outcome.winner is None:
             return
         model, filtered = outcome.winner.name, outcome.finish == FILTERED
@@ -150,12 +125,12 @@ class Experience:
         is_whole = not filtered and outcome.finish != CUT_OFF and tokens > 0
         # Several answers at once tell the length of none.
         told = tokens if is_whole and operation.features.choices == 1 else 0
-        self._count(Seen(model, family, int(not filtered), int(filtered), int(told > 0), told))
+        self._count((model, family), (not filtered, filtered, told > 0, told, 0))
         last = outcome.attempts[-1]
         wait_s = (last.first_byte_s or 0.0) if operation.features.stream else 0.0
         micros = round((last.ended_s - last.started_s - wait_s) * 1e6)
         if tokens > 0 and micros > 0:
-            self._count(Seen(model, ALL, answers=1, output_tokens=tokens, micros=micros))
+            self._count((model, ALL), (0, 0, 1, tokens, micros))
 
     def refresh(self, now_s: float) -> int:
         """Give the version in force, publishing estimates when it is time."""
@@ -177,46 +152,56 @@ class Experience:
     def rows(self) -> tuple[tuple[Seen, Learned], ...]:
         """Give everything that was counted and published, by model and family."""
         return tuple(
-            (seen, self._learned.get(scope, UNKNOWN)) for scope, seen in sorted(self._seen.items())
+            (Seen(*scope, *counts), self._learned.get(scope, UNKNOWN))
+            for scope, counts in sorted(self._seen.items())
         )
 
     def pending(self) -> tuple[Seen, ...]:
         """Give what is new since it was last stored: counts to add."""
-        return tuple(self._news.values())
+        return tuple(Seen(*scope, *counts) for scope, counts in self._news.items())
 
     def stored(self, seen: Iterable[Seen]) -> None:
         """Forget news that have been stored; what came meanwhile stays."""
         for one in seen:
             scope = (one.model, one.family)
-            left = self._news.pop(scope, one).plus(_negative(one))
-            if left != Seen(*scope):
+            news = self._news.pop(scope, None)
+            left = [now - then for now, then in zip(news or (), _counts(one), strict=False)]
+            if any(left):
                 self._news[scope] = left
 
     def restore(self, seen: Iterable[Seen]) -> None:
         """Take what was stored before; nothing of it is news, and the past of it fades."""
         for one in seen:
-            known = one
-            while known.is_full:
-                known = known.halved()
-            self._keep((one.model, one.family), known)
+            known = self._known((one.model, one.family))
+            known[:] = _counts(one)
+            while _is_full(known):
+                _halve(known)
 
-    def _count(self, one: Seen) -> None:
-        scope = (one.model, one.family)
-        known = self._seen.get(scope, Seen(*scope))
-        self._keep(scope, (known.halved() if known.is_full else known).plus(one))
-        self._news[scope] = self._news.get(scope, Seen(*scope)).plus(one)
+    def _count(self, scope: Scope, counts: Counts) -> None:
+        known, news = self._known(scope), self._news.setdefault(scope, [0] * len(counts))
+        if _is_full(known):
+            _halve(known)
+        for place, number in enumerate(counts):
+            known[place] += number
+            news[place] += number
 
-    def _keep(self, scope: Scope, seen: Seen) -> None:
-        if scope not in self._seen and len(self._seen) >= SEEN_MAX:
-            gone = next(iter(self._seen))
-            for book in (self._seen, self._news, self._learned):
-                book.pop(gone, None)
-            self._dirty.discard(gone)
-        self._seen[scope] = seen
+    def _known(self, scope: Scope) -> list[int]:
+        """Give the counts of a scope to add to; the oldest goes where a new one has no room."""
         self._dirty.add(scope)
+        known = self._seen.get(scope)
+        if known is not None:
+            return known
+        if len(self._seen) >= SEEN_MAX:
+            gone = next(iter(self._seen))
+            del self._seen[gone]
+            self._news.pop(gone, None)
+            self._learned.pop(gone, None)
+            self._dirty.discard(gone)
+        self._seen[scope] = known = [0, 0, 0, 0, 0]
+        return known
 
     def _publish(self, scope: Scope) -> bool:
-        seen, before = self._seen[scope], self._learned.get(scope, UNKNOWN)
+        seen, before = Seen(*scope, *self._seen[scope]), self._learned.get(scope, UNKNOWN)
         if seen.family == ALL:
             micros = seen.micros / seen.output_tokens if seen.output_tokens else 0
             now = Learned(token_us=_two_digits(micros) or None)
@@ -230,15 +215,19 @@ class Experience:
         return now != before
 
 
-def _negative(one: Seen) -> Seen:
-    return replace(
-        one,
-        good=-one.good,
-        bad=-one.bad,
-        answers=-one.answers,
-        output_tokens=-one.output_tokens,
-        micros=-one.micros,
-    )
+def _counts(seen: Seen) -> Counts:
+    return seen.good, seen.bad, seen.answers, seen.output_tokens, seen.micros
+
+
+def _is_full(counts: Sequence[int]) -> bool:
+    """Whether the past has to fade before more is counted."""
+    good, bad, answers = counts[:3]
+    return good + bad >= COUNTED_MAX or answers >= COUNTED_MAX
+
+
+def _halve(counts: list[int]) -> None:
+    """Let the past weigh half."""
+    counts[:] = [one // 2 for one in counts]
 
 
 def _two_digits(value: float) -> int:

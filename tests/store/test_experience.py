@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from omniroute.routing.health.experience import Seen
 from omniroute.server.store.experience import EVERY_S, KEPT_S
 from tests.fakes import FakeClock, world
 from tests.routing.test_experience import answered
@@ -82,7 +81,7 @@ async def test_a_huge_past_is_read_as_a_faded_one(
 ) -> None:
     async with open_store(database_url, tmp_path, clock) as before:
         experience = before.learned.experience
-        experience._news["one/m", "math"] = Seen("one/m", "math", 9_000_000, 1_000_000)
+        experience._count(("one/m", "math"), (9_000_000, 1_000_000, 0, 0, 0))
         await before.learned.flush()
 
     async with open_store(database_url, tmp_path, clock) as after:
