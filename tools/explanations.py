@@ -109,6 +109,7 @@ class Asked(Result, frozen=True):
     tools: bool
     images: bool
     json_schema: bool
+    session: str | None = None
 
 
 class DeltaInfo(Result, frozen=True):
@@ -300,4 +301,5 @@ def _asked(request: RouteRequest) -> Asked:
         tools=features.tools,
         images=features.images,
         json_schema=features.json_schema,
+        session=request.session_id,
     )

@@ -17,6 +17,7 @@ from omniroute.routing.model import Attempt, Outcome, RouteRequest
 from omniroute.routing.policy import OUTRUN
 from omniroute.routing.reply import Reply
 from omniroute.routing.wire.operations import operation_of_chat
+from omniroute.routing.wire.sessions import NAME_BYTES_MAX
 
 from .invocation import Invocation
 from .shapes import Arguments, Result
@@ -76,6 +77,17 @@ IdempotencyKey = Annotated[
 ]
 
 
+SessionName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=NAME_BYTES_MAX,
+        description="Ties requests of one conversation together: they stay where their prompt is "
+        "likely cached. A name of the key's own.",
+    ),
+]
+
+
 class ChatMessage(Arguments, frozen=True):
     """One turn of the conversation."""
 
@@ -99,6 +111,7 @@ class RouteChat(Arguments, frozen=True):
     )
     max_tokens: OutputTokens | None = None
     idempotency_key: IdempotencyKey | None = None
+    session: SessionName | None = None
 
 
 class Tokens(Result, frozen=True):
@@ -193,6 +206,7 @@ async def _route(call: Invocation, arguments: RouteChat) -> Routed:
         door="mcp",
         spend_usd_nanos_max=nanos(arguments.budget),
         role=arguments.role,
+        session_id=arguments.session,
     )
     reply = await gateway.route.open(request, call.caller)
     try:

@@ -31,6 +31,7 @@ from .routes import (
     ComboName,
     OutputTokens,
     Role,
+    SessionName,
     Target,
     nanos,
     target_of,
@@ -69,6 +70,7 @@ class Simulate(Arguments, frozen=True):
     max_tokens: OutputTokens | None = None
     budget: BudgetUsd | None = None
     role: Role | None = None
+    session: SessionName | None = None
     stream: bool = False
     tools: Annotated[bool, Meta(description="The request has tools.")] = False
     images: Annotated[bool, Meta(description="The request has images.")] = False
@@ -157,6 +159,7 @@ def _request(call: Invocation, arguments: Simulate) -> RouteRequest:
         door="mcp",
         spend_usd_nanos_max=nanos(arguments.budget),
         role=arguments.role,
+        session_id=arguments.session,
     )
 
 

@@ -14,7 +14,7 @@ from omniroute.routing.errors import RoutingError
 from omniroute.routing.model import ComboModel, Features, Operation, RouteRequest
 from omniroute.tools.explanations import Explain, explain_route
 from omniroute.tools.invocation import Invocation
-from omniroute.tools.routes import BUDGET_USD_MAX, nanos
+from omniroute.tools.routes import BUDGET_USD_MAX, RouteChat, nanos, route_request
 from omniroute.tools.simulations import Simulate, simulate_route
 from omniroute.tools.units import duration, iso, usd
 from tests.fakes import ADMIN, World, account, combo, world
@@ -83,6 +83,26 @@ async def test_an_explained_request_simulates_to_its_own_decision() -> None:
         assert {one.account: one.probability for one in simulated.simulated_path} == {
             one.candidate.account_id: one.first_q32 / ONE_Q32 for one in live.verdicts
         }
+
+
+@pytest.mark.anyio
+async def test_a_sessions_next_request_is_simulated_where_it_would_stay() -> None:
+    here = world(*(account("one", account_id=name) for name in ("a", "b", "c")))
+    call = Invocation(here.gateway, ADMIN, new_request_id(), silent)
+    messages = [{"role": "user", "content": "hi"}]
+    asked = {"model": "one/m", "messages": messages, "session": "conversation 1"}
+
+    await route_request(call, msgspec.convert(asked, RouteChat))
+    winner = here.ledger.records[-1].outcome.winner
+    assert winner is not None
+    told = await explain_route(call, Explain(here.ledger.records[-1].outcome.request.request_id))
+    simulated = await simulate_route(
+        call, msgspec.convert(msgspec.to_builtins(told.asked), Simulate)
+    )
+
+    first = simulated.simulated_path[0]
+    assert (first.account, first.probability) == (winner.account_id, 1.0)
+    assert "the session stays" in first.detail
 
 
 @given(st.integers(0, BUDGET_USD_MAX * 10**9))
