@@ -27,14 +27,13 @@ from omniroute.routing.errors import (
 )
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
-from omniroute.routing.ports import Clock
+from omniroute.routing.ports import IDEMPOTENCY_KEY_CHARS_MAX, Clock, Once
 
 from .card import ENDPOINT, CardKind, card, headers, is_known, kind_for
 from .dialects.codec import Codec
 from .dialects.detect import Operation, codec_of, operation_of
 from .faults import Fault
 from .methods import Agent
-from .once import NAME_CHARS_MAX, Once
 from .rpc import RequestId, RpcCall, answer, read_call, read_id, read_json, refusal
 from .runs import RUNNING_MAX, TASK_S_MAX, Runs
 from .stream import stream_of, stream_of_fault
@@ -201,8 +200,10 @@ def _version(request: Request) -> str:
 
 def _idempotency_name(request: Request) -> str | None:
     name = request.headers.get("idempotency-key")
-    if name is not None and not 0 < len(name) <= NAME_CHARS_MAX:
-        raise Fault("invalid_request", f"Idempotency-Key has 1 to {NAME_CHARS_MAX} characters")
+    if name is not None and not 0 < len(name) <= IDEMPOTENCY_KEY_CHARS_MAX:
+        raise Fault(
+            "invalid_request", f"Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters"
+        )
     return name
 
 

@@ -3,7 +3,7 @@
 The server room implements them; tests implement them in memory (`tests/fakes.py`).
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -185,4 +185,28 @@ class GuardStore(Protocol):
         Raises:
             BadRequest: the terms are not valid.
         """
+        ...
+
+
+IDEMPOTENCY_KEY_CHARS_MAX = 255
+
+MakeOnce = Callable[[], Awaitable[tuple[bytes, bool]]]
+"""Makes an answer, and says whether it is good: a failure is not given again."""
+
+
+class Once(Protocol):
+    """Makes an answer once for requests that are repeated, as every door needs it.
+
+    The first good answer is given again to a request of the same owner, name and bytes.
+
+    Raises:
+        RequestInFlight: it is being made.
+        IdempotencyMismatch: the name was used for another request.
+        StorageUnavailable: nobody can tell.
+    """
+
+    async def __call__(
+        self, key_id: str, name: str, asked: bytes, make: MakeOnce
+    ) -> tuple[bytes, bool]:
+        """Give the answer, and whether it was kept from before."""
         ...

@@ -30,12 +30,12 @@ from omniroute.routing.access import require
 from omniroute.routing.errors import NotAllowed, NotAuthenticated, RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
+from omniroute.routing.ports import Once
 
 from .v1.bodies import ClientGone, read_body
 
 if TYPE_CHECKING:
     from omniroute.tools.binding import HttpBinding
-    from omniroute.tools.once import Once
 
 BODY_BYTES_MAX = 4 * 2**20
 IMPORT_BLOCK_S = 0.25

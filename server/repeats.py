@@ -4,8 +4,10 @@ Fulfils `Once` of the agent's and of the tools' room with the same kept answers 
 belongs to its key wherever it is used.
 """
 
+from omniroute.routing.ports import MakeOnce
+
 from .store.kept_answers import KeptAnswer
-from .v1.idempotency import Answers, MakeBytes, made_once
+from .v1.idempotency import Answers, made_once
 
 
 class Repeats:
@@ -15,7 +17,7 @@ class Repeats:
         self._answers = answers
 
     async def __call__(
-        self, key_id: str, name: str, asked: bytes, make: MakeBytes
+        self, key_id: str, name: str, asked: bytes, make: MakeOnce
     ) -> tuple[bytes, bool]:
         """Give the answer, and whether it was kept from before."""
 

@@ -42,10 +42,10 @@ from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import NotAllowed, RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
+from omniroute.routing.ports import Once
 
 from .checking import checked, compiled
 from .invocation import Invocation, Tell
-from .once import Once
 from .shapes import Result, input_schema, output_schema
 from .table import TABLE, Tool
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
-
-from .once import Once
+from omniroute.routing.ports import Once
 
 Tell = Callable[[float, str], Awaitable[None]]
 """Tells the client how far the call is: a figure that only grows, and words."""

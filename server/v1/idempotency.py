@@ -15,17 +15,16 @@ from starlette.types import Scope
 
 from omniroute.routing.errors import BadRequest, StorageUnavailable
 from omniroute.routing.model import Caller, RouteRequest
+from omniroute.routing.ports import IDEMPOTENCY_KEY_CHARS_MAX
 
 from ..store.kept_answers import Claim, Headers, KeptAnswer
 
 NAME_HEADER = b"idempotency-key"
-NAME_CHARS_MAX = 255
 KEPT_BYTES_MAX = 4 * 2**20
 """A longer answer is not kept."""
 REPLAYED = (b"idempotent-replayed", b"true")
 
 Make = Callable[[], Awaitable[tuple[Headers, bytes]]]
-MakeBytes = Callable[[], Awaitable[tuple[bytes, bool]]]
 
 
 class Answers(Protocol):
@@ -48,9 +47,10 @@ def idempotency_name(scope: Scope, request: RouteRequest, caller: Caller) -> str
     if not found or request.operation.features.stream or not caller.keep_content:
         return None
     name = str(found[0].decode("latin-1"))
-    if not 0 < len(name) <= NAME_CHARS_MAX:
+    if not 0 < len(name) <= IDEMPOTENCY_KEY_CHARS_MAX:
         raise BadRequest(
-            f"Idempotency-Key has 1 to {NAME_CHARS_MAX} characters", field="Idempotency-Key"
+            f"Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters",
+            field="Idempotency-Key",
         )
     return name
 
