@@ -20,6 +20,7 @@ by its framing; bytes that nobody asked for close the connection.
 import asyncio
 import re
 import ssl
+from abc import ABC, abstractmethod
 from typing import Literal, Protocol, cast
 
 from ..errors import FailureKind, UpstreamFailure
@@ -71,7 +72,7 @@ class EncryptedTransport(Protocol):
         ...
 
 
-class Exchange(asyncio.Protocol):
+class Exchange(asyncio.Protocol, ABC):
     """Carries one exchange at a time: `send`, `head`, `read` until b"", `close`.
 
     Attributes:
@@ -210,13 +211,13 @@ class Exchange(asyncio.Protocol):
         self._chunks.append(body)
         self._buffered += len(body)
 
+    @abstractmethod
     def _write(self, head: bytes, body: bytes) -> None:
         """Write a request; whatever follows comes as `data_received`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _has_begun(self) -> bool:
         """Whether a byte of the answer came."""
-        raise NotImplementedError
 
     def eof_received(self) -> None:
         self._reusable = False

@@ -1,6 +1,6 @@
 """The counters of combos, kept: turns, calls of each candidate, who last answered.
 
-They are read once, at the start, and what came to them since is added every EVERY_S and at
+They are read once, at the start, and what came to them since is added now and then and at
 the end, so processes that share a database add to the same rows. What could not be stored
 stays news and is tried again with the next; a batch whose commit was lost on the way back may
 be added twice, which these counters bear. Rows that nothing has changed for KEPT_S are gone
@@ -13,8 +13,8 @@ from omniroute.routing.health.tallies import Count, Tallies
 from omniroute.routing.ports import Clock
 
 from .database import Database, Many, Statement, Steps
+from .kept import Kept
 
-EVERY_S = 5.0
 KEPT_S = 90 * 86_400.0
 
 _FORGET = "DELETE FROM combo_counts WHERE changed_unix_s < $1"
@@ -29,7 +29,7 @@ _GOOD = (
 )
 
 
-class StoredCounters:
+class StoredCounters(Kept):
     """The counters of this process's combos, in memory, and their rows.
 
     Attributes:
@@ -37,10 +37,8 @@ class StoredCounters:
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database, clock)
         self.tallies = Tallies()
-        self._database = database
-        self._clock = clock
-        self._flushed_s = clock.now()
 
     async def load(self) -> None:
         """Go on from what was stored."""
@@ -51,22 +49,7 @@ class StoredCounters:
             for row in rows
         )
 
-    async def poll(self) -> None:
-        """Store what is new when it is time.
-
-        Raises:
-            StorageUnavailable: the database does not answer; what is new is kept.
-        """
-        if self._clock.now() - self._flushed_s >= EVERY_S:
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Store what is new.
-
-        Raises:
-            StorageUnavailable: as with `poll`.
-        """
-        self._flushed_s = self._clock.now()
+    async def _store(self) -> None:
         news = self.tallies.pending()
         if news:
             # In one order everywhere, so that two processes never wait for each other's rows.

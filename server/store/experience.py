@@ -1,6 +1,6 @@
 """What was learned of models, kept: the counts of health/experience.py, row by row.
 
-Read once, at the start; what came since is added every EVERY_S and at the end, so processes that
+Read once, at the start; what came since is added now and then and at the end, so processes that
 share a database add to the same rows and each sees the others' after its next start. What could
 not be stored stays news; a batch whose commit was lost on the way back may be added twice, which
 estimates bear. Rows that nothing has changed for KEPT_S are gone at the next start.
@@ -12,8 +12,8 @@ from omniroute.routing.health.experience import SEEN_MAX, Experience, Seen
 from omniroute.routing.ports import Clock
 
 from .database import Database, Many, Statement, Steps
+from .kept import Kept
 
-EVERY_S = 5.0
 KEPT_S = 90 * 86_400.0
 
 _COLUMNS = ("good", "bad", "answers", "output_tokens", "micros")
@@ -32,7 +32,7 @@ _ADD = (
 )
 
 
-class StoredExperience:
+class StoredExperience(Kept):
     """What this process has learned, in memory, and its rows.
 
     Attributes:
@@ -40,10 +40,8 @@ class StoredExperience:
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database, clock)
         self.experience = Experience()
-        self._database = database
-        self._clock = clock
-        self._flushed_s = clock.now()
 
     async def load(self) -> None:
         """Go on from what was stored."""
@@ -53,22 +51,7 @@ class StoredExperience:
             Seen(row["model"], row["family"], *(int(row[one]) for one in _COLUMNS)) for row in rows
         )
 
-    async def poll(self) -> None:
-        """Store what is new when it is time.
-
-        Raises:
-            StorageUnavailable: the database does not answer; what is new is kept.
-        """
-        if self._clock.now() - self._flushed_s >= EVERY_S:
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Store what is new.
-
-        Raises:
-            StorageUnavailable: as with `poll`.
-        """
-        self._flushed_s = self._clock.now()
+    async def _store(self) -> None:
         news = self.experience.pending()
         if news:
             # In one order everywhere, so that two processes never wait for each other's rows.

@@ -2,7 +2,7 @@
 
 They are read once, at the start, and given to the health book with the age they have by the wall
 clock; a moment that lies ahead, as after a clock that was set back, is taken for now. What was
-told since is stored every EVERY_S and at the end. Of several processes the newest telling
+told since is stored every `every_s` and at the end. Of several processes the newest telling
 counts. A limit that no answer has told for KEPT_S (health/quota.py) is gone at the next start.
 
 What could not be stored is tried again with the next: nothing is lost but its age in between.
@@ -15,8 +15,7 @@ from omniroute.routing.health.quota import KEPT_S, Learned, Limit
 from omniroute.routing.ports import Clock
 
 from .database import Database, Many, Row, Statement, Steps, Value
-
-EVERY_S = 30.0
+from .kept import Kept
 
 _FORGET = "DELETE FROM learned_limits WHERE told_unix_s + coalesce(reset_s, 0) < $1"
 _ALL = (
@@ -33,15 +32,16 @@ _KEEP = (
 )
 
 
-class StoredLimits:
+class StoredLimits(Kept):
     """The limits in a health book, and their rows."""
 
+    every_s = 30.0
+
     def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+        super().__init__(database, clock)
         self._rows: tuple[Row, ...] = ()
         self._book = HealthBook()
-        self._tried_s = self._flushed_s = clock.now()
+        self._flushed_s = clock.now()
 
     async def load(self) -> None:
         """Read what was stored, for whoever follows."""
@@ -57,22 +57,8 @@ class StoredLimits:
             at_s = now - max(now_unix_s - row["told_unix_s"], 0.0)
             book.restore((row["account_id"], row["model"]), Learned(told, at_s))
 
-    async def poll(self) -> None:
-        """Store what is new when it is time.
-
-        Raises:
-            StorageUnavailable: the database does not answer.
-        """
-        if self._clock.now() - self._tried_s >= EVERY_S:
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Store what was told since the last time.
-
-        Raises:
-            StorageUnavailable: as with `poll`.
-        """
-        self._tried_s = now = self._clock.now()
+    async def _store(self) -> None:
+        now = self._clock.now()
         to_unix = self._clock.unix() - now
         # In one order everywhere, so that two processes never wait for each other's rows.
         values = [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from omniroute.routing.model import Candidate
-from omniroute.server.store.counters import EVERY_S, KEPT_S
+from omniroute.server.store.counters import KEPT_S, StoredCounters
 from omniroute.server.store.database import Statement
 from tests.fakes import FakeClock
 from tests.store.opened import Opened, open_store
@@ -74,7 +74,7 @@ async def test_counters_are_stored_every_few_seconds(store: Opened, clock: FakeC
     await store.counters.poll()
     at_once = await rows(store)
 
-    clock.advance(EVERY_S)
+    clock.advance(StoredCounters.every_s)
     await store.counters.poll()
 
     assert at_once == []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from omniroute.server.store.experience import EVERY_S, KEPT_S
+from omniroute.server.store.experience import KEPT_S, StoredExperience
 from tests.fakes import FakeClock, world
 from tests.routing.test_experience import answered
 from tests.store.opened import Opened, open_store
@@ -65,7 +65,7 @@ async def test_it_is_stored_when_it_is_time_and_forgotten_when_nobody_uses_it(
         await use(before)
         await before.learned.poll()
         waiting = before.learned.experience.pending()
-        clock.advance(EVERY_S)
+        clock.advance(StoredExperience.every_s)
         await before.learned.poll()
 
         assert waiting

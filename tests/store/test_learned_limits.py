@@ -11,7 +11,7 @@ from omniroute.routing.model import Candidate
 from omniroute.server.compose import compose
 from omniroute.server.settings import Settings
 from omniroute.server.store.database import Statement
-from omniroute.server.store.learned_limits import EVERY_S
+from omniroute.server.store.learned_limits import StoredLimits
 from tests.fakes import ADMIN, FakeClock
 from tests.store.opened import Opened, open_store
 
@@ -91,12 +91,12 @@ async def test_limits_are_stored_now_and_then_and_only_what_is_new(
     await store.limits.poll()
     at_once = await rows(store)
 
-    clock.advance(EVERY_S)
+    clock.advance(StoredLimits.every_s)
     await store.limits.poll()
     first = await rows(store)
     await store.database.write(Statement("UPDATE learned_limits SET remaining = 7"))
     book.learn(HERE, (Limit("tokens", limit=10, remaining=9, reset_s=1.0),), now_s=clock.now())
-    clock.advance(EVERY_S)
+    clock.advance(StoredLimits.every_s)
     await store.limits.poll()
 
     assert (at_once, first) == ([], [("requests-day", 400)])
