@@ -8,9 +8,11 @@ expires. The oldest is closed when more than IDLE_MAX are idle.
 """
 
 import asyncio
+import socket
 import ssl
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -235,6 +237,7 @@ class Pool:
         """Have a proxy open the way, and put a connection to the server onto it."""
         receiver = _receiver(lane)
         transport: asyncio.BaseTransport | None = tunnel.transport
+        wire: socket.socket = tunnel.transport.get_extra_info("socket")
         try:
             await tunnel.open()
             if lane.origin.scheme == "https":
@@ -242,7 +245,7 @@ class Pool:
             else:
                 tunnel.transport.set_protocol(receiver)
         except BaseException:
-            tunnel.transport.abort()
+            _cut(tunnel.transport, wire)
             raise
         if transport is None:
             raise _failed(lane, "connect", "the proxy closed the connection")
@@ -270,6 +273,16 @@ class Pool:
         if self._tls_http2 is None:
             self._tls_http2 = self._make_tls(*HTTP2)
         return self._tls_http2
+
+
+def _cut(transport: asyncio.Transport, wire: socket.socket) -> None:
+    try:
+        transport.abort()
+    except AttributeError:
+        # CPython 3.11.2, which Debian 12 has, forgets the inner half of an encryption when a
+        # handshake inside it has failed, and with it the way to the socket.
+        with suppress(OSError):
+            wire.shutdown(socket.SHUT_RDWR)
 
 
 def _receiver(lane: Lane) -> "Exchange | Negotiated":
