@@ -40,8 +40,6 @@ LOOK_S = 0.2
 SWITCH_S = 0.0005
 GC_ALLOCATIONS = 20_000
 """So many new containers begin a collection of the youngest; Python's own number is 700."""
-GC_OLDER = 50
-"""So many collections of one generation begin one of the next."""
 QUIET = ("alembic", "uvicorn", "mcp", "httpx", "httpx2")
 """Libraries whose chatter is kept out of our log."""
 
@@ -155,7 +153,7 @@ def _rest_the_collector() -> None:
     left behind is not collected first, as that would make the start longer by as much.
     """
     gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS, GC_OLDER, GC_OLDER)
+    gc.set_threshold(GC_ALLOCATIONS)
 
 
 async def _make_first_key(composed: Composed) -> None:
