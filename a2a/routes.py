@@ -8,9 +8,10 @@ their HTTP status in every dialect, with a JSON-RPC error as body.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import assert_never
 
 import orjson
@@ -27,7 +28,7 @@ from omniroute.routing.errors import (
 )
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
-from omniroute.routing.ports import IDEMPOTENCY_KEY_CHARS_MAX, Clock, Once
+from omniroute.routing.ports import IDEMPOTENCY_KEY_CHARS_MAX, Clock, MakeOnce, Once
 
 from .card import ENDPOINT, CardKind, card, headers, is_known, kind_for
 from .dialects.codec import Codec
@@ -44,6 +45,9 @@ VERSION_CHARS_MAX = 32
 ALLOW = "OPTIONS, POST"
 UNKEPT = frozenset({"failed", "rejected", "canceled"})
 """How a task may end that is sent again to be done after all."""
+
+_Named = Callable[[bytes, MakeOnce], Awaitable[tuple[bytes, bool]]]
+"""A `Once` for one name of one key."""
 
 _logger = logging.getLogger(__name__)
 
@@ -115,7 +119,8 @@ class Door:
             if name is None or self.once is None or not caller.keep_content:
                 answering = self._answer(codec, operation, call, caller)
             else:
-                answering = self._sent_once(codec, call, caller, name)
+                named = partial(self.once, caller.key_id, name)
+                answering = self._sent_once(codec, call, caller, named)
             return await answering
         except Fault as fault:
             return _refused(codec, request_id, fault)
@@ -150,9 +155,10 @@ class Door:
                 assert_never(operation)
         return _json(answer(call.request_id, result))
 
-    async def _sent_once(self, codec: Codec, call: RpcCall, caller: Caller, name: str) -> Response:
+    async def _sent_once(
+        self, codec: Codec, call: RpcCall, caller: Caller, once: _Named
+    ) -> Response:
         """Give the first good answer to a message again; bound to all of it but its id."""
-        assert self.once is not None  # noqa: S101 - the endpoint's duty
         send = codec.read_send(call.params)
 
         async def make() -> tuple[bytes, bool]:
@@ -161,7 +167,7 @@ class Door:
             return orjson.dumps(result), task.state not in UNKEPT
 
         asked = orjson.dumps(["a2a", call.method, call.params], option=orjson.OPT_SORT_KEYS)
-        made, replayed = await self.once(caller.key_id, name, asked, make)
+        made, replayed = await once(asked, make)
         more = {"idempotent-replayed": "true"} if replayed else None
         return _json(answer(call.request_id, orjson.loads(made)), more=more)
 

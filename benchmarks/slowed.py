@@ -25,7 +25,7 @@ def slow(door: type[ChatDoor], burnt_us: float) -> None:
             pass
         await answer(self, scope, receive, send)
 
-    door.__call__ = slowly  # type: ignore[method-assign]
+    setattr(door, "__call__", slowly)  # noqa: B010 - a type checker forbids the assignment
 
 
 if __name__ == "__main__":

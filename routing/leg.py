@@ -66,6 +66,7 @@ class Leg:
     candidate: Candidate
     number: int
     visit: Visit = field(init=False)
+    _operation: Operation = field(init=False)
     held: list[Piece] = field(default_factory=list[Piece])
     first_byte_s: float | None = None
     content_s: float | None = None
@@ -77,11 +78,12 @@ class Leg:
     used: tuple[Usage, UsageSource] = (Usage(), "none")
     paid_usd_nanos: int = 0
     pieces: AsyncIterator[Piece] | None = None
-    _operation: Operation | None = None
     _answer: Answer | None = None
     _bytes: int = 0
 
     def __post_init__(self) -> None:
+        # What `enter` has reserved for may be shorter.
+        self._operation = self.request.operation
         self.visit = Visit(self.parts, self.prepared, self.candidate, self.parts.clock.now())
 
     @property
@@ -128,7 +130,6 @@ class Leg:
         Raises:
             UpstreamFailure: it failed before.
         """
-        assert self._operation is not None  # noqa: S101 - entered
         came, own = self.request.via, self.parts.instance_id
         call = Call(
             request_id=self.request.request_id,

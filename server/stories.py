@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from omniroute.routing.choose.accounts import told
-from omniroute.routing.choose.contrast import contrast_of
+from omniroute.routing.choose.contrast import contrast_on_record
 from omniroute.routing.conversation import Usage
 from omniroute.routing.model import Attempt, Verdict
 from omniroute.routing.ports import Record
@@ -177,10 +177,7 @@ def _attempt(attempt: Attempt, arrived_s: float) -> AttemptJson:
 
 
 def _contrast(record: Record) -> ContrastJson | None:
-    decision, snapshot = record.outcome.decision, record.snapshot
-    if decision is None or snapshot is None:
-        return None
-    found = contrast_of(record.outcome.request, snapshot, decision)
+    found = contrast_on_record(record)
     if found is None:
         return None
     return ContrastJson(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from omniroute.routing.choose.accounts import told
-from omniroute.routing.choose.contrast import contrast_of
+from omniroute.routing.choose.contrast import contrast_on_record
 from omniroute.routing.choose.draw import ONE_Q32
 from omniroute.routing.choose.explain import factors_of
 from omniroute.routing.model import Attempt, Outcome, RouteRequest, Strategy, Verdict
@@ -220,10 +220,7 @@ def _decision(record: Record) -> DecisionInfo:
 
 
 def _contrast(record: Record) -> ContrastInfo | None:
-    decision, snapshot = record.outcome.decision, record.snapshot
-    if decision is None or snapshot is None:
-        return None
-    found = contrast_of(record.outcome.request, snapshot, decision)
+    found = contrast_on_record(record)
     if found is None:
         return None
     return ContrastInfo(

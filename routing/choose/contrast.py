@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..model import Candidate, Decision, RouteRequest, Snapshot, Verdict
+from ..ports import Record
 from .accounts import share_q32
 from .draw import ONE_Q32
 from .explain import Factor, factors_of
@@ -63,6 +64,14 @@ class Contrast:
     advantage: float | None
     deltas: tuple[Delta, ...]
     flips: tuple[Flip, ...]
+
+
+def contrast_on_record(record: Record) -> Contrast | None:
+    """Give the contrast of a stored request; None when nobody decided on it, too."""
+    decision, snapshot = record.outcome.decision, record.snapshot
+    if decision is None or snapshot is None:
+        return None
+    return contrast_of(record.outcome.request, snapshot, decision)
 
 
 def contrast_of(request: RouteRequest, snapshot: Snapshot, decision: Decision) -> Contrast | None:

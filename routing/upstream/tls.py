@@ -96,7 +96,7 @@ def _resuming(sessions: Sessions) -> type[ssl.SSLObject]:
                     self.verified_s = known.verified_s
             super().do_handshake()
 
-        def read(self, len: int = 1024, buffer: "WriteableBuffer | None" = None) -> bytes:  # noqa: A002
+        def read(self, len: int = 1024, buffer: "WriteableBuffer | None" = None) -> bytes:  # noqa: A002 - the base's name
             data = super().read(len, buffer)
             if not self.kept:
                 self.kept = True

@@ -20,12 +20,12 @@ _COLUMNS = ("good", "bad", "answers", "output_tokens", "micros")
 _FORGET = "DELETE FROM experience WHERE changed_unix_s < $1"
 # The newest last, as what is read first is the first to go.
 _ALL = (
-    f"SELECT * FROM (SELECT model, family, {', '.join(_COLUMNS)}, changed_unix_s "  # noqa: S608
+    f"SELECT * FROM (SELECT model, family, {', '.join(_COLUMNS)}, changed_unix_s "  # noqa: S608 - joins constants
     "FROM experience ORDER BY changed_unix_s DESC, model, family LIMIT $1) AS newest "
     "ORDER BY changed_unix_s, model, family"
 )
 _ADD = (
-    f"INSERT INTO experience (model, family, {', '.join(_COLUMNS)}, changed_unix_s) "  # noqa: S608
+    f"INSERT INTO experience (model, family, {', '.join(_COLUMNS)}, changed_unix_s) "  # noqa: S608 - as above
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (model, family) DO UPDATE SET "
     + ", ".join(f"{one} = experience.{one} + excluded.{one}" for one in _COLUMNS)
     + ", changed_unix_s = excluded.changed_unix_s"

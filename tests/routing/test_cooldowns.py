@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omniroute.routing.errors import FailureKind
 from omniroute.routing.health.book import HealthBook
 from omniroute.routing.health.cooldown import COOLDOWN_S_MAX, COOLDOWN_S_MIN, Cooldown
 from omniroute.routing.health.profiles import PROFILES, Profile, profile_named
@@ -87,10 +88,10 @@ def test_a_success_starts_the_back_off_anew() -> None:
 
 
 @pytest.mark.parametrize("kind", ["server_error", "bad_request", "content_policy", "busy"])
-def test_other_failures_rest_nothing(kind: str) -> None:
+def test_other_failures_rest_nothing(kind: FailureKind) -> None:
     cooldown = Cooldown()
 
-    assert not cooldown.refused(kind, hint_s=17.0, now_s=0.0)  # type: ignore[arg-type]
+    assert not cooldown.refused(kind, hint_s=17.0, now_s=0.0)
     assert cooldown == Cooldown()
 
 
@@ -107,13 +108,13 @@ def test_other_failures_rest_nothing(kind: str) -> None:
     profile=st.sampled_from(PROFILES),
 )
 def test_a_rest_stays_between_its_bounds_and_never_gets_shorter(
-    steps: list[tuple[str, float, float, float | None]], profile: Profile
+    steps: list[tuple[FailureKind, float, float, float | None]], profile: Profile
 ) -> None:
     cooldown, now = Cooldown(), 0.0
     for kind, passed, draw, hint in steps:
         now, before = now + passed, cooldown.until_s
         changed = cooldown.refused(
-            kind,  # type: ignore[arg-type]
+            kind,
             hint_s=hint,
             now_s=now,
             profile=profile,

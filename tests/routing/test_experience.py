@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -51,14 +52,14 @@ def answering(tokens: int, *, finish: Finish = "stop") -> Script:
     return script
 
 
-def ask(here: World, target: str, number: int = 1, **features: object) -> RouteRequest:
+def ask(here: World, target: str, number: int = 1, **features: Any) -> RouteRequest:
     known = Features(input_tokens=10, input_tokens_max=100, stream=True, family="math")
-    asked = replace(known, **features)  # type: ignore[arg-type]
+    asked = replace(known, **features)
     operation = Operation("chat", "openai_chat", b"{}", asked, target, forward=False)
     return RouteRequest(f"req_{number}", target, operation, here.clock.now())
 
 
-async def answered(here: World, target: str, times: int, **features: object) -> None:
+async def answered(here: World, target: str, times: int, **features: Any) -> None:
     """Ask so often and read to the end; failures are answers, too."""
     for number in range(times):
         request = ask(here, target, number, **features)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniroute.routing.conversation import Delta, Usage
+from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.health.latency import GROWTH, SAMPLES_MAX, Sketch, Timing
 from omniroute.routing.model import Call, Piece
 from tests.fakes import ADMIN, World, combo, failing, world
@@ -158,11 +159,11 @@ async def test_decisions_see_latency_as_of_the_last_second() -> None:
 async def test_a_first_byte_that_never_came_counts_as_slow() -> None:
     here = world()
 
-    def script(call: Call) -> tuple[object, ...]:
+    def script(call: Call) -> tuple[UpstreamFailure, ...]:
         here.clock.advance(60)
         return (fails("timeout_first_byte"),)
 
-    here.upstream.scripts["one/m"] = script  # type: ignore[assignment]
+    here.upstream.scripts["one/m"] = script
     with pytest.raises(type(fails("connect"))):
         await answered(here, "one/m")
     here.clock.advance(1)

@@ -25,9 +25,8 @@ def priced(provider: str, model: str) -> ModelFacts:
     )
 
 
-def here_with(**preference: object) -> World:
+def here_with(chosen: Preference | None = None) -> World:
     """Give a dear model that answers at once and a cheap one that lets wait for ten seconds."""
-    chosen = Preference(**preference) if preference else None  # type: ignore[arg-type]
     here = world(
         account("dear"),
         account("cheap"),
@@ -71,7 +70,7 @@ def test_a_wish_counts_for_its_request_alone() -> None:
 
 
 def test_an_auto_of_ones_own_keeps_what_is_no_mode() -> None:
-    here = here_with(mode="cheap", cost_usd_nanos_max=1_000_000)
+    here = here_with(Preference(mode="cheap", cost_usd_nanos_max=1_000_000))
     prepare = here.gateway.route.preparer.prepare
 
     wished = prepare(here.configs.current(), "mix", now_s=here.clock.now(), mode="ship-fast")
