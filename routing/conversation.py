@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 from .errors import FailureKind
 
 Json = Mapping[str, object]
@@ -116,8 +118,7 @@ class Chat:
     rest: Json = field(default_factory=dict[str, object])
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True, gc=False):
     """Tokens of one answer, each counted once.
 
     `input_tokens` includes the cached and the cache-writing ones, `output_tokens` includes
@@ -149,8 +150,7 @@ class AnswerError:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(Struct, frozen=True, gc=False):
     """One step of an answer. A field that the step does not touch keeps its default.
 
     `content` is set where sniffing saw that content begins without reading it: a

@@ -12,7 +12,9 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from .access import require
 from .accounting.sessions import Sessions
@@ -136,15 +138,15 @@ class Engine:
         moment = moment_of(prepared, self.health, self.loads, self.tallies, request.at_s)
         if request.session_id is not None and not is_classic(snapshot.mode):
             stay = self.sessions.stay(request, snapshot.candidates, prepared.patience.session_s)
-            moment = replace(moment or NOTHING, stay=stay)
+            moment = structs.replace(moment or NOTHING, stay=stay)
         paying = self.budgets.paying(
             caller.budget_ids, combo=snapshot.combo, session_id=request.session_id
         )
         if paying is not caller.budget_ids:
-            caller = replace(caller, budget_ids=paying)
+            caller = structs.replace(caller, budget_ids=paying)
         guard = self.budgets.guard(paying) if paying else None
         if request.moment is not moment or request.guard is not guard:
-            request = replace(request, moment=moment, guard=guard)
+            request = structs.replace(request, moment=moment, guard=guard)
         decision = decide(request, snapshot, config.seed, snapshot_id=prepared.snapshot_id)
         return request, caller, prepared, decision
 
@@ -161,7 +163,7 @@ def _bound(request: RouteRequest, caller: Caller) -> RouteRequest:
     """Give the request with the caller's own model list and session, whatever the door wrote."""
     if request.session_id is not None:
         named = session_id(caller.key_id, request.session_id)
-        request = replace(request, session_id=named)
+        request = structs.replace(request, session_id=named)
     if request.allowed == caller.models:
         return request
-    return replace(request, allowed=caller.models)
+    return structs.replace(request, allowed=caller.models)

@@ -7,7 +7,9 @@ order, then `end`, once, whatever happened: it never waits.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from .accounting.billed import billed_usd_nanos
 from .accounting.cost import output_tokens_bound
@@ -206,7 +208,7 @@ class Leg:
         first_byte_s = limits.first_byte_s
         if not self.request.operation.features.stream:
             first_byte_s = max(first_byte_s, limits.total_s * WHOLE_ANSWER_SHARE)
-        return replace(limits, total_s=self.left_s, first_byte_s=first_byte_s)
+        return structs.replace(limits, total_s=self.left_s, first_byte_s=first_byte_s)
 
     async def _await_content(self, pieces: AsyncIterator[Piece]) -> None:
         held_bytes = 0

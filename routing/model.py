@@ -9,6 +9,8 @@ integer nano-dollars, tokens are integers, time is seconds of a passed Clock, si
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 from .conversation import Delta, Usage
 from .guard import Guard
 from .moment import CandidateState, Expected, Moment
@@ -34,8 +36,7 @@ Door = Literal["v1", "mcp", "a2a", "cli", "api"]
 ProfileName = Literal["conservative", "balanced", "aggressive"]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True, gc=False):
     """Who asks: one key and what it may do.
 
     Attributes:
@@ -53,8 +54,7 @@ class Caller:
     keep_content: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(Struct, frozen=True, gc=False):
     """What a decision reads of an operation. Holds nothing of the prompt's text.
 
     `input_tokens_max` holds for every byte-level tokenizer: bytes plus a fixed overhead;
@@ -72,8 +72,7 @@ class Features:
     choices: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True, gc=False):
     """What to do, as the client wrote it.
 
     `body` is in `dialect` and stays as it is: a candidate of the same dialect gets these
@@ -93,8 +92,7 @@ class Operation:
     forward: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RouteRequest:
+class RouteRequest(Struct, frozen=True, gc=False):
     """What to answer, for whom and under which limits.
 
     Attributes:
@@ -262,8 +260,7 @@ class Snapshot:
     preference: Preference | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, gc=False):
     """What the decision thought of one candidate.
 
     Attributes:
@@ -280,8 +277,7 @@ class Verdict:
     score: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True, gc=False):
     """The order in which candidates will be tried, with a verdict on each."""
 
     request_id: str
@@ -293,8 +289,7 @@ class Decision:
     verdicts: tuple[Verdict, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True, gc=False):
     """Times and bounds of one upstream call, in seconds and bytes."""
 
     connect_s: float = 3.0
@@ -305,8 +300,7 @@ class Limits:
     event_bytes_max: int = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, gc=False):
     """One attempt, ready to go out: everything the upstream seam needs."""
 
     request_id: str
@@ -318,8 +312,7 @@ class Call:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True, gc=False):
     """A step of an upstream answer.
 
     In the same dialect `raw` is forwarded as it is and `delta` is set only where sniffing
@@ -331,8 +324,7 @@ class Piece:
     delta: Delta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True, gc=False):
     """One call to a provider. `failure` is None when it answered well; `swapped`: another model."""
 
     number: int
@@ -351,8 +343,7 @@ Status = Literal["answered", "failed", "refused", "client_gone"]
 UsageSource = Literal["reported", "estimated", "none", "suspect"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """The whole story of one request: one stored row, one log event, one explanation.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+
+class Stay(Struct, frozen=True, gc=False):
     """A session that may stay: `place` is the position of who answered it `age_s` ago.
 
     `tokens` of its input are likely cached there. Without a place the session is new, has been
@@ -16,8 +17,7 @@ class Stay:
     age_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True, gc=False):
     """What the gateway had counted of a target's candidates as the request was decided.
 
     Filled by the engine with what the target's strategy reads and stored with the decision.

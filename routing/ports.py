@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from .guard import Guard, GuardStanding, GuardTerms
 from .model import Account, Call, Combo, Config, Outcome, Piece, ProfileName, Snapshot
 from .preference import FitnessRule
@@ -100,8 +102,7 @@ class Ledger(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True, gc=False):
     """Money set aside before a call: its upper bound, against every budget that pays."""
 
     hold_id: str

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from .catalog.fitness import FitnessOf, documented_fitness, fitness_of
 from .catalog.fitness_rules import ruled
 from .catalog.prices import facts_of
@@ -175,7 +177,7 @@ class Preparer:
     def _limits_of(self, combo: Combo | None) -> Limits:
         if combo is None:
             return self.limits
-        return replace(
+        return structs.replace(
             self.limits,
             first_byte_s=combo.first_byte_s or self.limits.first_byte_s,
             total_s=combo.total_s or self.limits.total_s,

@@ -8,10 +8,11 @@ anyway is ignored, as SDKs insist on sending one.
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from msgspec import structs
 from starlette.types import Scope
 
 from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, SCOPES
@@ -101,7 +102,7 @@ class Authenticator:
 
     def _paying(self, caller: Caller) -> Caller:
         budget_ids = self._keys.local_budgets()
-        return replace(caller, budget_ids=budget_ids) if budget_ids else caller
+        return structs.replace(caller, budget_ids=budget_ids) if budget_ids else caller
 
     def needs_key(self) -> bool:
         """Whether a request from this machine would need a key now."""

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
+from msgspec import structs
+
 from omniroute.routing.conversation import Chat, Message, Text
 from omniroute.routing.engine import Engine
 from omniroute.routing.errors import BadRequest, NotFound, RoutingError
@@ -164,7 +166,7 @@ class _LabUpstream:
         if fault := self.fault(name):
             model += f",fault={fault}"
         return await self.simulated.open(
-            replace(call, candidate=replace(call.candidate, model=model))
+            structs.replace(call, candidate=replace(call.candidate, model=model))
         )
 
 

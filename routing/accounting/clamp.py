@@ -15,7 +15,7 @@ that is left. The refusal itself is not made here: what is left is only as last 
 budgets' store judges the floor, too.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ..model import Candidate, Features, Price
 from .cost import TOKENS_PER_MTOK, dearest_input, output_tokens_bound, upper_bound_usd_nanos
@@ -24,8 +24,7 @@ OUTPUT_TOKENS_FLOOR = 256
 HOLD_SHARE_PERCENT = 25
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True, gc=False):
     """What to set aside for a call.
 
     Attributes:

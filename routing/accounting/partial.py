@@ -15,7 +15,7 @@ What was reported in between is kept where it says more: some providers tell the
 output so far, before the end.
 """
 
-from dataclasses import replace
+from msgspec import structs
 
 from ..conversation import Usage
 from ..errors import FailureKind
@@ -40,6 +40,6 @@ def partial_usage(reported: Usage | None, most: Usage, *, written: int, runs_on:
         written: the bytes that came: no token is under a byte.
         runs_on: it is written to its end all the same.
     """
-    told = replace(most, output_tokens=0) if reported is None else reported
+    told = structs.replace(most, output_tokens=0) if reported is None else reported
     output = most.output_tokens if runs_on else min(written, most.output_tokens)
-    return replace(told, output_tokens=max(told.output_tokens, output))
+    return structs.replace(told, output_tokens=max(told.output_tokens, output))

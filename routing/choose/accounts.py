@@ -15,7 +15,9 @@ account is decided as if there were no steps.
 """
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from ..model import Decision, RouteRequest, Verdict
 from ..moment import CandidateState, Moment, Stay
@@ -99,7 +101,7 @@ def asked_of(request: RouteRequest, kept: Kept, steps: Steps) -> RouteRequest:
     """Give the request with its facts by step: the calls of each, and its freest account."""
     moment, free = request.moment or NOTHING, free_ppm(request, kept)
     good = [place for place, group in enumerate(steps.places) if moment.last_good in group]
-    return replace(
+    return structs.replace(
         request,
         moment=Moment(
             turn=moment.turn,
@@ -128,7 +130,7 @@ def share_q32(decision: Decision, verdict: Verdict) -> int:
 def told(decision: Decision) -> tuple[Verdict, ...]:
     """Give the verdicts for people, with both chances where a model has several accounts."""
     return tuple(
-        replace(one, detail=_product(one, share_q32(decision, one)))
+        structs.replace(one, detail=_product(one, share_q32(decision, one)))
         if one.kept and decision.strategy != "p2c" and one.candidate.step is not None
         else one
         for one in decision.verdicts
@@ -149,7 +151,7 @@ def _drawn(
     last = [place for place in places if place not in front]
     if len(front) == 1:
         return (*front, *last), (ONE_Q32, *(0 for _ in last))
-    asked = replace(
+    asked = structs.replace(
         narrowed(request, front),
         request_id=request.request_id + STAGE,
         session_id=None if request.session_id is None else request.session_id + STAGE,

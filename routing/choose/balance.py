@@ -18,8 +18,9 @@ Ties keep the list's order, except with p2c, where they are drawn.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
+
+from msgspec import structs
 
 from ..model import Candidate, RouteRequest
 from ..moment import Moment, Stay
@@ -126,7 +127,7 @@ def narrowed(
     moment = request.moment
     if moment is None:
         return request
-    return replace(
+    return structs.replace(
         request,
         moment=Moment(
             turn=moment.turn,
@@ -153,7 +154,7 @@ def _good_of(
 def _stay(stay: Stay | None, places: Sequence[int]) -> Stay | None:
     if stay is None or stay.place is None:
         return stay
-    return replace(stay, place=places.index(stay.place)) if stay.place in places else Stay()
+    return structs.replace(stay, place=places.index(stay.place)) if stay.place in places else Stay()
 
 
 def _of(values: tuple[int, ...], places: Sequence[int]) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
 """What a strategy gives, and the two ways to make it: an order that is certain, and a draw."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ..model import Candidate, RouteRequest
 from ..moment import CandidateState
@@ -10,8 +11,7 @@ from .draw import ONE_Q32, draw_order, quantise
 Kept = Sequence[tuple[Candidate, CandidateState]]
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Struct, frozen=True, gc=False):
     """Positions in the order of trying; the rest is by position.
 
     `details` says in words what is to be said of a candidate beside its score; empty for nothing.

@@ -7,12 +7,13 @@ is `decide` on the unpacked pair: it must give the same bytes again. A record sa
 the snapshot does not and what is no default: one is stored with every request.
 """
 
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec import Struct, structs
 
 from ..model import Decision, RouteRequest, Snapshot, Strategy, Verdict
 from .decide import decide
@@ -66,7 +67,7 @@ def unpack_snapshot(packed: bytes) -> Snapshot:
 def pack_decision(request: RouteRequest, decision: Decision) -> bytes:
     """Give the bytes to store: the request without its body, and the decision."""
     places = {id(one.candidate): place for place, one in enumerate(decision.verdicts)}
-    request = replace(request, operation=replace(request.operation, body=b""))
+    request = structs.replace(request, operation=structs.replace(request.operation, body=b""))
     packed = {
         "request": _without_defaults(request),
         "strategy": decision.strategy,
@@ -138,18 +139,23 @@ def difference(record: bytes, packed_snapshot: bytes, seed: bytes) -> str:
 
 
 def _without_defaults(value: Any) -> dict[str, object]:
-    """Give the fields of a dataclass that are not at their default, and of those in it."""
+    """Give the fields of a value that are not at their default, and of those in it."""
     left: dict[str, object] = {}
     for name, default in _defaults(value.__class__):
         held = getattr(value, name)
         if held != default:
-            left[name] = _without_defaults(held) if is_dataclass(held) else held
+            left[name] = _without_defaults(held) if _has_fields(held) else held
     return left
+
+
+def _has_fields(value: object) -> bool:
+    return isinstance(value, Struct) or is_dataclass(value)
 
 
 @cache
 def _defaults(kind: Any) -> tuple[tuple[str, object], ...]:
-    return tuple((one.name, one.default) for one in fields(kind))
+    of = structs.fields if issubclass(kind, Struct) else fields
+    return tuple((one.name, one.default) for one in of(kind))
 
 
 def _names(decision: Decision) -> str:

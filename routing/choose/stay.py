@@ -12,7 +12,7 @@ What `accounting/sessions.py` knows is in the request's moment. What it does dif
 A candidate that a gate refused is not here at all.
 """
 
-from dataclasses import replace
+from msgspec import structs
 
 from ..accounting.cost import cache_saving_usd_nanos
 from ..model import RouteRequest, Strategy, Verdict
@@ -43,7 +43,7 @@ def settled(strategy: Strategy, request: RouteRequest, ranking: Ranking) -> Rank
     own = stay.place
     others = tuple(place for place in ranking.order if place != own)
     first = tuple(ONE_Q32 if place == own else 0 for place in range(len(ranking.order)))
-    return replace(ranking, order=(own, *others), first_q32=first)
+    return structs.replace(ranking, order=(own, *others), first_q32=first)
 
 
 def explained(
@@ -68,7 +68,7 @@ def explained(
         saving = cache_saving_usd_nanos(own.candidate.facts.price, stay.tokens)
         if saving:
             words += f", which saves about ${saving / 1e9:.6f}"
-    told = replace(
+    told = structs.replace(
         own,
         detail=f"{TOLD} stays: its {words}" if first == stay.place else f"{TOLD}'s {words}",
     )
@@ -83,5 +83,5 @@ def unexplained(request: RouteRequest, verdicts: tuple[Verdict, ...]) -> tuple[V
     own = verdicts[stay.place]
     if not own.kept or not own.detail.startswith(TOLD):
         return verdicts
-    told = replace(own, detail="")
+    told = structs.replace(own, detail="")
     return (*verdicts[: stay.place], told, *verdicts[stay.place + 1 :])

@@ -17,6 +17,8 @@ whose reset is not known: the provider's refusal would say it. It reads no clock
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from .bucket import Bucket
 from .cooldown import bounded_s
 
@@ -44,8 +46,7 @@ class Limit:
     reset_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True, gc=False):
     """What one request takes of its provider's limits, as estimated: itself, and tokens."""
 
     input_tokens: int = 0

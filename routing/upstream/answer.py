@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from ..conversation import Delta
 from ..errors import UpstreamFailure
 from ..model import Piece
@@ -139,4 +141,4 @@ class HttpAnswer:
         if delta is None or delta.error is None:
             return delta
         said = scrub(delta.error.message, self._secrets)
-        return replace(delta, error=replace(delta.error, message=said))
+        return structs.replace(delta, error=replace(delta.error, message=said))

@@ -11,7 +11,8 @@ Source: Anthropic's Messages API, "thinking", "budget_tokens", read 2026-11.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec import structs
 
 from ..errors import BudgetExceeded
 from ..model import Dialect, Operation
@@ -57,8 +58,10 @@ def capped(
         body = _written(operation.body, names, each, absent=names[0])
     if operation.dialect == dialect == "anthropic":
         body = _thinking_within(body, each)
-    features = replace(operation.features, output_tokens_max=each * operation.features.choices)
-    return replace(operation, body=body, features=features)
+    features = structs.replace(
+        operation.features, output_tokens_max=each * operation.features.choices
+    )
+    return structs.replace(operation, body=body, features=features)
 
 
 def _in_config(body: bytes, names: tuple[str, ...], each: int) -> bytes:

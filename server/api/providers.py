@@ -2,8 +2,8 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 
+from msgspec import structs
 from starlette.requests import Request
 
 from omniroute.routing.catalog.resolve import models_of
@@ -127,7 +127,9 @@ async def _call(gateway: Gateway, upstream: Upstream, account: Account, model: s
     )
     chat = Chat((Message("user", (Text(TEST_TEXT),)),), output_tokens_max=TEST_OUTPUT_TOKENS)
     operation = operation_of_chat(chat, target=wanted)
-    limits = replace(gateway.route.preparer.limits, total_s=gateway.route.preparer.limits.idle_s)
+    limits = structs.replace(
+        gateway.route.preparer.limits, total_s=gateway.route.preparer.limits.idle_s
+    )
     call = Call(new_request_id(), 1, candidate, account, operation, limits)
     began_s = clock.now()
     try:

@@ -1,7 +1,6 @@
 """Who would answer: a decision on a request that is not made."""
 
-from dataclasses import replace
-
+from msgspec import structs
 from starlette.requests import Request
 
 from omniroute.routing.access import ADMIN
@@ -42,10 +41,10 @@ async def _again(gateway: Gateway, request_id: str, caller: Caller) -> Simulatio
         NotFound: no request has that id, or it is another key's.
     """
     recorded = (await gateway.view.explanation(request_id, caller)).outcome
-    asked = replace(recorded.request, at_s=gateway.route.clock.now())
+    asked = structs.replace(recorded.request, at_s=gateway.route.clock.now())
     if ADMIN in caller.scopes:
         # Who may see another key's request sees it decided with that key's models and session.
-        caller = replace(caller, key_id=recorded.key_id, models=asked.allowed)
+        caller = structs.replace(caller, key_id=recorded.key_id, models=asked.allowed)
     decision = gateway.route.decide(asked, caller)
     return simulation_json(decision, asked.operation.features, before=recorded.decision)
 

@@ -17,6 +17,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from msgspec import structs
+
 from omniroute.routing.choose.record import snapshot_id
 from omniroute.routing.model import Outcome, Snapshot
 from omniroute.routing.ports import Record, UsageTotal
@@ -96,8 +98,10 @@ class StoredLedger:
         """Keep an outcome; never waits."""
         operation = outcome.request.operation
         if operation.body:
-            request = replace(outcome.request, operation=replace(operation, body=b""))
-            outcome = replace(outcome, request=request)
+            request = structs.replace(
+                outcome.request, operation=structs.replace(operation, body=b"")
+            )
+            outcome = structs.replace(outcome, request=request)
         self._outbox.put(outcome.request.request_id, Told(outcome, snapshot))
 
     async def run(self) -> None:

@@ -1,8 +1,7 @@
 """Who would answer: the same decision as a live request's, with what it would cost."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Caller, Features, Operation, RouteRequest
@@ -123,7 +122,7 @@ async def test_a_key_that_may_not_route_may_not_simulate() -> None:
 async def test_a_sessions_next_request_is_simulated_where_it_would_stay() -> None:
     twins = [account("one", account_id=name) for name in ("a", "b", "c")]
     here = world(*twins)
-    live = replace(asked(here, "req_live"), target="one/m", session_id="conversation 1")
+    live = structs.replace(asked(here, "req_live"), target="one/m", session_id="conversation 1")
     (await here.gateway.route.open(live, ADMIN)).close()
     winner = here.ledger.records[-1].outcome.winner
     assert winner is not None

@@ -1,10 +1,10 @@
 """No field of a user-made auto is without effect: each has a test that fails when none reads it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.choose.auto import MODES
 from omniroute.routing.choose.autos import DEARER
@@ -334,7 +334,7 @@ async def test_an_incident_ends_the_exploration_of_an_auto_by_the_documented_pol
     for one in sick * 10:
         here.health.failed(one, "server_error", hint_s=None, now_s=here.clock.now())
 
-    decision = here.gateway.route.decide(replace(ask(here), at_s=here.clock.now()), ADMIN)
+    decision = here.gateway.route.decide(structs.replace(ask(here), at_s=here.clock.now()), ADMIN)
 
     assert shares(decision) == {"gemma-tiny": 1.0}
 

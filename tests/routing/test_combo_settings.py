@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.catalog.combos import BOUNDS
 from omniroute.routing.errors import RoutingError, UpstreamFailure
@@ -104,10 +105,10 @@ async def session_s() -> Effect:
     )
     stays: list[bool] = []
     for name in ("duo", "brief", "never"):
-        request = replace(ask(here), target=name, session_id="conversation 1")
+        request = structs.replace(ask(here), target=name, session_id="conversation 1")
         (await here.gateway.route.open(request, ADMIN)).close()
         here.clock.advance(5)
-        later = replace(request, request_id="req_2", at_s=here.clock.now())
+        later = structs.replace(request, request_id="req_2", at_s=here.clock.now())
         verdicts = here.gateway.route.decide(later, ADMIN).verdicts
         stays.append(any("the session stays" in one.detail for one in verdicts))
     return stays, [True, False, False]

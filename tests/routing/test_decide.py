@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from omniroute.routing.choose.draw import ONE_Q32, draw_order, quantise
 from omniroute.routing.choose.record import (
@@ -137,7 +138,7 @@ def test_a_stored_decision_takes_at_most_a_kibibyte_at_the_median() -> None:
     sizes: list[int] = []
     while len(sizes) < 201:
         here = random_world(random_source)
-        request = replace(
+        request = structs.replace(
             random_request(random_source, here),
             session_id="session-0123456789abcdef",
             client_request_id="client-0123456789abcdef",

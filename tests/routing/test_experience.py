@@ -1,12 +1,12 @@
 """What own requests show of a model: reliability, length and speed, by kind of question."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from omniroute.routing.choose.auto import terms_of
 from omniroute.routing.choose.record import pack_decision, pack_snapshot, replays
@@ -54,7 +54,7 @@ def answering(tokens: int, *, finish: Finish = "stop") -> Script:
 
 def ask(here: World, target: str, number: int = 1, **features: Any) -> RouteRequest:
     known = Features(input_tokens=10, input_tokens_max=100, stream=True, family="math")
-    asked = replace(known, **features)
+    asked = structs.replace(known, **features)
     operation = Operation("chat", "openai_chat", b"{}", asked, target, forward=False)
     return RouteRequest(f"req_{number}", target, operation, here.clock.now())
 

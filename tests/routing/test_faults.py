@@ -1,8 +1,7 @@
 """Faults of the catalogue (docs/faults.md) that no other test of the engine names."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.errors import FailureKind, UpstreamFailure
@@ -125,8 +124,8 @@ async def test_what_came_before_a_stream_broke_is_settled_and_nothing_stays_held
     )
 
     asked = ask(here, "one/m")
-    features = replace(asked.operation.features, stream=True)
-    asked = replace(asked, operation=replace(asked.operation, features=features))
+    features = structs.replace(asked.operation.features, stream=True)
+    asked = structs.replace(asked, operation=structs.replace(asked.operation, features=features))
     reply = await here.gateway.route.open(asked, ADMIN)
     with pytest.raises(UpstreamFailure):
         _ = [piece async for piece in reply]

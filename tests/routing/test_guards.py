@@ -2,9 +2,9 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.choose.record import pack_decision, pack_snapshot, replays
 from omniroute.routing.engine import new_request_id
@@ -172,7 +172,7 @@ async def test_an_alert_beside_a_block_does_not_pay_for_it() -> None:
     here = guarded("dear", cap=1)
     here.budgets.actions["b"] = ("alert", "cheap")
     here.budgets.caps["hard"] = 1
-    payer = replace(PAYER, budget_ids=("b", "hard"))
+    payer = structs.replace(PAYER, budget_ids=("b", "hard"))
 
     with pytest.raises(BudgetExceeded):
         await here.gateway.route.open(ask(here, "mix"), payer)
@@ -195,7 +195,7 @@ async def test_a_combo_whose_budget_degrades_moves_to_its_cheap_model_for_any_ke
     here.budgets.caps["combo:mix"] = DOLLAR
     here.budgets.actions["combo:mix"] = ("degrade", "cheap")
     here.budgets.spent["combo:mix"] = DOLLAR * 9 // 10
-    anybody = replace(PAYER, budget_ids=())
+    anybody = structs.replace(PAYER, budget_ids=())
 
     dry = here.gateway.route.decide(ask(here, "mix"), anybody)
     direct = here.gateway.route.decide(ask(here, "dear/m"), anybody)
@@ -206,14 +206,14 @@ async def test_a_combo_whose_budget_degrades_moves_to_its_cheap_model_for_any_ke
 
 async def test_the_budget_of_a_session_is_of_its_own_key_and_no_other() -> None:
     here = guarded("dear")
-    mine = replace(ask(here, "mix"), session_id="nightly")
+    mine = structs.replace(ask(here, "mix"), session_id="nightly")
     here.budgets.caps[session_id(PAYER.key_id, "nightly")] = 1
 
     with pytest.raises(BudgetExceeded):
         await answer(here, mine)
     await answer(here, ask(here, "mix"))
-    other = replace(PAYER, key_id="other")
-    reply = await here.gateway.route.open(replace(mine, request_id=new_request_id()), other)
+    other = structs.replace(PAYER, key_id="other")
+    reply = await here.gateway.route.open(structs.replace(mine, request_id=new_request_id()), other)
     reply.close()
 
     assert called(here) == ["dear", "dear"]
@@ -227,7 +227,7 @@ async def test_a_degraded_decision_replays_and_a_dry_run_is_the_same() -> None:
         here = guarded(*names, spent=random_source.randint(0, CAP), cap=CAP)
         here.budgets.actions["b"] = ("degrade", random_source.choice(("cheap", "free")))
         here.budgets.unpriced.add("b")
-        request = replace(ask(here, "mix"), request_id=new_request_id())
+        request = structs.replace(ask(here, "mix"), request_id=new_request_id())
 
         dry = here.gateway.route.decide(request, PAYER)
         reply = here.gateway.route.begin(request, PAYER)

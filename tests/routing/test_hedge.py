@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from omniroute.routing.engine import Engine
 from omniroute.routing.errors import AllFailed, FailureKind, RoutingError, UpstreamFailure
@@ -73,7 +74,7 @@ class Scene:
         request = RouteRequest(
             "req_1", "duo", operation, self.engine.clock.now(), spend_usd_nanos_max=spend
         )
-        reply = await self.engine.open(request, replace(ADMIN, budget_ids=("b",)))
+        reply = await self.engine.open(request, structs.replace(ADMIN, budget_ids=("b",)))
         deltas = [piece.delta async for piece in reply]
         self.texts.append("".join(one.text for one in deltas if one is not None))
         reply.close()

@@ -1,8 +1,7 @@
 """A mode of auto for one request: which vector chooses, and what is kept of it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from omniroute.routing.choose.auto import MODES
 from omniroute.routing.choose.record import pack_decision, pack_snapshot, replays
@@ -48,7 +47,7 @@ def here_with(chosen: Preference | None = None) -> World:
 
 
 def chance(here: World, mode: str | None, target: str = "mix") -> dict[str, float]:
-    decision = here.gateway.route.decide(replace(ask(here, target), mode=mode), ADMIN)
+    decision = here.gateway.route.decide(structs.replace(ask(here, target), mode=mode), ADMIN)
     return {one.candidate.provider: one.first_q32 / 2**32 for one in decision.verdicts}
 
 
@@ -90,7 +89,7 @@ def test_a_strategy_without_modes_decides_as_ever() -> None:
 @pytest.mark.parametrize("mode", sorted(set(MODE_NAMES.values())))
 async def test_a_wish_is_on_record_and_replays(mode: str) -> None:
     here = here_with()
-    request = replace(ask(here, "mix"), mode=mode)
+    request = structs.replace(ask(here, "mix"), mode=mode)
 
     dry = here.gateway.route.decide(request, ADMIN)
     here.gateway.route.begin(request, ADMIN).close()

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.engine import new_request_id
@@ -20,7 +20,7 @@ CAP = 10_000_000
 INPUT_MAX = 100 * 1000
 BOUND = INPUT_MAX + 50 * 2000
 STREAM = Features(stream=True, input_tokens=10, input_tokens_max=100, output_tokens_max=50)
-WHOLE = replace(STREAM, stream=False)
+WHOLE = structs.replace(STREAM, stream=False)
 
 
 def half(call: Call) -> Sequence[Piece]:

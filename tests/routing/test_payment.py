@@ -1,9 +1,9 @@
 """What a request sets aside and pays, through the Gateway, on fakes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.engine import new_request_id
@@ -77,7 +77,9 @@ async def test_an_unknown_price_passes_a_budget_that_allows_it_and_costs_it_noth
 async def test_an_unknown_price_needs_no_leave_without_a_budget() -> None:
     here = world(facts_by=without_price)
 
-    reply = await finished(await here.gateway.route.open(ask(here), replace(PAYER, budget_ids=())))
+    reply = await finished(
+        await here.gateway.route.open(ask(here), structs.replace(PAYER, budget_ids=()))
+    )
 
     assert reply.payment.left_usd_nanos is None
 
@@ -133,16 +135,16 @@ async def test_a_stale_look_at_the_budget_refuses_nobody_who_can_pay() -> None:
 
 async def test_the_requests_own_ceiling_clamps_and_below_the_floor_refuses() -> None:
     here = world()
-    payer = replace(PAYER, budget_ids=())
+    payer = structs.replace(PAYER, budget_ids=())
 
     await finished(
         await here.gateway.route.open(
-            replace(ask(here, UNBOUND), spend_usd_nanos_max=1_000_000), payer
+            structs.replace(ask(here, UNBOUND), spend_usd_nanos_max=1_000_000), payer
         )
     )
     with pytest.raises(BudgetExceeded, match="short answer"):
         await here.gateway.route.open(
-            replace(ask(here, UNBOUND), spend_usd_nanos_max=611_999), payer
+            structs.replace(ask(here, UNBOUND), spend_usd_nanos_max=611_999), payer
         )
 
     assert [call.operation.body for call in here.upstream.calls] == [b'{"max_tokens":450}']
@@ -157,9 +159,9 @@ async def test_a_failed_attempt_that_was_billed_counts_toward_the_ceiling() -> N
         )
 
     here = world(combos=[combo("duo", "one/m", "two/m")], scripts={"one/m": breaks})
-    request = replace(ask(here, UNBOUND), target="duo", spend_usd_nanos_max=1_200_000)
+    request = structs.replace(ask(here, UNBOUND), target="duo", spend_usd_nanos_max=1_200_000)
 
-    await finished(await here.gateway.route.open(request, replace(PAYER, budget_ids=())))
+    await finished(await here.gateway.route.open(request, structs.replace(PAYER, budget_ids=())))
 
     assert [call.operation.body for call in here.upstream.calls] == [
         b'{"max_tokens":550}',
@@ -173,7 +175,7 @@ async def test_thinking_that_cannot_be_paid_is_refused_and_nothing_stays_held() 
     operation = Operation("chat", "anthropic", body, UNBOUND, "one/m", forward=False)
 
     with pytest.raises(BudgetExceeded, match="thinking"):
-        await here.gateway.route.open(replace(ask(here), operation=operation), PAYER)
+        await here.gateway.route.open(structs.replace(ask(here), operation=operation), PAYER)
 
     assert here.upstream.calls == []
     assert here.budgets.holds == {}

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from omniroute.routing.accounting.sessions import Sessions, cached_s
 from omniroute.routing.choose.contrast import contrast_of
@@ -46,12 +47,12 @@ OTHER = Caller("other-key", frozenset({"write:route"}))
 
 
 def turn(here: World, target: str, session: str | None) -> RouteRequest:
-    return replace(ask(here, target), session_id=session)
+    return structs.replace(ask(here, target), session_id=session)
 
 
 def long_turn(here: World, target: str, session: str | None) -> RouteRequest:
     operation = Operation("chat", "openai_chat", b"{}", LONG, target, forward=False)
-    return replace(turn(here, target, session), operation=operation)
+    return structs.replace(turn(here, target, session), operation=operation)
 
 
 async def served(here: World, request: RouteRequest, caller: Caller = ADMIN) -> str:
@@ -96,7 +97,7 @@ async def test_sessions_are_shared_out_among_the_accounts() -> None:
 async def test_a_request_without_a_session_is_decided_as_if_there_were_none() -> None:
     here, untouched = accounts(4), accounts(4)
     await served(here, turn(here, "one/m", "conversation 1"))
-    request = replace(turn(here, "one/m", None), request_id="req_1")
+    request = structs.replace(turn(here, "one/m", None), request_id="req_1")
 
     decision = here.gateway.route.decide(request, ADMIN)
 
@@ -366,10 +367,10 @@ def test_staying_is_a_permutation_whose_chances_sum_to_one(
     own = data.draw(st.integers(0, len(kept) - 1))
     operation = Operation("chat", "openai_chat", b"", LONG)
     request = RouteRequest("req_1", "x", operation, at_s=0.0, session_id="s")
-    before = replace(request, moment=Moment(stay=Stay()))
+    before = structs.replace(request, moment=Moment(stay=Stay()))
     plain = rank(strategy, "balanced", before, kept, b"seed")
 
-    staying = replace(request, moment=Moment(stay=Stay(own, 100, 5)))
+    staying = structs.replace(request, moment=Moment(stay=Stay(own, 100, 5)))
     ranking = rank(strategy, "balanced", staying, kept, b"seed")
 
     order = [models[place] for place in ranking.order]

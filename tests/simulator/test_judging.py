@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.conversation import (
     Chat,
@@ -72,7 +73,7 @@ def told(script: Script, dialect: Dialect) -> dict[str, Any]:
     usage = script.usage
     assert usage is not None
     if dialect == "anthropic":
-        usage = replace(usage, reasoning_tokens=0)
+        usage = structs.replace(usage, reasoning_tokens=0)
     return {
         "text": script.text,
         "reasoning": "".join(

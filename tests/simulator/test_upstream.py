@@ -1,11 +1,11 @@
 """The simulated provider in process: Pieces, limits, faults and closing, without a socket."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
 from omniroute.routing.catalog.simulated import SIMULATED_ACCOUNT, SIMULATED_MODELS
 from omniroute.routing.conversation import Delta
@@ -140,7 +140,7 @@ async def test_other_dialects_are_translated(world: World, dialect: Dialect, str
 async def test_the_same_attempt_gets_the_same_answer(world: World) -> None:
     first = await world.answer(call_to())
     again = await World().answer(call_to())
-    other = await World().answer(replace(call_to(), attempt=2))
+    other = await World().answer(structs.replace(call_to(), attempt=2))
 
     assert [piece.raw for piece in first] == [piece.raw for piece in again]
     assert [piece.raw for piece in first] != [piece.raw for piece in other]

@@ -1,6 +1,6 @@
 """Outcomes as the engine makes them, for tests of what keeps them."""
 
-from dataclasses import replace
+from msgspec import structs
 
 from omniroute.routing.choose.decide import decide
 from omniroute.routing.choose.record import pack_snapshot, snapshot_id
@@ -72,7 +72,7 @@ def answered(request_id: str, key_id: str = "key-1", **changes: object) -> Outco
         finish="stop",
         output_tokens_clamp=450,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return structs.replace(made, **changes)
 
 
 def refused(request_id: str, key_id: str = "key-1") -> Outcome:
@@ -97,5 +97,5 @@ def refused(request_id: str, key_id: str = "key-1") -> Outcome:
 
 def kept(outcome: Outcome) -> Outcome:
     """Give an outcome as it is kept: without its request's body."""
-    operation = replace(outcome.request.operation, body=b"")
-    return replace(outcome, request=replace(outcome.request, operation=operation))
+    operation = structs.replace(outcome.request.operation, body=b"")
+    return structs.replace(outcome, request=structs.replace(outcome.request, operation=operation))

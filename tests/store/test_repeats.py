@@ -4,12 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from mcp import Client
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.server.repeats import Repeats
@@ -120,7 +120,7 @@ async def test_a_name_that_is_empty_or_too_long_is_refused(repeats: Repeats) -> 
 
 @asynccontextmanager
 async def tools(here: World, repeats: Repeats, *, keeps: bool = True) -> AsyncIterator[Client]:
-    caller = replace(ADMIN, keep_content=keeps)
+    caller = structs.replace(ADMIN, keep_content=keeps)
     server = build_server(here.gateway, lambda ctx: caller, repeats)
     async with asyncio.timeout(10), Client(server) as one:
         yield one

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from mcp import Client, MCPError
 from mcp.types import CallToolResult, TextContent
+from msgspec import structs
 
 from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.errors import UpstreamFailure
@@ -326,7 +327,7 @@ async def test_a_budget_is_a_ceiling_before_anything_is_sent() -> None:
 
 async def test_a_keys_budget_clamps_the_answer_and_refuses_below_the_floor() -> None:
     here = world(caps={"b": 4_000_000})
-    payer = replace(AGENT, budget_ids=("b",))
+    payer = structs.replace(AGENT, budget_ids=("b",))
 
     async with client(here, payer) as mine:
         cut = await mine.call_tool("omniroute_route_request", {"model": "one/m", **QUESTION})

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Caller
@@ -145,7 +145,7 @@ async def test_a_profile_changes_the_breaker_of_the_running_gateway() -> None:
 
 @pytest.mark.parametrize("tool", ["omniroute_set_budget_guard", "omniroute_set_resilience_profile"])
 async def test_settings_need_their_scope(tool: str) -> None:
-    reader = replace(AGENT, scopes=SCOPES - {"write:config"})
+    reader = structs.replace(AGENT, scopes=SCOPES - {"write:config"})
 
     async with client(world(), reader) as mine:
         with pytest.raises(MCPError, match="lacks scope write:config"):

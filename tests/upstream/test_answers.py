@@ -6,6 +6,7 @@ import dataclasses
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Call, Limits, Piece
@@ -259,7 +260,7 @@ async def test_simulated_accounts_go_to_the_simulator_and_others_over_http() -> 
     with pytest.raises(UpstreamFailure, match="network"):
         await both.open(call)
     with pytest.raises(UpstreamFailure, match="simulator"):
-        await both.open(dataclasses.replace(call, account=account))
+        await both.open(structs.replace(call, account=account))
 
 
 VALID = [STREAM, whole(), whole(b"{}", status="400 Bad"), SSE_HEAD, EVENTS, HTML]

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import socket
 from collections.abc import Iterator
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.upstream import exchange as connections
@@ -427,7 +427,7 @@ async def test_an_address_that_swallows_connections_leaves_time_for_the_next() -
     async def both(host: str, port: int) -> list[str]:
         return ["127.0.0.2", "127.0.0.1"]
 
-    limits = dataclasses.replace(LIMITS, connect_s=0.5)
+    limits = structs.replace(LIMITS, connect_s=0.5)
     async with serving(answer_whole) as server, upstream(resolve=both) as made:
         with swallowing("127.0.0.2", server.port):
             url = f"http://some.test:{server.port}/v1"

@@ -13,6 +13,7 @@ import pytest
 from h2.errors import ErrorCodes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Call, Limits
@@ -66,7 +67,7 @@ async def made(anyio_backend: object, trusted: Trust) -> AsyncIterator[HttpUpstr
 
 
 def in_http2(call: Call) -> Call:
-    return dataclasses.replace(call, account=dataclasses.replace(call.account, http2=True))
+    return structs.replace(call, account=dataclasses.replace(call.account, http2=True))
 
 
 def stream_call(url: str, limits: Limits = LIMITS) -> Call:
@@ -148,7 +149,7 @@ async def test_http_2_goes_through_a_proxy_too(authority: Authority, made: HttpU
     ):
         call = stream_call(server.url)
         account = dataclasses.replace(call.account, proxy=proxy.url)
-        answered = await ask(made, dataclasses.replace(call, account=account))
+        answered = await ask(made, structs.replace(call, account=account))
 
     assert answered == EVENTS
     assert len(proxy.targets) == len(server.requests) == 1
@@ -299,7 +300,7 @@ async def test_a_silent_server_is_left_after_the_first_byte_time_whatever_it_pin
             await stream.ping()
             await asyncio.sleep(SHORT_S / 4)
 
-    limits = dataclasses.replace(LIMITS, first_byte_s=SHORT_S)
+    limits = structs.replace(LIMITS, first_byte_s=SHORT_S)
     async with serving_http2(script, authority.server("127.0.0.1")) as server:
         failure = await failure_of(made, stream_call(server.url, limits))
 
@@ -316,7 +317,7 @@ async def test_a_stalled_answer_is_left_after_the_idle_time_whatever_it_pings(
             await stream.ping()
             await asyncio.sleep(SHORT_S / 4)
 
-    limits = dataclasses.replace(LIMITS, idle_s=SHORT_S)
+    limits = structs.replace(LIMITS, idle_s=SHORT_S)
     async with serving_http2(script, authority.server("127.0.0.1")) as server:
         failure = await failure_of(made, stream_call(server.url, limits))
 
@@ -329,7 +330,7 @@ async def test_an_answer_over_the_limit_is_cut(authority: Authority, made: HttpU
         while True:
             await stream.data(b": " + b"x" * 10_000 + b"\n\n")
 
-    limits = dataclasses.replace(LIMITS, answer_bytes_max=200_000)
+    limits = structs.replace(LIMITS, answer_bytes_max=200_000)
     async with serving_http2(script, authority.server("127.0.0.1")) as server:
         failure = await failure_of(made, stream_call(server.url, limits))
         async with asyncio.timeout(WAIT_S):

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.errors import FailureKind
 from omniroute.routing.model import Call, Dialect
@@ -83,12 +84,12 @@ def call_with(spoken: Spoken, dialect: Dialect, body: bytes, *, stream: bool = F
     call = call_to(
         spoken.base + BASES[dialect], stream=stream, dialect=dialect, client=dialect, body=body
     )
-    return dataclasses.replace(call, account=dataclasses.replace(call.account, http2=spoken.http2))
+    return structs.replace(call, account=dataclasses.replace(call.account, http2=spoken.http2))
 
 
 async def said(made: HttpUpstream, call: Call) -> str:
     """Give the text of an answer, which is read as it comes."""
-    call = dataclasses.replace(call, operation=dataclasses.replace(call.operation, forward=False))
+    call = structs.replace(call, operation=structs.replace(call.operation, forward=False))
     async with asyncio.timeout(WAIT_S):
         answer = await made.open(call)
         try:

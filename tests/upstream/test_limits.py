@@ -1,9 +1,9 @@
 """Times and bounds of a call: each one ends it with its own kind, and nothing waits past it."""
 
 import asyncio
-import dataclasses
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.upstream import pool
@@ -46,7 +46,7 @@ async def say_nothing(exchange: Exchange) -> None:
 
 
 async def test_a_silent_peer_is_left_after_the_first_byte_time() -> None:
-    limits = dataclasses.replace(LIMITS, first_byte_s=SHORT_S)
+    limits = structs.replace(LIMITS, first_byte_s=SHORT_S)
     async with serving(say_nothing) as server, upstream() as made:
         async with asyncio.timeout(LONG_S):
             failure = await failure_of(made, call_to(server.url, limits=limits))
@@ -61,7 +61,7 @@ async def test_a_head_alone_is_not_the_first_byte() -> None:
         await exchange.send(SSE_HEAD)
         await exchange.reader.read(1)
 
-    limits = dataclasses.replace(LIMITS, first_byte_s=SHORT_S)
+    limits = structs.replace(LIMITS, first_byte_s=SHORT_S)
     async with serving(script) as server, upstream() as made:
         async with asyncio.timeout(LONG_S):
             failure = await failure_of(made, call_to(server.url, stream=True, limits=limits))
@@ -74,7 +74,7 @@ async def test_a_stall_inside_an_answer_is_left_after_the_idle_time() -> None:
         await exchange.send(SSE_HEAD + chunked(EVENT))
         await exchange.reader.read(1)
 
-    limits = dataclasses.replace(LIMITS, idle_s=SHORT_S)
+    limits = structs.replace(LIMITS, idle_s=SHORT_S)
     async with serving(script) as server, upstream() as made:
         answer = await made.open(call_to(server.url, stream=True, limits=limits))
         first = await anext(aiter(answer))
@@ -95,7 +95,7 @@ async def test_an_answer_that_goes_on_is_never_idle() -> None:
             await exchange.send(chunked(EVENT))
         await exchange.send(chunked(FINISH, DONE) + b"0\r\n\r\n")
 
-    limits = dataclasses.replace(LIMITS, idle_s=SHORT_S * 2)
+    limits = structs.replace(LIMITS, idle_s=SHORT_S * 2)
     async with serving(script) as server, upstream() as made:
         answered = await ask(made, call_to(server.url, stream=True, limits=limits))
 
@@ -109,7 +109,7 @@ async def test_an_answer_that_goes_on_for_ever_is_left_after_the_total_time() ->
             await exchange.send(chunked(EVENT))
             await asyncio.sleep(SHORT_S / 4)
 
-    limits = dataclasses.replace(LIMITS, total_s=SHORT_S * 3)
+    limits = structs.replace(LIMITS, total_s=SHORT_S * 3)
     async with serving(script) as server, upstream() as made:
         async with asyncio.timeout(LONG_S):
             failure = await failure_of(made, call_to(server.url, stream=True, limits=limits))
@@ -122,7 +122,7 @@ async def test_a_connection_that_does_not_come_about_is_left_after_the_connect_t
         await asyncio.sleep(WAIT_S)
         return []
 
-    limits = dataclasses.replace(LIMITS, connect_s=SHORT_S)
+    limits = structs.replace(LIMITS, connect_s=SHORT_S)
     async with upstream(resolve=never) as made:
         async with asyncio.timeout(LONG_S):
             failure = await failure_of(made, call_to("https://slow.test/v1", limits=limits))
@@ -137,7 +137,7 @@ async def test_a_kept_connection_has_the_limits_of_its_new_call() -> None:
         else:
             await exchange.reader.read(1)
 
-    limits = dataclasses.replace(LIMITS, first_byte_s=SHORT_S)
+    limits = structs.replace(LIMITS, first_byte_s=SHORT_S)
     async with serving(script) as server, upstream() as made:
         await ask(made, call_to(server.url))
         async with asyncio.timeout(LONG_S):
@@ -153,7 +153,7 @@ async def test_an_idle_connection_expires(monkeypatch: pytest.MonkeyPatch) -> No
     async def script(exchange: Exchange) -> None:
         await exchange.send(whole())
 
-    limits = dataclasses.replace(LIMITS, first_byte_s=SHORT_S)
+    limits = structs.replace(LIMITS, first_byte_s=SHORT_S)
     async with serving(script) as server, upstream() as made:
         await ask(made, call_to(server.url, limits=limits))
         async with asyncio.timeout(LONG_S):
@@ -239,7 +239,7 @@ async def test_a_peer_is_not_idle_while_the_reader_is_behind() -> None:
             await exchange.send(part)
         await exchange.send(chunked(FINISH, DONE) + b"0\r\n\r\n")
 
-    limits = dataclasses.replace(LIMITS, idle_s=SHORT_S)
+    limits = structs.replace(LIMITS, idle_s=SHORT_S)
     async with serving(script) as server, upstream() as made:
         answer = await made.open(call_to(server.url, stream=True, limits=limits))
         await anext(aiter(answer))
@@ -257,7 +257,7 @@ async def test_an_answer_over_the_limit_is_cut(*, stream: bool) -> None:
         while True:
             await exchange.send(chunked(b": " + b"x" * 10_000 + b"\n\n"))
 
-    limits = dataclasses.replace(LIMITS, answer_bytes_max=200_000)
+    limits = structs.replace(LIMITS, answer_bytes_max=200_000)
     async with serving(script) as server, upstream() as made:
         failure = await failure_of(made, call_to(server.url, stream=stream, limits=limits))
         async with asyncio.timeout(WAIT_S):

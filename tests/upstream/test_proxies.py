@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Call
@@ -58,7 +59,7 @@ def tls_of(kind: Kind, authority: Authority) -> ssl.SSLContext | None:
 def through(call: Call, url: str) -> Call:
     """Give the call with a proxy at its account, which is at home on this machine."""
     account = dataclasses.replace(call.account, proxy=url, local=True)
-    return dataclasses.replace(call, account=account)
+    return structs.replace(call, account=account)
 
 
 async def answer_stream(exchange: Exchange) -> None:
@@ -149,7 +150,7 @@ async def test_a_proxy_that_says_nothing_is_left_after_the_connect_time() -> Non
     left = asyncio.Event()
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    limits = dataclasses.replace(LIMITS, connect_s=0.1)
+    limits = structs.replace(LIMITS, connect_s=0.1)
     async with server, upstream() as made:
         call = call_to("https://api.test/v1", limits=limits)
         failure = await failure_of(made, through(call, f"http://127.0.0.1:{port}"))
@@ -218,7 +219,7 @@ async def test_a_proxy_and_what_lies_behind_it_are_judged(target: str, url: str,
     async with upstream(allow_private=lambda account: False) as made:
         call = call_to(target)
         account = dataclasses.replace(call.account, proxy=url)
-        failure = await failure_of(made, dataclasses.replace(call, account=account))
+        failure = await failure_of(made, structs.replace(call, account=account))
 
     assert failure.kind == "egress_refused"
     assert said in str(failure)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Account, Dialect
@@ -270,9 +271,9 @@ async def test_a_changed_account_is_used_at_once() -> None:
 @pytest.mark.anyio
 async def test_what_cannot_be_sent_yet_says_so() -> None:
     call = call_to("https://api.test/v1")
-    operation = dataclasses.replace(call.operation, kind="embedding")
+    operation = structs.replace(call.operation, kind="embedding")
     async with upstream() as made:
-        failure = await failure_of(made, dataclasses.replace(call, operation=operation))
+        failure = await failure_of(made, structs.replace(call, operation=operation))
 
     assert failure.kind == "bad_request"
     assert "embedding" in str(failure)

@@ -1,9 +1,9 @@
 """Every fault that the simulated provider can produce, over real sockets, in every dialect."""
 
-import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Call, Dialect
@@ -17,7 +17,7 @@ from .servers import LIMITS, call_to, failure_of, upstream
 pytestmark = pytest.mark.anyio
 
 SAID = "one two three four five six seven eight"
-SHORT = dataclasses.replace(LIMITS, first_byte_s=0.3, idle_s=0.3)
+SHORT = structs.replace(LIMITS, first_byte_s=0.3, idle_s=0.3)
 LASTS_S = 1.0
 """How long a fault lasts: longer than the limit that it runs into."""
 

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import MutableMapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Call, Caller
@@ -257,7 +257,7 @@ async def test_a_client_that_leaves_before_the_first_byte_frees_the_upstream() -
 
 
 async def test_a_session_is_recorded_as_an_id_of_the_key_that_named_it() -> None:
-    callers = {"a": replace(ROUTER, key_id="a"), "b": replace(ROUTER, key_id="b")}
+    callers = {"a": structs.replace(ROUTER, key_id="a"), "b": structs.replace(ROUTER, key_id="b")}
     door = setting(check=callers.get)
     body = {"model": "sim/fast@latency=0", "messages": HELLO}
 
