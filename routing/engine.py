@@ -9,7 +9,7 @@ also by a caller that leaves, its outcome is recorded and its money settled exac
 """
 
 import asyncio
-import secrets
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -35,6 +35,8 @@ from .wire.sessions import session_id
 
 ROUTE = "write:route"
 NANOS_PER_MS = 1_000_000
+IDS_AT_ONCE = 64
+"""How many ids random bits are fetched for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,23 @@ class Engine:
     tallies: Tallies = field(default_factory=Tallies)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     sessions: Sessions = field(default_factory=Sessions)
+    _parts: Parts = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        parts = Parts(
+            self.upstream,
+            self.ledger,
+            self.budgets,
+            self.health,
+            self.clock,
+            self.instance_id,
+            self.loads,
+            self.tallies,
+            self.sleep,
+            self.sessions,
+            self.preparer.experience,
+        )
+        object.__setattr__(self, "_parts", parts)
 
     def decide(self, request: RouteRequest, caller: Caller) -> Decision:
         """Say who would answer, without calling anyone: the same function a live request runs.
@@ -95,21 +114,9 @@ class Engine:
         """
         require(caller, ROUTE)
         request = _bound(request, caller)
-        parts = Parts(
-            self.upstream,
-            self.ledger,
-            self.budgets,
-            self.health,
-            self.clock,
-            self.instance_id,
-            self.loads,
-            self.tallies,
-            self.sleep,
-            self.sessions,
-            self.preparer.experience,
-        )
+        parts = self._parts
         try:
-            if self.instance_id in request.via.split(","):
+            if request.via and self.instance_id in request.via.split(","):
                 raise LoopDetected(
                     "this request has already come through this gateway: a provider's base URL "
                     "points back at it; see `omniroute doctor`"
@@ -135,7 +142,9 @@ class Engine:
             config, request.target, now_s=request.at_s, mode=request.mode
         )
         snapshot = prepared.snapshot
-        moment = moment_of(prepared, self.health, self.loads, self.tallies, request.at_s)
+        moment = None
+        if prepared.counts:
+            moment = moment_of(prepared, self.health, self.loads, self.tallies, request.at_s)
         if request.session_id is not None and not is_classic(snapshot.mode):
             stay = self.sessions.stay(request, snapshot.candidates, prepared.patience.session_s)
             moment = structs.replace(moment or NOTHING, stay=stay)
@@ -156,7 +165,29 @@ def new_request_id() -> str:
 
     Ids that rise with time go to the end of every index that they are stored in.
     """
-    return f"req_{time.time_ns() // NANOS_PER_MS:012x}{secrets.token_hex(10)}"
+    return f"req_{time.time_ns() // NANOS_PER_MS:012x}{_random_bits.take()}"
+
+
+class _RandomBits:
+    """Random bits of the operating system's, fetched for many ids at once.
+
+    A process that was forked has to begin with bits of its own.
+    """
+
+    def __init__(self) -> None:
+        self._left: list[str] = []
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._left.clear)
+
+    def take(self) -> str:
+        """Give 80 bits as 20 hex digits."""
+        if not self._left:
+            digits = os.urandom(10 * IDS_AT_ONCE).hex()
+            self._left.extend(digits[at : at + 20] for at in range(0, len(digits), 20))
+        return self._left.pop()
+
+
+_random_bits = _RandomBits()
 
 
 def _bound(request: RouteRequest, caller: Caller) -> RouteRequest:

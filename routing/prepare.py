@@ -16,6 +16,7 @@ from .catalog.fitness import FitnessOf, documented_fitness, fitness_of
 from .catalog.fitness_rules import ruled
 from .catalog.prices import facts_of
 from .catalog.resolve import Resolved, resolve
+from .choose.balance import COUNTING
 from .choose.classic import PACKS, best_scores
 from .choose.record import pack_snapshot, snapshot_id
 from .health.book import HealthBook
@@ -47,7 +48,12 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One target, ready to decide on; `shared` when several accounts serve a model of it."""
+    """One target, ready to decide on.
+
+    Attributes:
+        shared: several accounts serve a model of it.
+        counts: its strategy reads what is counted at the moment.
+    """
 
     config: Config
     health_version: int
@@ -58,6 +64,7 @@ class Prepared:
     limits: Limits
     patience: Patience = Patience()
     shared: bool = False
+    counts: bool = False
     facts: Callable[[str, str], ModelFacts] = facts_of
 
 
@@ -126,6 +133,7 @@ class Preparer:
     def _made(self, config: Config, target: str, version: int, mode: str | None) -> Prepared:
         resolved = resolve(config, target, facts=self._facts, mode=mode)
         candidates = self._informed(resolved, config)
+        shared = any(one.step is not None for one in candidates)
         snapshot = Snapshot(
             target=target,
             combo=resolved.combo,
@@ -146,7 +154,8 @@ class Preparer:
             accounts={account.account_id: account for account in config.accounts},
             limits=self._limits_of(_combo(config, resolved.combo)),
             patience=_patience(_combo(config, resolved.combo)),
-            shared=any(one.step is not None for one in candidates),
+            shared=shared,
+            counts=shared or resolved.strategy in COUNTING,
             facts=self._facts,
         )
 

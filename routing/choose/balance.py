@@ -22,7 +22,7 @@ from itertools import groupby
 
 from msgspec import structs
 
-from ..model import Candidate, RouteRequest
+from ..model import Candidate, RouteRequest, Strategy
 from ..moment import Moment, Stay
 from .ranking import Kept, Ranking, certain, draw
 
@@ -30,6 +30,11 @@ UNTRIED_WAIT_US = 1_000_000
 """The most that is taken for the wait of candidates that have not answered yet."""
 
 ALL_PPM = 1_000_000
+
+COUNTING: frozenset[Strategy] = frozenset(
+    {"round-robin", "least-used", "fill-first", "p2c", "last-known-good", "headroom"}
+)
+"""Those that read what is counted at the moment."""
 
 NOTHING = Moment()
 

@@ -4,11 +4,13 @@ Live routing, dry runs and replay call this one function. It reads no clock, no 
 and no database: the time is `request.at_s`, the world is the snapshot.
 """
 
-from ..model import Decision, RouteRequest, Snapshot, Verdict
+from ..model import Candidate, Decision, RouteRequest, Snapshot, Verdict
 from .autos import rank_auto
 from .balance import narrowed
+from .calm import calm_of
 from .classic import mode_in_force
 from .filters import Refusal, gates_of, judge, with_early_probes
+from .ranking import Kept, Ranking
 from .stay import explained
 from .strategies import rank
 from .tiers import within_tier
@@ -26,6 +28,29 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
     Returns:
         A Decision with a verdict on every candidate, in the snapshot's order.
     """
+    calm = calm_of(snapshot)
+    if calm is None or not calm.keeps_all(request):
+        verdicts, order = _judged(request, snapshot, seed)
+    elif (told := calm.verdicts_on(request)) is not None:
+        verdicts, order = told, snapshot.candidates
+    else:
+        ranking = _ranked(request, snapshot, calm.pairs, seed)
+        verdicts, order = _told(request, snapshot, ranking)
+    return Decision(
+        request.request_id,
+        request.target,
+        snapshot.strategy,
+        snapshot.combo,
+        snapshot_id,
+        order,
+        verdicts,
+    )
+
+
+def _judged(
+    request: RouteRequest, snapshot: Snapshot, seed: bytes
+) -> tuple[tuple[Verdict, ...], tuple[Candidate, ...]]:
+    """Give the verdicts, and the order of those that passed the gates."""
     pairs = tuple(zip(snapshot.candidates, snapshot.states, strict=True))
     gates = gates_of(request)
     refusals: list[Refusal | None] = [judge(request, one, state, gates) for one, state in pairs]
@@ -33,13 +58,8 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
     if request.guard is not None:
         refusals = within_tier(request, request.guard, snapshot.candidates, refusals)
     kept = [place for place, refusal in enumerate(refusals) if refusal is None]
-    mode = mode_in_force(snapshot.mode, snapshot.states, request.at_s)
-    may_be_tried = [pairs[place] for place in kept]
     asked = narrowed(request, kept, snapshot.candidates)
-    if snapshot.preference is None:
-        ranking = rank(snapshot.strategy, mode, asked, may_be_tried, seed)
-    else:
-        ranking = rank_auto(snapshot.preference, mode, asked, may_be_tried, seed)
+    ranking = _ranked(asked, snapshot, [pairs[place] for place in kept], seed)
     first = dict(zip(kept, ranking.first_q32, strict=True))
     scores = dict(zip(kept, ranking.scores, strict=True))
     details = dict(zip(kept, ranking.details, strict=False))
@@ -52,12 +72,25 @@ def decide(request: RouteRequest, snapshot: Snapshot, seed: bytes, *, snapshot_i
     order = tuple(kept[place] for place in ranking.order)
     if request.moment is not None and order:
         verdicts = explained(request, verdicts, first=order[0])
-    return Decision(
-        request_id=request.request_id,
-        target=request.target,
-        strategy=snapshot.strategy,
-        combo=snapshot.combo,
-        snapshot_id=snapshot_id,
-        order=tuple(snapshot.candidates[place] for place in order),
-        verdicts=verdicts,
+    return verdicts, tuple(snapshot.candidates[place] for place in order)
+
+
+def _told(
+    request: RouteRequest, snapshot: Snapshot, ranking: Ranking
+) -> tuple[tuple[Verdict, ...], tuple[Candidate, ...]]:
+    """Give the same where all were kept."""
+    details = ranking.details or ("",) * len(snapshot.candidates)
+    found = zip(snapshot.candidates, details, ranking.first_q32, ranking.scores, strict=True)
+    verdicts = tuple(
+        Verdict(one, True, "ok", detail, first, score) for one, detail, first, score in found
     )
+    if request.moment is not None:
+        verdicts = explained(request, verdicts, first=ranking.order[0])
+    return verdicts, tuple(snapshot.candidates[place] for place in ranking.order)
+
+
+def _ranked(request: RouteRequest, snapshot: Snapshot, kept: Kept, seed: bytes) -> Ranking:
+    mode = mode_in_force(snapshot.mode, snapshot.states, request.at_s)
+    if snapshot.preference is None:
+        return rank(snapshot.strategy, mode, request, kept, seed)
+    return rank_auto(snapshot.preference, mode, request, kept, seed)

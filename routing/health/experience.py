@@ -178,12 +178,18 @@ class Experience:
                 _halve(known)
 
     def _count(self, scope: Scope, counts: Counts) -> None:
-        known, news = self._known(scope), self._news.setdefault(scope, [0] * len(counts))
+        known, news = self._known(scope), self._news.get(scope)
+        if news is None:
+            news = self._news[scope] = [0, 0, 0, 0, 0]
         if _is_full(known):
             _halve(known)
-        for place, number in enumerate(counts):
-            known[place] += number
-            news[place] += number
+        good, bad, answers, output_tokens, micros = counts
+        for told in (known, news):
+            told[0] += good
+            told[1] += bad
+            told[2] += answers
+            told[3] += output_tokens
+            told[4] += micros
 
     def _known(self, scope: Scope) -> list[int]:
         """Give the counts of a scope to add to; the oldest goes where a new one has no room."""
@@ -221,8 +227,7 @@ def _counts(seen: Seen) -> Counts:
 
 def _is_full(counts: Sequence[int]) -> bool:
     """Whether the past has to fade before more is counted."""
-    good, bad, answers = counts[:3]
-    return good + bad >= COUNTED_MAX or answers >= COUNTED_MAX
+    return counts[0] + counts[1] >= COUNTED_MAX or counts[2] >= COUNTED_MAX
 
 
 def _halve(counts: list[int]) -> None:

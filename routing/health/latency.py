@@ -45,8 +45,11 @@ class Sketch:
 
     def add(self, value_s: float) -> None:
         """Count a duration."""
-        bounded = min(max(value_s, VALUE_S_MIN), VALUE_S_MAX)
-        bucket = math.ceil(math.log(bounded / VALUE_S_MIN) / _LOG_GROWTH)
+        if value_s <= VALUE_S_MIN:
+            bucket = 0
+        else:
+            bounded = value_s if value_s < VALUE_S_MAX else VALUE_S_MAX
+            bucket = math.ceil(math.log(bounded / VALUE_S_MIN) / _LOG_GROWTH)
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
         self.total += 1
         if self.total >= SAMPLES_MAX:

@@ -22,6 +22,8 @@ TOKENS_MAX = 100
 _TOKEN = 1_000_000
 """A token, counted in millionths, so that five shares are exactly one."""
 _SHARE = round(SHARE * _TOKEN)
+_FULL = TOKENS_MAX * _TOKEN
+_TOKENS_PER_S = PER_S * _TOKEN
 
 
 @dataclass(slots=True)
@@ -33,22 +35,23 @@ class RetryBudget:
 
     def pay_in(self, now_s: float) -> None:
         """Note a request's first attempt."""
-        self._refill(now_s)
-        self._add(_SHARE)
+        self._refill(now_s, _SHARE)
 
     def take(self, now_s: float) -> bool:
         """Whether a further attempt may go out; takes its token."""
-        self._refill(now_s)
+        self._refill(now_s, 0)
         if self._millionths < _TOKEN:
             return False
         self._millionths -= _TOKEN
         return True
 
-    def _refill(self, now_s: float) -> None:
+    def _refill(self, now_s: float, share: int) -> None:
+        """Pay in what the time that has passed pays, and a share."""
         # A clock that steps back pays nothing; its next step forward is counted from there.
-        passed_s = 0.0 if self._at_s is None else max(now_s - self._at_s, 0.0)
-        self._add(int(min(passed_s, TOKENS_MAX) * PER_S * _TOKEN))
+        passed_s = 0.0 if self._at_s is None else now_s - self._at_s
+        if passed_s > 0.0:
+            paid = TOKENS_MAX if passed_s > TOKENS_MAX else passed_s
+            share += int(paid * _TOKENS_PER_S)
         self._at_s = now_s
-
-    def _add(self, millionths: int) -> None:
-        self._millionths = min(self._millionths + millionths, TOKENS_MAX * _TOKEN)
+        full = self._millionths + share
+        self._millionths = full if full < _FULL else _FULL

@@ -39,10 +39,17 @@ class Count:
 
 
 @dataclass(slots=True)
+class _News:
+    number: int = 0
+    good_unix_s: float | None = None
+
+
+@dataclass(slots=True)
 class _Tally:
     numbers: dict[Scope, int] = field(default_factory=dict[Scope, int])
     good: Scope | None = None
     good_unix_s: float = 0.0
+    among: Sequence[Candidate] = ()
 
 
 @dataclass(slots=True)
@@ -50,7 +57,7 @@ class Tallies:
     """The counters of every combo, in this process."""
 
     _tallies: dict[str, _Tally] = field(default_factory=dict[str, _Tally])
-    _news: dict[tuple[str, Scope], Count] = field(default_factory=dict[tuple[str, Scope], Count])
+    _news: dict[tuple[str, Scope], _News] = field(default_factory=dict[tuple[str, Scope], _News])
 
     def turn(self, combo: str) -> int:
         """Give how many turns a combo has had."""
@@ -75,11 +82,13 @@ class Tallies:
 
     def used(self, combo: str, candidate: Candidate, among: Sequence[Candidate]) -> None:
         """Count a call of one of the combo's candidates; those that are new get their start."""
-        numbers = self._tally(combo).numbers
-        for one, start in zip(among, self.uses(combo, among), strict=True):
-            scope = _counted(one)
-            if scope not in numbers:
-                self._add(combo, scope, start)
+        tally = self._tally(combo)
+        if tally.among is not among:
+            for one, start in zip(among, self.uses(combo, among), strict=True):
+                scope = _counted(one)
+                if scope not in tally.numbers:
+                    self._add(combo, scope, start)
+            tally.among = among
         self._add(combo, _counted(candidate), 1)
 
     def answered(self, combo: str, candidate: Candidate, *, unix_s: float) -> None:
@@ -97,7 +106,10 @@ class Tallies:
 
     def pending(self) -> tuple[Count, ...]:
         """Give what is new since it was last stored: numbers to add."""
-        return tuple(self._news.values())
+        return tuple(
+            Count(combo, *scope, news.number, news.good_unix_s)
+            for (combo, scope), news in self._news.items()
+        )
 
     def stored(self, counts: Iterable[Count]) -> None:
         """Forget news that have been stored; what came meanwhile stays."""
@@ -106,11 +118,11 @@ class Tallies:
             now = self._news.get(key)
             if now is None:
                 continue
-            if now == one:
+            now.number -= one.number
+            if now.good_unix_s == one.good_unix_s:
+                now.good_unix_s = None
+            if now == _News():
                 del self._news[key]
-            else:
-                good = None if now.good_unix_s == one.good_unix_s else now.good_unix_s
-                self._news[key] = Count(*_names(now), now.number - one.number, good)
 
     def restore(self, counts: Iterable[Count]) -> None:
         """Take what was stored before; nothing of it is news."""
@@ -125,18 +137,22 @@ class Tallies:
     ) -> None:
         numbers = self._tally(combo).numbers
         numbers[scope] = numbers.get(scope, 0) + number
-        before = self._news.get((combo, scope)) or Count(combo, *scope, 0)
-        good = before.good_unix_s if good_unix_s is None else good_unix_s
-        self._news[combo, scope] = Count(*_names(before), before.number + number, good)
+        news = self._news.get((combo, scope))
+        if news is None:
+            news = self._news[combo, scope] = _News()
+        news.number += number
+        if good_unix_s is not None:
+            news.good_unix_s = good_unix_s
 
     def _tally(self, combo: str) -> _Tally:
-        if combo not in self._tallies:
+        tally = self._tallies.get(combo)
+        if tally is None:
             if len(self._tallies) >= COMBOS_MAX:
                 gone = next(iter(self._tallies))
                 del self._tallies[gone]
                 self._news = {key: one for key, one in self._news.items() if key[0] != gone}
-            self._tallies[combo] = _Tally()
-        return self._tallies[combo]
+            tally = self._tallies[combo] = _Tally()
+        return tally
 
 
 def _counted(candidate: Candidate) -> Scope:
@@ -144,7 +160,3 @@ def _counted(candidate: Candidate) -> Scope:
     if candidate.step is None:
         return candidate.account_id, candidate.model
     return "", candidate.name
-
-
-def _names(count: Count) -> tuple[str, str, str]:
-    return count.combo, count.account_id, count.model

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from omniroute.routing.accounting.cost import cost_usd_nanos, expected_usd_nanos
 from omniroute.routing.choose.auto import MODES, terms_of, utilities
+from omniroute.routing.choose.calm import calm_of
 from omniroute.routing.choose.draw import draw_order, quantise
 from omniroute.routing.choose.filters import gates_of, judge
 from omniroute.routing.conversation import Usage
@@ -47,6 +48,27 @@ def test_the_gates_that_a_request_can_meet_refuse_as_all_of_them_do() -> None:
             assert among == judge(request, one, state)
             refused += among is not None
     assert refused > 50
+
+
+def test_where_a_snapshot_is_calm_no_gate_refuses_a_request_that_stays_within() -> None:
+    random_source = random.Random(13)
+    within = beyond = 0
+    for _ in range(300):
+        here = random_world(random_source)
+        request = random_request(random_source, here)
+        preparer, config = here.gateway.route.preparer, here.configs.current()
+        snapshot = preparer.prepare(config, "mix", now_s=request.at_s).snapshot
+        calm = calm_of(snapshot)
+        pairs = list(zip(snapshot.candidates, snapshot.states, strict=True))
+        refused = any(judge(request, one, state) is not None for one, state in pairs)
+
+        if calm is not None and calm.keeps_all(request):
+            within += 1
+            assert not refused
+        else:
+            beyond += 1
+    assert within > 20
+    assert beyond > 20
 
 
 @given(

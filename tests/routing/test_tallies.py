@@ -63,6 +63,21 @@ def test_a_new_candidate_starts_at_the_least_count_of_the_others() -> None:
     assert tallies.uses("duo", TRIO) == (5, 5, 5)
 
 
+def test_a_candidate_that_joins_gets_its_turn_among_those_before_it() -> None:
+    tallies, before, after = Tallies(), TRIO[:2], TRIO
+    for _ in range(20):
+        uses = tallies.uses("mix", before)
+        tallies.used("mix", before[uses.index(min(uses))], before)
+
+    called = []
+    for _ in range(6):
+        uses = tallies.uses("mix", after)
+        called.append(after[uses.index(min(uses))])
+        tallies.used("mix", called[-1], after)
+
+    assert sorted(map(after.index, called)) == [0, 0, 1, 1, 2, 2]
+
+
 def test_the_oldest_combo_is_forgotten_when_there_are_too_many() -> None:
     tallies = Tallies()
     for number in range(COMBOS_MAX + 1):
