@@ -9,10 +9,8 @@ order, then `end`, once, whatever happened: it never waits.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from msgspec import structs
-
 from .accounting.billed import billed_usd_nanos
-from .accounting.cost import output_tokens_bound
+from .accounting.cost import cost_usd_nanos, output_tokens_bound
 from .accounting.partial import is_left, partial_usage
 from .accounting.payment import Payment
 from .catalog.providers import provider_named
@@ -43,6 +41,8 @@ WHOLE_ANSWER_SHARE = 0.5
 
 OUTRUN_WORDS = "cut off, as another call had content first"
 
+NOTHING_USED: tuple[Usage, UsageSource] = (Usage(), "none")
+
 HELD_BYTES_MAX = 2**20
 """The most that is kept of an answer while its first content is awaited."""
 
@@ -58,6 +58,7 @@ class Leg:
         failed: an error inside the answer after its first content.
         has_ended: whether the answer came to its end.
         used: what it is taken to have used in the end, and where that is from.
+        billed_usd_nanos: what it is taken to have cost; None where the price is unknown.
         paid_usd_nanos: what was paid for it in the end.
     """
 
@@ -77,7 +78,8 @@ class Leg:
     model_served: str | None = None
     failed: UpstreamFailure | None = None
     has_ended: bool = False
-    used: tuple[Usage, UsageSource] = (Usage(), "none")
+    used: tuple[Usage, UsageSource] = NOTHING_USED
+    billed_usd_nanos: int | None = 0
     paid_usd_nanos: int = 0
     pieces: AsyncIterator[Piece] | None = None
     _answer: Answer | None = None
@@ -122,9 +124,10 @@ class Leg:
             UpstreamFailure: its circuit opened meanwhile, retries there are used up, or the
                 request's time is over.
         """
-        if self.left_s <= 0:
+        now_s = self.parts.clock.now()
+        if now_s - self.request.at_s >= self.prepared.limits.total_s:
             raise UpstreamFailure("the request's total time is over", kind="timeout_total")
-        self.visit.begin(before=before, hedges=hedges)
+        self.visit.begin(now_s, before=before, hedges=hedges)
 
     async def call(self) -> None:
         """Call, and wait for the first content.
@@ -134,13 +137,13 @@ class Leg:
         """
         came, own = self.request.via, self.parts.instance_id
         call = Call(
-            request_id=self.request.request_id,
-            attempt=self.number,
-            candidate=self.candidate,
-            account=self.prepared.accounts[self.candidate.account_id],
-            operation=self._operation,
-            limits=self._limits(self.prepared.limits),
-            headers=((HOP_HEADER, f"{came},{own}" if came else own),),
+            self.request.request_id,
+            self.number,
+            self.candidate,
+            self.prepared.accounts[self.candidate.account_id],
+            self._operation,
+            self._limits(self.prepared.limits),
+            ((HOP_HEADER, f"{came},{own}" if came else own),),
         )
         self._answer = await self.parts.upstream.open(call)
         self.visit.learn(self._answer.headers)
@@ -163,7 +166,7 @@ class Leg:
         Returns:
             The attempt; None when the call never went out and nobody failed.
         """
-        ended_well = failure is None and self.has_ended
+        ended_well, ended_s = failure is None and self.has_ended, self.parts.clock.now()
         swap = told_swap(self.candidate.model, self.model_served)
         if self._answer is not None:
             self._answer.close()
@@ -171,33 +174,39 @@ class Leg:
             self.visit.outrun(has_content=self.content_s is not None)
         else:
             self.visit.end(
-                failure, ended_well=ended_well, first_byte_s=self.first_byte_s, swap=swap
+                failure,
+                ended_well=ended_well,
+                first_byte_s=self.first_byte_s,
+                swap=swap,
+                now_s=ended_s,
             )
         if failure is None and not self.visit.has_begun:
             self.payment.settle(0, self.number)
             return None
         self.used = self._used(failure)
-        self._pay(self.billed_usd_nanos(self.used[0]) or 0)
+        self.billed_usd_nanos = self._billed_usd_nanos(swapped=bool(swap))
+        self._pay(self.billed_usd_nanos or 0)
         kind: FailureKind | str | None = failure.kind if failure is not None else None
         if kind is None and not ended_well:
             kind = OUTRUN if outrun else "client_gone"
         return Attempt(
-            number=self.number,
-            candidate=self.candidate,
-            started_s=self.visit.started_s,
-            ended_s=self.parts.clock.now(),
-            first_byte_s=self.first_byte_s,
-            failure=kind,
-            detail=str(failure) if failure is not None else OUTRUN_WORDS if outrun else swap,
-            provider_status=failure.provider_status if failure is not None else 200,
-            model_served=self.model_served,
-            swapped=bool(swap),
+            self.number,
+            self.candidate,
+            self.visit.started_s,
+            ended_s,
+            self.first_byte_s,
+            kind,
+            str(failure) if failure is not None else OUTRUN_WORDS if outrun else swap,
+            failure.provider_status if failure is not None else 200,
+            self.model_served,
+            bool(swap),
         )
 
-    def billed_usd_nanos(self, usage: Usage) -> int | None:
-        """Give what it is taken to have cost, None where the price is unknown."""
+    def _billed_usd_nanos(self, *, swapped: bool) -> int | None:
+        if not swapped:
+            return cost_usd_nanos(self.candidate.facts.price, self.used[0])
         served, facts = self.model_served, self.prepared.facts
-        return billed_usd_nanos(self.candidate, served, usage, facts=facts)
+        return billed_usd_nanos(self.candidate, served, self.used[0], facts=facts)
 
     def _limits(self, limits: Limits) -> Limits:
         """Give the limits of one call, with what is left of the request's total time.
@@ -208,7 +217,14 @@ class Leg:
         first_byte_s = limits.first_byte_s
         if not self.request.operation.features.stream:
             first_byte_s = max(first_byte_s, limits.total_s * WHOLE_ANSWER_SHARE)
-        return structs.replace(limits, total_s=self.left_s, first_byte_s=first_byte_s)
+        return Limits(
+            limits.connect_s,
+            first_byte_s,
+            limits.idle_s,
+            limits.total_s - (self.visit.started_s - self.request.at_s),
+            limits.answer_bytes_max,
+            limits.event_bytes_max,
+        )
 
     async def _await_content(self, pieces: AsyncIterator[Piece]) -> None:
         held_bytes = 0
@@ -258,7 +274,7 @@ class Leg:
             return self.usage, "reported"
         left = not is_whole and is_left(None if failure is None else failure.kind)
         if not self.visit.has_begun or (self.first_byte_s is None and not left):
-            return Usage(), "none"
+            return NOTHING_USED
         features, known = self.request.operation.features, provider_named(self.candidate.provider)
         longest = self.payment.output_tokens_clamp or output_tokens_bound(self.candidate, features)
         most = Usage(input_tokens=features.input_tokens_max, output_tokens=longest)

@@ -136,6 +136,10 @@ class Budgets(Protocol):
         """Whether every one of these budgets lets models without a known price through."""
         ...
 
+    def take(self, hold: Hold) -> bool:
+        """Reserve where that can be told without asking the store; False where it cannot."""
+        ...
+
     async def reserve(self, hold: Hold) -> None:
         """Set the money aside in every budget of the hold, or in none.
 

@@ -63,7 +63,6 @@ class Reply:
         self._outrun_usd_nanos = 0
         self._won: Leg | None = None
         self._failed: RoutingError | None = None
-        self._at_unix_s = parts.clock.unix() - (parts.clock.now() - request.at_s)
 
     @property
     def winner(self) -> Candidate | None:
@@ -304,9 +303,11 @@ class Reply:
         cost: int | None = 0
         if leg is not None:
             usage, source = leg.used
-            cost = leg.billed_usd_nanos(usage)
+            cost = leg.billed_usd_nanos
             if cost is not None:
                 cost = min(cost, leg.paid_usd_nanos) + self._outrun_usd_nanos
+        clock = self._parts.clock
+        total_s = clock.now() - self.request.at_s
         return Outcome(
             request=self.request,
             key_id=self._caller.key_id,
@@ -317,11 +318,11 @@ class Reply:
             usage_source=source,
             cost_usd_nanos=cost,
             reserved_usd_nanos=self.payment.reserved_usd_nanos,
-            at_unix_s=self._at_unix_s,
+            at_unix_s=clock.unix() - total_s,
             first_content_s=None if leg is None else leg.content_s,
-            total_s=self._parts.clock.now() - self.request.at_s,
-            winner=self.winner,
-            model_served=self.model_served,
+            total_s=total_s,
+            winner=None if leg is None else leg.candidate,
+            model_served=None if leg is None else leg.model_served,
             finish=None if leg is None else leg.finish,
             error=None if self._failed is None else self._failed.code,
             error_detail="" if self._failed is None else str(self._failed),

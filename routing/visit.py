@@ -70,9 +70,12 @@ class Visit:
             UpstreamFailure: none came free in time.
         """
         patience = self.prepared.patience
+        gait = self.parts.health.gait(self.candidate, self.started_s)
+        if gait is None and self.parts.loads.enter_now(self.candidate, places=patience.concurrency):
+            self._places.append(self.candidate)
+            return
         queue_s = max(min(patience.queue_s, left_s), 0.0)
         near_s = queue_s if is_last else min(queue_s, PATIENT_S)
-        gait = self.parts.health.gait(self.candidate, self.started_s)
         if gait is not None and gait.places is not None:
             # Only while the account is held: calls that were under way before do not count.
             account = replace(self.candidate, model="")
@@ -99,22 +102,25 @@ class Visit:
         if wait_s > 0:
             await self.parts.sleep(wait_s)
 
-    def begin(self, *, before: Sequence[Attempt], hedges: bool) -> None:
+    def begin(self, now_s: float, *, before: Sequence[Attempt], hedges: bool) -> None:
         """Let the call go out.
 
         Args:
+            now_s: the time.
             before: the request's attempts so far: one more at an account of theirs is a retry.
             hedges: it is a second call beside one that runs: a retry wherever it goes.
 
         Raises:
             UpstreamFailure: its circuit opened meanwhile, or retries there are used up.
         """
-        self.started_s = self.parts.clock.now()
-        # What was busy for us never reached the account.
-        again = hedges or any(
-            one.candidate.account_id == self.candidate.account_id and one.failure != "busy"
-            for one in before
-        )
+        self.started_s = now_s
+        again = hedges
+        if before and not again:
+            # What was busy for us never reached the account.
+            account_id = self.candidate.account_id
+            again = any(
+                one.candidate.account_id == account_id and one.failure != "busy" for one in before
+            )
         self.parts.health.admit(self.candidate, self.started_s, again=again)
         self.has_begun = True
         snapshot = self.prepared.snapshot
@@ -135,6 +141,7 @@ class Visit:
         ended_well: bool,
         first_byte_s: float | None,
         swap: str,
+        now_s: float,
     ) -> None:
         """Give the place back and note how the call went.
 
@@ -145,13 +152,13 @@ class Visit:
         if not self.has_begun:
             return
         if swap:
-            health, now = self.parts.health, self.parts.clock.now()
+            health = self.parts.health
             health.timing(self.candidate).swapped += 1
-            health.alerts.note("model_swapped", now, about=self.candidate, detail=swap)
+            health.alerts.note("model_swapped", now_s, about=self.candidate, detail=swap)
         if failure is not None:
             self._failed(failure)
         elif ended_well:
-            self._answered(first_byte_s)
+            self._answered(first_byte_s, now_s)
         else:
             self.parts.health.released(self.candidate)
 
@@ -180,12 +187,11 @@ class Visit:
         if combo is not None and FALLS_BACK[kind]:
             parts.tallies.failed(combo, self.candidate)
 
-    def _answered(self, first_byte_s: float | None) -> None:
+    def _answered(self, first_byte_s: float | None, now_s: float) -> None:
         parts, combo = self.parts, self.prepared.snapshot.combo
-        now = parts.clock.now()
-        took_s = now - self.started_s
+        took_s = now_s - self.started_s
         waited_s = took_s if first_byte_s is None else first_byte_s
-        parts.health.succeeded(self.candidate, first_byte_s=waited_s, total_s=took_s, now_s=now)
+        parts.health.succeeded(self.candidate, first_byte_s=waited_s, total_s=took_s, now_s=now_s)
         if combo is not None:
             parts.tallies.answered(combo, self.candidate, unix_s=parts.clock.unix())
 

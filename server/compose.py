@@ -51,13 +51,9 @@ log = logging.getLogger("omniroute")
 class SystemClock:
     """The machine's clocks."""
 
-    def now(self) -> float:
-        """Give monotonic seconds."""
-        return time.monotonic()
-
-    def unix(self) -> float:
-        """Give seconds since 1970."""
-        return time.time()
+    # As they are: a request asks a dozen times, and a call in between costs more than the answer.
+    now = staticmethod(time.monotonic)
+    unix = staticmethod(time.time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,9 @@ class _NoBudgets:
     def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
         return True
 
+    def take(self, hold: Hold) -> bool:
+        return True
+
     async def reserve(self, hold: Hold) -> None:
         return None
 

@@ -263,11 +263,16 @@ class MemoryBudgets:
     def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
         return all(one in self.unpriced or self._alerts(one) for one in budget_ids)
 
-    async def reserve(self, hold: Hold) -> None:
+    def take(self, hold: Hold) -> bool:
         limits = [one for one in hold.budget_ids if not self._alerts(one)]
         if any(self._left(one) < hold.usd_nanos for one in limits):
-            raise BudgetExceeded(f"{hold.usd_nanos} nano-dollars are more than what is left")
+            return False
         self.holds[hold.hold_id] = hold
+        return True
+
+    async def reserve(self, hold: Hold) -> None:
+        if not self.take(hold):
+            raise BudgetExceeded(f"{hold.usd_nanos} nano-dollars are more than what is left")
 
     def settle(self, hold_id: str, *, usd_nanos: int) -> None:
         hold = self.holds.pop(hold_id, None)

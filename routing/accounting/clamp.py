@@ -61,7 +61,8 @@ def bound_within(
     price = candidate.facts.price
     share = None if left is None else left * HOLD_SHARE_PERCENT // 100
     fits = left if features.output_tokens_max is not None else share
-    if price is None or _pays(full, ceiling, fits):
+    is_paid = (ceiling is None or full <= ceiling) and (fits is None or full <= fits)
+    if price is None or is_paid:
         return Bound(full)
     if not price.output:
         return Bound(full, least=True)
@@ -88,7 +89,3 @@ def _floor(features: Features) -> int:
     floor = OUTPUT_TOKENS_FLOOR * features.choices
     asked = features.output_tokens_max
     return floor if asked is None else min(floor, asked)
-
-
-def _pays(usd_nanos: int, *limits: int | None) -> bool:
-    return all(limit is None or usd_nanos <= limit for limit in limits)

@@ -37,7 +37,7 @@ class Payment:
         self._budgets = budgets
         self._request = request
         self._caller = caller
-        self._holds: dict[str, Hold] = {}
+        self._holds: dict[int, Hold] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class Payment:
                 "model, or let the budget pass it with `omniroute budgets set ... --allow-unpriced`"
             )
         ceiling = self._rest_of_ceiling(candidate)
-        bound = await self._set_aside(candidate, self._hold_id(number), ceiling)
+        bound = await self._set_aside(candidate, number, ceiling)
         self.reserved_usd_nanos += bound.usd_nanos
         self.left_usd_nanos = self._budgets.left(budget_ids)
         self.output_tokens_clamp = bound.output_tokens_max
@@ -84,7 +84,7 @@ class Payment:
 
         That is never more than was reserved for it, and nothing where nothing was.
         """
-        hold = self._holds.pop(self._hold_id(number), None)
+        hold = self._holds.pop(number, None)
         if hold is None:
             return 0
         paid = min(spent_usd_nanos, hold.usd_nanos)
@@ -112,26 +112,27 @@ class Payment:
             )
         return rest
 
-    async def _set_aside(self, candidate: Candidate, hold_id: str, ceiling: int | None) -> Bound:
+    async def _set_aside(self, candidate: Candidate, number: int, ceiling: int | None) -> Bound:
         features, budget_ids = self._request.operation.features, self._caller.budget_ids
         for _ in range(LOOKS_MAX):
             left = self._budgets.left(budget_ids)
             bound = bound_within(candidate, features, ceiling=ceiling, left=left)
             if bound.least:
                 break
-            try:
-                await self._hold_back(hold_id, bound)
-            except BudgetExceeded:
-                continue
+            hold = self._hold(number, bound)
+            if not self._budgets.take(hold):
+                try:
+                    await self._budgets.reserve(hold)
+                except BudgetExceeded:
+                    continue
+            self._holds[number] = hold
             return bound
         bound = least_bound(candidate, features)
-        await self._hold_back(hold_id, bound)
+        hold = self._hold(number, bound)
+        await self._budgets.reserve(hold)
+        self._holds[number] = hold
         return bound
 
-    async def _hold_back(self, hold_id: str, bound: Bound) -> None:
-        hold = Hold(hold_id, self._caller.key_id, self._caller.budget_ids, bound.usd_nanos)
-        await self._budgets.reserve(hold)
-        self._holds[hold_id] = hold
-
-    def _hold_id(self, number: int) -> str:
-        return f"{self._request.request_id}:{number}"
+    def _hold(self, number: int, bound: Bound) -> Hold:
+        hold_id = f"{self._request.request_id}:{number}"
+        return Hold(hold_id, self._caller.key_id, self._caller.budget_ids, bound.usd_nanos)

@@ -129,13 +129,15 @@ class HealthBook:
                 spent.
         """
         scope = (candidate.account_id, "")
-        budget = _keep(self.retries, scope, self.retries.get(scope) or RetryBudget())
+        budget = self.retries.get(scope)
+        if budget is None:
+            budget = _keep(self.retries, scope, RetryBudget())
         if again and not budget.take(now_s):
             raise UpstreamFailure(
                 "the retry budget of this account is spent: too many of its requests fail",
                 kind="busy",
             )
-        if not self.begin(candidate, now_s):
+        if self.breakers and not self.begin(candidate, now_s):
             raise UpstreamFailure("its circuit opened meanwhile", kind="busy")
         if not again:
             budget.pay_in(now_s)
@@ -167,18 +169,21 @@ class HealthBook:
         self, candidate: Candidate, *, first_byte_s: float, total_s: float, now_s: float
     ) -> None:
         """Note a good answer and its times."""
+        if self.breakers or self.cooldowns or self.lockouts:
+            self._recovered(candidate, now_s)
+        self._observe(candidate, good=True)
+        self.timing(candidate).answered(first_byte_s, total_s, now_s)
+
+    def _recovered(self, candidate: Candidate, now_s: float) -> None:
         changed = [one.succeeded() for one in self._breakers_of(candidate)]
         if any(changed):
             self.healing.answered(candidate.provider)
             self.alerts.note("circuit_closed", now_s, about=candidate)
-        if self.cooldowns or self.lockouts:
-            scopes = self._scopes_of(candidate)
-            rests = [book.get(one) for one in scopes for book in (self.cooldowns, self.lockouts)]
-            changed += [one.answered() for one in rests if one is not None]
+        scopes = self._scopes_of(candidate)
+        rests = [book.get(one) for one in scopes for book in (self.cooldowns, self.lockouts)]
+        changed += [one.answered() for one in rests if one is not None]
         if any(changed):
             self.version += 1
-        self._observe(candidate, good=True)
-        self.timing(candidate).answered(first_byte_s, total_s, now_s)
 
     def failed(
         self, candidate: Candidate, kind: FailureKind, *, hint_s: float | None, now_s: float
@@ -249,6 +254,8 @@ class HealthBook:
 
     def gait(self, candidate: Candidate, now_s: float) -> Gait | None:
         """Give what holds a candidate back beside its health: limits, told or of the profile."""
+        if not self.quotas and not self.paces:
+            return None
         quota = self.quotas.get((candidate.account_id, candidate.model))
         pace = self.paces.get((candidate.account_id, ""))
         return gait(quota, pace, self.profile, now_s)

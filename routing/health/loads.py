@@ -49,12 +49,19 @@ class Loads:
             return 1_000_000 // (busy + 1)
         return max(places - busy, 0) * 1_000_000 // places
 
+    def enter_now(self, candidate: Candidate, *, places: int | None) -> bool:
+        """Take a place if one is free and nobody waits for it."""
+        load = self._load(candidate)
+        if places is not None and (load.in_flight >= places or load.queue):
+            return False
+        load.in_flight += 1
+        return True
+
     async def enter(self, candidate: Candidate, *, places: int | None, queue_s: float) -> bool:
         """Take a place, after those who came before; False when none came free in time."""
-        load = self._load(candidate)
-        if places is None or (load.in_flight < places and not load.queue):
-            load.in_flight += 1
+        if self.enter_now(candidate, places=places) or places is None:
             return True
+        load = self._load(candidate)
         if len(load.queue) >= QUEUE_MAX:
             return False
         turn = asyncio.get_running_loop().create_future()
@@ -75,7 +82,8 @@ class Loads:
         """Give a place back, to the next in the queue if there is one."""
         load = self._loads[_scope(candidate)]
         load.in_flight -= 1
-        _admit(load)
+        if load.queue:
+            _admit(load)
 
     def _give_up(self, load: _Load, entry: tuple[int, asyncio.Future[None]]) -> bool:
         """Leave the queue. Gives whether the place came in the same moment after all."""

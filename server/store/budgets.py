@@ -140,6 +140,26 @@ class Budgets:
         found = [self._budgets.get(one) for one in budget_ids]
         return all(one and (one.allow_unpriced or one.action == "alert") for one in found)
 
+    def take(self, hold: Hold) -> bool:
+        """Set the money aside in memory: no budget pays, or leases do. False where they cannot."""
+        if hold.usd_nanos < 0:
+            raise ValueError("a hold is never negative")
+        if not hold.budget_ids:
+            self._settlements.keep_unpaid(hold)
+            return True
+        if hold.hold_id in self._paid:
+            return False
+        budget_ids = hold.budget_ids
+        if len(budget_ids) > 1:
+            budget_ids = tuple(dict.fromkeys(budget_ids))
+        leases = self._leases.pay(hold.hold_id, budget_ids, hold.usd_nanos)
+        if not leases:
+            return False
+        self._settlements.keep_leased(hold, leases)
+        self._paid.add(hold.hold_id)
+        self.admitted.by_leases += 1
+        return True
+
     async def reserve(self, hold: Hold) -> None:
         """Set the money aside in every budget of the hold, or in none.
 
@@ -150,10 +170,7 @@ class Budgets:
             Conflict: another hold has this id.
             StorageUnavailable: nobody can tell; nothing may be spent.
         """
-        if hold.usd_nanos < 0:
-            raise ValueError("a hold is never negative")
-        if not hold.budget_ids:
-            self._settlements.keep_unpaid(hold)
+        if self.take(hold):
             return
         if hold.usd_nanos > USD_NANOS_MAX:
             raise BudgetExceeded("no budget can pay for a request that may cost so much")
@@ -161,11 +178,6 @@ class Budgets:
         if hold.hold_id in self._paid:
             # The database judges it, which must know the one before.
             await self._settlements.flush()
-        elif leases := self._leases.pay(hold.hold_id, budget_ids, hold.usd_nanos):
-            self._settlements.keep_leased(hold, leases)
-            self._paid.add(hold.hold_id)
-            self.admitted.by_leases += 1
-            return
         lines = await self._lines(budget_ids)
         judged = await self._judge.reserve(hold, lines)
         if judged is None:
