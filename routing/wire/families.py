@@ -15,6 +15,7 @@ is read.
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from typing import Literal, get_args
 
@@ -43,6 +44,9 @@ AMOUNTS_MIN = 2
 NUMBERS_MAX = 6
 """Numbers that count for math, two for a mark: a long table of them is not a problem to solve."""
 
+KEPT_MAX = 256
+"""Texts whose family is kept: a loop of tool calls asks again and again with the same last one."""
+
 _ESCAPE_BYTES_MAX = 12  # \ud83d\ude00, the longest that one character takes
 _OPTION = re.compile(r"[A-E][).:]\s")
 _CODE = (
@@ -59,9 +63,19 @@ _FACT = re.compile(
     r"\b(?:who|whom|whose|when|where|which|what|how (?:many|much|far|long|old|tall))\b",
     re.IGNORECASE,
 )
+_FACT_WORDS = frozenset(("who", "whom", "whose", "when", "where", "which", "what", "how"))
 _NUMBER = re.compile(r"\d+")
-_LETTERS = str.maketrans({code: " " for code in map(chr, range(128)) if not code.isalpha()})
-"""Leaves the words of a lower-case text; other scripts stay as they are, and are known to none."""
+_DIGITS = frozenset("0123456789")
+_NUMBERS = bytes(code if chr(code) in _DIGITS else 32 for code in range(256))
+_OPTION_LETTERS = frozenset("ABCDE")
+_SUM_SIGNS = frozenset("+*/=")
+_SIGNS = frozenset("ST()>`#:^\\") | _DIGITS | _OPTION_LETTERS | _SUM_SIGNS
+"""What all marks but a few words hold: one look at which of these a text has saves the search
+for most of the marks."""
+_NO_SIGNS = bytes(code for code in range(256) if chr(code) not in _SIGNS)
+_LETTERS = bytes(code if code > 127 or chr(code).isalpha() else 32 for code in range(256))
+"""Leaves the words of a lower-case text in UTF-8; other scripts stay as they are, and are known
+to none."""
 
 _WORDS: dict[Family, str] = {
     "math": "solve equation integral derivative polynomial triangle probability remainder "
@@ -91,6 +105,19 @@ _FAMILY_OF: dict[str, Family] = {
 }
 
 
+def _by_sign() -> dict[str, tuple[tuple[str, int], ...]]:
+    """Give the marks of code with their weights, by a sign that each holds; "" where none does."""
+    found: dict[str, tuple[tuple[str, int], ...]] = {}
+    for marks, weight in ((_CODE, 1), (_CODE_ALONE, 2)):
+        for mark in marks:
+            sign = next((one for one in mark if one in _SIGNS), "")
+            found[sign] = (*found.get(sign, ()), (mark, weight))
+    return found
+
+
+_CODE_BY_SIGN = _by_sign()
+
+
 class _Turn(msgspec.Struct):
     """One turn of any dialect: `content` (text or parts), or Gemini's `parts`."""
 
@@ -110,29 +137,7 @@ _text = msgspec.json.Decoder(str)
 
 def family_of(text: str) -> Family:
     """Give the kind of question that a text asks; only its head is read."""
-    head = text[:HEAD_CHARS_MAX]
-    if _options(head) >= OPTIONS_MIN:
-        return "multiple choice"
-    words = head.lower().translate(_LETTERS).split()
-    known = [word for word in words if word in _FAMILY_OF]
-    marks = dict.fromkeys(FAMILIES, 0)
-    for word in known:
-        marks[_FAMILY_OF[word]] += 2 if word in _STRONG else 1
-    marks["code"] += sum(map(head.count, _CODE)) + 2 * sum(map(head.count, _CODE_ALONE))
-    marks["math"] += 2 * (head.count("^") + (sum(map(head.count, _MATH)) if "\\" in head else 0))
-    marks["multiple choice"] += 2 * sum(map(head.count, _CHOICE))
-    numbers = sum(1 for _ in islice(_NUMBER.finditer(head), NUMBERS_MAX))
-    if numbers:
-        marks["math"] += 2 * len(_SUM.findall(head)) + numbers // 2
-        # An amount that is asked for by other amounts.
-        if numbers >= AMOUNTS_MIN and any(one in head for one in _AMOUNT):
-            marks["math"] += 2
-    best = max(FAMILIES, key=marks.__getitem__)
-    if marks[best] >= ENOUGH:
-        return best
-    if len(head) <= QUESTION_CHARS_MAX and _FACT.search(head):
-        return "factual"
-    return "general"
+    return _family_of_head(text[:HEAD_CHARS_MAX])
 
 
 def family_of_turns(raw: msgspec.Raw) -> Family:
@@ -152,6 +157,28 @@ def family_of_turns(raw: msgspec.Raw) -> Family:
     return "general"
 
 
+@lru_cache(KEPT_MAX)
+def _family_of_head(head: str) -> Family:
+    written = head.encode("utf-8", "surrogatepass")
+    signs = set(written.translate(None, _NO_SIGNS).decode())
+    if len(signs & _OPTION_LETTERS) >= OPTIONS_MIN and _options(head) >= OPTIONS_MIN:
+        return "multiple choice"
+    lower = head.lower().encode("utf-8", "surrogatepass")
+    words = lower.translate(_LETTERS).decode("utf-8", "surrogatepass").split()
+    marks = dict.fromkeys(FAMILIES, 0)
+    for word in filter(_FAMILY_OF.__contains__, words):
+        marks[_FAMILY_OF[word]] += 2 if word in _STRONG else 1
+    marks["code"] += _code(head, signs)
+    marks["math"] += _math(head, signs)
+    marks["multiple choice"] += 2 * sum(map(head.count, _CHOICE))
+    best = max(FAMILIES, key=marks.__getitem__)
+    if marks[best] >= ENOUGH:
+        return best
+    if len(head) <= QUESTION_CHARS_MAX and _asks_for_a_fact(head, words):
+        return "factual"
+    return "general"
+
+
 def _options(head: str) -> int:
     """Give how many different letters stand before an option of a list."""
     found = {one[0] for one in _OPTION.findall(head)}
@@ -165,6 +192,49 @@ def _options(head: str) -> int:
             or not before.isascii()
         }
     )
+
+
+def _code(head: str, signs: set[str]) -> int:
+    """Give the marks of code."""
+    found = 0
+    for sign in ("", *signs):
+        for mark, weight in _CODE_BY_SIGN.get(sign, ()):
+            found += weight * head.count(mark)
+    return found
+
+
+def _math(head: str, signs: set[str]) -> int:
+    """Give the marks of math that are no words."""
+    found = 0
+    if "^" in signs:
+        found += 2 * head.count("^")
+    if "\\" in signs:
+        found += 2 * sum(map(head.count, _MATH))
+    numbers = _numbers(head, signs)
+    if numbers:
+        found += numbers // 2
+        if not signs.isdisjoint(_SUM_SIGNS):
+            found += 2 * len(_SUM.findall(head))
+        # An amount that is asked for by other amounts.
+        if numbers >= AMOUNTS_MIN and any(one in head for one in _AMOUNT):
+            found += 2
+    return found
+
+
+def _numbers(head: str, signs: set[str]) -> int:
+    """Give how many numbers there are, at most NUMBERS_MAX."""
+    if not head.isascii():  # other scripts have digits of their own
+        return len(list(islice(_NUMBER.finditer(head), NUMBERS_MAX)))
+    if signs.isdisjoint(_DIGITS):
+        return 0
+    return min(len(head.encode().translate(_NUMBERS).split()), NUMBERS_MAX)
+
+
+def _asks_for_a_fact(head: str, words: list[str]) -> bool:
+    # Beyond ASCII there are letters that match without being the same: only the search tells.
+    if head.isascii() and _FACT_WORDS.isdisjoint(words):
+        return False
+    return _FACT.search(head) is not None
 
 
 def _text_of(turn: _Turn) -> str:
