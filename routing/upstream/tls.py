@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 HTTP2 = ("h2", "http/1.1")
 """What is offered to speak for accounts that ask for HTTP/2, the best first."""
 
+RECORD_BYTES_MAX = 16 * 1024
+"""What one record of TLS holds at most (RFC 8446, section 5.1)."""
+
 SESSION_S_MAX = 3_600.0
 SESSIONS_MAX = 1_024
 
@@ -97,7 +100,9 @@ def _resuming(sessions: Sessions) -> type[ssl.SSLObject]:
             super().do_handshake()
 
         def read(self, len: int = 1024, buffer: "WriteableBuffer | None" = None) -> bytes:  # noqa: A002 - the base's name
-            data = super().read(len, buffer)
+            # One read gives one record at most. The loops ask for 256 KB, and room of that
+            # size is mapped and unmapped by the kernel at each read.
+            data = super().read(min(len, RECORD_BYTES_MAX), buffer)
             if not self.kept:
                 self.kept = True
                 self._keep()

@@ -1,11 +1,13 @@
 """Encrypted connections: a server is believed only with a certificate for its name."""
 
 import asyncio
+import ssl
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from omniroute.routing.upstream.exchange import BUFFERED_BYTES_MAX
+from omniroute.routing.upstream.exchange import BUFFERED_BYTES_MAX, READ_BYTES_MAX
 from omniroute.routing.upstream.tls import verifying_context
 
 from .authority import Authority, authority_in
@@ -292,6 +294,36 @@ async def test_a_session_of_one_name_proves_no_other_name(authority: Authority) 
 
     assert failure.kind == "tls"
     assert len(server.requests) == 1
+
+
+def test_a_short_answer_takes_no_room_for_the_longest_one(authority: Authority) -> None:
+    client, server = pair_of(authority)
+    server.write(b"a short answer")
+
+    tracemalloc.start()
+    try:
+        data = client.read(READ_BYTES_MAX)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert data == b"a short answer"
+    assert most < READ_BYTES_MAX // 8
+
+
+def pair_of(authority: Authority) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+    """Give two ends of an encrypted connection, of which ours has read nothing yet."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = authority.trusted().wrap_bio(to_client, to_server, server_hostname="api.test")
+    server = authority.server("api.test").wrap_bio(to_server, to_client, server_side=True)
+    waiting = [client, server]
+    while waiting:
+        end = waiting.pop(0)
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            waiting.append(end)
+    return client, server
 
 
 async def test_the_protocol_is_agreed_on_in_the_handshake(authority: Authority) -> None:
