@@ -55,7 +55,7 @@ class Upstream(Protocol):
             lied or timed out.
     """
 
-    async def open(self, call: Call) -> Answer:
+    def open(self, call: Call) -> Awaitable[Answer]:
         """Send the request and give the answer once its head says that it is one."""
         ...
 

@@ -1,4 +1,4 @@
-"""A provider's answer in progress: chunks of a connection into Pieces."""
+"""A provider's stream in progress: chunks of a connection into Pieces."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,9 +24,8 @@ class HttpAnswer:
 
     Args:
         connection: with the head of an answer that was found to be one.
-        reader: makes Pieces of its body.
-        stream: whether the body is an event stream. Both kinds may begin with keep-alives:
-            events without content, or blank lines before a whole answer.
+        reader: makes Pieces of its body. It may begin with events without content, which keep
+            a connection alive and no more.
         secrets: taken out of errors that come inside the answer.
     """
 
@@ -39,7 +38,6 @@ class HttpAnswer:
         "_pieces",
         "_reader",
         "_secrets",
-        "_stream",
         "headers",
     )
 
@@ -48,7 +46,6 @@ class HttpAnswer:
         connection: Exchange,
         reader: PieceReader,
         *,
-        stream: bool,
         secrets: Sequence[str] = (),
     ) -> None:
         self._connection: Exchange | None = connection
@@ -59,7 +56,6 @@ class HttpAnswer:
         self._at = 0
         self._ended = False
         self._failed = False
-        self._stream = stream
         self._awaiting = True
         connection.await_content()
 
@@ -109,8 +105,6 @@ class HttpAnswer:
             self.close()
             return
         awaiting = self._awaiting
-        if not self._stream and awaiting:
-            self._awaiting = data.isspace()
         self._pieces = self._watched(self._reader.feed(data))
         if self._ended:
             connection.expect_end(END_GRACE_S)
@@ -128,17 +122,20 @@ class HttpAnswer:
             if self._awaiting and delta.has_content:
                 self._awaiting = False
             if delta.error is not None and self._secrets:
-                return tuple(self._scrubbed(one) for one in pieces)
+                return tuple(scrubbed(one, self._secrets) for one in pieces)
         return pieces
 
-    def _scrubbed(self, piece: Piece) -> Piece:
-        raw = piece.raw
-        for secret in self._secrets:
-            raw = raw.replace(secret.encode(), HIDDEN.encode())
-        return Piece(raw, self._without_secrets(piece.delta))
 
-    def _without_secrets(self, delta: Delta | None) -> Delta | None:
-        if delta is None or delta.error is None:
-            return delta
-        said = scrub(delta.error.message, self._secrets)
-        return structs.replace(delta, error=replace(delta.error, message=said))
+def scrubbed(piece: Piece, secrets: Sequence[str]) -> Piece:
+    """Give a Piece without the secrets that an error inside the answer may repeat."""
+    raw = piece.raw
+    for secret in secrets:
+        raw = raw.replace(secret.encode(), HIDDEN.encode())
+    return Piece(raw, _without_secrets(piece.delta, secrets))
+
+
+def _without_secrets(delta: Delta | None, secrets: Sequence[str]) -> Delta | None:
+    if delta is None or delta.error is None:
+        return delta
+    said = scrub(delta.error.message, secrets)
+    return structs.replace(delta, error=replace(delta.error, message=said))

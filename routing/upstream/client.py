@@ -28,25 +28,21 @@ async def send(lane: Lane, head: bytes, body: bytes, limits: Limits) -> Exchange
     Raises:
         UpstreamFailure: no head of an answer came.
     """
-    total_deadline_s = asyncio.get_running_loop().time() + limits.total_s
-    kept = lane.checkout()
-    if kept is not None:
+    now_s = asyncio.get_running_loop().time()
+    total_deadline_s = now_s + limits.total_s
+    kept = connection = lane.checkout(now_s)
+    while True:
+        if connection is None:
+            connection = await lane.connect(timeout_s=min(limits.connect_s, limits.total_s))
+        connection.send(head, body, limits, total_deadline_s=total_deadline_s)
         try:
-            return await _exchange(kept, head, body, limits, total_deadline_s)
+            await connection.head()
         except UpstreamFailure:
-            if not kept.stale:
+            if connection is not kept or not connection.stale:
                 raise
-    fresh = await lane.connect(timeout_s=min(limits.connect_s, limits.total_s))
-    return await _exchange(fresh, head, body, limits, total_deadline_s)
-
-
-async def _exchange(
-    connection: Exchange, head: bytes, body: bytes, limits: Limits, total_deadline_s: float
-) -> Exchange:
-    connection.send(head, body, limits, total_deadline_s=total_deadline_s)
-    try:
-        await connection.head()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+            connection = None
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection

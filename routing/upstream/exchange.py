@@ -1,12 +1,12 @@
 """A connection to a provider with one exchange at a time: a request out, an answer in.
 
 The connection is a protocol of the event loop: bytes go from the socket through a parser
-into a list of chunks, and one future wakes whoever waits for them. There is no task, no
-stream object and no queue per request. Here is what holds for every version of HTTP;
-connection.py and http2.py write requests and read answers.
+into a list of chunks, and one future wakes whoever waits for them: for the head, for more of
+a body, or for all of it. There is no task, no stream object and no queue per request. Here is
+what holds for every version of HTTP; connection.py and http2.py write requests and read answers.
 
 Back-pressure: when more than PAUSE_BYTES wait unread, the socket is not read until they are
-taken; what is held never passes BUFFERED_BYTES_MAX.
+taken; what is held never passes BUFFERED_BYTES_MAX, but where all of a body is waited for.
 
 Time-outs: one deadline, moved by what happens. The time to the first byte runs until the
 first byte of a body (some providers send the head at once and think afterwards), and in a
@@ -73,7 +73,7 @@ class EncryptedTransport(Protocol):
 
 
 class Exchange(asyncio.Protocol, ABC):
-    """Carries one exchange at a time: `send`, `head`, `read` until b"", `close`.
+    """Carries one exchange at a time: `send`, `head`, `whole` or `read` until b"", `close`.
 
     Attributes:
         status: of the answer's head, 0 before it is there.
@@ -119,16 +119,47 @@ class Exchange(asyncio.Protocol, ABC):
         self._expect(now + limits.first_byte_s)
         self._write(head, body)
 
-    async def head(self) -> None:
-        """Wait until `status` and `headers` are there.
+    def head(self) -> "asyncio.Future[None]":
+        """Give what is done when `status` and `headers` are there; wait for it after `send`.
 
         Raises:
-            UpstreamFailure: they will not come.
+            UpstreamFailure: they will not come; raised where it is waited for.
         """
-        while not self._head_done:
-            if self._failure is not None:
-                raise self._failure
-            await self._news()
+        waiter = self._news()
+        if self._head_done or self._failure is not None:
+            self._wake()
+        return waiter
+
+    def whole(self) -> "asyncio.Future[None] | None":
+        """Give what is done when `take` gives the whole body; None when it does so now.
+
+        Blank bytes are keep-alives: the time to the first byte runs on until there are others.
+
+        Raises:
+            UpstreamFailure: it will not come; raised where it is waited for.
+        """
+        if self._complete:
+            return None
+        self._collects = True
+        if any(not _is_blank(chunk) for chunk in self._chunks):
+            self.content_began()
+        else:
+            self.await_content()
+        if self._paused:
+            self._resume()
+        waiter = self._news()
+        if self._failure is not None:
+            self._wake()
+        return waiter
+
+    def take(self) -> bytes:
+        """Give what has come of the body since the last call."""
+        chunks = self._chunks
+        self._chunks = []
+        self._buffered = 0
+        if self._paused:
+            self._resume()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def read(self) -> bytes:
         """Give what has come of the body since the last call; b"" when it is over.
@@ -143,12 +174,7 @@ class Exchange(asyncio.Protocol, ABC):
             if self._complete:
                 return b""
             await self._news()
-        chunks = self._chunks
-        self._chunks = []
-        self._buffered = 0
-        if self._paused:
-            self._resume()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return self.take()
 
     def await_content(self) -> None:
         """Let the time to the first byte run on until `content_began`."""
@@ -186,9 +212,9 @@ class Exchange(asyncio.Protocol, ABC):
         """Whether the connection is closed or about to be."""
         return self._transport.is_closing()
 
-    def usable(self) -> bool:
-        """Whether a kept connection may serve another request."""
-        return self._loop.time() < self._deadline.at_s and not self._transport.is_closing()
+    def usable(self, now_s: float) -> bool:
+        """Whether a kept connection may serve another request, by the loop's time."""
+        return now_s < self._deadline.at_s and not self._transport.is_closing()
 
     def abort(self) -> None:
         """Cut the connection; an answer under way fails."""
@@ -208,6 +234,8 @@ class Exchange(asyncio.Protocol, ABC):
             return
         if not self._awaiting:
             self._wait = "timeout_idle"
+        elif self._collects and not _is_blank(body):
+            self.content_began()
         self._chunks.append(body)
         self._buffered += len(body)
 
@@ -244,6 +272,7 @@ class Exchange(asyncio.Protocol, ABC):
         self._head_done = False
         self._ends_with_connection = False
         self._awaiting = False
+        self._collects = False
         self._complete = False
         self._reusable = False
         self._paused: bool = False
@@ -251,7 +280,7 @@ class Exchange(asyncio.Protocol, ABC):
 
     def _go_on(self) -> None:
         """Move the deadline after bytes of a body, and stop reading when too many wait."""
-        if self._buffered > PAUSE_BYTES:
+        if self._buffered > PAUSE_BYTES and not self._collects:
             self._paused = True
             if self._encrypted is not None:
                 # Else the loop would read on until its own buffer is full, and uvloop throws
@@ -272,16 +301,22 @@ class Exchange(asyncio.Protocol, ABC):
             limit_s = self._first_byte_s if self._awaiting else self._idle_s
             self._expect(self._loop.time() + limit_s)
 
-    async def _news(self) -> None:
+    def _deliver(self) -> None:
+        """Wake whoever waits for what one read has brought."""
+        if self._complete or (self._head_done and not self._collects):
+            self._wake()
+
+    def _news(self) -> "asyncio.Future[None]":
         waiter = self._waiter = self._loop.create_future()
-        try:
-            await waiter
-        finally:
-            self._waiter = None
+        return waiter
 
     def _wake(self) -> None:
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
+        if waiter is None or waiter.done():
+            return
+        if self._failure is not None and (self._collects or not self._head_done):
+            waiter.set_exception(self._failure)
+        else:
             waiter.set_result(None)
 
     def _expect(self, deadline_s: float) -> None:
@@ -347,3 +382,7 @@ class Exchange(asyncio.Protocol, ABC):
         asked = _KEEP_ALIVE_HINT.search(hint) if hint is not None else None
         # A second less than the peer says, or our next request would cross its close.
         return KEEP_ALIVE_S if asked is None else min(KEEP_ALIVE_S, float(asked[1]) - 1.0)
+
+
+def _is_blank(chunk: bytes) -> bool:
+    return not chunk or chunk.isspace()

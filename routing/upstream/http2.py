@@ -92,7 +92,7 @@ class Http2Connection(Exchange):
         self._judge_size()
         if self._buffered > buffered and not self._complete and self._failure is None:
             self._go_on()
-        self._wake()
+        self._deliver()
 
     def _write(self, head: bytes, body: bytes) -> None:
         self._begun = False

@@ -14,6 +14,7 @@ Source: the vendors' documentation of their rate limit headers (read 2026-11).
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from ..health.quota import DIMENSIONS_MAX, Limit
 from .hints import HINT_S_MAX, moment_s
@@ -21,6 +22,9 @@ from .hints import HINT_S_MAX, moment_s
 _NAME = re.compile(rb"(x-|anthropic-)?ratelimit-(?!over-)([a-z][a-z-]{0,39})")
 _COUNT = re.compile(rb"-?\d{1,15}")
 _TOLD = ("limit", "remaining", "reset")
+SHAPES_MAX = 128
+"""Sets of header names that are known."""
+
 RESET_S_MAX = 24 * HINT_S_MAX
 """The longest window that is believed: a day."""
 
@@ -32,20 +36,33 @@ def limits_of(headers: Mapping[bytes, bytes], *, now_unix_s: float) -> Sequence[
         headers: of the answer, names in lower case.
         now_unix_s: the wall clock's time, compared with dates.
     """
+    named = _named(tuple(headers))
+    if not named:
+        return ()
     told: dict[str, dict[str, bytes]] = {}
-    for name, value in headers.items():
-        if b"ratelimit-" in name and (found := _NAME.fullmatch(name)) is not None:
-            words = found[2].decode().split("-")
+    for name, dimension, part in named:
+        told.setdefault(dimension, {})[part] = headers[name].strip()
+    return [_limit(dimension, parts, now_unix_s) for dimension, parts in told.items()]
+
+
+@lru_cache(maxsize=SHAPES_MAX)
+def _named(names: tuple[bytes, ...]) -> tuple[tuple[bytes, str, str], ...]:
+    """Give the names that tell of a limit, each with its dimension and what it tells of it.
+
+    A provider sends the same names each time, and most send none of these.
+    """
+    found: list[tuple[bytes, str, str]] = []
+    for name in names:
+        if b"ratelimit-" in name and (match := _NAME.fullmatch(name)) is not None:
+            words = match[2].decode().split("-")
             part = next((word for word in words if word in _TOLD), None)
             if part is not None:
                 words.remove(part)
-                if found[1] == b"anthropic-":
+                if match[1] == b"anthropic-":
                     words.append("minute")
-                told.setdefault("-".join(words) or "requests", {})[part] = value.strip()
-    return [
-        _limit(dimension, parts, now_unix_s)
-        for dimension, parts in list(told.items())[:DIMENSIONS_MAX]
-    ]
+                found.append((name, "-".join(words) or "requests", part))
+    dimensions = tuple(dict.fromkeys(dimension for _, dimension, _ in found))[:DIMENSIONS_MAX]
+    return tuple(one for one in found if one[1] in dimensions)
 
 
 def _limit(dimension: str, parts: Mapping[str, bytes], now_unix_s: float) -> Limit:

@@ -72,11 +72,12 @@ class Lane:
         """How many connections wait for a request."""
         return len(self._idle)
 
-    def checkout(self) -> Exchange | None:
+    def checkout(self, now_s: float) -> Exchange | None:
         """Give the idle connection that was used last, None when there is none."""
-        while self._idle:
-            connection, _ = self._idle.popitem()
-            if connection.usable():
+        idle = self._idle
+        while idle:
+            connection, _ = idle.popitem()
+            if connection.usable(now_s):
                 return connection
             connection.abort()
         return None

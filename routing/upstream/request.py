@@ -1,8 +1,8 @@
 """The head of a request, most of it made once for each account.
 
-What never changes for an account (where to, its credential, its own headers) is bytes,
-joined for each path on its first use. A call adds its own headers, the body's length and
-nothing else.
+What never changes for an account (where to, its credential, its own headers) is bytes. With a
+path and a call's own headers they are joined, and kept, for these are most often the same: then
+a call adds the body's length and nothing else.
 """
 
 import re
@@ -14,8 +14,9 @@ from .auth import NEVER_FROM_A_CALL, SCHEMES, Headers, account_headers, header_l
 from .egress import parse_base_url
 from .tunnel import parse_proxy
 
-PATHS_MAX = 256
-"""Prepared heads of one account; paths can hold a model's name, so the oldest go."""
+HEADS_MAX = 256
+"""Prepared heads of one account. Paths can hold a model's name, and headers come from clients,
+so the oldest go."""
 
 CALL_HEADERS_MAX = 64
 
@@ -61,7 +62,7 @@ class Envelope:
             for name, value in SCHEMES[account.dialect].defaults
             if name not in own
         )
-        self._heads: dict[str, bytes] = {}
+        self._heads: dict[tuple[str, Headers], bytes] = {}
 
     def head(self, path: str, headers: Headers, *, body_bytes: int) -> bytes:
         """Give the whole head of a request, with the empty line that ends it.
@@ -75,17 +76,23 @@ class Envelope:
         Raises:
             UpstreamFailure: kind "bad_request": the path or a header cannot be sent.
         """
-        head = self._heads.get(path) or self._prepare(path)
+        head = self._heads.get((path, headers)) or self._prepare(path, headers)
+        return b"%scontent-length: %d\r\n\r\n" % (head, body_bytes)
+
+    def _prepare(self, path: str, headers: Headers) -> bytes:
         given: dict[str, bytes] = {}
         for name, value in headers[:CALL_HEADERS_MAX]:
             lower = name.lower()
             if lower not in self._taken:
                 given[lower] = header_line(lower, value, owner="the request", kind="bad_request")
         defaults = [line for name, line in self._defaults if name not in given]
-        length = b"content-length: %d\r\n\r\n" % body_bytes
-        return b"".join((head, *defaults, *given.values(), length))
+        head = b"".join((self._beginning(path), *defaults, *given.values()))
+        if len(self._heads) >= HEADS_MAX:
+            del self._heads[next(iter(self._heads))]
+        self._heads[path, headers] = head
+        return head
 
-    def _prepare(self, path: str) -> bytes:
+    def _beginning(self, path: str) -> bytes:
         asked, _, query = path.partition("?")
         target = self._base.path + asked
         if not _PATH.fullmatch(path) or not _PATH.fullmatch(target) or _UP.search(target):
@@ -96,7 +103,4 @@ class Envelope:
         queries = "&".join(part for part in (self._base.query, query) if part)
         if queries:
             target = f"{target}?{queries}"
-        if len(self._heads) >= PATHS_MAX:
-            del self._heads[next(iter(self._heads))]
-        head = self._heads[path] = b"POST %s HTTP/1.1\r\n%s" % (target.encode(), self._lines)
-        return head
+        return b"POST %s HTTP/1.1\r\n%s" % (target.encode(), self._lines)

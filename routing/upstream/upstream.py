@@ -6,13 +6,14 @@ with its kind, and its bytes go no further.
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ..catalog.providers import provider_named
 from ..errors import BadRequest, UpstreamFailure
 from ..model import Account, Call, Dialect
 from ..ports import Answer, Clock, Upstream
+from ..wire.codec import Codec
 from ..wire.openai_chat.usage import UsageHider, ask_for_usage, without_usage
 from ..wire.pieces import PieceReader
 from ..wire.splice import splice_model
@@ -25,6 +26,7 @@ from .exchange import Exchange
 from .pool import Lane, Pool, Way
 from .request import Envelope
 from .tls import verifying_context
+from .whole import WholeAnswer
 
 ERROR_BYTES_MAX = 64 * 1024
 """How much of an error's body is read."""
@@ -36,6 +38,13 @@ MODEL_IN_PATH: frozenset[Dialect] = frozenset({"gemini"})
 """The dialects whose bodies do not name the model."""
 
 _STREAM = b"text/event-stream"
+_STREAMS = {
+    _STREAM: True,
+    b"text/event-stream; charset=utf-8": True,
+    b"application/json": False,
+    b"application/json; charset=utf-8": False,
+}
+"""Whether it is a stream, by the content types as most providers write them."""
 
 
 def may_reach_private(account: Account) -> bool:
@@ -69,7 +78,7 @@ class HttpUpstream:
         self._clock = clock
         self._allow_private = allow_private
         self._pool = Pool(Egress(own_addresses, resolve), tls)
-        self._ready: dict[str, tuple[Envelope, Lane]] = {}
+        self._ready: dict[str, tuple[Envelope, Lane, Codec]] = {}
 
     @property
     def connections(self) -> int:
@@ -82,41 +91,57 @@ class HttpUpstream:
         Raises:
             UpstreamFailure: it was refused, could not be sent, or what came is no answer.
         """
-        envelope, lane = self._ready_for(call.account)
-        path, body = _request(call)
+        envelope, lane, theirs = self._ready_for(call.account)
+        path, body = _request(call, theirs)
         hider: UsageHider | None = None
         if _lacks_usage(call) and (asking := ask_for_usage(body)) is not None:
             body, hider = asking, UsageHider()
         head = envelope.head(path, call.headers, body_bytes=len(body))
         connection = await send(lane, head, body, call.limits)
+        headers = connection.headers
+        stream = _STREAMS.get(headers.get(b"content-type", b""))
+        forward = _forwards(call)
+        if (
+            connection.status != 200
+            or stream is None
+            or b"content-encoding" in headers
+            # Bytes are forwarded as they are: who asked for one kind cannot read the other.
+            or (forward and stream != call.operation.features.stream)
+        ):
+            stream = await self._judged(call, envelope, connection)
+        bytes_max, secrets = call.limits.answer_bytes_max, envelope.secrets
+        if not stream:
+            return WholeAnswer(
+                connection, theirs, forward=forward, bytes_max=bytes_max, secrets=secrets
+            )
+        reader = PieceReader(theirs, forward=forward, stream=True, bytes_max=bytes_max, hider=hider)
+        return HttpAnswer(connection, reader, secrets=secrets)
+
+    def close(self) -> None:
+        """Cut every connection and open no more."""
+        self._pool.close()
+
+    async def _judged(self, call: Call, envelope: Envelope, connection: Exchange) -> bool:
+        """Give whether what looks unusual is a stream, if it is an answer.
+
+        Raises:
+            UpstreamFailure: it is none; its connection is closed.
+        """
         try:
             if connection.status != 200 or _is_encoded(connection):
                 raise await self._refusal(call, envelope, connection)
             stream = _is_stream(call, connection)
-            forward = _forwards(call)
-            # Bytes are forwarded as they are: who asked for one kind cannot read the other.
-            if forward and stream != call.operation.features.stream:
+            if _forwards(call) and stream != call.operation.features.stream:
                 raise await _other_kind(call, connection, stream=stream)
-            reader = PieceReader(
-                codec(call.account.dialect),
-                forward=forward,
-                stream=stream,
-                bytes_max=call.limits.answer_bytes_max,
-                hider=hider,
-            )
         except UpstreamFailure as failure:
             connection.close()
             raise without_secrets(failure, envelope.secrets) from failure.__cause__
         except BaseException:
             connection.close()
             raise
-        return HttpAnswer(connection, reader, stream=stream, secrets=envelope.secrets)
+        return stream
 
-    def close(self) -> None:
-        """Cut every connection and open no more."""
-        self._pool.close()
-
-    def _ready_for(self, account: Account) -> tuple[Envelope, Lane]:
+    def _ready_for(self, account: Account) -> tuple[Envelope, Lane, Codec]:
         known = self._ready.get(account.account_id)
         if known is not None and known[0].account is account:
             return known
@@ -127,6 +152,7 @@ class HttpUpstream:
         known = self._ready[account.account_id] = (
             envelope,
             self._pool.lane(Way(envelope.origin, permit, envelope.proxy, account.http2)),
+            codec(account.dialect),
         )
         return known
 
@@ -154,9 +180,9 @@ class Upstreams:
         self._simulated = simulated
         self._http = http
 
-    async def open(self, call: Call) -> Answer:
+    def open(self, call: Call) -> Awaitable[Answer]:
         """Open the call where its account belongs."""
-        return await (self._simulated if call.account.simulated else self._http).open(call)
+        return (self._simulated if call.account.simulated else self._http).open(call)
 
 
 def _lacks_usage(call: Call) -> bool:
@@ -173,7 +199,7 @@ def _tells_usage(account: Account) -> bool:
     return account.dialect != "openai_chat" or row is None or row.streams_usage
 
 
-def _request(call: Call) -> tuple[str, bytes]:
+def _request(call: Call, theirs: Codec) -> tuple[str, bytes]:
     """Give path and body of the request, in the account's dialect."""
     operation, model = call.operation, call.candidate.model
     if operation.kind != "chat":
@@ -182,7 +208,6 @@ def _request(call: Call) -> tuple[str, bytes]:
             "only chats can",
             kind="bad_request",
         )
-    theirs = codec(call.account.dialect)
     path = theirs.path(model=model, stream=operation.features.stream)
     try:
         if operation.dialect == call.account.dialect:

@@ -28,6 +28,7 @@ from .servers import (
     call_to,
     chunked,
     failure_of,
+    read_all,
     serving,
     settle,
     system_store,
@@ -59,6 +60,39 @@ async def test_a_stream_is_given_as_it_came() -> None:
         answered = await ask(made, call_to(server.url, stream=True))
 
     assert answered == EVENTS
+
+
+async def test_a_long_answer_is_given_whole() -> None:
+    answered = ANSWER.replace(b'"hello"', b'"%s"' % (b"hello " * 200_000))
+    parts = [answered[at : at + 50_000] for at in range(0, len(answered), 50_000)]
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(whole(answered)[: -len(answered)])
+        for part in parts:
+            await exchange.send(part)
+            await asyncio.sleep(0)
+
+    async with serving(script) as server, upstream() as made:
+        answer = await made.open(call_to(server.url))
+        pieces = [piece.raw async for piece in answer]
+        answer.close()
+
+        assert pieces == [answered]
+        assert made.connections == 1
+
+
+async def test_names_of_headers_are_given_in_lower_case() -> None:
+    async def script(exchange: Exchange) -> None:
+        number = len(server.requests)
+        await exchange.send(whole(headers=b"X-Number: %d\r\nx-Twice: 1\r\nx-Twice: 2\r\n" % number))
+
+    async with serving(script) as server, upstream() as made:
+        answers = [await made.open(call_to(server.url)) for _ in range(2)]
+        for one in answers:
+            await read_all(one)
+
+    assert [one.headers[b"x-number"] for one in answers] == [b"1", b"2"]
+    assert [one.headers[b"x-twice"] for one in answers] == [b"2", b"2"]
 
 
 async def test_a_connection_serves_one_request_after_another() -> None:

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.anyio
 
 SHORT_S = 0.1
 LONG_S = 2.0
+JSON_HEAD = SSE_HEAD.replace(b"text/event-stream", b"application/json")
 """A wait that takes this long would be another limit's."""
 
 
@@ -85,6 +86,49 @@ async def test_a_stall_inside_an_answer_is_left_after_the_idle_time() -> None:
 
     assert first.raw == EVENT
     assert caught.value.kind == "timeout_idle"
+
+
+async def test_blanks_before_a_whole_answer_are_not_its_first_byte() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(JSON_HEAD)
+        while True:
+            await exchange.send(chunked(b" \n"))
+            await asyncio.sleep(SHORT_S / 4)
+
+    limits = structs.replace(LIMITS, first_byte_s=SHORT_S * 3, idle_s=SHORT_S)
+    async with serving(script) as server, upstream() as made:
+        async with asyncio.timeout(LONG_S):
+            failure = await failure_of(made, call_to(server.url, limits=limits))
+
+    assert failure.kind == "timeout_first_byte"
+
+
+async def test_blanks_before_a_whole_answer_keep_it_alive() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(JSON_HEAD)
+        for _ in range(6):
+            await exchange.send(chunked(b" \n"))
+            await asyncio.sleep(SHORT_S / 2)
+        await exchange.send(chunked(ANSWER) + b"0\r\n\r\n")
+
+    limits = structs.replace(LIMITS, idle_s=SHORT_S / 4)
+    async with serving(script) as server, upstream() as made:
+        answered = await ask(made, call_to(server.url, limits=limits))
+
+    assert answered == b" \n" * 6 + ANSWER
+
+
+async def test_a_stall_inside_a_whole_answer_is_left_after_the_idle_time() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(JSON_HEAD + chunked(b" \n", ANSWER[:20]))
+        await exchange.reader.read(1)
+
+    limits = structs.replace(LIMITS, idle_s=SHORT_S)
+    async with serving(script) as server, upstream() as made:
+        async with asyncio.timeout(LONG_S):
+            failure = await failure_of(made, call_to(server.url, limits=limits))
+
+    assert failure.kind == "timeout_idle"
 
 
 async def test_an_answer_that_goes_on_is_never_idle() -> None:
@@ -252,8 +296,7 @@ async def test_a_peer_is_not_idle_while_the_reader_is_behind() -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_answer_over_the_limit_is_cut(*, stream: bool) -> None:
     async def script(exchange: Exchange) -> None:
-        head = SSE_HEAD if stream else SSE_HEAD.replace(b"text/event-stream", b"application/json")
-        await exchange.send(head)
+        await exchange.send(SSE_HEAD if stream else JSON_HEAD)
         while True:
             await exchange.send(chunked(b": " + b"x" * 10_000 + b"\n\n"))
 

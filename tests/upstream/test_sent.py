@@ -130,6 +130,19 @@ def test_a_clients_credentials_and_framing_do_not_pass(name: str) -> None:
     assert "sk-fake-of-the-client" not in str(headers)
 
 
+def test_each_call_has_its_own_headers_and_length() -> None:
+    made = Envelope(account())
+    first, second = (("x-hop", "a"),), (("x-hop", "a,b"),)
+
+    heads = [made.head("/x", one, body_bytes=size) for one, size in ((first, 1), (second, 2)) * 2]
+
+    assert heads[:2] == heads[2:]
+    assert b"x-hop: a\r\n" in heads[0]
+    assert b"content-length: 1\r\n" in heads[0]
+    assert b"x-hop: a,b\r\n" in heads[1]
+    assert b"content-length: 2\r\n" in heads[1]
+
+
 def test_a_call_cannot_say_how_long_its_body_is() -> None:
     head = Envelope(account()).head("/x", (("Content-Length", "7"),), body_bytes=3)
 
