@@ -17,7 +17,7 @@ test-long: $(VENV)/.dev ## the checks that take minutes
 lint: $(VENV)/.dev ## formatting, lint, types and import contracts
 	@$(BIN)/python -m tests.run --only lint
 
-bench: $(VENV)/.dev ## a brown-out, simulated; what it costs, beside nginx and (ARGS=--peers) LiteLLM and smg; OUTCOMES=folder: what auto is worth
+bench: $(VENV)/.dev ## a brown-out, simulated; what it costs, beside nginx and (ARGS=--peers) LiteLLM and smg, and (ARGS="--python /usr/bin/python3") on another Python; OUTCOMES=folder: what auto is worth
 	@$(BIN)/python -m benchmarks.brownout
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 	@$(BIN)/python -m benchmarks.budgets

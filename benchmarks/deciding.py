@@ -10,8 +10,10 @@ thread, so that a busy machine disturbs little; the collector runs as it does in
 import argparse
 import json
 import platform
+import subprocess
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from omniroute.routing.catalog.fitness import fitness_of
 from omniroute.routing.catalog.lengths import lengths_of
@@ -20,6 +22,7 @@ from omniroute.routing.model import Candidate, ModelFacts, Price, RouteRequest, 
 from omniroute.routing.moment import CandidateState, Expected
 from omniroute.routing.wire.operations import operation_of_body
 
+ROOT = Path(__file__).parent.parent
 CANDIDATES = 20
 PROMPT_CHARS = 2000
 WARM_UP = 200
@@ -57,6 +60,16 @@ def measured(decisions: int) -> dict[str, tuple[float, float]]:
 
     steps = {"features": read, "decide": choose, "both": both}
     return {name: _measured(step, decisions) for name, step in steps.items()}
+
+
+def measured_on(python: str, decisions: int) -> dict[str, tuple[float, float]]:
+    """Give `measured` of another Python, which has the gateway installed."""
+    tell = f"print(json.dumps(measured({decisions})))"
+    program = f"import json; from benchmarks.deciding import measured; {tell}"
+    done = subprocess.run(
+        [python, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return {name: (p50, p99) for name, (p50, p99) in json.loads(done.stdout).items()}
 
 
 def _measured(step: Callable[[int], None], times: int) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.results import NGINX, OURS, Results, Spread, ratios, spread
+from benchmarks.results import NGINX, Results, Spread, ratios, spread
 
 LITELLM, SMG = "litellm", "smg"
 MISSED_MAX = 2
@@ -41,7 +41,7 @@ def _ratio(case: str, figure: str, peer: str) -> Callable[[Results], list[float]
     """Give what reads ours to a peer's."""
 
     def values(results: Results) -> list[float]:
-        ours, theirs = (results.values(case, name, figure) for name in (OURS, peer))
+        ours, theirs = (results.values(case, name, figure) for name in (results.judged, peer))
         return ratios(ours, theirs)
 
     return values
@@ -51,7 +51,7 @@ def _throughput(case: str, peer: str) -> Callable[[Results], list[float]]:
     """Give what reads our throughput per core to a peer's: CPU a request, turned over."""
 
     def values(results: Results) -> list[float]:
-        ours, theirs = (results.values(case, name, "cpu_us") for name in (OURS, peer))
+        ours, theirs = (results.values(case, name, "cpu_us") for name in (results.judged, peer))
         return ratios(theirs, ours)
 
     return values
@@ -61,7 +61,7 @@ def _added(case: str, peer: str) -> Callable[[Results], list[float]]:
     """Give what reads our added p50 to a peer's."""
 
     def values(results: Results) -> list[float]:
-        ours, theirs = (results.added(case, name, "p50_us") for name in (OURS, peer))
+        ours, theirs = (results.added(case, name, "p50_us") for name in (results.judged, peer))
         return ratios(ours, theirs)
 
     return values
@@ -71,19 +71,20 @@ def _more_than(case: str, share: float) -> Callable[[Results], list[float]]:
     """Give what reads by how much our CPU a request is more than a multiple of nginx's."""
 
     def values(results: Results) -> list[float]:
-        ours, theirs = (results.values(case, name, "cpu_us") for name in (OURS, NGINX))
+        ours, theirs = (results.values(case, name, "cpu_us") for name in (results.judged, NGINX))
         return [a - share * b for a, b in zip(ours, theirs, strict=True)] if theirs else []
 
     return values
 
 
 def _memory(results: Results) -> list[float]:
-    ours, theirs = (results.memory_mb.get(name, {}).get("after") for name in (OURS, LITELLM))
+    names = (results.judged, LITELLM)
+    ours, theirs = (results.memory_mb.get(name, {}).get("after") for name in names)
     return [ours / theirs] if ours and theirs else []
 
 
 def _held(results: Results) -> list[float]:
-    figures = results.held.get(OURS)
+    figures = results.held.get(results.judged)
     return [figures["at_once"] - figures["errors"]] if figures else []
 
 
@@ -126,7 +127,7 @@ GOALS = (
         "500 streams at once: errors",
         "at most",
         0,
-        lambda results: results.values("s500", OURS, "errors"),
+        lambda results: results.values("s500", results.judged, "errors"),
     ),
     Goal(
         "500 streams at once: p99 chunk lag to nginx's",

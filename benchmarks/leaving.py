@@ -8,12 +8,13 @@ the provider seeing its own connection end.
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.machine import cores, free_port
 from benchmarks.programs import programs
-from benchmarks.targets import Target, gateway, upstream
+from benchmarks.targets import OMNIROUTE, Target, gateway, upstream
 
 CLIENTS = 1000
 AT_ONCE = 50
@@ -83,7 +84,7 @@ async def measure(target: Target, upstream_port: int) -> list[float]:
         return sorted(await asyncio.gather(*(one(number) for number in range(CLIENTS))))
 
 
-def measured(folder: Path) -> dict[str, float]:
+def measured(folder: Path, program: Sequence[str] = OMNIROUTE) -> dict[str, float]:
     """Give how many clients left and freed the upstream, and the milliseconds that it took."""
     port = free_port()
     core, other = cores()
@@ -92,7 +93,7 @@ def measured(folder: Path) -> dict[str, float]:
         # its port.
         speaking = opened.enter_context(ExitStack())
         speaking.enter_context(upstream(programs(), other, port))
-        target = opened.enter_context(gateway(folder, port, core))
+        target = opened.enter_context(gateway(folder, port, core, program=program))
         speaking.close()
         times_s = asyncio.run(measure(target, port))
     return {

@@ -16,6 +16,7 @@ START_S_MAX = 120.0
 QUIET_S = 0.05
 QUIET_SHARE_MAX = 0.05
 QUIET_S_MAX = 5.0
+OUTPUT = "output.log"
 
 
 def free_port() -> int:
@@ -58,14 +59,15 @@ def running(
     folder: Path | None = None,
     core: int,
 ) -> Iterator[int]:
-    """Run a program on one core and give its process id; it is ended at the end."""
-    process = subprocess.Popen(
-        [*pinned(core), *command],
-        env=environment,
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    """Run a program on one core and give its process id; it is ended at the end.
+
+    Where a folder is named, what the program says is kept there in the file OUTPUT: a log that
+    nobody keeps would cost less than a user pays for one.
+    """
+    with Path(folder / OUTPUT if folder else os.devnull).open("wb") as output:
+        process = subprocess.Popen(
+            [*pinned(core), *command], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
     try:
         yield process.pid
     finally:

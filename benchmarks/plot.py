@@ -6,7 +6,7 @@ from html import escape
 
 from benchmarks.results import OURS, Spread
 
-WIDTH, LABEL_WIDTH, VALUE_WIDTH = 760, 130, 90
+WIDTH, LABEL_WIDTH, VALUE_WIDTH = 760, 180, 90
 ROW, TITLE, GAP = 24, 30, 22
 INK, MUTED, OWN, OTHER = "#57606a", "#8c959f", "#0a7ea4", "#a9b4bf"
 

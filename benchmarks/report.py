@@ -15,7 +15,7 @@ from benchmarks import goals
 from benchmarks.cases import CASES, HELD
 from benchmarks.goals import number
 from benchmarks.plot import svg
-from benchmarks.results import AUTO, DIRECT, OURS, Figures, Results, Spread, ratios, read, spread
+from benchmarks.results import DIRECT, OURS, Figures, Results, Spread, ratios, read, spread
 
 ROOT = Path(__file__).parent.parent
 LAST = ROOT / "build/benchmark.json"
@@ -117,7 +117,20 @@ def _made(results: Results) -> str:
         f"One core for the target, one for the load and the upstream ({programs}); "
         f"{len(results.rounds)} interleaved rounds; when it began the machine's load average was "
         f"{made['load_average']}. Beside it: {versions or 'nothing'}.\n"
+        + "".join(_python(results, name) for name in results.pythons)
     )
+
+
+def _python(results: Results, name: str) -> str:
+    """Give what a target runs on, and how much faster that is than the slowest of the run."""
+    one = results.pythons[name]
+    slowest = max(other.work_us for other in results.pythons.values())
+    words = f"\n- {name} ran on {one.name}, {one.build}"
+    if one.work_us < slowest:
+        words += f"; pure Python takes it {one.work_us / slowest:.2f} times the CPU of the other"
+    if len(results.pythons) > 1 and name == results.judged:
+        words += ". The goals and the ratios are of this one"
+    return words + ".\n"
 
 
 def _goals(results: Results) -> Iterator[str]:
@@ -138,9 +151,9 @@ def _tables(results: Results) -> Iterator[str]:
         return
     yield "### The figures\n\nMedians of the rounds.\n"
     yield from _table(["figure", *names], [_medians(results, names, row) for row in rows])
-    others = [name for name in names if name not in (OURS, AUTO)]
+    others = [name for name in names if not name.startswith(OURS)]
     if others:
-        yield "### OmniRoute to the others\n"
+        yield f"### {'OmniRoute' if results.judged == OURS else results.judged} to the others\n"
         yield "Pair by pair within a round: median (least to most).\n"
         heads = [f"to {name}" for name in others]
         body = [[row[0], *(_ratio(results, row[2], name) for name in others)] for row in rows]
@@ -161,7 +174,7 @@ def _medians(results: Results, names: list[str], row: tuple[str, str, Values]) -
 
 
 def _ratio(results: Results, values: Values, other: str) -> str:
-    found = spread(ratios(values(results, OURS), values(results, other)))
+    found = spread(ratios(values(results, results.judged), values(results, other)))
     if found is None:
         return "-"
     return f"{number(found.median)} ({number(found.least)} to {number(found.most)})"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.pythons import Build
+
 OURS, AUTO, DIRECT, NGINX = "omniroute", "omniroute auto", "direct", "nginx"
 
 Figures = dict[str, float]
@@ -27,13 +29,17 @@ class Results(msgspec.Struct, kw_only=True):
     left_ms: Figures
     deciding_us: dict[str, tuple[float, float]]
     not_measured: list[str]
+    pythons: dict[str, Build] = {}
+    """By the target that runs on it."""
+    judged: str = OURS
+    """The target that is compared with the others: ours, on the Python that users have."""
 
     @property
     def targets(self) -> list[str]:
         """Give the targets in the order in which they were opened, ours last."""
         found = {name: None for one in self.rounds for case in one.values() for name in case}
-        order = [DIRECT, NGINX, "litellm", "smg", OURS, AUTO]
-        return [name for name in order if name in found]
+        order = [DIRECT, NGINX, "litellm", "smg", OURS, self.judged, AUTO]
+        return [name for name in dict.fromkeys(order) if name in found]
 
     def values(self, case: str, target: str, figure: str) -> list[float]:
         """Give a figure of each round; empty when it was not measured."""

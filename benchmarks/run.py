@@ -1,12 +1,15 @@
 """What the gateway costs beside a direct call, nginx and pinned peers, in one interleaved run.
 
     make bench            python -m benchmarks.run [--rounds 5] [--scale 1.0] [--peers]
+                          [--python /usr/bin/python3]
 
 Every round puts every case to every target in a shuffled order, so that a machine whose speed
 drifts disturbs all alike. "Added" is a target's time less the direct call's of the same round.
 CPU is what the kernel charged to all processes of the target, until they were quiet again.
 Absolute times say something about this machine only: quote the ratios, which are made pair by
-pair within a round. The run is kept as JSON; `python -m benchmarks.report` makes
+pair within a round. With `--python` the gateway runs on that Python as well, beside itself on the
+benchmark's own, and that one is compared with the others: the run tells what each was built
+with (see pythons.py). The run is kept as JSON; `python -m benchmarks.report` makes
 docs/performance.md from it.
 """
 
@@ -22,12 +25,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import authority, deciding, leaving, other_gateways, report, starting
+from benchmarks import authority, deciding, leaving, other_gateways, pythons, report, starting
 from benchmarks.cases import CASES, HELD, Case, body_of
 from benchmarks.machine import cores, cpu_ns, facts, rss_mb, settled_cpu_ns
 from benchmarks.programs import Programs, programs, run_load
 from benchmarks.results import AUTO, DIRECT, NGINX, OURS, Figures, Results, Round, write
-from benchmarks.targets import COMBO_AUTO, Target, gateway, nginx, tls_upstream, upstream
+from benchmarks.targets import (
+    COMBO_AUTO,
+    OMNIROUTE,
+    Target,
+    gateway,
+    nginx,
+    tls_upstream,
+    upstream,
+)
 
 LAST = Path(__file__).parent.parent / "build/benchmark.json"
 WARM_UP_SHARE = 0.25
@@ -41,6 +52,15 @@ NOT_BUILT = (
 
 
 @dataclass(frozen=True)
+class Gateway:
+    """Our gateway on one Python: what it is called in the figures, and what starts it."""
+
+    name: str
+    python: str
+    program: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Bench:
     """What a run has at hand."""
 
@@ -48,6 +68,8 @@ class Bench:
     programs: Programs
     core: int
     """Of the load."""
+    gateways: tuple[Gateway, ...]
+    """Ours, on each Python; the last is the one that is judged."""
 
     def load(self, target: Target, case: Case, scale: float) -> Figures:
         """Put a case to a target once; gives the load's figures and the CPU that it took."""
@@ -78,6 +100,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of requests")
     parser.add_argument("--peers", action="store_true", help="also LiteLLM and smg")
+    parser.add_argument("--python", help="also the gateway on this one, and judge that")
     known = [case.name for case in (*CASES, HELD)]
     parser.add_argument("--cases", nargs="+", choices=known, default=known, help="only these")
     parser.add_argument("--only", choices=["load", "leaving", "starting", "deciding"])
@@ -96,6 +119,10 @@ def main() -> int:
 def measure(arguments: argparse.Namespace, folder: Path) -> Results:
     """Do what was asked for; the rest stays empty, and is said not to be measured."""
     wanted: str | None = arguments.only
+    own, other = cores()
+    bench = Bench(folder, programs(), other, _gateways(arguments.python))
+    judged = bench.gateways[-1]
+    builds = pythons.builds([one.python for one in bench.gateways], own)
     results = Results(
         made=facts(),
         command=_command(arguments),
@@ -108,18 +135,20 @@ def measure(arguments: argparse.Namespace, folder: Path) -> Results:
         left_ms={},
         deciding_us={},
         not_measured=[NOT_BUILT],
+        pythons={one.name: build for one, build in zip(bench.gateways, builds, strict=True)},
+        judged=judged.name,
     )
     if wanted in (None, "starting"):
         say("starts")
-        results.starts_s |= starting.measured(folder / "starting")
+        results.starts_s |= starting.measured(folder / "starting", judged.program)
     if wanted in (None, "leaving"):
         say("clients that leave")
-        results.left_ms |= leaving.measured(folder / "leaving")
+        results.left_ms |= leaving.measured(folder / "leaving", judged.program)
     if wanted in (None, "deciding"):
         say("decisions")
-        results.deciding_us |= deciding.measured(DECISIONS)
+        results.deciding_us |= deciding.measured_on(judged.program[0], DECISIONS)
     if wanted in (None, "load"):
-        _measure_load(arguments, folder, results)
+        _measure_load(arguments, bench, results)
     return results
 
 
@@ -130,12 +159,23 @@ def _command(arguments: argparse.Namespace) -> str:
         words += f" --only {arguments.only}"
     if len(arguments.cases) <= len(CASES):
         words += " --cases " + " ".join(arguments.cases)
+    if arguments.python:
+        words += f" --python {arguments.python}"
     return words + (" --peers" if arguments.peers else "")
 
 
-def _measure_load(arguments: argparse.Namespace, folder: Path, results: Results) -> None:
-    own, other = cores()
-    bench = Bench(folder, programs(), other)
+def _gateways(python: str | None) -> tuple[Gateway, ...]:
+    """Give our gateway on the benchmark's own Python, and on another one if it is named."""
+    ours = Gateway(OURS, sys.executable, OMNIROUTE)
+    if python is None:
+        return (ours,)
+    say(f"an environment for {python}")
+    program = pythons.gateway_of(python)
+    [build] = pythons.builds([python], cores()[0])
+    return ours, Gateway(f"{OURS} (python {build.version})", python, program)
+
+
+def _measure_load(arguments: argparse.Namespace, bench: Bench, results: Results) -> None:
     results.compiled = bench.programs.compiled
     if not results.compiled:
         results.not_measured.append(
@@ -143,7 +183,7 @@ def _measure_load(arguments: argparse.Namespace, folder: Path, results: Results)
         )
     cases = [case for case in CASES if case.name in arguments.cases]
     with ExitStack() as opened:
-        targets = _open(opened, bench, own, results, with_peers=arguments.peers)
+        targets = _open(opened, bench, results, with_peers=arguments.peers)
         for target in targets:
             if target.start_s is not None and target.name != AUTO:
                 results.starts_s[f"{target.name}, pinned, beside the others"] = [target.start_s]
@@ -162,10 +202,9 @@ def _measure_load(arguments: argparse.Namespace, folder: Path, results: Results)
     }
 
 
-def _open(
-    opened: ExitStack, bench: Bench, own: int, results: Results, *, with_peers: bool
-) -> list[Target]:
+def _open(opened: ExitStack, bench: Bench, results: Results, *, with_peers: bool) -> list[Target]:
     """Start everything, each once; gives the targets."""
+    own = cores()[0]
     port = opened.enter_context(upstream(bench.programs, bench.core))
     certificates = authority.make(bench.folder / "certificates")
     tls_port = opened.enter_context(
@@ -179,8 +218,10 @@ def _open(
     else:
         targets.append(proxy)
         results.versions[NGINX] = _nginx_version()
-    ours = opened.enter_context(gateway(bench.folder / OURS, port, own, tls))
-    targets += [ours, replace(ours, name=AUTO, model=COMBO_AUTO, tls_port=None)]
+    for one in bench.gateways:
+        ours = opened.enter_context(gateway(bench.folder / one.name, port, own, tls, one.program))
+        targets.append(replace(ours, name=one.name))
+    targets.append(replace(ours, name=AUTO, model=COMBO_AUTO, tls_port=None))
     if not with_peers:
         results.not_measured.append("LiteLLM and smg: the run was without --peers")
         return targets
@@ -188,7 +229,8 @@ def _open(
     for name, start in (("litellm", other_gateways.litellm), ("smg", other_gateways.smg)):
         say(f"starting {name} {pinned[name]}")
         try:
-            targets.append(opened.enter_context(start(bench.folder / name, port, own)))
+            python = bench.gateways[-1].python
+            targets.append(opened.enter_context(start(bench.folder / name, port, own, python)))
             results.versions[name] = pinned[name]
         except (OSError, subprocess.SubprocessError) as error:
             say(f"{name} could not be started: {error}")
@@ -208,7 +250,7 @@ def _round(bench: Bench, targets: list[Target], cases: list[Case], scale: float)
 
 def _fits(target: Target, case: Case) -> bool:
     if case.kind == "a2a":
-        return target.name == OURS
+        return target.name.startswith(OURS) and target.name != AUTO
     return not (case.heavy and target.share < 1) and (not case.tls or target.tls_port is not None)
 
 
@@ -218,7 +260,7 @@ def _hold(bench: Bench, targets: list[Target], results: Results) -> None:
         results.not_measured.append(f"{HELD.words}: this machine allows too few open files")
         return
     for target in targets:
-        if target.name not in (DIRECT, NGINX, OURS):
+        if target.name not in (DIRECT, NGINX, results.judged):
             continue
         say(f"{HELD.words}: {target.name}")
         with ThreadPoolExecutor(1) as pool:

@@ -5,6 +5,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.machine import free_port
@@ -19,7 +20,7 @@ def environment(folder: Path) -> dict[str, str]:
     return {**plain_environment(folder), "DATA_DIR": str(folder / "data")}
 
 
-def first_answer_s(folder: Path) -> float:
+def first_answer_s(folder: Path, program: Sequence[str] = OMNIROUTE) -> float:
     """Give the seconds from the start of the process to its first answered chat."""
     port = free_port()
     body = json.dumps({"model": "sim/fast", "messages": [{"role": "user", "content": "hi"}]})
@@ -30,7 +31,7 @@ def first_answer_s(folder: Path) -> float:
     )
     began = time.perf_counter()
     process = subprocess.Popen(
-        [*OMNIROUTE, "serve", "--port", str(port), "--no-open"],
+        [*program, "serve", "--port", str(port), "--no-open"],
         env=environment(folder),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -49,21 +50,21 @@ def first_answer_s(folder: Path) -> float:
         process.wait(WAIT_S_MAX)
 
 
-def help_s(folder: Path) -> float:
+def help_s(folder: Path, program: Sequence[str] = OMNIROUTE) -> float:
     """Give the seconds that `omniroute --help` takes."""
     began = time.perf_counter()
-    subprocess.run([*OMNIROUTE, "--help"], check=True, capture_output=True, env=environment(folder))
+    subprocess.run([*program, "--help"], check=True, capture_output=True, env=environment(folder))
     return time.perf_counter() - began
 
 
-def relay_ready_s(folder: Path) -> float:
+def relay_ready_s(folder: Path, program: Sequence[str] = OMNIROUTE) -> float:
     """Give the seconds until `omniroute --mcp` has taken a line, a gateway running or not.
 
     A relay that is ready refuses a broken line at once, without the gateway.
     """
     began = time.perf_counter()
     process = subprocess.Popen(
-        [*OMNIROUTE, "--mcp"],
+        [*program, "--mcp"],
         env={**environment(folder), "OMNIROUTE_BASE_URL": "http://127.0.0.1:9"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -81,14 +82,14 @@ def relay_ready_s(folder: Path) -> float:
         process.wait(WAIT_S_MAX)
 
 
-def measured(folder: Path) -> dict[str, list[float]]:
+def measured(folder: Path, program: Sequence[str] = OMNIROUTE) -> dict[str, list[float]]:
     """Give the seconds of RUNS starts of each sort, the first start (a new database) apart."""
     folder.mkdir()
-    found = {"first start ever, with a new database": [first_answer_s(folder)]}
+    found = {"first start ever, with a new database": [first_answer_s(folder, program)]}
     for name, once in (
         ("start to first answer", first_answer_s),
         ("omniroute --help", help_s),
         ("omniroute --mcp ready", relay_ready_s),
     ):
-        found[name] = [once(folder) for _ in range(RUNS)]
+        found[name] = [once(folder, program) for _ in range(RUNS)]
     return found

@@ -150,7 +150,7 @@ def _nginx(folder: Path, servers: str, core: int) -> Iterator[int | None]:
     folder.mkdir()
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(folder=folder, servers=servers))
-    with running(program, "-c", str(config), "-p", str(folder), core=core) as pid:
+    with running(program, "-c", str(config), "-p", str(folder), folder=folder, core=core) as pid:
         yield pid
 
 
@@ -197,7 +197,7 @@ def gateway(
         target = replace(target, tls_port=target.port, tls_model=COMBO_TLS)
     command = [*program, "serve", "--port", str(target.port), "--no-open"]
     began = time.perf_counter()
-    with running(*command, environment=environment, core=core) as pid:
+    with running(*command, environment=environment, folder=folder, core=core) as pid:
         yield answering(replace(target, process=pid), began)
 
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from benchmarks import authority, goals, machine, report, where
 from benchmarks.cases import CASES, Case, body_of
 from benchmarks.programs import Programs, programs, run_load
-from benchmarks.results import Figures, Results, Spread, read
+from benchmarks.results import Figures, Spread, read
 from benchmarks.targets import upstream
+from tests.benchmarks.runs import results
 from tests.processes import RunningGateway
 
 CORE = machine.cores()[1]
@@ -26,7 +26,6 @@ WHOLE = Case("whole", "whole", 4, 40, "")
 BURST = Case("burst", "burst", 4, 12, "")
 PACED = Case("paced", "paced", 20, 20, "", every_us=10_000, events=20)
 LARGE = Case("large", "large", 2, 6, "")
-EMPTY = ("versions", "held", "memory_mb", "starts_s", "left_ms", "deciding_us")
 
 
 @pytest.fixture(params=["fastest", "python"])
@@ -119,33 +118,6 @@ def test_the_certificate_is_of_the_authority(tmp_path: Path) -> None:
     done = subprocess.run(verify, check=False, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-
-
-def results(**more: object) -> Results:
-    """A run of two rounds in which ours adds twice what nginx adds, and costs 5 times as much."""
-    rounds = [
-        {
-            "c1": {
-                "direct": {"p50_us": 20.0 * slow},
-                "nginx": {"p50_us": 120.0 * slow},
-                "omniroute": {"p50_us": 220.0 * slow},
-            },
-            "c32": {
-                "nginx": {"cpu_us": 20.0 * slow, "errors": 0},
-                "omniroute": {"cpu_us": 100.0 * slow, "errors": 1},
-            },
-        }
-        for slow in (1.0, 3.0)
-    ]
-    told = {
-        "made": dict.fromkeys(("date", "machine", "python", "load_average"), "-"),
-        "command": "python -m benchmarks.run",
-        "compiled": True,
-        "rounds": rounds,
-        "not_measured": ["the rest"],
-        **{name: {} for name in EMPTY},
-    }
-    return msgspec.convert({**told, **more}, Results)
 
 
 def test_goals_compare_within_a_round_so_a_slow_round_changes_nothing() -> None:
