@@ -11,8 +11,8 @@ run: $(VENV)/.runtime ## start the gateway
 test: $(VENV)/.dev ## everything that CI checks
 	@$(BIN)/python -m tests.run
 
-test-long: $(VENV)/.dev ## the checks that take minutes
-	@$(BIN)/python -m tests.run --long
+test-long: $(VENV)/.dev ## the checks that take minutes; SOAK=100000: a soak of fewer requests than a million
+	@$(BIN)/python -m tests.run --long $(if $(SOAK),--soak $(SOAK))
 
 lint: $(VENV)/.dev ## formatting, lint, types and import contracts
 	@$(BIN)/python -m tests.run --only lint

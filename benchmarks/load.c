@@ -1,14 +1,16 @@
 /*
  * A closed-loop load: each connection sends its next request when its answer is complete.
  *
- *     load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S]]
+ *     load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S [leave]]]
  *
  * Connections are opened evenly over RAMP_S seconds (at once without). Prints one line of JSON,
  * times in microseconds. `first` is the time to the first byte of the body; `lag` is how long an
  * event that carries the upstream's stamp (`t=` and nanoseconds) was under way; `at_once` is the
  * most answers that had begun and not ended. A tenth of the requests warms up: it counts as
  * requests and errors, not in the times. Anything but a whole answer of status 200 is an error,
- * and so is a stream without its [DONE]; the first one's beginning goes to standard error.
+ * and so is a stream without its [DONE]; the first one's beginning goes to standard error. With
+ * `leave` each connection is closed as soon as its answer's first bytes are there, as by people
+ * who close their window, and that is no error.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -61,7 +63,7 @@ static struct sockaddr_in address;
 static char *request;
 static size_t request_size;
 static char *sample;
-static int epoll;
+static int epoll, leaves;
 static int64_t requests, warm_up, issued, finished, errors, events, at_once, at_once_most;
 static Times whole, first, lags;
 
@@ -129,7 +131,7 @@ static int begin(Connection *one) {
 static void end(Connection *one, int whole_answer) {
     int64_t now = now_ns();
     if (one->status) at_once--;
-    int failed = !whole_answer || one->status != 200 || (one->events && !one->done);
+    int failed = !whole_answer || one->status != 200 || (one->events && !one->done && !leaves);
     if (failed && !sample)
         sample = strndup(one->head_size ? one->head : "no answer", HEAD_BYTES_MAX - 1);
     errors += failed;
@@ -255,8 +257,10 @@ static void turn(Connection *one, uint32_t ready) {
     if (got <= 0)
         /* An answer without a length ends with its connection. */
         end(one, (one->closes = one->status && !one->chunked && one->left < 0));
-    else if (receive(one, bytes, got))
+    else if (receive(one, bytes, got) || (leaves && one->first)) {
+        one->closes |= leaves;
         end(one, 1);
+    }
 }
 
 static int compare(const void *left, const void *right) {
@@ -288,8 +292,8 @@ static void read_request(char **words, const char *key) {
 }
 
 int main(int count, char **words) {
-    if (count < 6 || count > 8) {
-        fprintf(stderr, "usage: load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S]]\n");
+    if (count < 6 || count > 9) {
+        fprintf(stderr, "usage: load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S [leave]]]\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -299,6 +303,7 @@ int main(int count, char **words) {
     requests = atoll(words[4]);
     warm_up = requests > 2 * size ? requests / 10 : 0;
     int64_t ramp_ns = count > 7 ? (int64_t)(atof(words[7]) * 1e9) : 0;
+    leaves = count > 8;
     read_request(words, count > 6 ? words[6] : "");
     epoll = epoll_create1(0);
     connections = calloc(size, sizeof *connections);

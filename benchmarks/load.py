@@ -1,6 +1,6 @@
 """The load where no C compiler is: what load.c does, in Python.
 
-    python -m benchmarks.load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S]]
+    python -m benchmarks.load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S [leave]]]
 
 A closed loop: each connection sends its next request when its answer is complete. Prints one
 line of JSON; benchmarks/load.c says what the figures are.
@@ -25,7 +25,9 @@ LAST_WHOLE, LAST_STREAM = b"0\r\n\r\n", b"data: [DONE]"
 
 @dataclass
 class Seen:
-    """What all connections have seen."""
+    """What all connections have seen; with `leaves` they end at their answers' first bytes."""
+
+    leaves: bool = False
 
     times_ns: list[int] = field(default_factory=list)
     first_ns: list[int] = field(default_factory=list)
@@ -69,6 +71,9 @@ class Client(asyncio.Protocol):
             self._read_events(data)
         self._tail = (self._tail + data)[-24:]
         whole = self._size >= self._needed if self._needed else self._tail.endswith(LAST_WHOLE)
+        if self._seen.leaves:
+            self._done = whole = True
+            self.transport.abort()
         if whole and self._answered is not None and not self._answered.done():
             self._seen.at_once -= 1
             self._answered.set_result(self._status == 200 and (self._done or not self._stream))
@@ -114,6 +119,7 @@ async def worker(port: int, request: bytes, share: int, seen: Seen, wait_s: floa
         if good and (number * WARM_UP_SHARE >= share or share == 1):
             seen.times_ns.append(time.perf_counter_ns() - began_ns)
             seen.first_ns.append(client.first_ns - began_ns)
+        client = None if seen.leaves else client
     if client is not None:
         client.transport.close()
 
@@ -132,7 +138,7 @@ async def main() -> None:
         f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
         f"{key}accept: */*\r\nuser-agent: load/1\r\ncontent-length: {len(body)}\r\n\r\n"
     )
-    seen = Seen()
+    seen = Seen(leaves=len(sys.argv) > 8)
     share = max(requests // connections, 1)
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:

@@ -5,47 +5,30 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import authority, goals, machine, report, where
 from benchmarks.cases import CASES, Case, body_of
-from benchmarks.programs import Programs, programs, run_load
+from benchmarks.programs import Programs, run_load
 from benchmarks.results import Figures, Spread, read
-from benchmarks.targets import upstream
 from tests.benchmarks.runs import results
 from tests.processes import RunningGateway
 
 CORE = machine.cores()[1]
-PYTHON = Programs(
-    (sys.executable, "-m", "benchmarks.load"), (sys.executable, "-m", "benchmarks.upstream"), False
-)
 WHOLE = Case("whole", "whole", 4, 40, "")
 BURST = Case("burst", "burst", 4, 12, "")
 PACED = Case("paced", "paced", 20, 20, "", every_us=10_000, events=20)
 LARGE = Case("large", "large", 2, 6, "")
 
 
-@pytest.fixture(params=["fastest", "python"])
-def made(request: pytest.FixtureRequest) -> Programs:
-    """The programs that this machine has, and those that every machine has."""
-    return programs() if request.param == "fastest" else PYTHON
-
-
-@pytest.fixture
-def port(made: Programs) -> Iterator[int]:
-    """An upstream that runs."""
-    with upstream(made, CORE) as found:
-        yield found
-
-
-def loaded(made: Programs, port: int, case: Case, folder: Path) -> Figures:
+def loaded(made: Programs, port: int, case: Case, folder: Path, *more: str) -> Figures:
     body = folder / "body.json"
     body.write_bytes(body_of(case, "gpt-4o"))
     words = (str(port), "/v1/chat/completions", str(case.connections), str(case.requests))
-    return run_load([*made.load, *words, str(body), "key", "0.05"], CORE)
+    return run_load([*made.load, *words, str(body), "key", "0.05", *more], CORE)
 
 
 @pytest.mark.parametrize("case", [WHOLE, LARGE], ids=lambda case: case.name)
@@ -76,6 +59,17 @@ def test_paced_streams_run_at_once_and_tell_how_late_their_events_are(
     assert figures["at_once"] == PACED.connections
     assert figures["p50_us"] >= PACED.every_us * (PACED.events - 1)
     assert 0 < figures["lag_p50_us"] <= figures["lag_p99_us"]
+
+
+def test_clients_that_leave_at_the_first_bytes_are_no_errors_and_wait_for_nothing(
+    made: Programs, port: int, tmp_path: Path
+) -> None:
+    long = replace(PACED, requests=60, every_us=100_000, events=1000)
+
+    figures = loaded(made, port, long, tmp_path, "leave")
+
+    assert (figures["requests"], figures["errors"]) == (60, 0)
+    assert figures["p99_us"] < long.every_us * 10
 
 
 def test_refused_connections_count_as_errors(made: Programs, tmp_path: Path) -> None:
