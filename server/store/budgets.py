@@ -40,7 +40,7 @@ from .database import Database, Statement
 from .held import correct_held
 from .judging import Judge
 from .leases import Leases
-from .paying import Paying
+from .paying import PURSES_MAX, Paying, Purse, purse_of
 from .recent import Recent
 from .settlements import Settlements
 from .windows import Line, Windows, windows_at
@@ -75,6 +75,7 @@ class Budgets:
         self._boot_id = boot_id
         self._budgets: dict[str, Budget] = {}
         self._paying = Paying()
+        self._purses: dict[tuple[str, ...], Purse] = {}
         self._standings: dict[str, Standing] = {}
         self._watched: dict[str, None] = {}
         self._warned: dict[str, int] = {}
@@ -94,18 +95,16 @@ class Budgets:
     def left(self, budget_ids: tuple[str, ...]) -> int | None:
         """Give what the tightest budget has left as last seen; None when none could refuse."""
         least: int | None = None
-        for budget_id in budget_ids:
-            budget = self._budgets.get(budget_id)
-            if budget is None:
+        for budget, line in self._purse(budget_ids).shares:
+            self._watched[line.budget_id] = None
+            if line.passes:
                 continue
-            self._watched[budget_id] = None
-            if budget.action == "alert":
-                continue
-            standing = self._seen(budget)
+            standing = self._seen(line)
             left = budget.cap_usd_nanos if standing is None else standing.left_usd_nanos
-            left = max(0, left - self._leases.unrecorded_usd_nanos(budget_id))
-            least = left if least is None else min(least, left)
-        return least
+            left -= self._leases.unrecorded_usd_nanos(line.budget_id)
+            if least is None or left < least:
+                least = left
+        return least if least is None or least > 0 else 0
 
     def paying(
         self, budget_ids: tuple[str, ...], *, combo: str | None, session_id: str | None
@@ -115,47 +114,47 @@ class Budgets:
 
     def guard(self, budget_ids: tuple[str, ...]) -> Guard | None:
         """Give the tier that degrading budgets keep a request to, as last seen."""
-        found = [self._budgets[one] for one in budget_ids if one in self._budgets]
-        guards = [guard_of(one, self._seen(one)) for one in found if one.action == "degrade"]
-        return strictest(one for one in guards if one is not None) if guards else None
+        degrading = self._purse(budget_ids).degrading
+        if not degrading:
+            return None
+        guards = [guard_of(budget, self._seen(line)) for budget, line in degrading]
+        return strictest(one for one in guards if one is not None)
 
     def warnings(self, budget_ids: tuple[str, ...]) -> tuple[str, ...]:
         """Give words on each budget that is past its threshold, as last seen."""
-        found: list[str] = []
-        for budget_id in budget_ids:
-            budget = self._budgets.get(budget_id)
-            standing = None if budget is None else self._seen(budget)
-            words = "" if budget is None else warning(budget, standing)
-            if standing is None or not words:
+        found: tuple[str, ...] = ()
+        for budget, line in self._purse(budget_ids).shares:
+            standing = self._seen(line)
+            if standing is None or not standing.warns(budget.warn_percent):
                 continue
-            found.append(words)
-            if self._warned.get(budget_id) != standing.window_start:
-                self._warned[budget_id] = standing.window_start
-                log.warning("budget_warning", extra={"budget_id": budget_id, "standing": words})
+            words = warning(budget, standing)
+            found = (*found, words)
+            if self._warned.get(line.budget_id) != standing.window_start:
+                self._warned[line.budget_id] = standing.window_start
+                facts = {"budget_id": line.budget_id, "standing": words}
+                log.warning("budget_warning", extra=facts)
                 self.on_warning(words)
-        return tuple(found)
+        return found
 
     def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
         """Whether every one of these budgets lets models without a known price through."""
-        found = [self._budgets.get(one) for one in budget_ids]
-        return all(one and (one.allow_unpriced or one.action == "alert") for one in found)
+        return self._purse(budget_ids).pays_unpriced
 
     def take(self, hold: Hold) -> bool:
         """Set the money aside in memory: no budget pays, or leases do. False where they cannot."""
-        if hold.usd_nanos < 0:
+        usd_nanos, now_unix_s = hold.usd_nanos, self._clock.unix()
+        if usd_nanos < 0:
             raise ValueError("a hold is never negative")
         if not hold.budget_ids:
-            self._settlements.keep_unpaid(hold)
+            self._settlements.keep(hold, (), now_unix_s)
             return True
-        if hold.hold_id in self._paid:
+        lines = self._purse(hold.budget_ids).lines
+        if lines is None or hold.hold_id in self._paid:
             return False
-        budget_ids = hold.budget_ids
-        if len(budget_ids) > 1:
-            budget_ids = tuple(dict.fromkeys(budget_ids))
-        leases = self._leases.pay(hold.hold_id, budget_ids, hold.usd_nanos)
+        leases = self._leases.pay(lines, usd_nanos, now_unix_s)
         if not leases:
             return False
-        self._settlements.keep_leased(hold, leases)
+        self._settlements.keep(hold, leases, now_unix_s)
         self._paid.add(hold.hold_id)
         self.admitted.by_leases += 1
         return True
@@ -174,22 +173,10 @@ class Budgets:
             return
         if hold.usd_nanos > USD_NANOS_MAX:
             raise BudgetExceeded("no budget can pay for a request that may cost so much")
-        budget_ids = tuple(dict.fromkeys(hold.budget_ids))
         if hold.hold_id in self._paid:
             # The database judges it, which must know the one before.
             await self._settlements.flush()
-        lines = await self._lines(budget_ids)
-        judged = await self._judge.reserve(hold, lines)
-        if judged is None:
-            return
-        if not judged.paid:
-            raise self._refusal(hold, lines, judged.standings)
-        self._paid.add(hold.hold_id)
-        self.admitted.by_database += 1
-        self._see(judged.standings, held_more=hold.usd_nanos)
-        for standing in judged.standings:
-            line = Line(standing.budget_id, standing.window_start)
-            self._leases.want(line, hold.usd_nanos, standing)
+        await self._ask_database(hold)
 
     def settle(self, hold_id: str, *, usd_nanos: int) -> None:
         """Turn a hold into what was really spent; the first call for a hold counts."""
@@ -233,6 +220,7 @@ class Budgets:
         rows = await self._database.read(READ_BUDGETS)
         self._budgets = {row["budget_id"]: budget_of(row) for row in rows}
         self._paying = Paying(self._budgets.values())
+        self._purses = {}
         starts = windows_at(self._clock.unix())
         standings = await self._database.read(
             Statement(
@@ -309,20 +297,33 @@ class Budgets:
         """Set right what windows hold (see held.py), and give how many had to be."""
         return await correct_held(self._database)
 
-    async def _lines(self, budget_ids: Sequence[str]) -> tuple[Line, ...]:
-        if any(budget_id not in self._budgets for budget_id in budget_ids):
+    async def _ask_database(self, hold: Hold) -> None:
+        lines = await self._lines(hold.budget_ids)
+        judged = await self._judge.reserve(hold, lines)
+        if judged is None:
+            return
+        if not judged.paid:
+            raise self._refusal(hold, lines, judged.standings)
+        self._paid.add(hold.hold_id)
+        self.admitted.by_database += 1
+        self._see(judged.standings, held_more=hold.usd_nanos)
+        for standing in judged.standings:
+            line = Line(standing.budget_id, standing.window_start)
+            self._leases.want(line, hold.usd_nanos, standing)
+
+    async def _lines(self, budget_ids: tuple[str, ...]) -> tuple[Line, ...]:
+        lines = self._purse(budget_ids).lines
+        if lines is None:
             # Another process may have made it a moment ago.
             await self.load()
-        lines: list[Line] = []
-        for budget_id in budget_ids:
-            budget = self._budgets.get(budget_id)
-            if budget is None:
-                raise BudgetExceeded(
-                    f"budget {budget_id!r} does not exist and so cannot pay: make it, or take it "
-                    "off the key"
-                )
-            lines.append(Line(budget_id, self._start(budget), passes=budget.action == "alert"))
-        return tuple(lines)
+            lines = self._purse(budget_ids).lines
+        if lines is None:
+            missing = next(one for one in budget_ids if one not in self._budgets)
+            raise BudgetExceeded(
+                f"budget {missing!r} does not exist and so cannot pay: make it, or take it "
+                "off the key"
+            )
+        return lines
 
     def _refusal(
         self, hold: Hold, lines: Sequence[Line], standings: Sequence[Standing]
@@ -342,10 +343,24 @@ class Budgets:
                 )
         self._leases.seen(standings)
 
-    def _seen(self, budget: Budget) -> Standing | None:
-        """Give how a budget stood in its current window when last seen."""
-        standing = self._standings.get(budget.budget_id)
-        if standing is None or standing.window_start != self._start(budget):
+    def _purse(self, budget_ids: tuple[str, ...]) -> Purse:
+        """Give the budgets of these ids with their current windows."""
+        purse = self._purses.get(budget_ids)
+        if purse is not None and (
+            purse.since_unix_s is None
+            or purse.since_unix_s <= self._clock.unix() < purse.until_unix_s
+        ):
+            return purse
+        if len(self._purses) >= PURSES_MAX:
+            self._purses.clear()
+        purse = purse_of(budget_ids, self._budgets, self._windows_now())
+        self._purses[budget_ids] = purse
+        return purse
+
+    def _seen(self, line: Line) -> Standing | None:
+        """Give how a budget stood in this window when last seen."""
+        standing = self._standings.get(line.budget_id)
+        if standing is None or standing.window_start != line.window_start:
             return None
         return standing
 
@@ -354,10 +369,13 @@ class Budgets:
         return None if budget is None else self._start(budget)
 
     def _start(self, budget: Budget) -> int:
+        return self._windows_now().start(budget.period)
+
+    def _windows_now(self) -> Windows:
         now_unix_s = self._clock.unix()
         if not self._windows.day <= now_unix_s < self._windows.until:
             self._windows = windows_at(now_unix_s)
-        return self._windows.start(budget.period)
+        return self._windows
 
 
 def _window_of(budget_id: str, window_start: int) -> Statement:

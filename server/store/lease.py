@@ -1,6 +1,8 @@
 """One lease: what a process has of one window of a budget; see leases.py."""
 
 import asyncio
+import json
+import math
 from dataclasses import dataclass, field
 
 from .lease_rows import CHUNK_S, CHUNK_SLACK_S, HOLDS_MIN, Granted, Returned, Wish
@@ -13,6 +15,7 @@ FIRST_HOLDS = 16
 GROWTH = 2
 EXPOSED = 8
 """The part of a chunk that holds may take before they are recorded: an eighth."""
+LASTS_S = CHUNK_S - CHUNK_SLACK_S
 
 
 @dataclass(slots=True, eq=False)
@@ -24,11 +27,15 @@ class Lease:
         recalled_unix_s: when the window's leases were last called back before it was made.
         used_s: when a hold was last paid.
         asked_s: when a chunk was last asked for, `asked_unix_s` the same by the other clock.
-        filled_s: when the last chunk was asked for that was granted, as above.
+        filled_s: when the last chunk was asked for that was granted.
+        lasts_s: until when it may be used, `lasts_unix_s` the same by the other clock: others may
+            soon take the process for dead. One of the clocks stands still while the machine
+            sleeps, the other one can be set.
         stored_usd_nanos: what the database has for it, for certain.
         unrecorded_usd_nanos: what holds took of that which are not recorded yet.
         exposed_usd_nanos: how much these may take at most.
-        pending: these holds by id, with what each took.
+        pending: how many these holds are.
+        text: its window as a reservation's row names it.
         granted: whether there was a chunk.
         filling: whether a chunk is being asked for.
         returning: what is being given back.
@@ -42,42 +49,28 @@ class Lease:
     asked_s: float = 0.0
     asked_unix_s: float = 0.0
     filled_s: float = 0.0
-    filled_unix_s: float = 0.0
+    lasts_s: float = math.inf
+    lasts_unix_s: float = math.inf
     stored_usd_nanos: int = 0
     unrecorded_usd_nanos: int = 0
     exposed_usd_nanos: int = 0
-    pending: dict[str, int] = field(default_factory=dict[str, int])
+    pending: int = 0
     granted: bool = False
     filling: bool = False
     returning: "asyncio.Future[Returned] | None" = None
+    text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.text = json.dumps([self.line.budget_id, self.line.window_start])
 
     @property
     def free_usd_nanos(self) -> int:
         """What new holds can have."""
         return self.stored_usd_nanos - self.unrecorded_usd_nanos
 
-    def can_pay(self, usd_nanos: int) -> bool:
-        """Whether there is so much left that holds may take."""
-        return (
-            usd_nanos <= self.free_usd_nanos
-            and self.unrecorded_usd_nanos + usd_nanos <= self.exposed_usd_nanos
-        )
-
-    def pay(self, hold_id: str, usd_nanos: int, now: float) -> None:
-        """Let a hold take so much."""
-        self.pending[hold_id] = usd_nanos
-        self.unrecorded_usd_nanos += usd_nanos
-        self.used_s = now
-
     def ran_out(self, now: float, now_unix_s: float) -> bool:
-        """Whether it must not be used any more: others may soon take the process for dead.
-
-        One clock stands still while the machine sleeps, the other one can be set.
-        """
-        lasts_s = CHUNK_S - CHUNK_SLACK_S
-        return self.granted and not (
-            now < self.filled_s + lasts_s and now_unix_s < self.filled_unix_s + lasts_s
-        )
+        """Whether it must not be used any more."""
+        return not (now < self.lasts_s and now_unix_s < self.lasts_unix_s)
 
     def asked(self, now: float, now_unix_s: float) -> None:
         """Know that a chunk is being asked for."""
@@ -112,4 +105,5 @@ class Lease:
         self.target_usd_nanos = min(self.target_usd_nanos, granted.share_usd_nanos)
         self.stored_usd_nanos += granted.usd_nanos
         self.exposed_usd_nanos = max(self.exposed_usd_nanos, wish.exposed_usd_nanos)
-        self.filled_s, self.filled_unix_s = self.asked_s, self.asked_unix_s
+        self.filled_s = self.asked_s
+        self.lasts_s, self.lasts_unix_s = self.asked_s + LASTS_S, self.asked_unix_s + LASTS_S

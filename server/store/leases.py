@@ -85,48 +85,47 @@ class Leases:
         self._made = 0
         self._some = asyncio.Event()
 
-    def pay(self, hold_id: str, budget_ids: Sequence[str], usd_nanos: int) -> tuple[Lease, ...]:
-        """Take a hold's bound out of the leases of all these budgets, or of none.
+    def pay(self, lines: Sequence[Line], usd_nanos: int, now_unix_s: float) -> tuple[Lease, ...]:
+        """Take a hold's bound out of the leases of all these windows, or of none.
 
         Returns:
             The leases that pay; empty when they cannot, and the database must be asked.
         """
-        now, now_unix_s, leases = self._clock.now(), self._clock.unix(), []
-        for budget_id in budget_ids:
-            lease = self._open.get(budget_id)
+        now, leases = self._clock.now(), list[Lease]()
+        for line in lines:
+            lease = self._open.get(line.budget_id)
             if lease is None:
                 return ()
-            is_over = lease.line.window_start != self._start_of(budget_id)
-            if is_over or lease.ran_out(now, now_unix_s):
+            if lease.line.window_start != line.window_start or lease.ran_out(now, now_unix_s):
                 self.close(lease)
                 return ()
-            if not lease.can_pay(usd_nanos):
+            unrecorded_usd_nanos = lease.unrecorded_usd_nanos + usd_nanos
+            if not unrecorded_usd_nanos <= min(lease.stored_usd_nanos, lease.exposed_usd_nanos):
                 if usd_nanos * HOLDS_MIN <= lease.target_usd_nanos:
                     self._fill(lease, usd_nanos, now)
                 return ()
             leases.append(lease)
         for lease in leases:
-            lease.pay(hold_id, usd_nanos, now)
-            if lease.free_usd_nanos * 2 < lease.target_usd_nanos:
+            lease.pending += 1
+            lease.unrecorded_usd_nanos += usd_nanos
+            lease.used_s = now
+            left_usd_nanos = lease.stored_usd_nanos - lease.unrecorded_usd_nanos
+            if left_usd_nanos * 2 < lease.target_usd_nanos:
                 self._fill(lease, usd_nanos, now)
         return tuple(leases)
 
-    def settled(self, hold_id: str, leases: Sequence[Lease], usd_nanos: int) -> None:
-        """Let a hold that is not recorded yet take less: it cost no more than this."""
-        for lease in leases:
-            lease.unrecorded_usd_nanos += usd_nanos - lease.pending[hold_id]
-            lease.pending[hold_id] = usd_nanos
+    def recorded(self, lease: Lease, holds: int, usd_nanos: int, *, lost: bool) -> None:
+        """Know that so many holds, which took so much, are in the database.
 
-    def recorded(self, hold_id: str, leases: Sequence[Lease], lost: frozenset[str]) -> None:
-        """Know that a hold is in the database; `lost` are leases that it no longer has."""
-        for lease in leases:
-            taken = lease.pending.pop(hold_id, 0)
-            lease.unrecorded_usd_nanos -= taken
-            lease.stored_usd_nanos -= taken
-            if lease.lease_id in lost:
-                self._forget(lease)
-            elif lease.lease_id in self._closing and not lease.pending:
-                self._return(lease)
+        `lost`: the database no longer has the lease.
+        """
+        lease.pending -= holds
+        lease.unrecorded_usd_nanos -= usd_nanos
+        lease.stored_usd_nanos -= usd_nanos
+        if lost:
+            self._forget(lease)
+        elif lease.lease_id in self._closing and not lease.pending:
+            self._return(lease)
 
     def unrecorded_usd_nanos(self, budget_id: str) -> int:
         """Give what holds took that no standing shows yet."""

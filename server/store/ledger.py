@@ -49,9 +49,7 @@ from .ledger_rows import (
 )
 from .outbox import Limits, Outbox
 
-OUTCOMES = Limits(
-    batch_max=1_000, spare_max=20_000, items_max=100_000, gather_s=0.05, urgent_s=0.05
-)
+OUTCOMES = Limits(batch_max=1_000, spare_max=20_000, items_max=100_000, gather_s=0.05)
 RECENT_MAX = 200
 SNAPSHOTS_KNOWN_MAX = 4_096
 PAGE_ROWS = 500
@@ -85,9 +83,7 @@ class StoredLedger:
         self._ring = ring
         self._chain = Chain("decisions", boot_id, ring)
         self._snapshots_known: dict[str, None] = {}
-        self._outbox: Outbox[Told] = Outbox(
-            "outcomes", self._write, limits=OUTCOMES, is_spare=_cost_nothing
-        )
+        self._outbox: Outbox[Told] = Outbox("outcomes", self._write, limits=OUTCOMES)
 
     @property
     def given_up(self) -> int:
@@ -102,7 +98,8 @@ class StoredLedger:
                 outcome.request, operation=structs.replace(operation, body=b"")
             )
             outcome = structs.replace(outcome, request=request)
-        self._outbox.put(outcome.request.request_id, Told(outcome, snapshot))
+        is_spare = _cost_nothing(outcome)
+        self._outbox.put(outcome.request.request_id, Told(outcome, snapshot), is_spare=is_spare)
 
     async def run(self) -> None:
         """Store outcomes as they come, until cancelled."""
@@ -263,10 +260,10 @@ def _content(request_id: str, key_id: str, snapshot: str, record: bytes) -> byte
     return framed(request_id, key_id, snapshot, record)
 
 
-def _cost_nothing(told: Told) -> bool:
+def _cost_nothing(outcome: Outcome) -> bool:
     """Whether no money is in it: no cost, or an unknown one that nothing was reserved for."""
-    cost = told.outcome.cost_usd_nanos
-    return not cost and (cost == 0 or told.outcome.reserved_usd_nanos == 0)
+    cost = outcome.cost_usd_nanos
+    return not cost and (cost == 0 or outcome.reserved_usd_nanos == 0)
 
 
 _SNAPSHOTS = (

@@ -1,8 +1,9 @@
 """Things on their way to the database that nobody waits for.
 
 `put` never waits and never fails: it keeps the item in memory and wakes the writer, which lets
-items gather for a moment and stores them in one go. While the database does not answer, they
-wait and are tried again. There are two bounds: past `spare_max` the oldest item that may be
+items gather for a moment and stores them in one go. Outboxes that gather for equally long store
+at the same moments, so that what they store shares a commit. While the database does not answer,
+items wait and are tried again. There are two bounds: past `spare_max` the oldest item that may be
 spared is given up, past `items_max` the oldest of all; each is counted and the loss is logged
 when it begins. An item that fails for what it is must not hold up the others: its batch is
 stored one by one, and the faulty one is given up.
@@ -13,7 +14,8 @@ An item can be found by its id until it is committed, so that a reader misses no
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import math
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
@@ -37,15 +39,13 @@ class Limits:
         batch_max: the most items in one write.
         spare_max: when this many wait, the oldest spare item is given up.
         items_max: when this many wait, the oldest item is given up.
-        gather_s: how long spare items may gather before they are stored.
-        urgent_s: the same for the others.
+        gather_s: how long items may gather before they are stored.
     """
 
     batch_max: int
     spare_max: int
     items_max: int
     gather_s: float
-    urgent_s: float
 
 
 class Write(Protocol[Given_contra]):
@@ -63,21 +63,14 @@ class Outbox(Generic[Item]):
     Args:
         name: what it carries, for the log.
         write: stores items.
-        is_spare: whether an item may be given up before the others.
     """
 
-    def __init__(
-        self,
-        name: str,
-        write: Write[Item],
-        *,
-        limits: Limits,
-        is_spare: Callable[[Item], bool],
-    ) -> None:
+    def __init__(self, name: str, write: Write[Item], *, limits: Limits) -> None:
         self._name = name
         self._write = write
         self._limits = limits
-        self._is_spare = is_spare
+        self._batch_max = limits.batch_max
+        self._waiting_max = min(limits.spare_max, limits.items_max)
         self._waiting: dict[str, Item] = {}
         self._spare: dict[str, None] = {}
         self._writing: dict[str, Item] = {}
@@ -90,18 +83,23 @@ class Outbox(Generic[Item]):
     def __len__(self) -> int:
         return len(self._waiting) + len(self._writing)
 
-    def put(self, item_id: str, item: Item) -> None:
-        """Take an item. One of the same id that still waits is replaced, in its place."""
-        if item_id not in self._waiting:
+    def put(self, item_id: str, item: Item, *, is_spare: bool = False) -> None:
+        """Take an item. One of the same id that still waits is replaced, in its place.
+
+        A spare one may be given up before the others.
+        """
+        waiting = self._waiting
+        size = len(waiting)
+        if not size:
+            self._wake.set()
+        elif size >= self._waiting_max and item_id not in waiting:
             self._make_room()
-        self._waiting[item_id] = item
-        is_spare = self._is_spare(item)
+        waiting[item_id] = item
         if is_spare:
             self._spare[item_id] = None
-        else:
+        elif self._spare:
             self._spare.pop(item_id, None)
-        self._wake.set()
-        if not is_spare or len(self._waiting) >= self._limits.batch_max:
+        if size >= self._batch_max:
             self._hurry.set()
 
     def find(self, item_id: str) -> Item | None:
@@ -119,10 +117,8 @@ class Outbox(Generic[Item]):
             await self._wake.wait()
             with contextlib.suppress(TimeoutError):
                 # Not wait_for: in Python 3.11 that loses a cancellation that comes as it ends.
-                async with asyncio.timeout(self._limits.gather_s):
+                async with asyncio.timeout_at(self._moment_s()):
                     await self._hurry.wait()
-                if len(self._waiting) < self._limits.batch_max:
-                    await asyncio.sleep(self._limits.urgent_s)
             try:
                 await self.flush()
             except StorageUnavailable as error:
@@ -143,6 +139,11 @@ class Outbox(Generic[Item]):
             left = len(self)
             while left > 0 and self:
                 left -= await self._write_batch()
+
+    def _moment_s(self) -> float:
+        """Give the loop's time at which to store next."""
+        now_s, gather_s = asyncio.get_running_loop().time(), self._limits.gather_s
+        return now_s if gather_s == 0 else math.ceil(now_s / gather_s) * gather_s
 
     async def _write_batch(self) -> int:
         if not self._writing:

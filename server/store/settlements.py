@@ -5,24 +5,22 @@ waits makes it one row, written once. All other settlements are stored here, too
 until they are stored (see outbox.py).
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 
 from omniroute.routing.ports import Clock, Hold
 
-from .budget_rows import Standing, settlement
-from .database import Database, Many, Steps, Value
+from .budget_rows import Standing
+from .database import Database, RowRefused
 from .lease import Lease
 from .leases import Leases
 from .outbox import Limits, Outbox
-from .recording import KEEP_UNPAID, LeasedHold, record_leased, unpaid_reservation
+from .recording import Held, Recorded, record, record_with_care
+from .settling import settle_all
 
-SETTLEMENTS = Limits(
-    batch_max=1_000, spare_max=50_000, items_max=1_000_000, gather_s=0.05, urgent_s=0.005
-)
+SETTLEMENTS = Limits(batch_max=1_000, spare_max=50_000, items_max=1_000_000, gather_s=0.05)
 ALIASES_MAX = 1_000
 """How many holds are known that had to be recorded under another id; there should be none."""
 
@@ -33,22 +31,6 @@ log = logging.getLogger("omniroute")
 class _Settled:
     hold_id: str
     usd_nanos: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Unpaid:
-    """A hold that no budget pays for; `usd_nanos` is None until it is settled."""
-
-    hold: Hold
-    usd_nanos: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Paid:
-    """A hold that leases pay for."""
-
-    leased: LeasedHold
-    leases: tuple[Lease, ...] = field(repr=False)
 
 
 class Settlements:
@@ -73,37 +55,24 @@ class Settlements:
         self._boot_id = boot_id
         self._see = see
         self._aliases: dict[str, str] = {}
-        self._outbox: Outbox[_Settled | _Unpaid | _Paid] = Outbox(
-            "settlements",
-            self._write,
-            limits=SETTLEMENTS,
-            is_spare=lambda item: isinstance(item, _Unpaid),
+        self._outbox: Outbox[_Settled | Held] = Outbox(
+            "settlements", self._write, limits=SETTLEMENTS
         )
 
-    def keep_unpaid(self, hold: Hold) -> None:
-        """Take a hold that no budget pays for."""
-        self._outbox.put(hold.hold_id, _Unpaid(hold, None))
-
-    def keep_leased(self, hold: Hold, leases: tuple[Lease, ...]) -> None:
-        """Take a hold that these leases have paid."""
-        paid = tuple((lease.line, lease.lease_id) for lease in leases)
-        self._outbox.put(hold.hold_id, _Paid(LeasedHold(hold, paid, self._clock.unix()), leases))
+    def keep(self, hold: Hold, leases: tuple[Lease, ...], now_unix_s: float) -> None:
+        """Take a hold that these leases have paid, or that no budget pays for."""
+        held = Held(hold, leases, now_unix_s, hold.usd_nanos)
+        self._outbox.put(hold.hold_id, held, is_spare=not leases)
 
     def settle(self, hold_id: str, usd_nanos: int) -> None:
         """Turn a hold into what was really spent; the first call for a hold counts."""
-        match self._outbox.waiting(hold_id):
-            case _Unpaid(hold, None):
-                self._outbox.put(hold_id, _Unpaid(hold, usd_nanos))
-            case _Paid(leased, leases) if leased.usd_nanos is None:
-                settled = replace(leased, usd_nanos=usd_nanos)
-                self.leases.settled(hold_id, leases, settled.taken_usd_nanos)
-                self._outbox.put(hold_id, _Paid(settled, leases))
-            case _Unpaid() | _Paid():
-                return
-            case _:
-                settled_id = f"{hold_id}/settled"
-                if self._outbox.find(settled_id) is None:
-                    self._outbox.put(settled_id, _Settled(hold_id, usd_nanos))
+        waiting = self._outbox.waiting(hold_id)
+        if isinstance(waiting, Held):
+            waiting.settle(usd_nanos)
+            return
+        settled_id = f"{hold_id}/settled"
+        if self._outbox.find(settled_id) is None:
+            self._outbox.put(settled_id, _Settled(hold_id, usd_nanos))
 
     async def run(self) -> None:
         """Store things as they come, until cancelled."""
@@ -113,49 +82,29 @@ class Settlements:
         """Store everything so far."""
         await self._outbox.flush()
 
-    async def _write(self, items: Sequence[_Settled | _Unpaid | _Paid], *, again: bool) -> None:
+    async def _write(self, items: Sequence[_Settled | Held], *, again: bool) -> None:
         """Store a batch. Each statement changes nothing the second time."""
-        now_unix_s = self._clock.unix()
-        unpaid = [
-            unpaid_reservation(
-                item.hold, item.usd_nanos, boot_id=self._boot_id, now_unix_s=now_unix_s
-            )
-            for item in items
-            if isinstance(item, _Unpaid)
-        ]
-        if unpaid:
-            await self._database.write(lambda: _keep_unpaid(unpaid))
-        paid = [item for item in items if isinstance(item, _Paid)]
-        if paid:
-            await self._record(paid, again=again, now_unix_s=now_unix_s)
+        held = [item for item in items if isinstance(item, Held) and not item.is_recorded]
+        if held:
+            await self._record(held, again=again)
         settled = [
-            self._database.submit(
-                settlement(
-                    self._database,
-                    self._aliases.get(item.hold_id, item.hold_id),
-                    item.usd_nanos,
-                    now_unix_s=now_unix_s,
-                )
-            )
+            (self._aliases.get(item.hold_id, item.hold_id), item.usd_nanos)
             for item in items
             if isinstance(item, _Settled)
         ]
-        for standings in await asyncio.gather(*settled):
-            self._see(standings)
+        if settled:
+            now_unix_s, kind = self._clock.unix(), self._database.kind
+            unit = partial(settle_all, settled, kind, now_unix_s=now_unix_s)
+            self._see(await self._database.write(unit))
 
-    async def _record(self, items: Sequence[_Paid], *, again: bool, now_unix_s: float) -> None:
-        recorded = await self._database.write(
-            partial(
-                record_leased,
-                [item.leased for item in items],
-                self._database.kind,
-                boot_id=self._boot_id,
-                again=again,
-                now_unix_s=now_unix_s,
-            )
-        )
+    async def _record(self, items: Sequence[Held], *, again: bool) -> None:
+        recorded = await self._recorded(items, again=again)
         for item in items:
-            self.leases.recorded(item.leased.hold.hold_id, item.leases, recorded.lost)
+            item.is_recorded = True
+        for leases, sums in recorded.summed.items():
+            for lease in leases:
+                lost = lease.lease_id not in recorded.living
+                self.leases.recorded(lease, sums.holds, sums.taken_usd_nanos, lost=lost)
         for hold_id, alias in recorded.aliases.items():
             log.error("hold_conflict", extra={"hold_id": hold_id, "recorded_as": alias})
             if len(self._aliases) >= ALIASES_MAX:
@@ -163,6 +112,16 @@ class Settlements:
             self._aliases[hold_id] = alias
         self._see(recorded.standings)
 
-
-def _keep_unpaid(rows: Sequence[tuple[Value, ...]]) -> Steps[None]:
-    yield Many(KEEP_UNPAID, rows)
+    async def _recorded(self, items: Sequence[Held], *, again: bool) -> Recorded:
+        kind, boot_id, now_unix_s = self._database.kind, self._boot_id, self._clock.unix()
+        if not again:
+            plain = partial(record, items, kind, boot_id=boot_id, now_unix_s=now_unix_s)
+            try:
+                return await self._database.write(plain)
+            except RowRefused:
+                # An id is taken: by whom, is seen with care.
+                pass
+        careful = partial(
+            record_with_care, items, kind, boot_id=boot_id, again=again, now_unix_s=now_unix_s
+        )
+        return await self._database.write(careful)

@@ -159,6 +159,39 @@ async def test_a_hold_is_recorded_under_way_and_settled_later(store: Opened) -> 
     assert await standing(store) == (0, 0, FIRST_HOLDS - 1)
 
 
+async def test_holds_that_are_settled_later_are_settled_together(store: Opened) -> None:
+    await leased(store)
+    await store.budgets.put(Budget("own", "key-1", "own", 1_000 * DOLLAR), actor="test")
+    for name, *budget_ids in (("h1", "team"), ("h2", "team", "own"), ("h3", "own")):
+        await store.budgets.reserve(hold(name, 2, *budget_ids))
+    await store.budgets.flush()
+
+    for name in ("h1", "h2", "h3", "unknown"):
+        store.budgets.settle(name, usd_nanos=DOLLAR)
+    await store.budgets.flush()
+
+    own = await store.budgets.standing("own")
+    assert own is not None
+    assert (own.spent_usd_nanos, own.held_usd_nanos) == (2 * DOLLAR, 0)
+    assert (await standing(store))[:2] == (2, 0)
+    kept = await rows(store, "SELECT hold_id FROM reservations WHERE actual_usd_nanos IS NULL")
+    assert not kept
+
+
+async def test_a_hold_counts_once_though_a_settlement_beside_it_is_refused(store: Opened) -> None:
+    await leased(store)
+    await store.budgets.reserve(hold("h1"))
+    store.budgets.settle("impossible", usd_nanos=2**80)
+    await store.budgets.flush()
+    under_way = await standing(store)
+
+    store.budgets.settle("h1", usd_nanos=DOLLAR)
+    await store.budgets.end()
+
+    assert under_way == (0, 1, FIRST_HOLDS - 1)
+    assert await standing(store) == (1, 0, 0)
+
+
 async def test_a_budget_asked_for_seldom_is_never_leased(store: Opened, clock: FakeClock) -> None:
     await store.budgets.put(team(1_000), actor="test")
 

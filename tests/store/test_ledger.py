@@ -204,7 +204,7 @@ async def test_an_outcome_that_cannot_be_stored_holds_up_no_other(store: Opened)
 async def test_outcomes_that_cost_nothing_are_given_up_first(
     database_url: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "OUTCOMES", Limits(10, 4, 6, 0.0, 0.0))
+    monkeypatch.setattr(ledger_module, "OUTCOMES", Limits(10, 4, 6, 0.0))
     async with open_store(database_url, tmp_path, clock) as store:
         store.ledger.record(answered("paid 1"), SNAPSHOT)
         store.ledger.record(refused("free 1"), None)

@@ -12,7 +12,7 @@ from omniroute.server.store.database import RowRefused
 from omniroute.server.store.outbox import Limits, Outbox
 
 WAIT_S = 10
-LIMITS = Limits(batch_max=3, spare_max=5, items_max=8, gather_s=0.0, urgent_s=0.0)
+LIMITS = Limits(batch_max=3, spare_max=5, items_max=8, gather_s=0.0)
 
 
 class Shelf:
@@ -48,7 +48,7 @@ def shelf() -> Shelf:
 
 @pytest.fixture
 def outbox(shelf: Shelf) -> Outbox[str]:
-    return Outbox("test", shelf.write, limits=LIMITS, is_spare=lambda item: item.startswith("s"))
+    return Outbox("test", shelf.write, limits=LIMITS)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -170,7 +170,7 @@ async def test_when_too_many_wait_spare_ones_go_first_and_then_the_oldest(
     outbox: Outbox[str], shelf: Shelf
 ) -> None:
     for item in ("s1", "a", "s2", "b", "c", "d", "e", "f", "g", "h", "i", "j"):
-        outbox.put(item, item)
+        outbox.put(item, item, is_spare=item.startswith("s"))
     await outbox.flush()
 
     assert shelf.items == ["c", "d", "e", "f", "g", "h", "i", "j"]
@@ -181,12 +181,13 @@ async def test_when_too_many_wait_spare_ones_go_first_and_then_the_oldest(
 @pytest.mark.parametrize("steps", range(8))
 async def test_the_writer_ends_when_cancelled_at_whatever_moment(shelf: Shelf, steps: int) -> None:
     limits = replace(LIMITS, gather_s=WAIT_S * 10.0)
-    outbox = Outbox("test", shelf.write, limits=limits, is_spare=lambda item: item == "spare")
+    outbox: Outbox[str] = Outbox("test", shelf.write, limits=limits)
     writer = asyncio.ensure_future(outbox.run())
-    outbox.put("spare", "spare")
+    for item in "abc":
+        outbox.put(item, item)
     await asyncio.sleep(0.01)
 
-    outbox.put("urgent", "urgent")
+    outbox.put("one more than a batch", "d")
     for _ in range(steps):
         await asyncio.sleep(0)
     writer.cancel()
