@@ -11,10 +11,9 @@ from itertools import count
 
 from .accounting.payment import Payment
 from .again import wait_before_retry_s
-from .conversation import Usage
 from .errors import BudgetExceeded, RoutingError, UpstreamFailure
 from .hedge import normal_s, race
-from .leg import Leg, left_s
+from .leg import NOTHING_USED, Leg, left_s
 from .model import (
     Attempt,
     Caller,
@@ -24,7 +23,6 @@ from .model import (
     Piece,
     RouteRequest,
     Status,
-    UsageSource,
 )
 from .policy import FALLS_BACK
 from .prepare import Prepared
@@ -133,10 +131,11 @@ class Reply:
         if self.outcome is not None:
             return
         self._end_all(self._failed if isinstance(self._failed, UpstreamFailure) else None)
-        self.outcome = self._story()
-        self._parts.sessions.note(self.outcome, now_s=self._parts.clock.now())
-        self._parts.experience.learn(self.outcome)
-        self._parts.ledger.record(
+        parts, self.outcome = self._parts, self._story()
+        if self.request.session_id is not None:
+            parts.sessions.note(self.outcome, now_s=parts.clock.now())
+        parts.experience.learn(self.outcome)
+        parts.ledger.record(
             self.outcome, None if self._prepared is None else self._prepared.snapshot
         )
 
@@ -298,8 +297,7 @@ class Reply:
             status = "failed" if self.attempts else "refused"
         elif leg is None or not leg.has_ended:
             status = "client_gone"
-        usage = Usage()
-        source: UsageSource = "none"
+        usage, source = NOTHING_USED
         cost: int | None = 0
         if leg is not None:
             usage, source = leg.used
@@ -308,23 +306,24 @@ class Reply:
                 cost = min(cost, leg.paid_usd_nanos) + self._outrun_usd_nanos
         clock = self._parts.clock
         total_s = clock.now() - self.request.at_s
+        # By position: names are six times as dear, and this is done for every request.
         return Outcome(
-            request=self.request,
-            key_id=self._caller.key_id,
-            decision=self.decision,
-            attempts=tuple(self.attempts),
-            status=status,
-            usage=usage,
-            usage_source=source,
-            cost_usd_nanos=cost,
-            reserved_usd_nanos=self.payment.reserved_usd_nanos,
-            at_unix_s=clock.unix() - total_s,
-            first_content_s=None if leg is None else leg.content_s,
-            total_s=total_s,
-            winner=None if leg is None else leg.candidate,
-            model_served=None if leg is None else leg.model_served,
-            finish=None if leg is None else leg.finish,
-            error=None if self._failed is None else self._failed.code,
-            error_detail="" if self._failed is None else str(self._failed),
-            output_tokens_clamp=self.payment.output_tokens_clamp,
+            self.request,
+            self._caller.key_id,
+            self.decision,
+            tuple(self.attempts),
+            status,
+            usage,
+            source,
+            cost,
+            self.payment.reserved_usd_nanos,
+            clock.unix() - total_s,
+            None if leg is None else leg.content_s,
+            total_s,
+            None if leg is None else leg.candidate,
+            None if leg is None else leg.model_served,
+            None if leg is None else leg.finish,
+            None if self._failed is None else self._failed.code,
+            "" if self._failed is None else str(self._failed),
+            self.payment.output_tokens_clamp,
         )

@@ -14,15 +14,15 @@ def cost_usd_nanos(price: Price | None, usage: Usage) -> int | None:
     """Give the price of one answer in nano-dollars, rounded up; each token counts once."""
     if price is None:
         return None
-    fresh = max(usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens, 0)
-    cached = price.input if price.cached_input is None else price.cached_input
-    written = price.input if price.cache_write is None else price.cache_write
-    exact = (
-        fresh * price.input
-        + usage.cached_input_tokens * cached
-        + usage.cache_write_tokens * written
-        + usage.output_tokens * price.output
-    )
+    fresh, exact = usage.input_tokens, usage.output_tokens * price.output
+    if tokens := usage.cached_input_tokens:
+        fresh -= tokens
+        exact += tokens * (price.input if price.cached_input is None else price.cached_input)
+    if tokens := usage.cache_write_tokens:
+        fresh -= tokens
+        exact += tokens * (price.input if price.cache_write is None else price.cache_write)
+    if fresh > 0:
+        exact += fresh * price.input
     return -(-exact // TOKENS_PER_MTOK)
 
 
@@ -44,11 +44,8 @@ def upper_bound_usd_nanos(candidate: Candidate, features: Features) -> int:
     price = candidate.facts.price
     if price is None:
         return 0
-    exact = (
-        features.input_tokens_max * dearest_input(price)
-        + output_tokens_bound(candidate, features) * price.output
-    )
-    return -(-exact // TOKENS_PER_MTOK)
+    output = output_tokens_bound(candidate, features) * price.output
+    return -(-(features.input_tokens_max * dearest_input(price) + output) // TOKENS_PER_MTOK)
 
 
 def dearest_input(price: Price) -> int:

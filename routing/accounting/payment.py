@@ -61,10 +61,20 @@ class Payment:
                 f"{candidate.name} has no known price and the key has a budget; use a priced "
                 "model, or let the budget pass it with `omniroute budgets set ... --allow-unpriced`"
             )
-        ceiling = self._rest_of_ceiling(candidate)
-        bound = await self._set_aside(candidate, number, ceiling)
+        ceiling = None
+        if self._request.spend_usd_nanos_max is not None:
+            ceiling = self._rest_of_ceiling(candidate, self._request.spend_usd_nanos_max)
+        left = self._budgets.left(budget_ids)
+        bound = bound_within(
+            candidate, self._request.operation.features, ceiling=ceiling, left=left
+        )
+        if bound.least or not self._take(number, bound):
+            bound = await self._set_aside(candidate, number, ceiling)
+            left = self._budgets.left(budget_ids)
+        elif left is not None:
+            left = max(left - bound.usd_nanos, 0)
         self.reserved_usd_nanos += bound.usd_nanos
-        self.left_usd_nanos = self._budgets.left(budget_ids)
+        self.left_usd_nanos = left
         self.output_tokens_clamp = bound.output_tokens_max
         if bound.output_tokens_max is None:
             return self._request.operation
@@ -94,15 +104,12 @@ class Payment:
             self.left_usd_nanos += hold.usd_nanos - paid
         return paid
 
-    def _rest_of_ceiling(self, candidate: Candidate) -> int | None:
+    def _rest_of_ceiling(self, candidate: Candidate, ceiling: int) -> int:
         """Give what the request may still cost, after the attempts before and beside this one.
 
         Raises:
             BudgetExceeded: no answer of use is as cheap.
         """
-        ceiling = self._request.spend_usd_nanos_max
-        if ceiling is None:
-            return None
         held = sum(one.usd_nanos for one in self._holds.values())
         rest = ceiling - self._paid_usd_nanos - held
         if least_bound(candidate, self._request.operation.features).usd_nanos > rest:
@@ -119,19 +126,27 @@ class Payment:
             bound = bound_within(candidate, features, ceiling=ceiling, left=left)
             if bound.least:
                 break
-            hold = self._hold(number, bound)
-            if not self._budgets.take(hold):
-                try:
-                    await self._budgets.reserve(hold)
-                except BudgetExceeded:
-                    continue
-            self._holds[number] = hold
+            try:
+                await self._hold_back(number, bound)
+            except BudgetExceeded:
+                continue
             return bound
         bound = least_bound(candidate, features)
+        await self._hold_back(number, bound)
+        return bound
+
+    def _take(self, number: int, bound: Bound) -> bool:
+        """Set a bound aside if that can be told at once."""
+        hold = self._hold(number, bound)
+        if not self._budgets.take(hold):
+            return False
+        self._holds[number] = hold
+        return True
+
+    async def _hold_back(self, number: int, bound: Bound) -> None:
         hold = self._hold(number, bound)
         await self._budgets.reserve(hold)
         self._holds[number] = hold
-        return bound
 
     def _hold(self, number: int, bound: Bound) -> Hold:
         hold_id = f"{self._request.request_id}:{number}"
