@@ -101,6 +101,20 @@ class Leg:
         """What is left of the request's total time."""
         return left_s(self.prepared, self.request, self.parts.clock)
 
+    def enter_now(self) -> bool:
+        """Take a place and set money aside where neither has to be waited for, else `enter`.
+
+        Raises:
+            BudgetExceeded: it cannot be paid.
+        """
+        if not self.visit.enter_now(self.request.operation.features):
+            return False
+        operation = self.payment.reserve_now(self.candidate, self.number)
+        if operation is None:
+            return False
+        self._operation = operation
+        return True
+
     async def enter(self, *, is_last: bool, queues: bool = True) -> None:
         """Take a place and set money aside.
 
@@ -114,7 +128,8 @@ class Leg:
         """
         features = self.request.operation.features
         left_s = self.left_s if queues else 0.0
-        await self.visit.enter(features, left_s=left_s, is_last=is_last)
+        if not self.visit.has_place:
+            await self.visit.enter(features, left_s=left_s, is_last=is_last)
         self._operation = await self.payment.reserve(self.candidate, self.number)
 
     def begin(self, *, before: Sequence[Attempt], hedges: bool = False) -> None:

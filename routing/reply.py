@@ -176,9 +176,20 @@ class Reply:
 
     async def _try_often(self, prepared: Prepared, candidate: Candidate, *, is_last: bool) -> None:
         """Try one candidate, again as its combo wishes."""
+        at_end = self.decision is None or candidate is self.decision.order[-1]
+        percentile = None if is_last else prepared.patience.hedge_percentile
         for retries in count():
+            leg = self._leg_at(prepared, candidate)
             try:
-                await self._try_one(prepared, candidate, is_last=is_last)
+                if not leg.enter_now():
+                    await leg.enter(is_last=at_end)
+                leg.begin(before=self.attempts)
+                wait_s = None if percentile is None else self._normal_s(leg, percentile)
+                if wait_s is None:
+                    await leg.call()
+                    self._won = leg
+                else:
+                    await self._hedge(leg, wait_s)
             except UpstreamFailure as failure:
                 self._end_all(failure)
                 self._failures.append(failure)
@@ -193,19 +204,6 @@ class Reply:
             else:
                 return
             await self._parts.sleep(wait_s)
-
-    async def _try_one(self, prepared: Prepared, candidate: Candidate, *, is_last: bool) -> None:
-        leg = self._leg_at(prepared, candidate)
-        at_end = self.decision is None or candidate is self.decision.order[-1]
-        await leg.enter(is_last=at_end)
-        leg.begin(before=self.attempts)
-        percentile = prepared.patience.hedge_percentile
-        wait_s = None if is_last or percentile is None else self._normal_s(leg, percentile)
-        if wait_s is None:
-            await leg.call()
-            self._won = leg
-        else:
-            await self._hedge(leg, wait_s)
 
     def _leg_at(self, prepared: Prepared, candidate: Candidate) -> Leg:
         number = len(self.attempts) + len(self._legs) + 1

@@ -6,7 +6,7 @@ found no place or an open circuit says nothing of the provider.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from .accounting.cost import OUTPUT_TOKENS_EXPECTED, output_tokens_bound
 from .accounting.sessions import Sessions
@@ -56,7 +56,27 @@ class Visit:
     candidate: Candidate
     started_s: float
     has_begun: bool = False
-    _places: list[Candidate] = field(default_factory=list[Candidate])
+    _places: tuple[Candidate, ...] = ()
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it has entered."""
+        return bool(self._places)
+
+    def enter_now(self, features: Features) -> bool:
+        """Take a place and a turn if neither has to be waited for."""
+        parts, candidate, now_s = self.parts, self.candidate, self.started_s
+        gait = parts.health.gait(candidate, now_s)
+        if gait is not None and (
+            gait.places is not None or gait.wait_s(_need(candidate, features), now_s) > 0
+        ):
+            return False
+        if not parts.loads.enter_now(candidate, places=self.prepared.patience.concurrency):
+            return False
+        if gait is not None:
+            gait.take(_need(candidate, features), now_s)
+        self._places = (candidate,)
+        return True
 
     async def enter(self, features: Features, *, left_s: float, is_last: bool) -> None:
         """Take a place and a turn, waiting for them where the calls are bounded.
@@ -71,9 +91,6 @@ class Visit:
         """
         patience = self.prepared.patience
         gait = self.parts.health.gait(self.candidate, self.started_s)
-        if gait is None and self.parts.loads.enter_now(self.candidate, places=patience.concurrency):
-            self._places.append(self.candidate)
-            return
         queue_s = max(min(patience.queue_s, left_s), 0.0)
         near_s = queue_s if is_last else min(queue_s, PATIENT_S)
         if gait is not None and gait.places is not None:
@@ -87,7 +104,7 @@ class Visit:
     async def _take_place(self, where: Candidate, *, places: int | None, queue_s: float) -> None:
         if not await self.parts.loads.enter(where, places=places, queue_s=queue_s):
             raise UpstreamFailure(f"no place came free within {queue_s:g} s", kind="busy")
-        self._places.append(where)
+        self._places += (where,)
 
     async def _take_turn(self, gait: Gait, need: Need, wait_s_max: float) -> None:
         now = self.parts.clock.now()
@@ -147,8 +164,7 @@ class Visit:
 
         `swap` says in words that another model answered than was asked for.
         """
-        while self._places:
-            self.parts.loads.leave(self._places.pop())
+        self._leave()
         if not self.has_begun:
             return
         if swap:
@@ -167,14 +183,19 @@ class Visit:
 
         How long it was waited for is the least that its first byte would have taken.
         """
-        while self._places:
-            self.parts.loads.leave(self._places.pop())
+        self._leave()
         if not self.has_begun:
             return
         now = self.parts.clock.now()
         if not has_content:
             self.parts.health.timing(self.candidate).outrun(now - self.started_s, now)
         self.parts.health.released(self.candidate)
+
+    def _leave(self) -> None:
+        """Give back what places there are, the last one first."""
+        places, self._places = self._places, ()
+        for where in reversed(places):
+            self.parts.loads.leave(where)
 
     def _failed(self, failure: UpstreamFailure) -> None:
         parts, kind, now = self.parts, failure.kind, self.parts.clock.now()

@@ -44,6 +44,30 @@ class Payment:
         """Words on each of the caller's budgets that is past its threshold."""
         return self._budgets.warnings(self._caller.budget_ids)
 
+    def reserve_now(self, candidate: Candidate, number: int) -> Operation | None:
+        """Set the candidate's upper bound aside for an attempt, if that can be told at once.
+
+        Returns:
+            What to send, or None where `reserve` has to ask.
+
+        Raises:
+            BudgetExceeded: the price is unknown and a budget must pay, or the request's own
+                ceiling cannot.
+            BadRequest: the body is not one that a bound can be written into.
+        """
+        features, budget_ids = self._request.operation.features, self._caller.budget_ids
+        ceiling = self._ceiling(candidate)
+        left = self._budgets.left(budget_ids)
+        bound = bound_within(candidate, features, ceiling=ceiling, left=left)
+        if bound.least:
+            return None
+        hold = self._hold(number, bound)
+        if not self._budgets.take(hold):
+            return None
+        self._holds[number] = hold
+        self.left_usd_nanos = None if left is None else max(left - bound.usd_nanos, 0)
+        return self._bounded(candidate, number, bound)
+
     async def reserve(self, candidate: Candidate, number: int) -> Operation:
         """Set the candidate's upper bound aside for an attempt.
 
@@ -55,39 +79,9 @@ class Payment:
             BadRequest: the body is not one that a bound can be written into.
             StorageUnavailable: nobody can tell.
         """
-        budget_ids = self._caller.budget_ids
-        if candidate.facts.price is None and not self._budgets.pay_unpriced(budget_ids):
-            raise BudgetExceeded(
-                f"{candidate.name} has no known price and the key has a budget; use a priced "
-                "model, or let the budget pass it with `omniroute budgets set ... --allow-unpriced`"
-            )
-        ceiling = None
-        if self._request.spend_usd_nanos_max is not None:
-            ceiling = self._rest_of_ceiling(candidate, self._request.spend_usd_nanos_max)
-        left = self._budgets.left(budget_ids)
-        bound = bound_within(
-            candidate, self._request.operation.features, ceiling=ceiling, left=left
-        )
-        if bound.least or not self._take(number, bound):
-            bound = await self._set_aside(candidate, number, ceiling)
-            left = self._budgets.left(budget_ids)
-        elif left is not None:
-            left = max(left - bound.usd_nanos, 0)
-        self.reserved_usd_nanos += bound.usd_nanos
-        self.left_usd_nanos = left
-        self.output_tokens_clamp = bound.output_tokens_max
-        if bound.output_tokens_max is None:
-            return self._request.operation
-        try:
-            return capped(
-                self._request.operation,
-                bound.output_tokens_max,
-                model=candidate.model,
-                dialect=candidate.dialect,
-            )
-        except (BadRequest, BudgetExceeded):
-            self.settle(0, number)
-            raise
+        bound = await self._set_aside(candidate, number, self._ceiling(candidate))
+        self.left_usd_nanos = self._budgets.left(self._caller.budget_ids)
+        return self._bounded(candidate, number, bound)
 
     def settle(self, spent_usd_nanos: int, number: int) -> int:
         """Pay for the attempt that has ended, and give what was paid.
@@ -104,12 +98,22 @@ class Payment:
             self.left_usd_nanos += hold.usd_nanos - paid
         return paid
 
-    def _rest_of_ceiling(self, candidate: Candidate, ceiling: int) -> int:
+    def _ceiling(self, candidate: Candidate) -> int | None:
         """Give what the request may still cost, after the attempts before and beside this one.
 
         Raises:
-            BudgetExceeded: no answer of use is as cheap.
+            BudgetExceeded: no answer of use is as cheap, or nobody knows its price.
         """
+        if candidate.facts.price is None and not self._budgets.pay_unpriced(
+            self._caller.budget_ids
+        ):
+            raise BudgetExceeded(
+                f"{candidate.name} has no known price and the key has a budget; use a priced "
+                "model, or let the budget pass it with `omniroute budgets set ... --allow-unpriced`"
+            )
+        ceiling = self._request.spend_usd_nanos_max
+        if ceiling is None:
+            return None
         held = sum(one.usd_nanos for one in self._holds.values())
         rest = ceiling - self._paid_usd_nanos - held
         if least_bound(candidate, self._request.operation.features).usd_nanos > rest:
@@ -118,6 +122,24 @@ class Payment:
                 "of the request's own budget; raise that, or use a cheaper model"
             )
         return rest
+
+    def _bounded(self, candidate: Candidate, number: int, bound: Bound) -> Operation:
+        """Give what to send for a bound that is set aside."""
+        self.reserved_usd_nanos += bound.usd_nanos
+        self.output_tokens_clamp = bound.output_tokens_max
+        operation = self._request.operation
+        if bound.output_tokens_max is None:
+            return operation
+        try:
+            return capped(
+                operation,
+                bound.output_tokens_max,
+                model=candidate.model,
+                dialect=candidate.dialect,
+            )
+        except (BadRequest, BudgetExceeded):
+            self.settle(0, number)
+            raise
 
     async def _set_aside(self, candidate: Candidate, number: int, ceiling: int | None) -> Bound:
         features, budget_ids = self._request.operation.features, self._caller.budget_ids
@@ -134,14 +156,6 @@ class Payment:
         bound = least_bound(candidate, features)
         await self._hold_back(number, bound)
         return bound
-
-    def _take(self, number: int, bound: Bound) -> bool:
-        """Set a bound aside if that can be told at once."""
-        hold = self._hold(number, bound)
-        if not self._budgets.take(hold):
-            return False
-        self._holds[number] = hold
-        return True
 
     async def _hold_back(self, number: int, bound: Bound) -> None:
         hold = self._hold(number, bound)
