@@ -9,9 +9,8 @@ gateway: it is put around the door from here.
 import sys
 import time
 
-from starlette.types import Receive, Scope, Send
-
 from omniroute.server.cli.main import main
+from omniroute.server.exchange import Exchange
 from omniroute.server.v1.chat import ChatDoor
 
 
@@ -19,11 +18,11 @@ def slow(door: type[ChatDoor], burnt_us: float) -> None:
     """Put the burning before what the door does."""
     answer = door.__call__
 
-    async def slowly(self: ChatDoor, scope: Scope, receive: Receive, send: Send) -> None:
+    async def slowly(self: ChatDoor, exchange: Exchange) -> None:
         ends_ns = time.thread_time_ns() + burnt_us * 1000
         while time.thread_time_ns() < ends_ns:
             pass
-        await answer(self, scope, receive, send)
+        await answer(self, exchange)
 
     setattr(door, "__call__", slowly)  # noqa: B010 - a type checker forbids the assignment
 

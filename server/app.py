@@ -17,9 +17,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniroute.routing.errors import RoutingError
 
+from .asgi import answer
 from .edge import Guard
 from .errors import error_response, refuse, refuse_fault, refuse_http
-from .v1.chat import Handler
+from .exchange import Door
 
 
 class Front:
@@ -39,7 +40,7 @@ class Front:
     """
 
     def __init__(
-        self, guard: Guard, *, hot: Mapping[str, Handler], doors: Mapping[str, ASGIApp]
+        self, guard: Guard, *, hot: Mapping[str, Door], doors: Mapping[str, ASGIApp]
     ) -> None:
         self.app = build_app(())
         self.busy = 0
@@ -65,8 +66,11 @@ class Front:
         self.busy += 1
         try:
             path = scope["path"]
-            handler = self._hot.get(path) if scope["method"] == "POST" else None
-            await (handler or self._doors.get(path) or self.app)(scope, receive, send)
+            door = self._hot.get(path) if scope["method"] == "POST" else None
+            if door is None:
+                await (self._doors.get(path) or self.app)(scope, receive, send)
+            else:
+                await answer(door, scope, receive, send)
         finally:
             self.busy -= 1
             self.last_s = time.monotonic()

@@ -7,7 +7,7 @@ anyway is ignored, as SDKs insist on sending one.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -18,6 +18,9 @@ from starlette.types import Scope
 from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, SCOPES
 from omniroute.routing.errors import NotAuthenticated
 from omniroute.routing.model import Caller
+
+from .asgi import head_of
+from .exchange import Head
 
 Network = IPv4Network | IPv6Network
 
@@ -31,7 +34,6 @@ FORWARDED = frozenset(
 )
 HOSTS_KNOWN_MAX = 256
 """Peers whose kind of address is remembered."""
-_KEY_HEADERS = frozenset({b"x-api-key", b"x-goog-api-key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +75,19 @@ class Authenticator:
         self._proxies = trusted_proxies
 
     def caller(self, scope: Scope) -> Caller:
+        """Give who sends this request, of an ASGI application. Raises as `caller_of`."""
+        return self.caller_of(head_of(scope))
+
+    def caller_of(self, head: Head) -> Caller:
         """Give who sends this request.
 
         Raises:
             NotAuthenticated: no key where one is needed, or one that is not ours.
         """
-        presented, forwarded = _read(scope)
+        presented = _presented(head.named)
         if presented is not None and self._is_token(presented):
             return self._paying(CLI)
-        if (
-            self._keyless
-            and not self._keys.has_keys()
-            and self._is_local(scope, forwarded=forwarded)
-        ):
+        if self._keyless and not self._keys.has_keys() and self._is_local(head):
             return self._paying(KEYLESS)
         if presented is None:
             raise NotAuthenticated(
@@ -108,19 +110,18 @@ class Authenticator:
         """Whether a request from this machine would need a key now."""
         return not self._keyless or self._keys.has_keys()
 
-    def _is_local(self, scope: Scope, *, forwarded: bool) -> bool:
+    def _is_local(self, head: Head) -> bool:
         """Whether the request began on this machine; in-process calls have no peer.
 
         A forwarded one did only if a trusted proxy says so: the last address that no trusted
         proxy stands for is its client (X-Forwarded-For, each proxy adds its peer at the end).
         """
-        peer = scope.get("client")
-        host = None if peer is None else str(peer[0])
-        if not forwarded:
+        host = head.peer
+        if FORWARDED.isdisjoint(head.named):
             return host is None or is_loopback(host)
         hops = [
             hop.strip()
-            for name, value in scope["headers"]
+            for name, value in head.headers
             if name == b"x-forwarded-for"
             for hop in value.decode("latin-1").split(",")
         ]
@@ -139,20 +140,12 @@ class Authenticator:
         return self._token is not None and hmac.compare_digest(presented.encode(), self._token)
 
 
-def _read(scope: Scope) -> tuple[str | None, bool]:
-    """Give the presented credential and whether the request was forwarded."""
-    presented: str | None = None
-    forwarded = False
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            kind, _, credential = value.partition(b" ")
-            if kind.lower() == b"bearer":
-                presented = credential.strip().decode("latin-1")
-        elif name in _KEY_HEADERS:
-            presented = presented or value.strip().decode("latin-1")
-        elif name in FORWARDED:
-            forwarded = True
-    return presented or None, forwarded
+def _presented(named: Mapping[bytes, bytes]) -> str | None:
+    """Give the credential that a request presents."""
+    kind, _, credential = named.get(b"authorization", b"").partition(b" ")
+    if kind.lower() != b"bearer":
+        credential = named.get(b"x-api-key") or named.get(b"x-goog-api-key") or b""
+    return credential.strip().decode("latin-1") or None
 
 
 @lru_cache(HOSTS_KNOWN_MAX)

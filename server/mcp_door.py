@@ -32,7 +32,8 @@ from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import Once
 
-from .v1.bodies import ClientGone, read_body
+from .exchange import ClientGone
+from .v1.bodies import read_body
 
 if TYPE_CHECKING:
     from omniroute.tools.binding import HttpBinding

@@ -1,12 +1,29 @@
 """A request's body, read once as bytes under a limit."""
 
+from collections.abc import Mapping
+
 from starlette.types import Receive, Scope
 
 from omniroute.routing.errors import BadRequest, TooLarge
 
+from ..exchange import ClientGone
 
-class ClientGone(Exception):
-    """The client closed its connection before its request was complete."""
+
+def check_declared(named: Mapping[bytes, bytes], bytes_max: int) -> None:
+    """Look at what a request's headers say of its body.
+
+    Raises:
+        TooLarge: it declares more than `bytes_max`.
+        BadRequest: it is encoded in a way that we do not read.
+    """
+    length, encoding = named.get(b"content-length", b""), named.get(b"content-encoding")
+    if length.isdigit() and int(length) > bytes_max:
+        raise too_large(bytes_max)
+    if encoding is not None and encoding.lower() != b"identity":
+        raise BadRequest(
+            f"content-encoding {encoding.decode('latin-1')!r} is not read here; send the body "
+            "as it is"
+        )
 
 
 async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
@@ -17,20 +34,15 @@ async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
         BadRequest: it is encoded in a way that we do not read.
         ClientGone: it never came.
     """
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > bytes_max:
-            raise _too_large(bytes_max)
-        if name == b"content-encoding" and value.lower() != b"identity":
-            raise BadRequest(
-                f"content-encoding {value.decode('latin-1')!r} is not read here; send the body "
-                "as it is"
-            )
+    check_declared(dict(scope["headers"]), bytes_max)
     message = await receive()
     if message["type"] != "http.request":
         raise ClientGone
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
-        return body if len(body) <= bytes_max else _refuse(bytes_max)
+        if len(body) > bytes_max:
+            raise too_large(bytes_max)
+        return body
     parts, size = [body], len(body)
     while message.get("more_body", False):
         message = await receive()
@@ -39,14 +51,11 @@ async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
         part: bytes = message.get("body", b"")
         size += len(part)
         if size > bytes_max:
-            raise _too_large(bytes_max)
+            raise too_large(bytes_max)
         parts.append(part)
     return b"".join(parts)
 
 
-def _refuse(bytes_max: int) -> bytes:
-    raise _too_large(bytes_max)
-
-
-def _too_large(bytes_max: int) -> TooLarge:
+def too_large(bytes_max: int) -> TooLarge:
+    """Give the refusal of a body with more than `bytes_max`."""
     return TooLarge(f"the request's body is larger than {bytes_max} bytes")

@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
-from starlette.types import Scope
-
 from omniroute.routing.errors import BadRequest, StorageUnavailable
 from omniroute.routing.model import Caller, RouteRequest
 from omniroute.routing.ports import IDEMPOTENCY_KEY_CHARS_MAX
@@ -37,16 +35,15 @@ class Answers(Protocol):
     def release(self, claim: Claim) -> None: ...
 
 
-def idempotency_name(scope: Scope, request: RouteRequest, caller: Caller) -> str | None:
-    """Give the request's idempotency key, None where it has none or it has no effect.
+def idempotency_name(found: bytes | None, request: RouteRequest, caller: Caller) -> str | None:
+    """Give what the key's header says, None where there is none or it has no effect.
 
     Raises:
         BadRequest: it is empty or too long.
     """
-    found = [value for name, value in scope["headers"] if name == NAME_HEADER]
-    if not found or request.operation.features.stream or not caller.keep_content:
+    if found is None or request.operation.features.stream or not caller.keep_content:
         return None
-    name = str(found[0].decode("latin-1"))
+    name = found.decode("latin-1")
     if not 0 < len(name) <= IDEMPOTENCY_KEY_CHARS_MAX:
         raise BadRequest(
             f"Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters",

@@ -13,6 +13,7 @@ from omniroute.routing.model import Account, Caller, Combo, Dialect
 from omniroute.routing.ports import Upstream
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.simulator.upstream import SimulatedUpstream
+from omniroute.server.asgi import answer
 from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.v1.chat import ChatDoor
 from tests.fakes import World, world
@@ -70,7 +71,7 @@ class Setting:
             else:
                 response.chunks.append(message.get("body", b""))
 
-        await self.door(scope(**headers), receive, send)
+        await answer(self.door, scope(**headers), receive, send)
         return response
 
 

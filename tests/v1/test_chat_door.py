@@ -10,6 +10,7 @@ from msgspec import structs
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Call, Caller
 from omniroute.routing.wire.sessions import session_id
+from omniroute.server.asgi import answer
 from tests.fakes import account, combo
 from tests.v1.door import BODY_BYTES_MAX, scope, setting
 
@@ -249,7 +250,7 @@ async def test_a_client_that_leaves_before_the_first_byte_frees_the_upstream() -
         sent.append(message)
 
     async with asyncio.timeout(5):
-        await there.door(scope(), receive, send)
+        await answer(there.door, scope(), receive, send)
 
     assert closed.is_set()
     assert sent == []

@@ -1,0 +1,120 @@
+r"""One request and its answer, as the doors of the hot path see them.
+
+A door is called with one `Exchange`, however the request came: from a connection of our own
+(edge.py) or from an ASGI server or client (asgi.py). It reads the body, if that is not here
+yet, and answers once: `whole`, or `start`, any number of `write` and an `end`.
+
+Each of these four gives None when its work is done. Where the client is slow to take what was
+sent, or the way there can only be awaited, it gives what has to be awaited before more is sent:
+
+    wait = exchange.write(data)
+    if wait is not None:
+        await wait
+
+The headers of an answer are given as the lines that they are on the wire, each with its end,
+without those that say how long the answer is: `b"content-type: text/plain\r\n"`. Whoever makes
+them leaves out what no header may hold (see `line`).
+
+When the client leaves, the task that runs the door is cancelled.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+Header = tuple[bytes, bytes]
+Wait = Awaitable[None] | None
+
+
+class ClientGone(Exception):
+    """The client closed its connection before its request was complete."""
+
+
+class Head:
+    """What the head of a request says. Heads that are alike may share one.
+
+    Attributes:
+        method: such as POST.
+        path: without the query, percent-decoded.
+        headers: names in lower case, in the order in which they came.
+        named: the last value of each name.
+        peer: the address of the other side, None in this process.
+        port: where it arrived, None in this process.
+        seen: what a door made of this head and may use again.
+    """
+
+    __slots__ = ("headers", "method", "named", "path", "peer", "port", "seen")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        headers: list[Header],
+        *,
+        peer: str | None,
+        port: int | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.named = dict(headers)
+        self.peer = peer
+        self.port = port
+        self.seen: object = None
+
+
+class Exchange(Protocol):
+    """One request, and where its answer goes.
+
+    Attributes:
+        head: of the request.
+        body: of the request, None where it is not here yet: then `read` it.
+    """
+
+    head: Head
+    body: bytes | None
+
+    async def read(self, bytes_max: int) -> bytes:
+        """Give the body when it is here.
+
+        Raises:
+            TooLarge: it has more than `bytes_max`.
+            ClientGone: it never came.
+        """
+        ...
+
+    def whole(self, status: int, lines: bytes, body: bytes) -> Wait:
+        """Answer with a body that is complete."""
+        ...
+
+    def start(self, status: int, lines: bytes) -> Wait:
+        """Begin an answer whose length is not known yet."""
+        ...
+
+    def write(self, data: bytes) -> Wait:
+        """Send a part of an answer that was started; what is empty is not sent."""
+        ...
+
+    def end(self, data: bytes = b"") -> Wait:
+        """Send the last part of an answer that was started."""
+        ...
+
+
+Door = Callable[[Exchange], Awaitable[None]]
+
+
+def line(name: bytes, text: str) -> bytes:
+    """Give the line of a header of free text: what is not plain ASCII is replaced."""
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(one if " " <= one <= "~" else "?" for one in text)
+    return b"%b: %b\r\n" % (name, text.encode())
+
+
+def lines_of(headers: list[Header]) -> bytes:
+    """Give headers as the lines that they are on the wire."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
+def headers_of(lines: bytes) -> list[Header]:
+    """Give lines of an answer as names and values."""
+    pairs = [one.partition(b": ") for one in lines.split(b"\r\n")[:-1]]
+    return [(name, value) for name, _, value in pairs]
