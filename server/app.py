@@ -1,8 +1,8 @@
 """Everything that is mounted, on one screen.
 
-`Front` is the application that the web server calls: it checks Host and Origin, counts
-requests in flight for the idle exit and the drain, sends the hot paths to their callables and
-everything else to the Starlette application.
+`Front` is the application that a connection asks: it checks Host and Origin, counts requests in
+flight for the idle exit and the drain, names the doors of the hot paths and sends everything
+else to the Starlette application. An ASGI client reaches the same hot doors through it.
 """
 
 import time
@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from omniroute.routing.errors import RoutingError
 
 from .asgi import answer
-from .edge import Guard
 from .errors import error_response, refuse, refuse_fault, refuse_http
-from .exchange import Door
+from .exchange import Door, Head
+from .guard import Guard
 
 
 class Front:
@@ -51,12 +51,21 @@ class Front:
         self._hot = hot
         self._doors = doors
 
+    def hot_door(self, head: Head) -> Door | None:
+        """Give the door that answers by itself; None leaves the request to this application."""
+        if head.method != "POST" or (door := self._hot.get(head.path)) is None:
+            return None
+        refusal = self._guard.refusal(head.headers) or self._not_here(head.path, head.port)
+        return door if refusal is None else None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request under ASGI."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self._guard.refusal(scope) or self._not_here(scope)
+        path, here = scope["path"], scope.get("server")
+        refusal = self._guard.refusal(scope["headers"])
+        refusal = refusal or self._not_here(path, None if here is None else here[1])
         if refusal is not None:
             status, words = refusal
             code = "not_found" if status == 404 else "host_not_allowed"
@@ -65,7 +74,6 @@ class Front:
             return
         self.busy += 1
         try:
-            path = scope["path"]
             door = self._hot.get(path) if scope["method"] == "POST" else None
             if door is None:
                 await (self._doors.get(path) or self.app)(scope, receive, send)
@@ -79,10 +87,10 @@ class Front:
         """Give why no new work is taken, None when it is."""
         return "the gateway is shutting down" if self.draining else None
 
-    def _not_here(self, scope: Scope) -> tuple[int, str] | None:
-        if self.mcp_only_port is None or scope["server"][1] != self.mcp_only_port:
+    def _not_here(self, path: str, port: int | None) -> tuple[int, str] | None:
+        if self.mcp_only_port is None or port != self.mcp_only_port:
             return None
-        if scope["path"].rstrip("/") == "/mcp":
+        if path.rstrip("/") == "/mcp":
             return None
         return 404, "this port answers MCP at /mcp alone"
 

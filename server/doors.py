@@ -28,7 +28,7 @@ from .api import (
 from .api.openapi import document
 from .api.rows import Row, routes_of
 from .app import Front, build_app, health_routes, home_route
-from .edge import Guard
+from .guard import Guard
 from .home import page
 from .mcp_door import build_mcp
 from .parts import Parts

@@ -39,10 +39,9 @@ class Head:
         named: the last value of each name.
         peer: the address of the other side, None in this process.
         port: where it arrived, None in this process.
-        seen: what a door made of this head and may use again.
     """
 
-    __slots__ = ("headers", "method", "named", "path", "peer", "port", "seen")
+    __slots__ = ("headers", "method", "named", "path", "peer", "port")
 
     def __init__(
         self,
@@ -59,7 +58,11 @@ class Head:
         self.named = dict(headers)
         self.peer = peer
         self.port = port
-        self.seen: object = None
+
+    def forget(self, name: bytes) -> None:
+        """Be without a header."""
+        self.named.pop(name, None)
+        self.headers = [pair for pair in self.headers if pair[0] != name]
 
 
 class Exchange(Protocol):

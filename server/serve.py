@@ -25,7 +25,7 @@ import uvicorn
 from .cli.banner import StartFacts, banner
 from .cli.exits import OK, UNAVAILABLE
 from .compose import Composed, compose
-from .edge import GuardedProtocol
+from .edge import Connection
 from .log_lines import LineFormatter
 from .runtime_file import Running, process_lives, read_running, remove_running, write_running
 from .settings import Settings, Sources
@@ -132,7 +132,7 @@ async def _serve(settings: Settings, sources: Sources, sockets: list[socket.sock
 def _web_server(settings: Settings, composed: Composed) -> uvicorn.Config:
     return uvicorn.Config(
         composed.app,
-        http=GuardedProtocol,
+        http=Connection,
         ws="none",
         lifespan="off",
         access_log=False,

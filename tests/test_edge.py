@@ -8,25 +8,101 @@ from typing import Any, cast
 import pytest
 import uvicorn
 
-from omniroute.server.cycle import LEFT
-from omniroute.server.edge import GuardedProtocol
+from omniroute.routing.errors import TooLarge
+from omniroute.server import edge
+from omniroute.server.edge import Connection
+from omniroute.server.exchange import Door, Exchange, Head
 
 pytestmark = pytest.mark.anyio
 
 WAIT_S = 5.0
 OK_HEAD = {"type": "http.response.start", "status": 200}
+LONG = b"x" * 200_000
+BODY_BYTES_MAX = 1_000_000
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @dataclass
 class App:
-    """Answers by path; `told` is what it noticed."""
+    """Answers by path; `told` is what it noticed. What is not under /asgi/ is hot."""
 
     told: list[str] = field(default_factory=list[str])
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    heads: list[Head] = field(default_factory=list[Head])
+    busy: int = 0
+    last_s: float = 0.0
+
+    def hot_door(self, head: Head) -> Door | None:
+        self.heads.append(head)
+        return getattr(self, "hot_" + head.path.strip("/"), None)
+
+    async def hot_whole(self, exchange: Exchange) -> None:
+        body = exchange.body
+        if body is None:
+            self.told.append("unread")
+            try:
+                body = await exchange.read(BODY_BYTES_MAX)
+            except TooLarge:
+                exchange.whole(413, b"", b"too large")
+                return
+        exchange.whole(200, b"", body)
+
+    async def hot_slow(self, exchange: Exchange) -> None:
+        await self.opened.wait()
+        await self.hot_whole(exchange)
+
+    async def hot_stream(self, exchange: Exchange) -> None:
+        exchange.start(200, b"x-a: b\r\n")
+        for part in (b"one", b"", b"two"):
+            exchange.write(part)
+        exchange.end()
+
+    async def hot_late(self, exchange: Exchange) -> None:
+        """Send the head of a stream, then nothing until the client is gone."""
+        exchange.start(200, b"")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.told.append("left")
+            self.gone.set()
+            raise
+
+    async def hot_flood(self, exchange: Exchange) -> None:
+        """Send more than a connection holds to a client that does not read."""
+        exchange.start(200, b"")
+        sent = 0
+        while (wait := exchange.write(LONG)) is None:
+            sent += len(LONG)
+        self.told.append("waits" if sent < 50 * len(LONG) else "floods")
+        self.opened.set()
+        await wait
+        exchange.end(b"end")
+
+    async def hot_twice(self, exchange: Exchange) -> None:
+        await self.hot_whole(exchange)
+        try:
+            await self.hot_whole(exchange)
+        except RuntimeError as error:
+            self.told.append(str(error))
+
+    async def hot_silent(self, exchange: Exchange) -> None:
+        """Give no answer."""
+
+    async def hot_half(self, exchange: Exchange) -> None:
+        exchange.start(200, b"")
+        exchange.write(b"half")
+        raise ValueError("a fault of ours")
+
+    async def hot_faulty(self, exchange: Exchange) -> None:
+        raise ValueError("a fault of ours")
+
+    async def hot_refused(self, exchange: Exchange) -> None:
+        """Refuse before the body is read."""
+        exchange.whole(401, b"", b"no")
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        answer = getattr(self, "answer_" + scope["path"].strip("/"))
+        answer = getattr(self, "answer_" + scope["path"].removeprefix("/asgi/"))
         await answer(scope, receive, send)
 
     async def answer_whole(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
@@ -43,12 +119,20 @@ class App:
     async def answer_late(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         """Send the head of a stream, then nothing until the client is gone."""
         await send({**OK_HEAD, "headers": []})
-        scope[LEFT](self._leave)
-        await self.gone.wait()
-
-    def _leave(self) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
         self.told.append("left")
         self.gone.set()
+
+    async def answer_parts(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        """Answer with the length of what came, part by part."""
+        size, more = 0, True
+        while more:
+            message = await receive()
+            size, more = size + len(message["body"]), message["more_body"]
+        body = b"%d" % size
+        await send({**OK_HEAD, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
 
     async def answer_injected(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         await send({**OK_HEAD, "headers": [(b"x-words", b"a\r\nset-cookie: stolen=1")]})
@@ -69,6 +153,7 @@ class App:
 class Served:
     app: App
     port: int
+    server: uvicorn.Server
 
     async def ask(self, *requests: str, until: bytes | None = None) -> bytes:
         """Send requests in one piece and read until the connection ends, or `until` is there."""
@@ -87,7 +172,7 @@ async def served() -> AsyncIterator[Served]:
     app = App()
     config = uvicorn.Config(
         cast(Any, app),
-        http=GuardedProtocol,
+        http=Connection,
         port=0,
         lifespan="off",
         log_config=None,
@@ -100,7 +185,7 @@ async def served() -> AsyncIterator[Served]:
     async with asyncio.timeout(WAIT_S):
         while not server.started:
             await asyncio.sleep(0.01)
-    yield Served(app, server.servers[0].sockets[0].getsockname()[1])
+    yield Served(app, server.servers[0].sockets[0].getsockname()[1], server)
     server.should_exit = True
     await running
 
@@ -111,48 +196,64 @@ def post(path: str, body: str = "", *headers: str, version: str = "1.1") -> str:
     return f"POST /{path} HTTP/{version}\r\nhost: h\r\n{length}{named}\r\n{body}"
 
 
+BOTH = pytest.mark.parametrize("at", ["", "asgi/"], ids=["hot", "asgi"])
+
+
+@BOTH
 async def test_a_whole_answer_comes_back_and_the_connection_serves_the_next(
-    served: Served,
+    served: Served, at: str
 ) -> None:
-    got = await served.ask(post("whole", "first"), post("whole", "2nd", "connection: close"))
+    requests = (post(at + "whole", "first"), post(at + "whole", "2nd", "connection: close"))
 
-    assert got == (
-        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfirst"
-        b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\n2nd"
-    )
+    got = await served.ask(*requests)
+
+    first, second = got.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert first == b"content-length: 5\r\n\r\nfirst"
+    head, _, body = second.partition(b"\r\n\r\n")
+    assert sorted(head.split(b"\r\n")) == [b"connection: close", b"content-length: 3"]
+    assert body == b"2nd"
 
 
-async def test_a_stream_is_chunked_and_ends_once(served: Served) -> None:
-    got = await served.ask(post("stream", "", "connection: close"))
+@BOTH
+async def test_a_stream_is_chunked_and_ends_once(served: Served, at: str) -> None:
+    got = await served.ask(post(at + "stream", "", "connection: close"))
 
     head, _, body = got.partition(b"\r\n\r\n")
     assert b"transfer-encoding: chunked" in head
     assert body == b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
 
 
-async def test_the_head_of_a_stream_does_not_wait_for_its_first_part(served: Served) -> None:
-    got = await served.ask(post("late"), until=b"\r\n\r\n")
+@BOTH
+async def test_the_head_of_a_stream_does_not_wait_for_its_first_part(
+    served: Served, at: str
+) -> None:
+    got = await served.ask(post(at + "late"), until=b"\r\n\r\n")
 
     assert got.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-async def test_whoever_answers_is_told_at_once_that_the_client_left(served: Served) -> None:
-    await served.ask(post("late"), until=b"\r\n\r\n")
-
-    await asyncio.wait_for(served.app.gone.wait(), WAIT_S)
-    assert served.app.told == ["left"]
-
-
-async def test_a_client_that_leaves_with_a_second_request_waiting_stops_the_first(
-    served: Served,
+@BOTH
+async def test_whoever_answers_is_told_at_once_that_the_client_left(
+    served: Served, at: str
 ) -> None:
-    await served.ask(post("late"), post("whole", "x"), until=b"\r\n\r\n")
+    await served.ask(post(at + "late"), until=b"\r\n\r\n")
+
+    await asyncio.wait_for(served.app.gone.wait(), WAIT_S)
+    assert served.app.told == ["left"]
+    assert served.app.busy == 0
+
+
+@BOTH
+async def test_a_client_that_leaves_with_a_second_request_waiting_stops_the_first(
+    served: Served, at: str
+) -> None:
+    await served.ask(post(at + "late"), post(at + "whole", "x"), until=b"\r\n\r\n")
 
     await asyncio.wait_for(served.app.gone.wait(), WAIT_S)
     assert served.app.told == ["left"]
 
 
-@pytest.mark.parametrize("path", ["injected", "short"])
+@pytest.mark.parametrize("path", ["asgi/injected", "asgi/short", "half"])
 async def test_an_answer_that_no_client_could_read_rightly_is_cut_off(
     served: Served, path: str
 ) -> None:
@@ -160,46 +261,343 @@ async def test_an_answer_that_no_client_could_read_rightly_is_cut_off(
 
     assert b"stolen" not in got
     assert b"four" not in got
+    assert b"0\r\n\r\n" not in got
+
+
+@pytest.mark.parametrize("path", ["silent", "faulty"])
+async def test_a_door_that_fails_is_a_500_that_says_nothing_of_why(
+    served: Served, path: str
+) -> None:
+    got = await served.ask(post(path))
+
+    assert got.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    assert b"fault of ours" not in got
+    assert served.app.busy == 0
 
 
 async def test_an_answer_is_not_sent_twice(served: Served) -> None:
-    await served.ask(post("twice", "x", "connection: close"))
+    await served.ask(post("asgi/twice", "x", "connection: close"))
+    got = await served.ask(post("twice", "x", "connection: close"))
 
-    assert served.app.told == ["http.response.body is due, not 'http.response.body'"]
+    assert served.app.told == [
+        "http.response.body is due, not 'http.response.body'",
+        "an answer is due once",
+    ]
+    assert got.count(b"HTTP/1.1") == 1
 
 
 async def test_a_head_request_gets_the_head_alone(served: Served) -> None:
-    got = await served.ask("HEAD /whole HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+    got = await served.ask("HEAD /asgi/whole HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
 
     assert got == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-async def test_a_connection_of_the_old_version_ends_after_its_answer(served: Served) -> None:
-    got = await served.ask(post("whole", "old", version="1.0"))
+@BOTH
+async def test_a_connection_of_the_old_version_ends_after_its_answer(
+    served: Served, at: str
+) -> None:
+    got = await served.ask(post(at + "whole", "old", version="1.0"))
 
-    assert got.endswith(b"connection: close\r\n\r\nold")
+    assert b"connection: close\r\n" in got
+    assert got.endswith(b"\r\n\r\nold")
 
 
+@BOTH
 @pytest.mark.parametrize(
-    "request_head",
+    "head",
     [
-        "POST /whole HTTP/1.1\r\ncontent-length: 0\r\n\r\n",
-        "POST /whole HTTP/1.1\r\nhost: a\r\nhost: b\r\ncontent-length: 0\r\n\r\n",
-        "POST /whole HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n"
+        "POST /{at}whole HTTP/1.1\r\ncontent-length: 0\r\n\r\n",
+        "POST /{at}whole HTTP/1.1\r\nhost: a\r\nhost: b\r\ncontent-length: 0\r\n\r\n",
+        "POST /{at}whole HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n"
         "transfer-encoding: chunked\r\n\r\n",
+        "POST /{at}whole HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc",
+        "CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n",
         "nonsense\r\n\r\n",
     ],
-    ids=["no host", "two hosts", "two lengths", "no request"],
+    ids=["no host", "two hosts", "two ways to say it", "two lengths", "no path", "no request"],
 )
 async def test_what_two_servers_could_read_in_two_ways_is_refused(
-    served: Served, request_head: str
+    served: Served, head: str, at: str
 ) -> None:
-    got = await served.ask(request_head)
+    first = await served.ask(head.format(at=at))
+    later = await served.ask(post(at + "whole", "a"), post(at + "whole", "b") + head.format(at=at))
 
-    assert got.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert first.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert later.count(b"HTTP/1.1 200 OK") <= 2
+    assert served.app.busy == 0
 
 
 async def test_a_head_that_is_too_large_is_refused(served: Served) -> None:
     got = await served.ask(post("whole", "", "x-long: " + "a" * 100_000))
 
     assert got.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+
+@pytest.mark.parametrize("begun", ["P", "POST /whole HTTP/1.1\r\nhost: h\r\n"])
+async def test_a_head_that_does_not_come_in_time_is_refused(
+    monkeypatch: pytest.MonkeyPatch, served: Served, begun: str
+) -> None:
+    monkeypatch.setattr(edge, "HEAD_S_MAX", 0.05)
+
+    silent = await served.ask()
+    first = await served.ask(begun)
+    later = await served.ask(post("whole", "x") + begun)
+
+    assert silent.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert first.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert later.partition(b"\r\n\r\nx")[2].startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
+async def test_the_deadline_of_a_head_does_not_touch_an_answer_that_takes_longer(
+    monkeypatch: pytest.MonkeyPatch, served: Served
+) -> None:
+    monkeypatch.setattr(edge, "HEAD_S_MAX", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    said: list[bytes] = []
+
+    for _ in range(3):
+        served.app.opened.clear()
+        writer.write(post("slow", "x").encode())
+        await asyncio.sleep(0.1)
+        served.app.opened.set()
+        said.append(await answer_of(reader))
+    writer.close()
+
+    assert said == [b"x"] * 3
+
+
+async def test_a_connection_that_asks_nothing_more_is_let_go(served: Served) -> None:
+    served.server.config.timeout_keep_alive = 1
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    began_s = asyncio.get_running_loop().time()
+    for _ in range(3):
+        writer.write(post("whole", "x").encode())
+        await answer_of(reader)
+        await asyncio.sleep(0.2)
+
+    rest = await asyncio.wait_for(reader.read(), WAIT_S)
+    lived_s = asyncio.get_running_loop().time() - began_s
+    writer.close()
+
+    assert rest == b""
+    assert lived_s > 1.3
+
+
+async def test_the_same_head_again_is_not_read_again_and_means_the_same(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    bodies = ["a", "bc", "d" * 1234, "", "e"]
+
+    for body in bodies:
+        writer.write(post("whole", body, "x-a: 1").encode())
+        assert (await answer_of(reader)) == body.encode()
+    writer.close()
+
+    # The first two are read: the first also waits for the connection's first byte.
+    assert len(served.app.heads) == 2
+    assert served.app.heads[1].named[b"x-a"] == b"1"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        post("whole", "x", "x-a: 2"),
+        post("whole", "x", "x-a: 1", "x-b: 1"),
+        post("asgi/whole", "x", "x-a: 1"),
+        post("whole", "x", "x-a: 1").replace("content-length", "Content-Length"),
+        post("whole", "x", "x-a: 1").replace("length: 1", "length:  1"),
+        "POST /whole HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+    ],
+)
+async def test_a_head_that_differs_at_all_is_read_by_itself(served: Served, other: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    said: list[bytes] = []
+
+    for one in (post("whole", "1", "x-a: 1"), post("whole", "2", "x-a: 1"), other):
+        writer.write(one.encode())
+        said.append(await answer_of(reader))
+    writer.close()
+
+    assert said == [b"1", b"2", b"x"]
+    served.app.heads[-1].forget(b"content-length")
+    assert served.app.heads[-1].named == head_of(other)
+
+
+async def test_what_a_remembered_head_does_not_fit_is_read_as_ever(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    for one in ("1", "2"):
+        writer.write(post("whole", one).encode())
+        await answer_of(reader)
+
+    writer.write((post("whole", "two") + post("whole", "at once")).encode())
+    together = [await answer_of(reader), await answer_of(reader)]
+    writer.write(post("whole", "in").encode() + b"")
+    parts = [await answer_of(reader)]
+    whole = post("whole", "in parts").encode()
+    writer.write(whole[:-3])
+    await asyncio.sleep(0.05)
+    writer.write(whole[-3:])
+    parts.append(await answer_of(reader))
+    writer.write(post("whole", "x").replace("length: 1", "length: 1x").encode())
+    refused = await reader.read()
+    writer.close()
+
+    assert together == [b"two", b"at once"]
+    assert parts == [b"in", b"in parts"]
+    assert refused.startswith(b"HTTP/1.1 400 ")
+
+
+@BOTH
+async def test_a_body_that_comes_in_parts_is_put_together(served: Served, at: str) -> None:
+    path = "whole" if not at else "asgi/parts"
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(
+        f"POST /{path} HTTP/1.1\r\nhost: h\r\ncontent-length: {3 * len(LONG)}\r\n\r\n".encode()
+    )
+    for _ in range(3):
+        await writer.drain()
+        writer.write(LONG)
+
+    said = await answer_of(reader)
+    writer.close()
+
+    assert said == (3 * LONG if not at else b"600000")
+
+
+async def test_a_client_that_waits_is_told_to_send_its_body_once_it_is_wanted(
+    served: Served,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+
+    for path in ("whole", "asgi/whole"):
+        writer.write(post(path, "body", "expect: 100-continue")[:-4].encode())
+        async with asyncio.timeout(WAIT_S):
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"body")
+        assert await answer_of(reader) == b"body"
+    # Refused before the body is wanted: whether it comes cannot be known.
+    writer.write(post("refused", "body", "expect: 100-continue")[:-4].encode())
+    refused = await reader.read()
+    writer.close()
+
+    assert refused.startswith(b"HTTP/1.1 401 Unauthorized\r\nconnection: close\r\n")
+
+
+async def test_a_body_that_was_refused_is_passed_over(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(
+        f"POST /whole HTTP/1.1\r\nhost: h\r\ncontent-length: {10 * len(LONG)}\r\n\r\n".encode()
+    )
+    for _ in range(10):
+        writer.write(LONG)
+        await writer.drain()
+    writer.write(post("whole", "next").encode())
+
+    async with asyncio.timeout(WAIT_S):
+        first = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(length_in(first)))
+    second = await answer_of(reader)
+    writer.close()
+
+    assert first.startswith(b"HTTP/1.1 413 ")
+    assert second == b"next"
+
+
+async def test_a_client_that_does_not_read_holds_a_stream_back(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=2**16)
+    writer.write(post("flood", "", "connection: close").encode())
+    await asyncio.wait_for(served.app.opened.wait(), WAIT_S)
+    assert served.app.told == ["waits"]
+
+    async with asyncio.timeout(WAIT_S):
+        got = await reader.read()
+        while not got.endswith(b"0\r\n\r\n"):
+            got = got[-10:] + await reader.read(2**16)
+    writer.close()
+
+
+async def test_a_client_that_does_not_read_its_answers_gets_no_more_of_them(
+    served: Served,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=2**16)
+    body = "x" * 100_000
+
+    writer.write((post("whole", body) * 200).encode())
+    await asyncio.sleep(0.3)
+    begun = len(served.app.heads)
+    for _ in range(200):
+        assert len(await answer_of(reader)) == len(body)
+    writer.close()
+
+    assert begun < 200
+
+
+async def test_requests_in_one_piece_are_answered_in_their_order(served: Served) -> None:
+    paths = ["slow", "whole", "asgi/whole", "whole", "slow", "asgi/whole"] * 5
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write("".join(post(path, str(n)) for n, path in enumerate(paths)).encode())
+    await asyncio.sleep(0.05)
+    served.app.opened.set()
+
+    said = [await answer_of(reader) for _ in paths]
+    writer.close()
+
+    assert said == [b"%d" % n for n in range(len(paths))]
+
+
+async def test_a_refused_head_does_not_cut_the_answer_before_it_in_two(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(post("slow", "first").encode() + b"nonsense\r\n\r\n")
+    await asyncio.sleep(0.05)
+    served.app.opened.set()
+
+    got = await reader.read()
+    writer.close()
+
+    assert got.endswith(b"\r\n\r\nfirst")
+    assert got.count(b"HTTP/1.1") == 1
+
+
+async def test_a_wish_for_another_protocol_is_not_granted(served: Served) -> None:
+    wish = post("whole", "", "connection: upgrade", "upgrade: h2c")
+
+    got = await served.ask(wish + "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+
+    assert got.startswith(b"HTTP/1.1 200 OK\r\nconnection: close\r\n")
+    assert got.count(b"HTTP/1.1") == 1
+
+
+async def test_the_end_of_the_server_waits_for_the_answer_and_says_so(served: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(post("slow", "last").encode())
+    await asyncio.sleep(0.05)
+
+    served.server.should_exit = True
+    assert await asyncio.wait_for(idle_reader.read(), WAIT_S) == b""
+    served.app.opened.set()
+    got = await asyncio.wait_for(reader.read(), WAIT_S)
+    for one in (writer, idle_writer):
+        one.close()
+
+    assert b"connection: close\r\n" in got
+    assert got.endswith(b"\r\n\r\nlast")
+
+
+async def answer_of(reader: asyncio.StreamReader) -> bytes:
+    """Give the body of the next answer, which has to be a 200."""
+    async with asyncio.timeout(WAIT_S):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n"), head
+        return await reader.readexactly(length_in(head))
+
+
+def length_in(head: bytes) -> int:
+    return int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+
+
+def head_of(request: str) -> dict[bytes, bytes]:
+    lines = request.partition("\r\n\r\n")[0].split("\r\n")[1:]
+    pairs = (line.partition(":") for line in lines)
+    named = {name.lower().encode(): value.strip().encode() for name, _, value in pairs}
+    named.pop(b"content-length", None)
+    return named

@@ -1,0 +1,249 @@
+"""An exchange on a connection of ours: the body as it came, the answer in as few writes as can be.
+
+A whole answer is one write. The head of a stream leaves with its first part, or as soon as the
+event loop turns where none comes.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from .exchange import ClientGone, Door, Head, Wait
+from .v1.bodies import too_large
+
+if TYPE_CHECKING:
+    from .edge import Connection
+
+BODY_BYTES_UNREAD_MAX = 64 * 1024
+"""How much of a body is taken while nobody asks for it."""
+CLOSE = b"connection: close\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+FAULT_LINES = b"content-type: text/plain; charset=utf-8\r\n"
+FAULT = b"Internal Server Error"
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+STATUS_LINES = {
+    status: f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
+    for status in range(100, 600)
+}
+
+log = logging.getLogger("omniroute")
+
+
+class OwnExchange:
+    """One request on a connection of ours, and its answer. See Exchange.
+
+    Attributes:
+        door: answers it; None is a request that is not hot.
+        url: the request's target, in its parts.
+        keeps_alive: whether the connection serves another request after this one.
+        awaits_continue: the client sends the body when it is told to.
+        was_taken: it is being answered, or waits for that.
+        is_here: its body has come in full.
+        on_part: called when more of the body is here.
+        on_left: called when the client leaves; without it the task is cancelled.
+        has_left: the client is gone.
+        is_started, is_answered: how far the answer is.
+        task: answers it.
+    """
+
+    # What most requests leave as it is stands here once.
+    body: bytes | None = None
+    url: Any = None
+    version = "1.1"
+    keeps_alive = True
+    awaits_continue = False
+    was_taken = False
+    is_here = False
+    on_part: Callable[[], object] | None = None
+    on_left: Callable[[], object] | None = None
+    _size = 0
+    _bytes_max: int | None = None
+    _head: bytes | None = None
+    _runs = False
+    has_left = False
+    is_started = False
+    is_answered = False
+
+    def __init__(self, connection: "Connection", head: Head, door: Door | None) -> None:
+        self.connection = connection
+        self.head = head
+        self.door = door
+        self.task: asyncio.Task[None] | None = None
+        self._parts: list[bytes] = []
+
+    # The request, as the connection reads it.
+
+    def take(self, part: bytes) -> None:
+        """Take a part of the body."""
+        if self.is_answered:
+            return
+        self._parts.append(part)
+        self._size += len(part)
+        bytes_max = self._bytes_max
+        if bytes_max is None:
+            if self._size > BODY_BYTES_UNREAD_MAX:
+                self.connection.pause_reading()
+        elif self._size <= bytes_max:
+            return
+        if self.on_part is not None:
+            self.on_part()
+
+    def finish(self) -> None:
+        """Note that the body has come in full."""
+        self.is_here = True
+        parts = self._parts
+        if self.door is not None:
+            self.body, self._parts = parts[0] if len(parts) == 1 else b"".join(parts), []
+        if self.on_part is not None:
+            self.on_part()
+
+    def taken(self) -> bytes:
+        """Give what of the body has come since this was last asked."""
+        parts, self._parts, self._size = self._parts, [], 0
+        return b"".join(parts)
+
+    def has_come(self) -> bool:
+        """Whether any of the body is here, or there is none."""
+        return self.is_here or bool(self._parts)
+
+    def tell_to_continue(self) -> None:
+        """Tell a client that waits for it to send its body."""
+        if self.awaits_continue and not self.has_come():
+            self.connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.awaits_continue = False
+        self.connection.resume_reading()
+
+    def leave(self) -> None:
+        """Stop the answering: the client is gone."""
+        self.has_left = True
+        if self.on_left is not None:
+            self.on_left()
+        elif self._runs and self.task is not None:
+            self.task.cancel()
+
+    # What the connection starts.
+
+    async def run(self) -> None:
+        """Have the hot door answer."""
+        connection, door = self.connection, self.door
+        app = connection.app
+        self._runs = True
+        app.busy += 1
+        try:
+            if door is not None and not self.has_left:
+                await door(self)
+                if not self.is_answered:
+                    self.fail()
+        except asyncio.CancelledError:
+            # Only the cancellation that the leaving client caused ends here.
+            if not self.has_left:
+                self.fail()
+                raise
+        except Exception:
+            log.exception("unexpected_error", extra={"path": self.head.path})
+            self.fail()
+        finally:
+            app.busy -= 1
+            app.last_s = time.monotonic()
+            connection.ended(self.task)
+
+    def fail(self) -> None:
+        """End an exchange that got no answer, or only half of one."""
+        if self.has_left:
+            return
+        self.keeps_alive = False
+        if self.is_started:
+            self.connection.close()
+        else:
+            self.whole(500, FAULT_LINES, FAULT)
+
+    # What the door calls.
+
+    async def read(self, bytes_max: int) -> bytes:
+        """Give the body when it is here."""
+        self._bytes_max = bytes_max
+        if self.body is None and self._size <= bytes_max:
+            arrived = asyncio.Event()
+            self.on_part = arrived.set
+            self.tell_to_continue()
+            await arrived.wait()
+        body = self.body
+        if (self._size if body is None else len(body)) > bytes_max:
+            self._parts = []
+            raise too_large(bytes_max)
+        if body is None:
+            raise ClientGone
+        return body
+
+    def whole(self, status: int, lines: bytes, body: bytes) -> Wait:
+        """Answer with a body that is complete, in one write."""
+        self.begin()
+        close = b"" if self.keeps_alive else CLOSE
+        parts = (STATUS_LINES[status], lines, close, len(body), body)
+        data = b"%b%b%bcontent-length: %d\r\n\r\n%b" % parts
+        self._finish(data)
+        return None
+
+    def start(self, status: int, lines: bytes) -> Wait:
+        """Begin a stream. Its head leaves with the first part, which may be long in coming."""
+        self.begin()
+        close = b"" if self.keeps_alive else CLOSE
+        self._head = b"%b%b%b%b\r\n" % (STATUS_LINES[status], lines, close, CHUNKED)
+        self.connection.loop.call_soon(self._flush)
+        return None
+
+    def write(self, data: bytes) -> Wait:
+        """Send a part of the stream."""
+        if not data or self.has_left:
+            return None
+        data = b"%x\r\n%b\r\n" % (len(data), data)
+        head = self._head
+        if head is not None:
+            self._head = None
+            data = head + data
+        connection = self.connection
+        connection.transport.write(data)
+        writable = connection.writable
+        return None if writable is None else _set(writable)
+
+    def end(self, data: bytes = b"") -> Wait:
+        """Send the last part of the stream."""
+        if data:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        head, self._head = self._head or b"", None
+        self._finish(b"%b%b%b" % (head, data, LAST_CHUNK))
+        return None
+
+    def begin(self) -> None:
+        """Note that the answer begins.
+
+        Raises:
+            RuntimeError: it has begun before.
+        """
+        if self.is_started:
+            raise RuntimeError("an answer is due once")
+        self.is_started = True
+        if self.awaits_continue and not self.is_here:
+            # It cannot be known whether the client still sends its body.
+            self.keeps_alive = False
+
+    def _flush(self) -> None:
+        head, self._head = self._head, None
+        if head is not None and not self.has_left:
+            self.connection.transport.write(head)
+
+    def _finish(self, data: bytes) -> None:
+        if self.is_answered:
+            raise RuntimeError("an answer ends once")
+        self.is_answered = True
+        if not self.has_left:
+            self.connection.transport.write(data)
+            self.connection.answered(self)
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
