@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from itertools import count
 
 from msgspec import structs
 from starlette.types import Scope
@@ -44,11 +45,15 @@ class KnownKeys:
         check: gives the Caller of a presented key, None when it is not ours.
         has_keys: whether any key exists.
         local_budgets: gives the budgets of whoever needs no key, the command line included.
+        generation: gives a number that is another one whenever anything of that may be.
+        lasts: whether the key of that id is valid until the generation ends.
     """
 
     check: Callable[[str], Caller | None]
     has_keys: Callable[[], bool]
     local_budgets: Callable[[], tuple[str, ...]] = tuple
+    generation: Callable[[], int] = count().__next__
+    lasts: Callable[[str], bool] = bool
 
 
 class Authenticator:
@@ -81,9 +86,20 @@ class Authenticator:
     def caller_of(self, head: Head) -> Caller:
         """Give who sends this request.
 
+        Who sent the same head before is known as long as nothing of the keys has changed.
+
         Raises:
             NotAuthenticated: no key where one is needed, or one that is not ours.
         """
+        generation = self._keys.generation()
+        caller = head.caller
+        if caller is None or head.generation != generation:
+            caller = self._find(head)
+            if self._keys.lasts(caller.key_id):
+                head.caller, head.generation = caller, generation
+        return caller
+
+    def _find(self, head: Head) -> Caller:
         presented = _presented(head.named)
         if presented is not None and self._is_token(presented):
             return self._paying(CLI)

@@ -125,6 +125,8 @@ async def compose(settings: Settings, sources: Sources | None = None) -> AsyncGe
                 check=storage.keys.check,
                 has_keys=lambda: len(storage.keys) > 0,
                 local_budgets=lambda: storage.keys.budgets_of(LOCAL),
+                generation=lambda: storage.keys.generation,
+                lasts=storage.keys.lasts,
             ),
             keyless=settings.on_loopback and settings.require_key == "auto",
             token=token,

@@ -21,6 +21,8 @@ When the client leaves, the task that runs the door is cancelled.
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from omniroute.routing.model import Caller
+
 Header = tuple[bytes, bytes]
 Wait = Awaitable[None] | None
 
@@ -39,9 +41,10 @@ class Head:
         named: the last value of each name.
         peer: the address of the other side, None in this process.
         port: where it arrived, None in this process.
+        caller: whose it is, if the Authenticator has found out in this generation of the keys.
     """
 
-    __slots__ = ("headers", "method", "named", "path", "peer", "port")
+    __slots__ = (*("caller", "generation", "headers", "method", "named", "path", "peer", "port"),)
 
     def __init__(
         self,
@@ -58,6 +61,8 @@ class Head:
         self.named = dict(headers)
         self.peer = peer
         self.port = port
+        self.caller: Caller | None = None
+        self.generation = -1
 
     def forget(self, name: bytes) -> None:
         """Be without a header."""

@@ -1,6 +1,7 @@
 """The whole product in processes of its own: what a user sees, through every door."""
 
 import asyncio
+import http.client
 import json
 import socket
 import subprocess
@@ -388,6 +389,33 @@ def test_two_gateways_may_share_a_data_folder_and_see_each_others_changes(
             time.sleep(0.05)
 
         assert second.call("POST", "/v1/chat/completions", CHAT, key=key).status == 200
+
+
+def test_a_key_that_is_revoked_is_refused_on_a_connection_that_used_it(
+    running_gateway: RunningGateway,
+) -> None:
+    key = running_gateway.new_key("--name", "mine", "--scope", "full")
+    # Without any key none would be needed.
+    running_gateway.new_key("--name", "other", "--scope", "full")
+    connection = http.client.HTTPConnection("127.0.0.1", running_gateway.port, timeout=10)
+
+    def ask() -> int:
+        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        connection.request("POST", "/v1/chat/completions", json.dumps(CHAT), headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    before = [ask() for _ in range(4)]
+    revoked = running_gateway.call(
+        "DELETE", f"/api/keys/{key[8:20]}", key=running_gateway.admin_key
+    )
+    after = [ask() for _ in range(2)]
+    connection.close()
+
+    assert before == [200] * 4
+    assert revoked.status in (200, 204)
+    assert after == [401, 401]
 
 
 def test_another_address_than_loopback_makes_a_key_prints_it_once_and_needs_it(

@@ -5,9 +5,10 @@ bytes and is shown once, when the key is made. Stored is the id and an HMAC-SHA-
 key under a pepper from the key ring: whoever copies the database can use no key, and as the
 input is random a slow hash would protect nothing more.
 
-`check` is on the path of every request: a dictionary look-up and one HMAC (2 us), no cache and
-so no cache to poison. An unknown id costs the same as a wrong key. Revoking takes effect here
-when it returns and in other processes at their next `load`.
+`check` is a dictionary look-up and one HMAC (2 us), no cache and so no cache to poison; whoever
+asks may use an answer again while the `generation` is the same and the key `lasts`. An unknown
+id costs the same as a wrong key. Revoking takes effect here when it returns and in other
+processes at their next `load`.
 """
 
 import base64
@@ -90,7 +91,12 @@ class _Entry:
 
 
 class Keys:
-    """All keys, in memory. `load` must have returned before `check`."""
+    """All keys, in memory. `load` must have returned before `check`.
+
+    Attributes:
+        generation: how often they were read; what `check` gives holds until the next, if it
+            `lasts`.
+    """
 
     def __init__(self, database: Database, vault: Vault, changes: Changes, clock: Clock) -> None:
         self._database = database
@@ -98,6 +104,7 @@ class Keys:
         self._changes = changes
         self._clock = clock
         self._version = -1
+        self.generation = 0
         self._stored: dict[str, StoredKey] = {}
         self._entries: dict[str, _Entry] = {}
         self._owned: dict[str, tuple[str, ...]] = {}
@@ -125,6 +132,11 @@ class Keys:
             return None
         return entry.caller
 
+    def lasts(self, key_id: str) -> bool:
+        """Whether a key that is valid now stays so until the keys are read anew."""
+        stored = self._stored.get(key_id)
+        return stored is None or stored.terms.expires_unix_s is None
+
     def all(self) -> tuple[StoredKey, ...]:
         """Give every key, oldest first."""
         return tuple(self._stored.values())
@@ -144,6 +156,7 @@ class Keys:
             # Another load overtook this one with newer keys.
             return
         self._version = version
+        self.generation += 1
         self._owned = {key_id: tuple(budget_ids) for key_id, budget_ids in owned.items()}
         self._stored = {row["key_id"]: _stored(row) for row in rows}
         self._entries = {

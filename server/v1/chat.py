@@ -22,9 +22,9 @@ from omniroute.routing.wire.sessions import session_of
 from omniroute.routing.wire.table import codec
 
 from ..auth import Authenticator
-from ..exchange import ClientGone, Exchange, headers_of, lines_of
+from ..exchange import ClientGone, Exchange, Header, headers_of, lines_of
 from .answers import EVENTS, JSON, Keeper, budget_lines, cost_line, origin_lines, send_error
-from .bodies import check_declared, too_large
+from .bodies import check_declared
 from .idempotency import Answers, answer_once, idempotency_name
 from .limits import Wishes, wishes_of
 
@@ -50,30 +50,30 @@ class ChatDoor:
 
     async def __call__(self, exchange: Exchange) -> None:
         """Answer one POST, whatever happens, in the dialect's own words."""
-        own = codec(self.dialect)
         request_id = new_request_id()
         try:
             caller = self.authenticator.caller_of(exchange.head)
-            check_declared(exchange.head.named, self.body_bytes_max)
-            body = exchange.body
-            if body is None:
+            head, body = exchange.head, exchange.body
+            if body is None or b"content-encoding" in head.named or len(body) > self.body_bytes_max:
+                check_declared(head.named, self.body_bytes_max)
                 body = await exchange.read(self.body_bytes_max)
-            elif len(body) > self.body_bytes_max:
-                raise too_large(self.body_bytes_max)
-            wishes = wishes_of(exchange.head)
+            wishes = wishes_of(head)
             request = self._request(body, request_id, caller, wishes)
-            name = idempotency_name(wishes.name, request, caller)
+            if request.operation.features.stream:
+                await self._stream(request, caller, exchange)
+                return
+            if wishes.name is None or self.answers is None:
+                lines, body = await self._answer(request, caller)
+            else:
+                lines, body = await self._answer_once(self.answers, request, caller, wishes.name)
         except ClientGone:
             return
         except RoutingError as error:
-            wait = send_error(exchange, own, error, request_id=request_id)
-            if wait is not None:
-                await wait
-            return
-        if request.operation.features.stream:
-            await self._stream(request, caller, own, exchange)
+            wait = send_error(exchange, codec(self.dialect), error, request_id=request_id)
         else:
-            await self._whole(request, caller, exchange, name)
+            wait = exchange.whole(200, lines, body)
+        if wait is not None:
+            await wait
 
     def _request(
         self, body: bytes, request_id: str, caller: Caller, wishes: Wishes
@@ -92,31 +92,19 @@ class ChatDoor:
             mode=wishes.mode,
         )
 
-    async def _whole(
-        self, request: RouteRequest, caller: Caller, exchange: Exchange, name: str | None
-    ) -> None:
-        try:
-            if name is None or self.answers is None:
-                lines, body = await self._answer(request, caller)
-            else:
-                lines, body = await self._answer_once(self.answers, request, caller, name)
-        except RoutingError as error:
-            own = codec(self.dialect)
-            wait = send_error(exchange, own, error, request_id=request.request_id)
-        else:
-            wait = exchange.whole(200, lines, body)
-        if wait is not None:
-            await wait
-
     async def _answer_once(
-        self, answers: Answers, request: RouteRequest, caller: Caller, name: str
+        self, answers: Answers, request: RouteRequest, caller: Caller, name: bytes
     ) -> tuple[bytes, bytes]:
-        async def make() -> tuple[list[tuple[bytes, bytes]], bytes]:
+        known = idempotency_name(name, caller)
+        if known is None:
+            return await self._answer(request, caller)
+
+        async def make() -> tuple[list[Header], bytes]:
             lines, body = await self._answer(request, caller)
             return headers_of(lines), body
 
         asked = self.dialect.encode() + b"\0" + request.operation.body
-        headers, body = await answer_once(answers, caller.key_id, name, asked, make)
+        headers, body = await answer_once(answers, caller.key_id, known, asked, make)
         return lines_of(headers), body
 
     async def _answer(self, request: RouteRequest, caller: Caller) -> tuple[bytes, bytes]:
@@ -127,9 +115,8 @@ class ChatDoor:
             reply.close()
         return JSON + origin_lines(reply) + cost_line(reply) + budget_lines(reply), body
 
-    async def _stream(
-        self, request: RouteRequest, caller: Caller, own: Codec, exchange: Exchange
-    ) -> None:
+    async def _stream(self, request: RouteRequest, caller: Caller, exchange: Exchange) -> None:
+        own = codec(self.dialect)
         keeper = Keeper(exchange, self.dialect, request.request_id, hold_s=self.hold_s)
         try:
             reply = await self.gateway.route.open(request, caller)

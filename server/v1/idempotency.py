@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from omniroute.routing.errors import BadRequest, StorageUnavailable
-from omniroute.routing.model import Caller, RouteRequest
+from omniroute.routing.model import Caller
 from omniroute.routing.ports import IDEMPOTENCY_KEY_CHARS_MAX
 
 from ..store.kept_answers import Claim, Headers, KeptAnswer
@@ -35,15 +35,15 @@ class Answers(Protocol):
     def release(self, claim: Claim) -> None: ...
 
 
-def idempotency_name(found: bytes | None, request: RouteRequest, caller: Caller) -> str | None:
-    """Give what the key's header says, None where there is none or it has no effect.
+def idempotency_name(value: bytes, caller: Caller) -> str | None:
+    """Give what the header of a whole answer's request says, None where it has no effect.
 
     Raises:
         BadRequest: it is empty or too long.
     """
-    if found is None or request.operation.features.stream or not caller.keep_content:
+    if not caller.keep_content:
         return None
-    name = found.decode("latin-1")
+    name = value.decode("latin-1")
     if not 0 < len(name) <= IDEMPOTENCY_KEY_CHARS_MAX:
         raise BadRequest(
             f"Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters",

@@ -9,8 +9,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from omniroute.routing.errors import BadRequest
+from omniroute.routing.access import LOCAL
+from omniroute.routing.errors import BadRequest, NotAuthenticated
 from omniroute.routing.model import Account
+from omniroute.server.auth import Authenticator, KnownKeys
+from omniroute.server.exchange import Head
 from omniroute.server.store.budget import Budget
 from omniroute.server.store.database import Statement
 from omniroute.server.store.keyring import add_ring_key
@@ -233,3 +236,61 @@ async def test_no_key_is_made_when_its_budget_is_wrong(store: Opened) -> None:
         await store.keys.create(TERMS, actor="test", budget=lambda key: Budget("b1", key, "b1", -5))
 
     assert store.keys.all() == ()
+
+
+def authenticator(store: Opened) -> Authenticator:
+    """Give who asks these keys, on this machine."""
+    keys = store.keys
+    known = KnownKeys(
+        keys.check,
+        lambda: len(keys) > 0,
+        lambda: keys.budgets_of(LOCAL),
+        lambda: keys.generation,
+        keys.lasts,
+    )
+    return Authenticator(keys=known, keyless=True, token=None)
+
+
+def head(*presented: str) -> Head:
+    """Give the head of a request on a connection that may send it again."""
+    headers = [(b"authorization", b"Bearer " + one.encode()) for one in presented]
+    return Head("POST", "/v1/chat/completions", headers, peer="127.0.0.1")
+
+
+@pytest.mark.anyio
+async def test_a_head_that_comes_again_is_who_its_key_is_now(
+    store: Opened, clock: FakeClock
+) -> None:
+    asking, keyless = authenticator(store), head()
+    assert asking.caller_of(keyless).key_id == LOCAL
+    ends = replace(TERMS, expires_unix_s=clock.unix() + 60)
+    made = await store.keys.create(TERMS, actor="test")
+    ending = head((await store.keys.create(ends, actor="test")).text)
+    again = head(made.text)
+
+    first = [asking.caller_of(again) for _ in range(3)]
+    await store.keys.change(made.stored.key_id, replace(TERMS, models=("sim/*",)), actor="test")
+    changed = asking.caller_of(again)
+    asking.caller_of(ending)
+    clock.advance(61)
+    await store.keys.revoke(made.stored.key_id, actor="test")
+
+    assert first[0] is first[2]
+    assert (first[0].models, changed.models) == (("fast", "groq/*"), ("sim/*",))
+    for one in (again, ending, keyless):
+        with pytest.raises(NotAuthenticated):
+            asking.caller_of(one)
+
+
+@pytest.mark.anyio
+async def test_a_key_that_ends_is_refused_to_a_head_that_was_let_in(
+    store: Opened, clock: FakeClock
+) -> None:
+    asking, ends = authenticator(store), replace(TERMS, expires_unix_s=clock.unix() + 60)
+    ending = head((await store.keys.create(ends, actor="test")).text)
+
+    assert "write:route" in asking.caller_of(ending).scopes
+    clock.advance(61)
+
+    with pytest.raises(NotAuthenticated):
+        asking.caller_of(ending)
