@@ -1,8 +1,10 @@
 """Where bytes arrive and leave: the web server's own protocol, over real sockets."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -444,6 +446,32 @@ async def test_what_a_remembered_head_does_not_fit_is_read_as_ever(served: Serve
     assert together == [b"two", b"at once"]
     assert parts == [b"in", b"in parts"]
     assert refused.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_where_the_network_cuts_a_request_changes_no_answer(
+    served: Served, seed: int
+) -> None:
+    draw = random.Random(seed)
+    paths = ["whole", "asgi/parts", "whole"]
+    asked = [(draw.choice(paths), "x" * draw.choice([0, 1, 9, 10, 5000])) for _ in range(40)]
+    data = "".join(post(path, body, "x-a: 1") for path, body in asked).encode()
+    cuts = sorted(draw.sample(range(1, len(data)), 60))
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+
+    async def send() -> None:
+        for begin, end in pairwise([0, *cuts, len(data)]):
+            writer.write(data[begin:end])
+            await asyncio.sleep(draw.choice([0, 0, 0.001]))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send())
+        said = [await answer_of(reader) for _ in asked]
+    writer.close()
+
+    assert said == [
+        b"%d" % len(body) if path == "asgi/parts" else body.encode() for path, body in asked
+    ]
 
 
 @BOTH
