@@ -1,7 +1,6 @@
 """One HTTP/1.1 connection to a provider: httptools reads what an Exchange keeps."""
 
 import asyncio
-from functools import lru_cache
 
 import httptools
 
@@ -10,17 +9,11 @@ from .exchange import HEAD_BYTES_MAX, HEADERS_MAX, Exchange, Home
 JOIN_BYTES_MAX = 64 * 1024
 """Up to here head and body leave in one write; beyond it a copy costs more than a write."""
 
-SHAPES_MAX = 128
-"""Sets of header names that are known; a server sends the same ones each time."""
-
 
 class Connection(Exchange):
     """Carries one exchange at a time over HTTP/1.1."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, home: Home) -> None:
-        # Answers have twenty headers and more: the parser calls C for each of them.
-        self._raw: dict[bytes, bytes] = {}
-        self.on_header = self._raw.__setitem__
         self._parser = httptools.HttpResponseParser(self)
         self._interim = False
         super().__init__(loop, home)
@@ -37,9 +30,6 @@ class Connection(Exchange):
             return
         if self._failure is not None:
             return
-        if self._raw and self._head_done:
-            # Trailers: nothing reads them, and their size counts with the body's.
-            self._raw.clear()
         if not self._head_done:
             if self._wire_bytes > HEAD_BYTES_MAX:
                 self._fail("malformed", f"the answer's head is over {HEAD_BYTES_MAX} bytes")
@@ -55,20 +45,23 @@ class Connection(Exchange):
         if self._complete:
             self._reusable = False
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Nothing reads a trailer, and its size counts with the body's.
+        if not self._head_done:
+            self.headers[name.lower()] = value
+
     def on_headers_complete(self) -> None:
         if self._complete:
             return
-        raw = self._raw
-        if len(raw) > HEADERS_MAX:
+        headers = self.headers
+        if len(headers) > HEADERS_MAX:
             self._fail("malformed", f"the answer has more than {HEADERS_MAX} headers")
             return
         status = self._parser.get_status_code()
         if 100 <= status < 200:
             self._interim = True
-            raw.clear()
+            self.headers = {}
             return
-        self.headers = headers = dict(zip(_in_lower_case(tuple(raw)), raw.values(), strict=True))
-        raw.clear()
         coding = headers.get(b"transfer-encoding")
         if coding is not None and coding.lower() != b"chunked":
             self._fail("malformed", "the answer has a transfer coding that nobody asked for")
@@ -94,8 +87,3 @@ class Connection(Exchange):
 
     def _has_begun(self) -> bool:
         return self._wire_bytes > 0
-
-
-@lru_cache(maxsize=SHAPES_MAX)
-def _in_lower_case(names: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    return tuple(name.lower() for name in names)

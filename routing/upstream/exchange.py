@@ -116,7 +116,10 @@ class Exchange(asyncio.Protocol, ABC):
         if self._transport.is_closing():
             self._note_loss(None)
             return
-        self._expect(now + limits.first_byte_s)
+        first_byte_at_s = now + limits.first_byte_s
+        self._deadline.move(
+            first_byte_at_s if first_byte_at_s < total_deadline_s else total_deadline_s
+        )
         self._write(head, body)
 
     def head(self) -> "asyncio.Future[None]":
@@ -201,8 +204,8 @@ class Exchange(asyncio.Protocol, ABC):
             return
         if self._may_be_kept():
             self._busy = False
-            self._chunks.clear()
-            self._deadline.relax(self._loop.time() + self._keep_s())
+            self._chunks = []
+            self._deadline.relax(self._loop.time() + _keep_s(self.headers.get(b"keep-alive")))
             self._home.take_back(self)
             return
         self._fail("truncated", "the answer was closed before its end")
@@ -377,11 +380,12 @@ class Exchange(asyncio.Protocol, ABC):
             and not self._transport.get_write_buffer_size()
         )
 
-    def _keep_s(self) -> float:
-        hint = self.headers.get(b"keep-alive")
-        asked = _KEEP_ALIVE_HINT.search(hint) if hint is not None else None
-        # A second less than the peer says, or our next request would cross its close.
-        return KEEP_ALIVE_S if asked is None else min(KEEP_ALIVE_S, float(asked[1]) - 1.0)
+
+def _keep_s(hint: bytes | None) -> float:
+    """Give how long a connection is kept whose peer has said this of it."""
+    asked = None if hint is None else _KEEP_ALIVE_HINT.search(hint)
+    # A second less than the peer says, or our next request would cross its close.
+    return KEEP_ALIVE_S if asked is None else min(KEEP_ALIVE_S, float(asked[1]) - 1.0)
 
 
 def _is_blank(chunk: bytes) -> bool:

@@ -9,6 +9,8 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from msgspec import Struct
+
 from ..catalog.providers import provider_named
 from ..errors import BadRequest, UpstreamFailure
 from ..model import Account, Call, Dialect
@@ -55,6 +57,22 @@ def may_reach_private(account: Account) -> bool:
     return account.local or account.source in ("probe", "database", "environment")
 
 
+class _Ready(Struct, frozen=True):
+    """What every call of one account needs, made once.
+
+    Attributes:
+        lacks_usage: a forwarded stream would not tell its usage unless it is asked to.
+        tells_usage: streams may be asked for usage.
+    """
+
+    account: Account
+    envelope: Envelope
+    lane: Lane
+    codec: Codec
+    lacks_usage: bool
+    tells_usage: bool
+
+
 class HttpUpstream:
     """Calls providers over pooled HTTP/1.1 connections; fulfils ports.Upstream.
 
@@ -78,7 +96,7 @@ class HttpUpstream:
         self._clock = clock
         self._allow_private = allow_private
         self._pool = Pool(Egress(own_addresses, resolve), tls)
-        self._ready: dict[str, tuple[Envelope, Lane, Codec]] = {}
+        self._ready: dict[str, _Ready] = {}
 
     @property
     def connections(self) -> int:
@@ -91,30 +109,35 @@ class HttpUpstream:
         Raises:
             UpstreamFailure: it was refused, could not be sent, or what came is no answer.
         """
-        envelope, lane, theirs = self._ready_for(call.account)
-        path, body = _request(call, theirs)
+        account, operation, limits = call.account, call.operation, call.limits
+        ready = self._ready.get(account.account_id)
+        if ready is None or ready.account is not account:
+            ready = self._make_ready(account)
+        path, body = _request(call, ready)
+        asked, forward = operation.features.stream, _forwards(call)
         hider: UsageHider | None = None
-        if _lacks_usage(call) and (asking := ask_for_usage(body)) is not None:
-            body, hider = asking, UsageHider()
-        head = envelope.head(path, call.headers, body_bytes=len(body))
-        connection = await send(lane, head, body, call.limits)
+        if asked and forward and ready.lacks_usage and (more := ask_for_usage(body)) is not None:
+            body, hider = more, UsageHider()
+        head = ready.envelope.head(path, call.headers, body_bytes=len(body))
+        connection = await send(ready.lane, head, body, limits)
         headers = connection.headers
         stream = _STREAMS.get(headers.get(b"content-type", b""))
-        forward = _forwards(call)
         if (
             connection.status != 200
             or stream is None
             or b"content-encoding" in headers
             # Bytes are forwarded as they are: who asked for one kind cannot read the other.
-            or (forward and stream != call.operation.features.stream)
+            or (forward and stream != asked)
         ):
-            stream = await self._judged(call, envelope, connection)
-        bytes_max, secrets = call.limits.answer_bytes_max, envelope.secrets
+            stream = await self._judged(call, ready.envelope, connection)
+        secrets, bytes_max = ready.envelope.secrets, limits.answer_bytes_max
         if not stream:
             return WholeAnswer(
-                connection, theirs, forward=forward, bytes_max=bytes_max, secrets=secrets
+                connection, ready.codec, forward=forward, bytes_max=bytes_max, secrets=secrets
             )
-        reader = PieceReader(theirs, forward=forward, stream=True, bytes_max=bytes_max, hider=hider)
+        reader = PieceReader(
+            ready.codec, forward=forward, stream=True, bytes_max=bytes_max, hider=hider
+        )
         return HttpAnswer(connection, reader, secrets=secrets)
 
     def close(self) -> None:
@@ -141,20 +164,24 @@ class HttpUpstream:
             raise
         return stream
 
-    def _ready_for(self, account: Account) -> tuple[Envelope, Lane, Codec]:
-        known = self._ready.get(account.account_id)
-        if known is not None and known[0].account is account:
-            return known
+    def _make_ready(self, account: Account) -> "_Ready":
         envelope = Envelope(account)
         permit = Permit(self._allow_private(account), plain_public=account.local)
+        way = Way(envelope.origin, permit, envelope.proxy, account.http2)
+        known = provider_named(account.provider)
+        speaks_chat = account.dialect == "openai_chat"
         if len(self._ready) >= ACCOUNTS_MAX:
             del self._ready[next(iter(self._ready))]
-        known = self._ready[account.account_id] = (
+        ready = self._ready[account.account_id] = _Ready(
+            account,
             envelope,
-            self._pool.lane(Way(envelope.origin, permit, envelope.proxy, account.http2)),
+            self._pool.lane(way),
             codec(account.dialect),
+            lacks_usage=speaks_chat and known is not None,
+            # Endpoints that we do not know are taken to.
+            tells_usage=not speaks_chat or known is None or known.streams_usage,
         )
-        return known
+        return ready
 
     async def _refusal(
         self, call: Call, envelope: Envelope, connection: Exchange
@@ -185,21 +212,7 @@ class Upstreams:
         return (self._simulated if call.account.simulated else self._http).open(call)
 
 
-def _lacks_usage(call: Call) -> bool:
-    """Whether a forwarded stream would not tell its usage unless it is asked to."""
-    if not call.operation.features.stream or not _forwards(call):
-        return False
-    known = provider_named(call.account.provider) is not None
-    return call.account.dialect == "openai_chat" and known and _tells_usage(call.account)
-
-
-def _tells_usage(account: Account) -> bool:
-    """Whether streams may be asked for usage; endpoints that we do not know are taken to."""
-    row = provider_named(account.provider)
-    return account.dialect != "openai_chat" or row is None or row.streams_usage
-
-
-def _request(call: Call, theirs: Codec) -> tuple[str, bytes]:
+def _request(call: Call, ready: _Ready) -> tuple[str, bytes]:
     """Give path and body of the request, in the account's dialect."""
     operation, model = call.operation, call.candidate.model
     if operation.kind != "chat":
@@ -208,6 +221,7 @@ def _request(call: Call, theirs: Codec) -> tuple[str, bytes]:
             "only chats can",
             kind="bad_request",
         )
+    theirs = ready.codec
     path = theirs.path(model=model, stream=operation.features.stream)
     try:
         if operation.dialect == call.account.dialect:
@@ -220,7 +234,7 @@ def _request(call: Call, theirs: Codec) -> tuple[str, bytes]:
         # Whether it streams may stand in the client's path instead of its body.
         chat = replace(chat, stream=operation.features.stream)
         body = theirs.render_request(chat, model=model)
-        return path, body if _tells_usage(call.account) else without_usage(body)
+        return path, body if ready.tells_usage else without_usage(body)
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
 
