@@ -91,7 +91,7 @@ def _body() -> bytes:
 
 
 def _request(body: bytes, number: int) -> RouteRequest:
-    target, operation = operation_of_body("openai_chat", body)
+    target, operation, _ = operation_of_body("openai_chat", body)
     return RouteRequest(f"req_{number:032x}", target, operation, at_s=0.0)
 
 

@@ -80,6 +80,7 @@ class Operation(Struct, frozen=True, gc=False):
 
     Attributes:
         model_in_body: the name that splicing replaces.
+        model_at: where its value begins in the body; None where splicing has to look for it.
         forward: the door forwards bytes of its own dialect; False where it reads every Delta
             (MCP, A2A), so that an answer is always decoded.
     """
@@ -90,6 +91,7 @@ class Operation(Struct, frozen=True, gc=False):
     features: Features
     model_in_body: str = ""
     forward: bool = True
+    model_at: int | None = None
 
 
 class RouteRequest(Struct, frozen=True, gc=False):

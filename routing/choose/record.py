@@ -67,7 +67,9 @@ def unpack_snapshot(packed: bytes) -> Snapshot:
 def pack_decision(request: RouteRequest, decision: Decision) -> bytes:
     """Give the bytes to store: the request without its body, and the decision."""
     places = {id(one.candidate): place for place, one in enumerate(decision.verdicts)}
-    request = structs.replace(request, operation=structs.replace(request.operation, body=b""))
+    request = structs.replace(
+        request, operation=structs.replace(request.operation, body=b"", model_at=None)
+    )
     packed = {
         "request": _without_defaults(request),
         "strategy": decision.strategy,

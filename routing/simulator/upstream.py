@@ -248,7 +248,8 @@ def _own_body(call: Call) -> bytes:
         return codec(DIALECT).render_request(chat, model=model)
     if not operation.model_in_body:
         return operation.body
-    return splice_model(operation.body, old=operation.model_in_body, new=model)
+    named = operation.model_in_body
+    return splice_model(operation.body, old=named, new=model, at=operation.model_at)
 
 
 def _check(head: Head, performance: Performance, *, stream: bool, keep_body: bool) -> None:

@@ -229,7 +229,8 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes]:
                 return path, operation.body
             # Also where the name stays: it must stand there once, or the provider might read
             # another one than was routed.
-            return path, splice_model(operation.body, old=operation.model_in_body, new=model)
+            named = operation.model_in_body
+            return path, splice_model(operation.body, old=named, new=model, at=operation.model_at)
         chat = codec(operation.dialect).parse_request(operation.body)
         # Whether it streams may stand in the client's path instead of its body.
         chat = replace(chat, stream=operation.features.stream)

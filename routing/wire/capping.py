@@ -61,7 +61,7 @@ def capped(
     features = structs.replace(
         operation.features, output_tokens_max=each * operation.features.choices
     )
-    return structs.replace(operation, body=body, features=features)
+    return structs.replace(operation, body=body, features=features, model_at=None)
 
 
 def _in_config(body: bytes, names: tuple[str, ...], each: int) -> bytes:

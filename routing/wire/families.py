@@ -14,6 +14,7 @@ is read.
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
@@ -48,6 +49,7 @@ KEPT_MAX = 256
 """Texts whose family is kept: a loop of tool calls asks again and again with the same last one."""
 
 _ESCAPE_BYTES_MAX = 12  # \ud83d\ude00, the longest that one character takes
+_QUOTE = ord('"')
 _OPTION = re.compile(r"[A-E][).:]\s")
 _CODE = (
     *("class ", "return ", "import ", "const ", "();", ") {", "=> "),
@@ -118,7 +120,7 @@ def _by_sign() -> dict[str, tuple[tuple[str, int], ...]]:
 _CODE_BY_SIGN = _by_sign()
 
 
-class _Turn(msgspec.Struct):
+class Turn(msgspec.Struct, gc=False):
     """One turn of any dialect: `content` (text or parts), or Gemini's `parts`."""
 
     role: str | None = None
@@ -126,11 +128,11 @@ class _Turn(msgspec.Struct):
     parts: msgspec.Raw = msgspec.Raw()
 
 
-class _Part(msgspec.Struct):
+class _Part(msgspec.Struct, gc=False):
     text: msgspec.Raw = msgspec.Raw()
 
 
-_turns = msgspec.json.Decoder(list[_Turn])
+_turns = msgspec.json.Decoder(list[Turn])
 _parts = msgspec.json.Decoder(list[_Part])
 _text = msgspec.json.Decoder(str)
 
@@ -140,20 +142,27 @@ def family_of(text: str) -> Family:
     return _family_of_head(text[:HEAD_CHARS_MAX])
 
 
-def family_of_turns(raw: msgspec.Raw) -> Family:
+def family_of_turns(turns: Sequence[Turn]) -> Family:
     """Give the family of a request's turns as they stand in its body, in any dialect.
 
-    Turns that no dialect would write give "general": reading them is the codec's work, and a
+    Parts that no dialect would write give "general": reading them is the codec's work, and a
     request must not fail because its kind is not known.
     """
     with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        if bytes(memoryview(raw)[:1]) == b'"':
+        for turn in reversed(turns):
+            if turn.role == "user" or (turn.role is None and turn.parts):
+                text = _text_of(turn)
+                if text:
+                    return family_of(text)
+    return "general"
+
+
+def family_of_input(raw: msgspec.Raw) -> Family:
+    """Give the family of turns that are not taken apart yet, or of a text in their place."""
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        if raw and memoryview(raw)[0] == _QUOTE:
             return family_of(_head(raw))
-        for turn in reversed(_turns.decode(raw)):
-            asked = turn.role == "user" or (turn.role is None and bool(memoryview(turn.parts)))
-            text = _text_of(turn) if asked else ""
-            if text:
-                return family_of(text)
+        return family_of_turns(_turns.decode(raw))
     return "general"
 
 
@@ -237,24 +246,28 @@ def _asks_for_a_fact(head: str, words: list[str]) -> bool:
     return _FACT.search(head) is not None
 
 
-def _text_of(turn: _Turn) -> str:
-    raw = turn.content if memoryview(turn.content) else turn.parts
-    if bytes(memoryview(raw)[:1]) == b'"':
+def _text_of(turn: Turn) -> str:
+    raw = turn.content or turn.parts
+    if not raw:
+        return ""
+    if memoryview(raw)[0] == _QUOTE:
         return _head(raw)
-    texts = []
-    for part in _parts.decode(raw) if memoryview(raw) else ():
-        if memoryview(part.text):
+    texts: list[str] = []
+    size = 0
+    for part in _parts.decode(raw):
+        if part.text:
             texts.append(_head(part.text))
-        if sum(map(len, texts)) >= HEAD_CHARS_MAX:
+            size += len(texts[-1])
+        if size >= HEAD_CHARS_MAX:
             break
     return "\n".join(texts)
 
 
 def _head(raw: msgspec.Raw) -> str:
     """Give the beginning of a string as JSON writes it, without decoding the rest."""
-    written = memoryview(raw)
-    if len(written) <= HEAD_CHARS_MAX + 2:
+    if len(raw) <= HEAD_CHARS_MAX + 2:
         return _text.decode(raw)
+    written = memoryview(raw)
     # The cut may fall inside an escape or a character: then a little earlier is a good place.
     for end in range(HEAD_CHARS_MAX, HEAD_CHARS_MAX - _ESCAPE_BYTES_MAX, -1):
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):

@@ -1,21 +1,33 @@
 """Operations: from a client's body, and from a conversation that a door made itself."""
 
+import msgspec
+
 from ..conversation import Chat
 from ..model import Dialect, Operation
+from .splice import fields_of, place_of
 from .table import codec
 
 OWN_DIALECT: Dialect = "openai_chat"
 """The dialect that a conversation without a body of its own is written in."""
 
 
-def operation_of_body(dialect: Dialect, body: bytes) -> tuple[str, Operation]:
-    """Give the asked model and the operation of a client's chat body; the bytes are kept.
+def operation_of_body(
+    dialect: Dialect, body: bytes
+) -> tuple[str, Operation, dict[str, msgspec.Raw]]:
+    """Give the asked model, the operation of a client's chat body, and the body's fields.
+
+    The bytes are kept. They are gone through twice, by the decoder alone: for the routed fields,
+    and for the places of all at the top.
 
     Raises:
         BadRequest: the body is not one of this dialect.
     """
     target, features = codec(dialect).read_features(body)
-    return target, Operation("chat", dialect, body, features, model_in_body=target)
+    fields = fields_of(body)
+    place = place_of(body, fields, "model") if target else None
+    at = None if place is None else place[0]
+    operation = Operation("chat", dialect, body, features, model_in_body=target, model_at=at)
+    return target, operation, fields
 
 
 def operation_of_chat(chat: Chat, *, target: str) -> Operation:

@@ -12,7 +12,7 @@ Source: the clients' requests as they were seen in 2026-11; OpenAI API reference
 "prompt_cache_key", read 2026-11.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -55,25 +55,27 @@ class _User(msgspec.Struct):
     session_id: str | None = None
 
 
+_FIELDS = frozenset(_Body.__struct_fields__)
 _bodies = msgspec.json.Decoder(_Body)
 _users = msgspec.json.Decoder(_User)
 
 
-def session_of(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> str | None:
+def session_of(
+    headers: Iterable[tuple[bytes, bytes]], fields: Mapping[str, msgspec.Raw]
+) -> str | None:
     """Give the name of the request's session, None where the client names none.
 
     Args:
         headers: of the request, names in lower case.
-        body: the client's JSON, in any dialect.
+        fields: of the client's body, in any dialect.
     """
     best, found = _NONE, b""
     for name, value in headers:
-        place = HEADERS.get(name, _NONE)
-        if place < best and value:
-            best, found = place, value
+        if name in HEADERS and HEADERS[name] < best and value:
+            best, found = HEADERS[name], value
     if found:
         return found[:NAME_BYTES_MAX].decode("latin-1")
-    return _in_body(body)
+    return None if _FIELDS.isdisjoint(fields) else _in_body(fields)
 
 
 def session_id(key_id: str, name: str) -> str:
@@ -96,20 +98,19 @@ def _hash(text: str, size: int) -> str:
     return blake2b(text.encode(), digest_size=size).hexdigest()
 
 
-def _in_body(body: bytes) -> str | None:
+def _in_body(fields: Mapping[str, msgspec.Raw]) -> str | None:
     """Give what the body names: OpenAI's cache key, or a session in the metadata.
 
     Claude Code puts it into `metadata.user_id`, as JSON within the string; older ones as
     `user_..._session_...`.
     """
-    if b'"prompt_cache_key"' not in body and b'"metadata"' not in body:
-        return None
+    named = {name: fields[name] for name in _FIELDS if name in fields}
     try:
-        fields = _bodies.decode(body)
+        body = _bodies.decode(msgspec.json.encode(named))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None  # another shape than those that name a session
-    name = fields.prompt_cache_key
-    metadata = fields.metadata
+    name = body.prompt_cache_key
+    metadata = body.metadata
     if not name and metadata is not None:
         name = metadata.session_id or _of_user(metadata.user_id or "")
     return name[:NAME_BYTES_MAX] if name else None

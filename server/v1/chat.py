@@ -78,7 +78,7 @@ class ChatDoor:
     def _request(
         self, body: bytes, request_id: str, caller: Caller, wishes: Wishes
     ) -> RouteRequest:
-        target, operation = operation_of_body(self.dialect, body)
+        target, operation, fields = operation_of_body(self.dialect, body)
         return RouteRequest(
             request_id=request_id,
             target=target,
@@ -86,7 +86,7 @@ class ChatDoor:
             at_s=self.gateway.route.clock.now(),
             spend_usd_nanos_max=wishes.spend_usd_nanos_max,
             allowed=caller.models,
-            session_id=session_of(wishes.session, body),
+            session_id=session_of(wishes.session, fields),
             client_request_id=wishes.client_request_id,
             via=wishes.via,
             mode=wishes.mode,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.model import Dialect
+from omniroute.routing.wire.features import CHECKED_BYTES
 from omniroute.routing.wire.table import codec
 
 from .answers import DIALECTS, golden
@@ -83,6 +84,48 @@ def test_talk_of_images_is_no_image() -> None:
     )
 
     assert not features.images
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic"])
+def test_an_image_is_seen_among_turns_of_text_and_inside_what_a_tool_gave(dialect: Dialect) -> None:
+    image = {"type": "image", "source": {}}
+    given = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
+    text: dict[str, object] = {"role": "user", "content": 'say {"type":"image"}'}
+
+    turns = [text, {"role": "user", "content": [given]}, text]
+    with_image = codec(dialect).read_features(_body(dialect, messages=turns))[1]
+    without = codec(dialect).read_features(_body(dialect, messages=[text, {"role": "assistant"}]))
+
+    assert with_image.images
+    assert not without[1].images
+
+
+@pytest.mark.parametrize(
+    ("dialect", "turns"),
+    [("openai_chat", "messages"), ("anthropic", "messages"), ("gemini", "contents")],
+)
+@pytest.mark.parametrize(("turn", "field"), [(3, "[1]"), ({"role": 3}, "[1].role")])
+def test_a_turn_that_is_none_is_named(
+    dialect: Dialect, turns: str, turn: object, field: str
+) -> None:
+    body = _body(dialect, **{turns: [{"role": "user"}, turn]})
+
+    with pytest.raises(BadRequest) as refused:
+        codec(dialect).read_features(body)
+
+    assert refused.value.field == turns + field
+
+
+@pytest.mark.parametrize("cut", range(-4, 4))
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xf0\x9f\x98", b"\xed\xa0\x80"])
+def test_what_is_no_utf_8_is_refused_wherever_a_long_body_has_it(cut: int, bad: bytes) -> None:
+    text = ("é" * CHECKED_BYTES).encode()
+    at = CHECKED_BYTES + cut
+    good = _body("openai_chat", messages=[{"content": "HERE"}]).replace(b"HERE", b"a" * at + text)
+
+    assert codec("openai_chat").read_features(good)[0] == "m"
+    with pytest.raises(BadRequest, match="UTF-8"):
+        codec("openai_chat").read_features(good.replace(b"aa\xc3", b"aa" + bad + b"\xc3"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniroute.routing.errors import BadRequest
-from omniroute.routing.wire.splice import splice_model
+from omniroute.routing.model import Operation
+from omniroute.routing.wire.operations import operation_of_body
+from omniroute.routing.wire.splice import fields_of, place_of, splice_model
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.just("old"),
@@ -60,7 +62,13 @@ def test_the_name_elsewhere_stays(body: str) -> None:
 def test_all_but_the_name_keeps_its_bytes(body: bytes) -> None:
     spliced = splice_model(body, old="old", new="new")
 
-    assert spliced == body.replace(b'"old"', b'"new"')
+    assert spliced == _where_it_was_read(body) == body.replace(b'"old"', b'"new"')
+
+
+def _where_it_was_read(body: bytes) -> bytes:
+    """The same with the place of the name that reading the body gives."""
+    place = place_of(body, fields_of(body), "model")
+    return splice_model(body, old="old", new="new", at=None if place is None else place[0])
 
 
 _pairs = st.lists(
@@ -79,6 +87,7 @@ def test_a_body_with_any_keys_twice_has_each_once(pairs: list[tuple[str, str]], 
 
     spliced = splice_model(body.encode(), old="old", new="new")
 
+    assert spliced == _where_it_was_read(body.encode())
     assert json.loads(spliced) == {**json.loads(body), "model": "new"}
     names = [name for name, _ in json.loads(spliced, object_pairs_hook=list)]
     assert len(names) == len(set(names))
@@ -106,3 +115,48 @@ def test_no_second_name_is_left_for_a_provider_to_read(body: bytes) -> None:
 def test_a_body_that_names_no_or_another_model_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest):
         splice_model(body, old="old", new="new")
+
+
+LONG = 'A line with "model": "old" in it, and \u00e9.\n' * 9000
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_a_long_body_goes_on_whole_with_its_place_known(separators: tuple[str, str]) -> None:
+    asked = {"messages": [{"role": "user", "content": LONG}], "model": "old", "n": 1}
+    body = json.dumps(asked, separators=separators, ensure_ascii=False).encode()
+
+    _, operation, _ = operation_of_body("openai_chat", body)
+
+    assert operation.model_at == body.rindex(b'"old"')
+    assert _spliced(operation) == body[::-1].replace(b'"dlo"', b'"wen"', 1)[::-1]
+
+
+def _spliced(operation: Operation) -> bytes:
+    return splice_model(
+        operation.body, old=operation.model_in_body, new="new", at=operation.model_at
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"old","messages":[],"model":"old"}',
+        b'{"model":"first","messages":[],"mod\\u0065l":"old"}',
+        b'{"messages":[],"n":1,"model":"old","n":1}',
+    ],
+)
+def test_a_key_that_stands_twice_leaves_no_place(body: bytes) -> None:
+    _, operation, _ = operation_of_body("openai_chat", body)
+
+    assert operation.model_at is None
+    assert _spliced(operation).count(b'"new"') == 1
+    assert b"old" not in _spliced(operation)
+
+
+def test_a_place_of_another_body_is_not_trusted() -> None:
+    body = b'{"max_tokens":100,"model":"old"}'
+
+    for at in range(len(body) + 5):
+        assert (
+            splice_model(body, old="old", new="new", at=at) == b'{"max_tokens":100,"model":"new"}'
+        )

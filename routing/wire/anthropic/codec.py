@@ -7,21 +7,22 @@ from dataclasses import dataclass
 import msgspec
 
 from ...conversation import Chat, Delta
-from ...errors import BadRequest, RoutingError
+from ...errors import RoutingError
 from ...model import Dialect, Features
 from ..codec import Head, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in
-from ..families import family_of_turns
+from ..families import Turn, family_of_turns
 from ..features import (
     ABSENT,
     ModelName,
     TokenLimit,
     decode_routed,
+    explain_turns,
     holds,
     input_tokens,
     input_tokens_max,
     is_filled_list,
-    is_list,
+    show,
 )
 from ..fields import Fields, encode
 from ..sniffing import SseSniffer, WholeSniffer
@@ -36,7 +37,7 @@ _IMAGES = re.compile(rb'"type"\s*:\s*"image"')
 
 class _Routed(msgspec.Struct):
     model: ModelName
-    messages: msgspec.Raw
+    messages: list[Turn]
     stream: bool | None = None
     max_tokens: TokenLimit | None = None
     tools: msgspec.Raw = ABSENT
@@ -54,15 +55,13 @@ class Anthropic:
 
     def read_features(self, body: bytes) -> tuple[str, Features]:
         routed = decode_routed(_decoder, body, _explain)
-        if not is_list(routed.messages):
-            raise BadRequest("`messages` must be a list", field="messages")
         return routed.model, Features(
             stream=bool(routed.stream),
             input_tokens=input_tokens(body),
             input_tokens_max=input_tokens_max(body),
             output_tokens_max=routed.max_tokens,
             tools=is_filled_list(routed.tools),
-            images=_IMAGES.search(body) is not None,
+            images=show(routed.messages, _IMAGES),
             json_schema=holds(routed.output_config, b'"json_schema"'),
             family=family_of_turns(routed.messages),
         )
@@ -103,6 +102,6 @@ def _explain(fields: Fields) -> None:
         raise fields.wrong("model", "the name of a model")
     if not fields.has("messages"):
         raise fields.wrong("messages", "a list")
-    fields.items("messages")
+    explain_turns(fields, "messages")
     fields.flag_or_none("stream")
     fields.tokens_or_none("max_tokens")

@@ -8,21 +8,21 @@ from urllib.parse import quote
 import msgspec
 
 from ...conversation import Chat, Delta
-from ...errors import BadRequest, RoutingError
+from ...errors import RoutingError
 from ...model import Dialect, Features
 from ..codec import Head, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in
-from ..families import family_of_turns
+from ..families import Turn, family_of_turns
 from ..features import (
     ABSENT,
     CHOICES_MAX,
     Choices,
     TokenLimit,
     decode_routed,
+    explain_turns,
     input_tokens,
     input_tokens_max,
     is_filled_list,
-    is_list,
 )
 from ..fields import Fields, encode
 from ..sniffing import SseSniffer, WholeSniffer
@@ -46,7 +46,7 @@ class _Config(msgspec.Struct, rename="camel"):
 
 
 class _Routed(msgspec.Struct, rename="camel"):
-    contents: msgspec.Raw
+    contents: list[Turn]
     generation_config: _Config | None = None
     generation_config_snake: _Config | None = msgspec.field(default=None, name="generation_config")
     tools: msgspec.Raw = ABSENT
@@ -67,8 +67,6 @@ class Gemini:
         The bound may be written in either case of letters, as Google's servers read it.
         """
         routed = decode_routed(_decoder, body, _explain)
-        if not is_list(routed.contents):
-            raise BadRequest("`contents` must be a list", field="contents")
         config = routed.generation_config or routed.generation_config_snake or _Config()
         limits = (config.max_output_tokens, config.max_output_tokens_snake)
         limit = max((one for one in limits if one is not None), default=None)
@@ -124,7 +122,7 @@ class Gemini:
 def _explain(fields: Fields) -> None:
     if not fields.has("contents"):
         raise fields.wrong("contents", "a list")
-    fields.items("contents")
+    explain_turns(fields, "contents")
     for name in ("generationConfig", "generation_config"):
         config = fields.child_or_none(name)
         if config is None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import msgspec
 
 from ...conversation import Chat, Delta
-from ...errors import BadRequest, RoutingError
+from ...errors import RoutingError
 from ...model import Dialect, Features
 from ..codec import Head, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in, openai_error
-from ..families import family_of_turns
+from ..families import Turn, family_of_turns
 from ..features import (
     ABSENT,
     CHOICES_MAX,
@@ -19,11 +19,12 @@ from ..features import (
     ModelName,
     TokenLimit,
     decode_routed,
+    explain_turns,
     holds,
     input_tokens,
     input_tokens_max,
     is_filled_list,
-    is_list,
+    show,
 )
 from ..fields import Fields, encode
 from ..sniffing import SseSniffer, WholeSniffer
@@ -38,7 +39,7 @@ _IMAGES = re.compile(rb'"type"\s*:\s*"image')
 
 class _Routed(msgspec.Struct):
     model: ModelName
-    messages: msgspec.Raw
+    messages: list[Turn]
     stream: bool | None = None
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
@@ -62,10 +63,9 @@ class OpenaiChat:
         With several choices the bound on the answer is that of all of them together.
         """
         routed = decode_routed(_decoder, body, _explain)
-        if not is_list(routed.messages):
-            raise BadRequest("`messages` must be a list", field="messages")
-        limits = (routed.max_tokens, routed.max_completion_tokens)
-        limit = max((one for one in limits if one is not None), default=None)
+        limit, other = routed.max_completion_tokens, routed.max_tokens
+        if limit is None or (other is not None and other > limit):
+            limit = other
         if limit is not None and routed.n is not None:
             limit *= routed.n
         return routed.model, Features(
@@ -74,7 +74,7 @@ class OpenaiChat:
             input_tokens_max=input_tokens_max(body),
             output_tokens_max=limit,
             tools=is_filled_list(routed.tools),
-            images=_IMAGES.search(body) is not None,
+            images=show(routed.messages, _IMAGES),
             json_schema=holds(routed.response_format, b'"json_schema"'),
             family=family_of_turns(routed.messages),
             choices=routed.n or 1,
@@ -116,7 +116,7 @@ def _explain(fields: Fields) -> None:
         raise fields.wrong("model", "the name of a model")
     if not fields.has("messages"):
         raise fields.wrong("messages", "a list")
-    fields.items("messages")
+    explain_turns(fields, "messages")
     fields.flag_or_none("stream")
     fields.tokens_or_none("max_tokens")
     fields.tokens_or_none("max_completion_tokens")

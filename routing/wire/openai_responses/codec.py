@@ -11,7 +11,7 @@ from ...errors import RoutingError
 from ...model import Dialect, Features
 from ..codec import Head, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in, openai_error
-from ..families import family_of_turns
+from ..families import family_of_input
 from ..features import (
     ABSENT,
     ModelName,
@@ -21,7 +21,6 @@ from ..features import (
     input_tokens,
     input_tokens_max,
     is_filled_list,
-    is_list,
 )
 from ..fields import Fields, body_fields, encode
 from ..sniffing import SseSniffer, WholeSniffer
@@ -32,7 +31,7 @@ from .render import render_request
 from .stream import EVENT_BYTES_MAX, RARE, ResponseReader, ResponseWriter
 
 _IMAGES = re.compile(rb'"type"\s*:\s*"input_image"')
-_QUOTE = ord('"')
+_TEXT_OR_LIST = b'"['
 # Where the conversation may come from instead of `input`.
 _STORED = ("previous_response_id", "conversation", "prompt")
 
@@ -57,8 +56,7 @@ class OpenaiResponses:
 
     def read_features(self, body: bytes) -> tuple[str, Features]:
         routed = decode_routed(_decoder, body, _explain)
-        view = memoryview(routed.input)
-        if not view or not (is_list(routed.input) or view[0] == _QUOTE):
+        if not routed.input or memoryview(routed.input)[0] not in _TEXT_OR_LIST:
             _require_input(body)
         return routed.model, Features(
             stream=bool(routed.stream),
@@ -68,7 +66,7 @@ class OpenaiResponses:
             tools=is_filled_list(routed.tools),
             images=_IMAGES.search(body) is not None,
             json_schema=holds(routed.text, b'"json_schema"'),
-            family=family_of_turns(routed.input),
+            family=family_of_input(routed.input),
         )
 
     def parse_request(self, body: bytes) -> Chat:
