@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omniroute.routing.conversation import Delta, Reasoning, Text, ToolCall, Usage
 from omniroute.routing.errors import FailureKind, UpstreamFailure
@@ -189,6 +191,95 @@ def test_geminis_usage_counts_thoughts_as_output(reported: object, usage: Usage 
     answer = fold(codec("gemini").parse_answer(json.dumps(body).encode()), HEAD)
 
     assert answer.usage == usage
+
+
+WHOLE: dict[Dialect, dict[str, Any]] = {
+    "openai_chat": {"choices": [{"message": {"content": "x"}}]},
+    "anthropic": {"content": [{"type": "text", "text": "x"}]},
+    "openai_responses": {"output": [{"type": "message", "content": [{"text": "x"}]}]},
+    "gemini": {"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]},
+}
+COUNTS: dict[Dialect, tuple[str, dict[str, Any], str]] = {
+    "openai_chat": (
+        "usage",
+        {
+            "prompt_tokens": 50,
+            "completion_tokens": 20,
+            "prompt_tokens_details": {"cached_tokens": 30, "cache_write_tokens": 10},
+            "completion_tokens_details": {"reasoning_tokens": 5},
+        },
+        "total_tokens",
+    ),
+    "anthropic": (
+        "usage",
+        {
+            "input_tokens": 10,
+            "cache_read_input_tokens": 30,
+            "cache_creation_input_tokens": 10,
+            "output_tokens": 20,
+            "output_tokens_details": {"thinking_tokens": 5},
+        },
+        "service_tier",
+    ),
+    "openai_responses": (
+        "usage",
+        {
+            "input_tokens": 50,
+            "output_tokens": 20,
+            "input_tokens_details": {"cached_tokens": 30, "cache_write_tokens": 10},
+            "output_tokens_details": {"reasoning_tokens": 5},
+        },
+        "total_tokens",
+    ),
+    "gemini": (
+        "usageMetadata",
+        {
+            "promptTokenCount": 40,
+            "toolUsePromptTokenCount": 10,
+            "candidatesTokenCount": 15,
+            "thoughtsTokenCount": 5,
+            "cachedContentTokenCount": 30,
+        },
+        "totalTokenCount",
+    ),
+}
+"""Where each dialect reports its usage, good counts, and a word that no good count needs."""
+
+
+def _reported(dialect: Dialect, counts: object) -> Usage | None:
+    body = json.dumps({**WHOLE[dialect], COUNTS[dialect][0]: counts}).encode()
+    sniffed_delta = codec(dialect).sniffer(stream=False).feed(body)
+    assert sniffed_delta is not None
+    assert sniffed_delta.usage == fold(codec(dialect).parse_answer(body), HEAD).usage
+    return sniffed_delta.usage
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("odd", ["5", 5.0, True, None, [], {"x": 1}, -1, 10**30])
+def test_an_odd_count_takes_nothing_from_the_good_ones(dialect: Dialect, odd: object) -> None:
+    _, good, other = COUNTS[dialect]
+
+    usage = _reported(dialect, {**good, other: odd})
+
+    written = 0 if dialect == "gemini" else 10
+    assert usage == _reported(dialect, good) == Usage(50, 20, 30, written, 5)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("odd", ["5", 5.0, True, [], {"x": 1}, 10**30])
+@given(data=st.data())
+def test_an_odd_count_is_one_that_is_absent_or_at_the_end_of_its_range(
+    dialect: Dialect, odd: object, data: st.DataObject
+) -> None:
+    _, good, _ = COUNTS[dialect]
+    name = data.draw(st.sampled_from(sorted(good)))
+    instead = {} if type(odd) is not int or isinstance(good[name], dict) else {name: 10**9}
+
+    usage = _reported(dialect, {**good, name: odd})
+
+    assert usage == _reported(
+        dialect, {**{one: count for one, count in good.items() if one != name}, **instead}
+    )
 
 
 @pytest.mark.parametrize(

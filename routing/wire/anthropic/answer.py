@@ -13,7 +13,7 @@ import msgspec
 
 from ...conversation import Delta, Finish, Reasoning, Text, ToolCall, ToolCallDelta, Usage
 from ..codec import Head
-from ..counting import TOKENS_MAX, count_in, usage
+from ..counting import TOKENS_MAX, Count, counts_of, decoded, usage
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
 from ..fold import AnswerPart, fold
@@ -37,7 +37,7 @@ _WORDS: dict[Finish, str] = {
 }
 
 
-class Block(msgspec.Struct):
+class Block(msgspec.Struct, gc=False):
     """A content block, or its beginning in a stream."""
 
     type: str
@@ -49,7 +49,7 @@ class Block(msgspec.Struct):
     input: Any = None
 
 
-class _Whole(msgspec.Struct):
+class _Whole(msgspec.Struct, gc=False):
     type: str | None = None
     id: str | None = None
     model: str | None = None
@@ -59,7 +59,24 @@ class _Whole(msgspec.Struct):
     error: Any = None
 
 
+class _Written(msgspec.Struct, gc=False):
+    thinking_tokens: Count | None = None
+
+
+class _Counts(msgspec.Struct, gc=False):
+    input_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    output_tokens_details: _Written | None = None
+
+
+class _WithCounts(_Whole, gc=False):
+    usage: _Counts | None = None
+
+
 _decoder = msgspec.json.Decoder(_Whole)
+_counted: msgspec.json.Decoder[_Whole] = msgspec.json.Decoder(_WithCounts)
 
 
 def parse_answer(body: bytes) -> Sequence[Delta]:
@@ -74,7 +91,7 @@ def parse_answer(body: bytes) -> Sequence[Delta]:
     for block in content:
         deltas += _block(block, calls)
         calls += block.type == "tool_use"
-    found = Counted().add(whole.usage)
+    found = usage_of(whole.usage)
     if found is not None:
         deltas.append(Delta(usage=found))
     return [*deltas, Delta(finish=finish_of(whole.stop_reason or "end_turn"), ended=True)]
@@ -85,7 +102,7 @@ def sniff_answer(body: bytes) -> Delta:
     whole, _ = _read(body)
     return Delta(
         content=True,
-        usage=Counted().add(whole.usage),
+        usage=usage_of(whole.usage),
         finish=finish_of(whole.stop_reason or "end_turn"),
         model=whole.model,
         answer_id=whole.id,
@@ -127,39 +144,39 @@ class Counted:
 
     __slots__ = ("_counts",)
 
-    _NAMES = (
-        "input_tokens",
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-        "output_tokens",
-    )
-
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
+        self._counts = _Counts()
 
     def add(self, reported: object) -> Usage | None:
         """Give all that was reported so far, None while input or output are unknown."""
         if not isinstance(reported, Mapping):
             return None
-        for name in self._NAMES:
-            found = count_in(reported, name)
-            if found is not None:
-                self._counts[name] = found
-        thinking = count_in(reported, "output_tokens_details", "thinking_tokens")
-        if thinking is not None:
-            self._counts["thinking"] = thinking
-        counts = self._counts
-        if "input_tokens" not in counts or "output_tokens" not in counts:
-            return None
-        cached = counts.get("cache_read_input_tokens", 0)
-        written = counts.get("cache_creation_input_tokens", 0)
-        return usage(
-            input_tokens=min(counts["input_tokens"] + cached + written, TOKENS_MAX),
-            output_tokens=counts["output_tokens"],
-            cached=cached,
-            cache_write=written,
-            reasoning=counts.get("thinking"),
-        )
+        earlier, later = self._counts, counts_of(reported, _Counts)
+        for name in _Counts.__struct_fields__:
+            if getattr(later, name) is None:
+                setattr(later, name, getattr(earlier, name))
+        written = later.output_tokens_details
+        if written is None or written.thinking_tokens is None:
+            later.output_tokens_details = earlier.output_tokens_details
+        self._counts = later
+        return usage_of(later)
+
+
+def usage_of(reported: object) -> Usage | None:
+    """Give a usage object's counts, None when it does not report both of them."""
+    counts = counts_of(reported, _Counts)
+    if counts.input_tokens is None or counts.output_tokens is None:
+        return None
+    cached = counts.cache_read_input_tokens or 0
+    cache_write = counts.cache_creation_input_tokens or 0
+    written = counts.output_tokens_details
+    return usage(
+        input_tokens=min(counts.input_tokens + cached + cache_write, TOKENS_MAX),
+        output_tokens=counts.output_tokens,
+        cached=cached,
+        cache_write=cache_write,
+        reasoning=None if written is None else written.thinking_tokens,
+    )
 
 
 def usage_json(found: Usage | None) -> dict[str, object]:
@@ -176,7 +193,7 @@ def usage_json(found: Usage | None) -> dict[str, object]:
 
 def _read(body: bytes) -> tuple[_Whole, list[Block]]:
     try:
-        whole = _decoder.decode(body)
+        whole = decoded(body, _counted, _decoder)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(f"not a message, {len(body)} bytes ({error})") from None
     if whole.error is not None:

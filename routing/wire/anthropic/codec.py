@@ -46,6 +46,8 @@ class _Routed(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(_Routed)
 
+_WHOLE = WholeSniffer(sniff_answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Anthropic:
@@ -76,7 +78,7 @@ class Anthropic:
         return "/messages"
 
     def sniffer(self, *, stream: bool) -> Sniffer:
-        return SseSniffer(MessageReader().read, RARE) if stream else WholeSniffer(sniff_answer)
+        return SseSniffer(MessageReader().read, RARE) if stream else _WHOLE
 
     def reader(self) -> StreamReader:
         return SseReader(MessageReader().read)

@@ -22,7 +22,7 @@ from ...conversation import (
     Usage,
 )
 from ..codec import Head
-from ..counting import TOKENS_MAX, count_in, usage
+from ..counting import TOKENS_MAX, Count, counts_of, decoded, usage
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
 from ..fold import AnswerPart, finish_without_word, fold
@@ -58,34 +58,34 @@ _WORDS: dict[Finish, str] = {
 }
 
 
-class _Call(msgspec.Struct):
+class _Call(msgspec.Struct, gc=False):
     name: str | None = None
     id: str | None = None
     args: Any = None
 
 
-class _Part(msgspec.Struct, rename="camel"):
+class _Part(msgspec.Struct, rename="camel", gc=False):
     text: str | None = None
     thought: bool | None = None
     thought_signature: str | None = None
     function_call: _Call | None = None
 
 
-class _Content(msgspec.Struct):
+class _Content(msgspec.Struct, gc=False):
     parts: list[_Part] | None = None
 
 
-class _Candidate(msgspec.Struct, rename="camel"):
+class _Candidate(msgspec.Struct, rename="camel", gc=False):
     content: _Content | None = None
     finish_reason: str | None = None
     index: int = 0
 
 
-class _Feedback(msgspec.Struct, rename="camel"):
+class _Feedback(msgspec.Struct, rename="camel", gc=False):
     block_reason: str | None = None
 
 
-class _Chunk(msgspec.Struct, rename="camel"):
+class _Chunk(msgspec.Struct, rename="camel", gc=False):
     candidates: list[_Candidate] | None = None
     prompt_feedback: _Feedback | None = None
     usage_metadata: Any = None
@@ -94,7 +94,21 @@ class _Chunk(msgspec.Struct, rename="camel"):
     error: Any = None
 
 
+class _Counts(msgspec.Struct, rename="camel", gc=False):
+    prompt_token_count: Count | None = None
+    candidates_token_count: Count | None = None
+    thoughts_token_count: Count | None = None
+    tool_use_prompt_token_count: Count | None = None
+    total_token_count: Count | None = None
+    cached_content_token_count: Count | None = None
+
+
+class _Counted(_Chunk, rename="camel", gc=False):
+    usage_metadata: _Counts | None = None
+
+
 _decoder = msgspec.json.Decoder(_Chunk)
+_counted: msgspec.json.Decoder[_Chunk] = msgspec.json.Decoder(_Counted)
 
 
 class ChunkReader:
@@ -111,7 +125,7 @@ class ChunkReader:
             UpstreamFailure: kind "malformed".
         """
         try:
-            chunk = _decoder.decode(data)
+            chunk = decoded(data, _counted, _decoder)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise malformed(f"a chunk of {len(data)} bytes ({error})") from None
         if chunk.error is not None:
@@ -249,20 +263,19 @@ def chunk_json(
 
 def usage_of(reported_usage: object) -> Usage | None:
     """Give the counts of usageMetadata, None when it does not report the prompt's."""
-    prompt = count_in(reported_usage, "promptTokenCount")
+    counts = counts_of(reported_usage, _Counts)
+    prompt, written = counts.prompt_token_count, counts.candidates_token_count
     if prompt is None:
         return None
-    thoughts = count_in(reported_usage, "thoughtsTokenCount") or 0
-    candidates = count_in(reported_usage, "candidatesTokenCount")
-    tools = count_in(reported_usage, "toolUsePromptTokenCount") or 0
-    total = count_in(reported_usage, "totalTokenCount")
-    if candidates is None:
+    thoughts, tools = counts.thoughts_token_count or 0, counts.tool_use_prompt_token_count or 0
+    if written is None:
         # Left out where it is zero, and by some models where only the total says it.
-        candidates = max(0, total - prompt - tools - thoughts) if total is not None else 0
+        total = counts.total_token_count
+        written = max(0, total - prompt - tools - thoughts) if total is not None else 0
     return usage(
         input_tokens=min(prompt + tools, TOKENS_MAX),
-        output_tokens=min(candidates + thoughts, TOKENS_MAX),
-        cached=count_in(reported_usage, "cachedContentTokenCount"),
+        output_tokens=min(written + thoughts, TOKENS_MAX),
+        cached=counts.cached_content_token_count,
         reasoning=thoughts,
     )
 

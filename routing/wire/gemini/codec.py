@@ -54,6 +54,8 @@ class _Routed(msgspec.Struct, rename="camel"):
 
 _decoder = msgspec.json.Decoder(_Routed)
 
+_WHOLE = WholeSniffer(sniff_answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Gemini:
@@ -98,7 +100,7 @@ class Gemini:
     def sniffer(self, *, stream: bool) -> Sniffer:
         if stream:
             return SseSniffer(EventReader().read, RARE, EVENT_BYTES_MAX)
-        return WholeSniffer(sniff_answer)
+        return _WHOLE
 
     def reader(self) -> StreamReader:
         return SseReader(EventReader().read, EVENT_BYTES_MAX)

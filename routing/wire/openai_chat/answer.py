@@ -15,7 +15,7 @@ import msgspec
 
 from ...conversation import Delta, Finish, ToolCallDelta, Usage
 from ..codec import Head
-from ..counting import count, count_in, usage
+from ..counting import TOKENS_MAX, Count, counts_of, decoded, usage
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
 from ..fold import Answer, fold
@@ -29,14 +29,14 @@ _FINISHES: dict[str, Finish] = {
 }
 
 
-class Function(msgspec.Struct):
+class Function(msgspec.Struct, gc=False):
     """A called function, whole or a piece of it."""
 
     name: str | None = None
     arguments: str | None = None
 
 
-class Call(msgspec.Struct):
+class Call(msgspec.Struct, gc=False):
     """A tool call, whole or a piece of it; only pieces have an index."""
 
     index: int | None = None
@@ -44,7 +44,7 @@ class Call(msgspec.Struct):
     function: Function | None = None
 
 
-class Said(msgspec.Struct):
+class Said(msgspec.Struct, gc=False):
     """A message or a delta. The untyped fields are only looked at for being there."""
 
     content: str | list[Any] | None = None
@@ -57,13 +57,13 @@ class Said(msgspec.Struct):
     images: Any = None
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     message: Said
     index: int = 0
     finish_reason: str | None = None
 
 
-class _Whole(msgspec.Struct):
+class _Whole(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     id: str | None = None
     model: str | None = None
@@ -71,7 +71,30 @@ class _Whole(msgspec.Struct):
     error: Any = None
 
 
+class _Read(msgspec.Struct, gc=False):
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+
+
+class _Written(msgspec.Struct, gc=False):
+    reasoning_tokens: Count | None = None
+
+
+class _Counts(msgspec.Struct, gc=False):
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
+    prompt_tokens_details: _Read | None = None
+    completion_tokens_details: _Written | None = None
+    prompt_cache_hit_tokens: Count | None = None
+
+
+class _Counted(_Whole, gc=False):
+    usage: _Counts | None = None
+
+
 _decoder = msgspec.json.Decoder(_Whole)
+_counted: msgspec.json.Decoder[_Whole] = msgspec.json.Decoder(_Counted)
 
 
 def parse_answer(body: bytes) -> Sequence[Delta]:
@@ -156,22 +179,20 @@ def finish_word(finish: Finish) -> str:
 
 def usage_of(reported: object) -> Usage | None:
     """Give a usage object's counts, None when it does not report both of them."""
-    prompt = count_in(reported, "prompt_tokens")
-    completion = count_in(reported, "completion_tokens")
+    counts = counts_of(reported, _Counts)
+    prompt, completion = counts.prompt_tokens, counts.completion_tokens
     if prompt is None or completion is None:
         return None
-    reasoning = count_in(reported, "completion_tokens_details", "reasoning_tokens") or 0
-    total = count_in(reported, "total_tokens")
-    if reasoning and total == prompt + completion + reasoning:
-        completion = count(completion + reasoning) or 0  # the total proves them separate
-    cached = count_in(reported, "prompt_tokens_details", "cached_tokens")
-    if cached is None:
-        cached = count_in(reported, "prompt_cache_hit_tokens")
+    read, written = counts.prompt_tokens_details, counts.completion_tokens_details
+    reasoning = 0 if written is None else written.reasoning_tokens or 0
+    if reasoning and counts.total_tokens == prompt + completion + reasoning:
+        completion = min(completion + reasoning, TOKENS_MAX)  # the total proves them separate
+    cached = None if read is None else read.cached_tokens
     return usage(
         input_tokens=prompt,
         output_tokens=completion,
-        cached=cached,
-        cache_write=count_in(reported, "prompt_tokens_details", "cache_write_tokens"),
+        cached=counts.prompt_cache_hit_tokens if cached is None else cached,
+        cache_write=None if read is None else read.cache_write_tokens,
         reasoning=reasoning,
     )
 
@@ -192,7 +213,7 @@ def usage_json(found: Usage) -> dict[str, object]:
 
 def _read(body: bytes) -> tuple[_Whole, _Choice]:
     try:
-        whole = _decoder.decode(body)
+        whole = decoded(body, _counted, _decoder)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(f"not a chat completion, {len(body)} bytes ({error})") from None
     if whole.error is not None:

@@ -50,6 +50,8 @@ class _Routed(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(_Routed)
 
+_WHOLE = WholeSniffer(sniff_answer)
+
 
 @dataclass(frozen=True, slots=True)
 class OpenaiChat:
@@ -90,7 +92,7 @@ class OpenaiChat:
         return "/chat/completions"
 
     def sniffer(self, *, stream: bool) -> Sniffer:
-        return SseSniffer(ChunkReader().read, RARE) if stream else WholeSniffer(sniff_answer)
+        return SseSniffer(ChunkReader().read, RARE) if stream else _WHOLE
 
     def reader(self) -> StreamReader:
         return SseReader(ChunkReader().read)

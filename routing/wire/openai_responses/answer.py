@@ -10,7 +10,7 @@ import msgspec
 
 from ...conversation import Delta, Finish, Reasoning, Text, ToolCall, ToolCallDelta, Usage
 from ..codec import Head
-from ..counting import count_in, usage
+from ..counting import Count, counts_of, decoded, usage
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
 from ..fold import AnswerPart, fold
@@ -23,7 +23,7 @@ _REASONS: dict[Finish, str] = {finish: reason for reason, finish in _FINISHES.it
 _PREFIXES: dict[type[AnswerPart], str] = {Text: "msg", Reasoning: "rs", ToolCall: "fc"}
 
 
-class Shown(msgspec.Struct):
+class Shown(msgspec.Struct, gc=False):
     """A part of a message, or a piece of a thought."""
 
     type: str | None = None
@@ -31,7 +31,7 @@ class Shown(msgspec.Struct):
     refusal: str | None = None
 
 
-class Item(msgspec.Struct):
+class Item(msgspec.Struct, gc=False):
     """An item of the output, whole or just begun."""
 
     type: str
@@ -43,11 +43,11 @@ class Item(msgspec.Struct):
     arguments: str | None = None
 
 
-class _Incomplete(msgspec.Struct):
+class _Incomplete(msgspec.Struct, gc=False):
     reason: str | None = None
 
 
-class Response(msgspec.Struct):
+class Response(msgspec.Struct, gc=False):
     """A response, whole or so far."""
 
     id: str | None = None
@@ -59,7 +59,28 @@ class Response(msgspec.Struct):
     error: Any = None
 
 
+class _Read(msgspec.Struct, gc=False):
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+
+
+class _Written(msgspec.Struct, gc=False):
+    reasoning_tokens: Count | None = None
+
+
+class _Counts(msgspec.Struct, gc=False):
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    input_tokens_details: _Read | None = None
+    output_tokens_details: _Written | None = None
+
+
+class _Counted(Response, gc=False):
+    usage: _Counts | None = None
+
+
 _decoder = msgspec.json.Decoder(Response)
+_counted: msgspec.json.Decoder[Response] = msgspec.json.Decoder(_Counted)
 
 
 def parse_answer(body: bytes) -> Sequence[Delta]:
@@ -113,15 +134,16 @@ def finish_of(response: Response, *, has_calls: bool) -> Finish:
 
 def usage_of(reported: object) -> Usage | None:
     """Give a usage object's counts, None when it does not report both of them."""
-    read, written = count_in(reported, "input_tokens"), count_in(reported, "output_tokens")
-    if read is None or written is None:
+    counts = counts_of(reported, _Counts)
+    if counts.input_tokens is None or counts.output_tokens is None:
         return None
+    read, written = counts.input_tokens_details, counts.output_tokens_details
     return usage(
-        input_tokens=read,
-        output_tokens=written,
-        cached=count_in(reported, "input_tokens_details", "cached_tokens"),
-        cache_write=count_in(reported, "input_tokens_details", "cache_write_tokens"),
-        reasoning=count_in(reported, "output_tokens_details", "reasoning_tokens"),
+        input_tokens=counts.input_tokens,
+        output_tokens=counts.output_tokens,
+        cached=None if read is None else read.cached_tokens,
+        cache_write=None if read is None else read.cache_write_tokens,
+        reasoning=None if written is None else written.reasoning_tokens,
     )
 
 
@@ -217,7 +239,7 @@ def _usage_json(found: Usage) -> dict[str, object]:
 
 def _read(body: bytes) -> tuple[Response, list[Item]]:
     try:
-        response = _decoder.decode(body)
+        response = decoded(body, _counted, _decoder)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(f"not a response, {len(body)} bytes ({error})") from None
     if response.error is not None:

@@ -47,6 +47,8 @@ class _Routed(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(_Routed)
 
+_WHOLE = WholeSniffer(sniff_answer)
+
 
 @dataclass(frozen=True, slots=True)
 class OpenaiResponses:
@@ -81,7 +83,7 @@ class OpenaiResponses:
     def sniffer(self, *, stream: bool) -> Sniffer:
         if stream:
             return SseSniffer(ResponseReader().read, RARE, EVENT_BYTES_MAX)
-        return WholeSniffer(sniff_answer)
+        return _WHOLE
 
     def reader(self) -> StreamReader:
         return SseReader(ResponseReader().read, EVENT_BYTES_MAX)
