@@ -14,12 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
+
 Action = Literal["block", "degrade", "alert"]
 Tier = Literal["cheap", "free"]
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True, gc=False, omit_defaults=True):
     """The tier that budgets keep a request to.
 
     Attributes:

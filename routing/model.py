@@ -54,7 +54,7 @@ class Caller(Struct, frozen=True, gc=False):
     keep_content: bool = True
 
 
-class Features(Struct, frozen=True, gc=False):
+class Features(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a decision reads of an operation. Holds nothing of the prompt's text.
 
     `input_tokens_max` holds for every byte-level tokenizer: bytes plus a fixed overhead;
@@ -72,7 +72,7 @@ class Features(Struct, frozen=True, gc=False):
     choices: int = 1
 
 
-class Operation(Struct, frozen=True, gc=False):
+class Operation(Struct, frozen=True, gc=False, omit_defaults=True):
     """What to do, as the client wrote it.
 
     `body` is in `dialect` and stays as it is: a candidate of the same dialect gets these
@@ -94,7 +94,7 @@ class Operation(Struct, frozen=True, gc=False):
     model_at: int | None = None
 
 
-class RouteRequest(Struct, frozen=True, gc=False):
+class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):
     """What to answer, for whom and under which limits.
 
     Attributes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 
-class Stay(Struct, frozen=True, gc=False):
+class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     """A session that may stay: `place` is the position of who answered it `age_s` ago.
 
     `tokens` of its input are likely cached there. Without a place the session is new, has been
@@ -17,7 +17,7 @@ class Stay(Struct, frozen=True, gc=False):
     age_s: int = 0
 
 
-class Moment(Struct, frozen=True, gc=False):
+class Moment(Struct, frozen=True, gc=False, omit_defaults=True):
     """What the gateway had counted of a target's candidates as the request was decided.
 
     Filled by the engine with what the target's strategy reads and stored with the decision.

@@ -7,10 +7,7 @@ is `decide` on the unpacked pair: it must give the same bytes again. A record sa
 the snapshot does not and what is no default: one is stored with every request.
 """
 
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
@@ -20,10 +17,12 @@ from .decide import decide
 from .stay import explained, unexplained
 
 SNAPSHOT_ID_BYTES = 16
+TAILS_MAX = 256
+"""Decisions whose verdicts are kept as bytes."""
 
 
 class _Judged(
-    msgspec.Struct,
+    Struct,
     frozen=True,
     omit_defaults=True,
     rename={"kept": "k", "reason": "r", "detail": "d", "first_q32": "p", "score": "s"},
@@ -35,8 +34,7 @@ class _Judged(
     score: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Packed:
+class _Packed(Struct, frozen=True):
     request: RouteRequest
     strategy: Strategy
     combo: str | None
@@ -45,8 +43,11 @@ class _Packed:
     verdicts: tuple[_Judged, ...]
 
 
+_encode = msgspec.json.Encoder().encode
 _snapshots = msgspec.json.Decoder(Snapshot)
 _decisions = msgspec.json.Decoder(_Packed)
+# By id: most decisions of a snapshot share one tuple of verdicts, which is kept here with its id.
+_tails: dict[int, tuple[tuple[Verdict, ...], Decision, bytes]] = {}
 
 
 def pack_snapshot(snapshot: Snapshot) -> bytes:
@@ -66,22 +67,43 @@ def unpack_snapshot(packed: bytes) -> Snapshot:
 
 def pack_decision(request: RouteRequest, decision: Decision) -> bytes:
     """Give the bytes to store: the request without its body, and the decision."""
-    places = {id(one.candidate): place for place, one in enumerate(decision.verdicts)}
-    request = structs.replace(
-        request, operation=structs.replace(request.operation, body=b"", model_at=None)
+    operation = request.operation
+    if operation.body:
+        request = structs.replace(
+            request, operation=structs.replace(operation, body=b"", model_at=None)
+        )
+    verdicts = unexplained(request, decision.verdicts)
+    known = _tails.get(id(verdicts))
+    if known is None or known[0] is not verdicts or not _are_alike(known[1], decision):
+        if len(_tails) >= TAILS_MAX:
+            _tails.clear()
+        known = _tails[id(verdicts)] = (verdicts, decision, _tail(decision, verdicts))
+    return b'{"request":' + _encode(request) + known[2]
+
+
+def _are_alike(one: Decision, other: Decision) -> bool:
+    """Whether two decisions with the same verdicts say the same in their records."""
+    return (
+        one.order is other.order
+        and one.snapshot_id == other.snapshot_id
+        and one.strategy == other.strategy
+        and one.combo == other.combo
     )
-    packed = {
-        "request": _without_defaults(request),
+
+
+def _tail(decision: Decision, verdicts: tuple[Verdict, ...]) -> bytes:
+    """Give what follows the request in a record."""
+    places = {id(one.candidate): place for place, one in enumerate(verdicts)}
+    told = {
         "strategy": decision.strategy,
         "combo": decision.combo,
         "snapshot_id": decision.snapshot_id,
         "order": [places[id(candidate)] for candidate in decision.order],
         "verdicts": [
-            _Judged(one.kept, one.reason, one.detail, one.first_q32, one.score)
-            for one in unexplained(request, decision.verdicts)
+            _Judged(one.kept, one.reason, one.detail, one.first_q32, one.score) for one in verdicts
         ],
     }
-    return msgspec.json.encode(packed)
+    return b"," + _encode(told)[1:]
 
 
 def unpack_decision(record: bytes, snapshot: Snapshot) -> tuple[RouteRequest, Decision]:
@@ -138,26 +160,6 @@ def difference(record: bytes, packed_snapshot: bytes, seed: bytes) -> str:
     if changed:
         return f"the verdict on {', '.join(changed)} is another one"
     return "the stored bytes are others"
-
-
-def _without_defaults(value: Any) -> dict[str, object]:
-    """Give the fields of a value that are not at their default, and of those in it."""
-    left: dict[str, object] = {}
-    for name, default in _defaults(value.__class__):
-        held = getattr(value, name)
-        if held != default:
-            left[name] = _without_defaults(held) if _has_fields(held) else held
-    return left
-
-
-def _has_fields(value: object) -> bool:
-    return isinstance(value, Struct) or is_dataclass(value)
-
-
-@cache
-def _defaults(kind: Any) -> tuple[tuple[str, object], ...]:
-    of = structs.fields if issubclass(kind, Struct) else fields
-    return tuple((one.name, one.default) for one in of(kind))
 
 
 def _names(decision: Decision) -> str:

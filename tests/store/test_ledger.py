@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.choose.record import pack_decision, pack_snapshot, replays
 from omniroute.routing.errors import StorageUnavailable
@@ -15,7 +16,7 @@ from omniroute.server.store.database import Statement
 from omniroute.server.store.outbox import Limits
 from tests.fakes import FakeClock, MemoryLedger
 from tests.store.opened import Opened, open_store
-from tests.store.outcomes import SNAPSHOT, answered, kept, refused
+from tests.store.outcomes import SNAPSHOT, answered, kept, refused, request
 
 WAIT_S = 10
 
@@ -124,6 +125,22 @@ async def test_a_stored_decision_replays_bit_for_bit(store: Opened) -> None:
     assert bytes(rows[0]["record"]) == pack_decision(answered("r1").request, decision)
     assert bytes(rows[0]["body"]) == pack_snapshot(SNAPSHOT)
     assert replays(bytes(rows[0]["record"]), bytes(rows[0]["body"]), b"a seed")
+
+
+def test_decisions_with_the_same_verdicts_are_packed_as_what_each_is() -> None:
+    decision = answered("r1").decision
+    assert decision is not None
+    others = (
+        structs.replace(decision, snapshot_id="another"),
+        structs.replace(decision, combo="slow"),
+        structs.replace(decision, strategy="random"),
+        structs.replace(decision, order=decision.order[1:]),
+    )
+
+    packed = [pack_decision(request("r1"), one) for one in (decision, *others, decision)]
+
+    assert len(set(packed)) == len(others) + 1
+    assert packed[0] == packed[-1]
 
 
 @pytest.mark.anyio
