@@ -55,7 +55,9 @@ class Audit:
         Units that append must not overlap in one process: a change of the configuration first
         raises `config_version`, which makes the next one wait.
         """
-        (link,) = yield from self._chain.extend([_content(entry)])
+        growth = yield from self._chain.open()
+        link = growth.link(_content(entry))
+        yield from self._chain.close(growth)
         yield Statement(
             "INSERT INTO audit (chain_id, seq, at_unix_s, actor, action, target, detail, mac) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -9,11 +9,14 @@ whoever can write to the database alone can forge none of it. (He could put a wh
 back: only an anchor outside the database would show that.)
 """
 
+import hashlib
 import hmac
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from .database import Database, Row, Statement, Steps
 from .keyring import KeyRing
@@ -24,8 +27,7 @@ PAGE_ROWS = 1_000
 START = bytes(32)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True, gc=False):
     """What chains one row to the one before."""
 
     chain_id: str
@@ -72,34 +74,56 @@ class Chain:
         self._kind = kind
         self._chain_id = chain_id
         self._key = ring.newest
+        self._secret = self._key.for_use("chain")
 
-    def extend(self, contents: Sequence[bytes]) -> Steps[list[Link]]:
-        """Give the links of new rows. The steps belong into the unit that stores the rows."""
+    def open(self) -> Steps["Growth"]:
+        """Read where the chain ends; these steps and `close` belong into the rows' own unit."""
         rows = yield Statement(
             "SELECT seq, mac FROM chains WHERE chain_id = $1 AND kind = $2",
             (self._chain_id, self._kind),
         )
         seq, mac = (int(rows[0]["seq"]), bytes(rows[0]["mac"])) if rows else (0, START)
-        secret = self._key.for_use("chain")
-        links: list[Link] = []
-        for content in contents:
-            seq += 1
-            mac = _row_mac(secret, mac, seq, content)
-            links.append(Link(self._chain_id, seq, mac))
+        return Growth(self._chain_id, seq, mac, self._secret)
+
+    def close(self, growth: "Growth") -> Steps[None]:
+        """Sign and store where the chain ends now."""
+        end = growth.end
         yield Statement(
             "INSERT INTO chains (chain_id, kind, mac_key_id, seq, mac, signature) "
             "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (chain_id, kind) DO UPDATE SET "
             "seq = excluded.seq, mac = excluded.mac, signature = excluded.signature",
             (
-                self._chain_id,
-                self._kind,
-                self._key.key_id,
-                seq,
-                mac,
-                _signature(secret, self._kind, links[-1]),
+                *(end.chain_id, self._kind, self._key.key_id, end.seq, end.mac),
+                _signature(self._secret, self._kind, end),
             ),
         )
-        return links
+
+
+class Growth:
+    """A chain that rows are added to."""
+
+    def __init__(self, chain_id: str, seq: int, mac: bytes, secret: bytes) -> None:
+        self._chain_id = chain_id
+        self._seq = seq
+        self._mac = mac
+        # An HMAC of RFC 2104 whose key's two blocks are hashed once and not for every row.
+        block = secret.ljust(hashlib.sha256().block_size, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    @property
+    def end(self) -> Link:
+        """The newest row's link."""
+        return Link(self._chain_id, self._seq, self._mac)
+
+    def link(self, content: bytes) -> Link:
+        """Give the link of a new row."""
+        seq = self._seq = self._seq + 1
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(framed(self._mac, seq, content))
+        outer.update(inner.digest())
+        mac = self._mac = outer.digest()
+        return Link(self._chain_id, seq, mac)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +161,11 @@ async def verify(database: Database, ring: KeyRing, table: ChainedTable) -> Veri
 
 def framed(*parts: str | bytes | float) -> bytes:
     """Give parts as bytes that no other parts would give."""
-    encoded = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
-    return b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
+    frames: list[bytes] = []
+    for part in parts:
+        encoded = part if isinstance(part, bytes) else str(part).encode()
+        frames += (len(encoded).to_bytes(8, "big"), encoded)
+    return b"".join(frames)
 
 
 def first_rows(table: ChainedTable, chain_id: str, ring: KeyRing) -> Steps[Start | None]:

@@ -23,7 +23,7 @@ from omniroute.routing.choose.record import snapshot_id
 from omniroute.routing.model import Outcome, Snapshot
 from omniroute.routing.ports import Record, UsageTotal
 
-from .chain import Chain, ChainedTable, Fault, Verified, framed, verify
+from .chain import Chain, ChainedTable, Fault, Growth, Verified, framed, verify
 from .database import Database, Many, Row, RowRefused, Statement, Steps
 from .keyring import KeyRing
 from .ledger_rows import (
@@ -41,7 +41,6 @@ from .ledger_rows import (
     TOTALS_OF_KEY,
     Told,
     attempt_values,
-    decision_record,
     decision_values,
     outcome_values,
     record_of,
@@ -51,6 +50,8 @@ from .outbox import Limits, Outbox
 
 OUTCOMES = Limits(batch_max=1_000, spare_max=20_000, items_max=100_000, gather_s=0.05)
 RECENT_MAX = 200
+SLICE_ROWS = 64
+"""Rows that are made in one go: the event loop may want the interpreter meanwhile."""
 SNAPSHOTS_KNOWN_MAX = 4_096
 PAGE_ROWS = 500
 
@@ -65,7 +66,7 @@ DECISION_CHAINS = ChainedTable(
         "ON chains.chain_id = decisions.chain_id AND chains.kind = 'decisions' "
         "WHERE chains.seq IS NULL OR decisions.seq > chains.seq GROUP BY decisions.chain_id"
     ),
-    content=lambda row: _content(
+    content=lambda row: framed(
         row["request_id"], row["key_id"], row["snapshot_id"], bytes(row["record"])
     ),
 )
@@ -158,8 +159,8 @@ class StoredLedger:
             self._snapshots_known.clear()
             await self._database.write(partial(self._store, items, again=True))
         for told in items:
-            if told.decided is not None:
-                self._snapshots_known[told.decided[0].snapshot_id] = None
+            if (decision := told.decision) is not None:
+                self._snapshots_known[decision.snapshot_id] = None
         while len(self._snapshots_known) > SNAPSHOTS_KNOWN_MAX:
             del self._snapshots_known[next(iter(self._snapshots_known))]
 
@@ -171,35 +172,12 @@ class StoredLedger:
         known = {} if again else self._snapshots_known
         if snapshots := snapshot_values(items, known):
             yield Many(KEEP_SNAPSHOT, snapshots)
-        yield Many(KEEP_OUTCOME, [outcome_values(told) for told in items])
-        attempts = [
-            attempt_values(told, attempt) for told in items for attempt in told.outcome.attempts
-        ]
-        if attempts:
-            yield Many(KEEP_ATTEMPT, attempts)
-        yield from self._store_decisions(items)
-
-    def _store_decisions(self, items: Sequence[Told]) -> Steps[None]:
-        decided = [
-            (told, told.decided[0], decision_record(told, told.decided[0]))
-            for told in items
-            if told.decided is not None
-        ]
-        if not decided:
-            return
-        links = yield from self._chain.extend(
-            [
-                _content(told.request_id, told.outcome.key_id, decision.snapshot_id, record)
-                for told, decision, record in decided
-            ]
-        )
-        yield Many(
-            KEEP_DECISION,
-            [
-                decision_values(told, decision, record, link)
-                for (told, decision, record), link in zip(decided, links, strict=True)
-            ],
-        )
+        growth = yield from self._chain.open()
+        before = growth.end.seq
+        for first in range(0, len(items), SLICE_ROWS):
+            yield from _store_slice(items[first : first + SLICE_ROWS], growth)
+        if growth.end.seq > before:
+            yield from self._chain.close(growth)
 
     async def _changed_snapshots(self) -> AsyncIterator[Fault]:
         after = ""
@@ -213,11 +191,28 @@ class StoredLedger:
                 return
 
 
+def _store_slice(items: Sequence[Told], growth: Growth) -> Steps[None]:
+    yield Many(KEEP_OUTCOME, [outcome_values(told) for told in items])
+    attempts = [
+        attempt_values(told.outcome, one) for told in items for one in told.outcome.attempts
+    ]
+    if attempts:
+        yield Many(KEEP_ATTEMPT, attempts)
+    decisions = [
+        decision_values(told.outcome, decision, growth)
+        for told in items
+        if (decision := told.decision) is not None
+    ]
+    if decisions:
+        yield Many(KEEP_DECISION, decisions)
+
+
 def _not_stored(items: Sequence[Told]) -> Steps[Sequence[Told]]:
     fresh: list[Told] = []
     for told in items:
         rows = yield Statement(
-            "SELECT request_id FROM outcomes WHERE request_id = $1", (told.request_id,)
+            "SELECT request_id FROM outcomes WHERE request_id = $1",
+            (told.outcome.request.request_id,),
         )
         if not rows:
             fresh.append(told)
@@ -254,10 +249,6 @@ def _total(row: Row) -> UsageTotal:
         unpriced=int(row["unpriced"]),
         total_ms=round(row["total_s"] * 1000),
     )
-
-
-def _content(request_id: str, key_id: str, snapshot: str, record: bytes) -> bytes:
-    return framed(request_id, key_id, snapshot, record)
 
 
 def _cost_nothing(outcome: Outcome) -> bool:

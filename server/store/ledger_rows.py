@@ -6,9 +6,9 @@ request that was refused before any decision keeps them in a column of its own.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from omniroute.routing.choose.record import (
     pack_decision,
@@ -20,28 +20,20 @@ from omniroute.routing.conversation import Usage
 from omniroute.routing.model import Attempt, Candidate, Decision, Outcome, RouteRequest, Snapshot
 from omniroute.routing.ports import Record
 
-from .chain import Link
+from .chain import Growth, framed
 from .database import Row, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """An outcome on its way to the database; its request's body is not kept."""
 
     outcome: Outcome
     snapshot: Snapshot | None
 
     @property
-    def request_id(self) -> str:
-        """The request it is about."""
-        return self.outcome.request.request_id
-
-    @property
-    def decided(self) -> tuple[Decision, Snapshot] | None:
-        """The decision with what it was made on, when both are there."""
-        if self.outcome.decision is None or self.snapshot is None:
-            return None
-        return self.outcome.decision, self.snapshot
+    def decision(self) -> Decision | None:
+        """The decision; None where what it was made on is not there."""
+        return None if self.snapshot is None else self.outcome.decision
 
 
 KEEP_SNAPSHOT = (
@@ -123,66 +115,90 @@ TOTALS_OF_KEY = _SUMS + "AND key_id = $2 GROUP BY target ORDER BY target"
 
 def outcome_values(told: Told) -> tuple[Value, ...]:
     """Give the values of KEEP_OUTCOME."""
-    outcome, decided = told.outcome, told.decided
+    outcome, snapshot = told.outcome, told.snapshot
     request, winner, usage = outcome.request, outcome.winner, outcome.usage
-    decision, snapshot = decided or (None, None)
+    operation, decision = request.operation, told.decision
     return (
-        *(request.request_id, outcome.key_id, request.door, outcome.at_unix_s),
-        *(_text(request.client_request_id), _text(request.session_id)),
-        *(request.operation.kind, _text(request.target)),
+        request.request_id,
+        outcome.key_id,
+        request.door,
+        outcome.at_unix_s,
+        _text(request.client_request_id),
+        _text(request.session_id),
+        operation.kind,
+        _text(request.target),
         None if decision is None else decision.combo,
-        request.operation.features.stream,
-        *(outcome.status, outcome.error, _text(outcome.error_detail), _text(outcome.finish)),
-        *(
-            (None, None, None)
-            if winner is None
-            else (winner.provider, winner.account_id, winner.model)
-        ),
+        operation.features.stream,
+        outcome.status,
+        outcome.error,
+        _text(outcome.error_detail),
+        _text(outcome.finish),
+        None if winner is None else winner.provider,
+        None if winner is None else winner.account_id,
+        None if winner is None else winner.model,
         _text(outcome.model_served),
         winner is not None and winner.simulated,
-        *(len(outcome.attempts), outcome.first_content_s, outcome.total_s),
-        *(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens),
-        *(usage.cache_write_tokens, usage.reasoning_tokens, outcome.usage_source),
-        *(outcome.cost_usd_nanos, outcome.reserved_usd_nanos, outcome.output_tokens_clamp),
+        len(outcome.attempts),
+        outcome.first_content_s,
+        outcome.total_s,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+        outcome.usage_source,
+        outcome.cost_usd_nanos,
+        outcome.reserved_usd_nanos,
+        outcome.output_tokens_clamp,
         None if decision is None else request.request_id,
         None if snapshot is None else snapshot.config_version,
         None if decision is not None else msgspec.json.encode(request).decode(),
     )
 
 
-def attempt_values(told: Told, attempt: Attempt) -> tuple[Value, ...]:
+def attempt_values(outcome: Outcome, attempt: Attempt) -> tuple[Value, ...]:
     """Give the values of KEEP_ATTEMPT."""
     candidate = attempt.candidate
     return (
-        *(told.request_id, attempt.number, told.outcome.key_id),
-        *(candidate.provider, candidate.account_id, candidate.model, candidate.dialect),
-        *(attempt.started_s, attempt.ended_s, attempt.first_byte_s, attempt.failure),
-        *(_text(attempt.detail), attempt.provider_status, _text(attempt.model_served)),
+        outcome.request.request_id,
+        attempt.number,
+        outcome.key_id,
+        candidate.provider,
+        candidate.account_id,
+        candidate.model,
+        candidate.dialect,
+        attempt.started_s,
+        attempt.ended_s,
+        attempt.first_byte_s,
+        attempt.failure,
+        _text(attempt.detail),
+        attempt.provider_status,
+        _text(attempt.model_served),
         attempt.swapped,
     )
 
 
 def snapshot_values(told: Sequence[Told], known: Mapping[str, None]) -> list[tuple[Value, ...]]:
     """Give the values of KEEP_SNAPSHOT for every snapshot that is not known to be stored."""
-    fresh = {
-        decided[0].snapshot_id: decided[1]
-        for one in told
-        if (decided := one.decided) is not None and decided[0].snapshot_id not in known
-    }
+    fresh: dict[str, Snapshot] = {}
+    for one in told:
+        decision, snapshot = one.decision, one.snapshot
+        if decision is None or snapshot is None or decision.snapshot_id in known:
+            continue
+        fresh[decision.snapshot_id] = snapshot
     return [(snapshot_id, pack_snapshot(snapshot)) for snapshot_id, snapshot in fresh.items()]
 
 
-def decision_record(told: Told, decision: Decision) -> bytes:
-    """Give the bytes that are stored of a decision."""
-    return pack_decision(told.outcome.request, decision)
-
-
-def decision_values(told: Told, decision: Decision, record: bytes, link: Link) -> tuple[Value, ...]:
-    """Give the values of KEEP_DECISION."""
-    return (
-        *(told.request_id, told.outcome.key_id, decision.snapshot_id, record),
-        *(link.chain_id, link.seq, link.mac),
+def decision_values(outcome: Outcome, decision: Decision, growth: Growth) -> tuple[Value, ...]:
+    """Give the values of KEEP_DECISION, and have the chain grow by the row."""
+    request_id, key_id, snapshot_id = (
+        outcome.request.request_id,
+        outcome.key_id,
+        decision.snapshot_id,
     )
+    record = pack_decision(outcome.request, decision)
+    link = growth.link(framed(request_id, key_id, snapshot_id, record))
+    return (request_id, key_id, snapshot_id, record, link.chain_id, link.seq, link.mac)
 
 
 def record_of(row: Row, attempt_rows: Sequence[Row]) -> Record:

@@ -35,8 +35,8 @@ BUSY_MS = 5_000
 READERS = 2
 CLOSE_S_MAX = 30.0
 STATEMENTS_CACHED = 256
-MERGED = 50
-"""Rows of one merged statement: far below SQLite's 32,766 bound values at our widest table."""
+MERGED = (64, 16, 4)
+"""Rows of merged statements: far below SQLite's 32,766 bound values at our widest table."""
 
 
 @asynccontextmanager
@@ -249,29 +249,34 @@ def _execute(connection: sqlite3.Connection, step: Step) -> Rows:
 
 
 def _execute_many(connection: sqlite3.Connection, step: Many) -> None:
-    """Run a statement for every row, MERGED of them at a time where they can be merged.
+    """Run a statement for every row, many of them at a time where they can be merged.
 
     The driver lets go of the interpreter's lock for each statement and has to win it back from
     a busy event loop: many rows in one statement win it back once.
     """
-    rows = step.rows
-    merged = _merged(step.sql, len(rows[0])) if len(rows) >= MERGED else None
-    done = 0
-    if merged is not None:
-        for done in range(MERGED, len(rows) + 1, MERGED):
-            values = tuple(chain.from_iterable(rows[done - MERGED : done]))
+    rows, done = step.rows, 0
+    for size in MERGED:
+        if len(rows) - done < size:
+            continue
+        merged = _merged(step.sql, len(rows[0]), size)
+        if merged is None:
+            break
+        while len(rows) - done >= size:
+            values = tuple(chain.from_iterable(rows[done : done + size]))
             connection.execute(merged, values)
-    connection.executemany(_own_words(step.sql), rows[done:])
+            done += size
+    if done < len(rows):
+        connection.executemany(_own_words(step.sql), rows[done:])
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def _merged(sql: str, width: int) -> str | None:
-    """Give the statement for MERGED rows at once; None when its rows are not plain values."""
+def _merged(sql: str, width: int, size: int) -> str | None:
+    """Give the statement for so many rows at once; None when its rows are not plain values."""
     before, values, after = sql.partition("VALUES (")
     row, closed, rest = after.partition(")")
     if not values or not closed or "(" in row or "$" in rest:
         return None
-    rows = (_numbered(row, number * width) for number in range(MERGED))
+    rows = (_numbered(row, number * width) for number in range(size))
     return f"{before}VALUES {', '.join(rows)}{rest}"
 
 
