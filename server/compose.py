@@ -101,8 +101,15 @@ class Composed:
 
 
 @asynccontextmanager
-async def compose(settings: Settings, sources: Sources | None = None) -> AsyncGenerator[Composed]:
+async def compose(
+    settings: Settings, sources: Sources | None = None, *, token: str | None = None
+) -> AsyncGenerator[Composed]:
     """Join a gateway, open while the context is.
+
+    Args:
+        settings: what the process was told.
+        sources: where the settings came from.
+        token: what gives admin rights, where that is agreed on already.
 
     Raises:
         CannotOpenStore: the data folder or its database cannot be used; says what to do.
@@ -119,7 +126,7 @@ async def compose(settings: Settings, sources: Sources | None = None) -> AsyncGe
         http = HttpUpstream(clock, own_addresses=((settings.host, settings.port),))
         opened.callback(http.close)
         upstream = Upstreams(simulated=SimulatedUpstream(clock), http=http)
-        token = new_token()
+        token = token or new_token()
         authenticator = Authenticator(
             keys=KnownKeys(
                 check=storage.keys.check,

@@ -52,7 +52,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         authenticate=authenticator.caller,
         allowed_hosts=hosts,
         allowed_origins=settings.allowed_origins,
-        stateless=False,
+        stateless=settings.workers > 1,
     )
     mcp.once = repeats
     a2a = A2ADoor(

@@ -2,7 +2,8 @@
 
 `run` serves until it is asked to stop. On SIGTERM or SIGINT it stops listening, says so on
 /ready, lets requests in flight end (at most `shutdown_s`), stores what is queued and gives 0.
-A second signal ends it at once.
+A second signal ends it at once. With several workers each of them serves here, at its place, and
+the first process supervises them: see workers/supervisor.py.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from importlib.metadata import version as version_of
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,9 +30,20 @@ from .cli.exits import OK, UNAVAILABLE
 from .compose import Composed, compose
 from .edge import Connection
 from .log_lines import LineFormatter
-from .runtime_file import Running, process_lives, read_running, remove_running, write_running
+from .runtime_file import (
+    Running,
+    new_token,
+    process_lives,
+    read_running,
+    remove_running,
+    write_running,
+)
 from .settings import Settings, Sources
 from .store.keys import KeyTerms
+from .workers.acceptor import Acceptor, Connections
+from .workers.board import Board
+from .workers.place import ANNOUNCE, DRAIN, END, OPENED, READY, Place
+from .workers.supervisor import Plan, Supervisor
 
 MCP_PORT = 20130
 """Where `--dev` also listens, for MCP alone."""
@@ -61,32 +75,42 @@ def run(settings: Settings, sources: Sources) -> int:
     settings = replace(settings, port=sockets[0].getsockname()[1])
     # The store's writer is a thread: it must not keep the event loop from running for long.
     sys.setswitchinterval(SWITCH_S)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        try:
-            return runner.run(_serve(settings, sources, sockets))
-        finally:
-            for one in sockets:
-                one.close()
+    running = Running(
+        os.getpid(), settings.local_url, new_token(), version_of("omniroute"), time.time()
+    )
+    try:
+        if settings.workers == 1:
+            return _serve(settings, sources, sockets, running)
+        return _supervise(settings, sources, sockets, running)
+    finally:
+        if os.getpid() == running.pid:
+            remove_running(settings.data_dir, running)
+        for one in sockets:
+            one.close()
 
 
 class Server(uvicorn.Server):
     """The web server, whose end is a drain that /ready tells of."""
 
     def __init__(
-        self, config: uvicorn.Config, composed: Composed, on_started: Callable[[], None]
+        self, config: uvicorn.Config, composed: Composed, announce: Callable[[], None]
     ) -> None:
         super().__init__(config)
         self._composed = composed
-        self._on_started = on_started
+        self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, then call `on_started`."""
+        """Begin to listen, then say so."""
         await super().startup(sockets=sockets)
-        self._on_started()
+        self._announce()
 
     def stop(self) -> None:
         """Begin to end; asked a second time, end at once."""
         self.force_exit = self._composed.app.draining
+        self.drain()
+
+    def drain(self) -> None:
+        """Begin to end."""
         self._composed.app.draining = True
         self.should_exit = True
 
@@ -103,29 +127,122 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-async def _serve(settings: Settings, sources: Sources, sockets: list[socket.socket]) -> int:
-    async with compose(settings, sources) as composed:
-        await _make_first_key(composed)
+class WorkerServer(Server):
+    """The web server of one worker: it shares its sockets, and does what the supervisor says."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        composed: Composed,
+        announce: Callable[[], None],
+        place: Place,
+    ) -> None:
+        super().__init__(config, composed, announce)
+        self._place = place
+        self._connections = Connections(place.board, place.index)
+        self.server_state.connections = self._connections
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections, in turn with the others, and tell the supervisor."""
+        self.servers = [
+            Acceptor(one, self._protocol, self._connections)  # type: ignore[misc]
+            for one in sockets or ()
+        ]
+        self.started = True
+        self._place.tell(READY)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drain on SIGTERM, however often it comes, and follow the supervisor."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.drain)
+        loop.add_reader(self._place.line.fileno(), self._follow)
+        try:
+            yield
+        finally:
+            loop.remove_reader(self._place.line.fileno())
+            loop.remove_signal_handler(signal.SIGTERM)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return GuardedProtocol(self.config, self.server_state, self.lifespan.state)
+
+    def _follow(self) -> None:
+        words = self._place.heard()
+        if words is None:
+            # Without its supervisor nobody would end or replace it.
+            asyncio.get_running_loop().remove_reader(self._place.line.fileno())
+            self.drain()
+            return
+        if ANNOUNCE in words:
+            self._announce()
+        if DRAIN in words:
+            self.drain()
+        if END in words:
+            self.force_exit = True
+
+
+def _serve(
+    settings: Settings,
+    sources: Sources,
+    sockets: list[socket.socket],
+    running: Running,
+    place: Place | None = None,
+) -> int:
+    """Serve in this process, at its place among the workers if there are several."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_served(settings, sources, sockets, running, place))
+
+
+def _supervise(
+    settings: Settings, sources: Sources, sockets: list[socket.socket], running: Running
+) -> int:
+    """Run the workers; it returns in each of them, too, with the status of the one."""
+    # Imported here, so that the workers share it.
+    _loop_factory()
+    plan = Plan(
+        workers=settings.workers,
+        work=lambda place: _serve(settings, sources, sockets, running, place),
+        running=running,
+        sockets=sockets,
+        drain_s=settings.shutdown_s,
+        idle_s=settings.exit_when_idle_s,
+    )
+    return Supervisor(plan, Board(settings.workers)).run()
+
+
+async def _served(
+    settings: Settings,
+    sources: Sources,
+    sockets: list[socket.socket],
+    running: Running,
+    place: Place | None,
+) -> int:
+    async with compose(settings, sources, token=running.token) as composed:
+        if place is None or place.is_first:
+            await _make_first_key(composed)
+        if place is not None:
+            place.tell(OPENED)
         if len(sockets) > 1:
             composed.app.mcp_only_port = sockets[1].getsockname()[1]
-        running = Running(
-            os.getpid(), settings.local_url, composed.token, composed.parts.version, time.time()
-        )
         _rest_the_collector()
-        server = Server(
-            _web_server(settings, composed),
-            composed,
-            lambda: _announce(settings, sources, composed, running),
-        )
+        config = _web_server(settings, composed)
+        announce = partial(_announce, settings, sources, composed, running)
+        if place is None:
+            server = Server(config, composed, announce)
+        else:
+            server = WorkerServer(config, composed, announce, place)
         async with asyncio.TaskGroup() as group:
             upkeep = [group.create_task(composed.keep_up())]
             if settings.exit_when_idle_s is not None:
-                idle_s = settings.exit_when_idle_s
-                upkeep.append(group.create_task(_exit_when_idle(server, composed, idle_s)))
+                looking = (
+                    _exit_when_idle(server, composed, settings.exit_when_idle_s)
+                    if place is None
+                    else _tell_work(place, composed)
+                )
+                upkeep.append(group.create_task(looking))
             await server.serve(sockets=sockets)
             for task in upkeep:
                 task.cancel()
-        remove_running(settings.data_dir, running)
     return OK
 
 
@@ -191,6 +308,14 @@ async def _exit_when_idle(server: Server, composed: Composed, idle_s: float) -> 
         await asyncio.sleep(max(left_s, IDLE_LOOK_S))
     log.info("idle_exit")
     server.stop()
+
+
+async def _tell_work(place: Place, composed: Composed) -> None:
+    """Keep on the board what the supervisor ends an idle gateway by."""
+    front = composed.app
+    while True:
+        place.board.work(place.index, busy=front.busy, touched_s=front.last_s)
+        await asyncio.sleep(LOOK_S)
 
 
 def _answers(other: Running) -> bool:

@@ -52,6 +52,7 @@ class Settings:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 20128
+    workers: int = 1
     database_url: str | None = field(default=None, repr=False)
     public_url: str | None = None
     trusted_proxies: tuple[Network, ...] = ()

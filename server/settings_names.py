@@ -15,6 +15,7 @@ Kind = Literal[
     "address",
     "machine_name",
     "port",
+    "workers",
     "folder",
     "url",
     "networks",
@@ -105,6 +106,15 @@ SETTINGS: tuple[Setting, ...] = (
         _set_by("OMNIROUTE_PORT", "PORT", kind="port"),
         flag="--port",
         value_name="PORT",
+    ),
+    Setting(
+        "workers",
+        "1",
+        "How many processes answer on the one port, to use several cores: to its user they are "
+        "one gateway, and budgets are as exact. More than one is to be had on Linux.",
+        _set_by("OMNIROUTE_WORKERS", kind="workers"),
+        flag="--workers",
+        value_name="N",
     ),
     Setting(
         "data_dir",

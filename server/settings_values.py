@@ -6,6 +6,7 @@ them which variable it was and where that came from. No function repeats a secre
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -15,6 +16,7 @@ from .settings_names import Kind
 
 Network = IPv4Network | IPv6Network
 
+WORKERS_MAX = 64
 SECONDS_MAX = 86_400.0
 DAYS_MAX = 36_500
 BODY_BYTES_MIN = 1024
@@ -88,6 +90,15 @@ def read_port(text: str) -> int:
     """Give a port number, 0 for any free one."""
     if not re.fullmatch(r"[0-9]{1,5}", text.strip()) or int(text) > 65_535:
         raise ValueError("give a number from 0 to 65535, such as 20128")
+    return int(text)
+
+
+def read_workers(text: str) -> int:
+    """Give a number of processes."""
+    if not re.fullmatch(r"[0-9]{1,3}", text.strip()) or not 1 <= int(text) <= WORKERS_MAX:
+        raise ValueError(f"give a number from 1 to {WORKERS_MAX}, such as one for each core")
+    if int(text) > 1 and sys.platform != "linux":
+        raise ValueError("several processes on one port are to be had on Linux alone; give 1")
     return int(text)
 
 
@@ -235,6 +246,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "address": read_address,
     "machine_name": read_machine_name,
     "port": read_port,
+    "workers": read_workers,
     "folder": read_folder,
     "url": read_url,
     "networks": read_networks,

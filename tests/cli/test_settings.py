@@ -156,6 +156,7 @@ def test_a_file_that_is_no_env_file_stops_the_start(tmp_path: Path, content: byt
         ("FETCH_TIMEOUT_MS", "120000", "first_byte_s", 120.0),
         ("STREAM_IDLE_TIMEOUT_MS", "1500", "idle_s", 1.5),
         ("SHUTDOWN_TIMEOUT_MS", "30000", "shutdown_s", 30.0),
+        ("OMNIROUTE_WORKERS", "4", "workers", 4),
         ("OMNIROUTE_EXIT_WHEN_IDLE_S", "600", "exit_when_idle_s", 600.0),
         ("OMNIROUTE_EXIT_WHEN_IDLE_S", "0", "exit_when_idle_s", None),
         ("OMNIROUTE_ALLOWED_HOSTS", "A.example, [::2],", "allowed_hosts", ("a.example", "::2")),

@@ -27,6 +27,7 @@ from omniroute.server.settings import Settings, load_settings
 from omniroute.server.settings_names import SETTINGS, setting
 from tests.processes import OMNIROUTE, free_port, plain_environment
 from tests.store.outcomes import SNAPSHOT, answered
+from tests.workers.clients import children
 
 pytestmark = pytest.mark.anyio
 
@@ -267,6 +268,12 @@ async def exit_when_idle_s(folder: Path, variables: Environment) -> bool:
         return await one.ended(4.0) == 0
 
 
+async def workers(folder: Path, variables: Environment) -> bool:
+    with process(folder, variables) as one:
+        assert await one.started()
+        return len(children(one.running.pid)) == 2
+
+
 async def shutdown_s(folder: Path, variables: Environment) -> bool:
     """A request is under way that takes longer than the gateway may."""
     port = free_port()
@@ -306,6 +313,7 @@ async def open_browser(folder: Path, variables: Environment) -> bool:
 PROBES = {
     "host": Probe("127.0.0.2", host),
     "port": Probe(str(PORT), port),
+    "workers": Probe("2", workers),
     "data_dir": Probe("{folder}/mine", data_dir),
     "database_url": Probe("sqlite:///{folder}/elsewhere.sqlite", database_url),
     "public_url": Probe("https://gateway.example", public_url),
