@@ -5,7 +5,7 @@ does not exist. Sending needs write:route, checked before a task is made of the 
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from omniroute.routing.access import require
@@ -27,9 +27,21 @@ LOST_AFTER_S = TASK_S_MAX + 60.0
 
 
 class Agent:
-    """Sends, gets and cancels tasks."""
+    """Sends, gets and cancels tasks.
 
-    def __init__(self, gateway: Gateway, store: TaskStore, clock: Clock, runs: Runs) -> None:
+    Args:
+        canceled: is told the id and the owner of a canceled task that runs in another process.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        store: TaskStore,
+        clock: Clock,
+        runs: Runs,
+        canceled: Callable[[str, str], None],
+    ) -> None:
+        self._canceled = canceled
         self._gateway = gateway
         self._store = store
         self._clock = clock
@@ -91,6 +103,7 @@ class Agent:
         if run is None:
             # It runs in another process, whose own end of it will come second and be ignored.
             ended = await self._end(task, CANCELED, caller)
+            self._canceled(task_id, caller.key_id)
         else:
             run.stop(CANCELED)
             await run.done.wait()

@@ -36,7 +36,7 @@ from .dialects.detect import Operation, codec_of, operation_of
 from .faults import Fault
 from .methods import Agent
 from .rpc import RequestId, RpcCall, answer, read_call, read_id, read_json, refusal
-from .runs import RUNNING_MAX, TASK_S_MAX, Runs
+from .runs import CANCELED, RUNNING_MAX, TASK_S_MAX, Runs
 from .stream import stream_of, stream_of_fault
 from .tasks import TaskStore
 
@@ -63,6 +63,8 @@ class Door:
         task_s_max: how long a task may run.
         running_max: how many tasks may run at once in this process.
         once: answers sends that are repeated under an idempotency key; None answers each.
+        canceled: is told the id and the owner of a canceled task that runs in another process,
+            for `cancel` to be called there.
     """
 
     gateway: Gateway
@@ -74,6 +76,7 @@ class Door:
     task_s_max: float = TASK_S_MAX
     running_max: int = RUNNING_MAX
     once: Once | None = None
+    canceled: Callable[[str, str], None] = lambda task_id, owner: None
 
     def __post_init__(self) -> None:
         self._runs = Runs(
@@ -82,7 +85,13 @@ class Door:
             seconds_max=self.task_s_max,
             running_max=self.running_max,
         )
-        self._agent = Agent(self.gateway, self.tasks, self.clock, self._runs)
+        self._agent = Agent(self.gateway, self.tasks, self.clock, self._runs, self.canceled)
+
+    def cancel(self, task_id: str, owner: str) -> None:
+        """End the work of a task that runs here and was canceled in another process."""
+        run = self._runs.find(task_id, owner=owner)
+        if run is not None:
+            run.stop(CANCELED)
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
         """Give the context in which tasks run; the app enters it for as long as it serves."""

@@ -35,10 +35,13 @@ from .doors import open_doors
 from .facts import Facts
 from .layers import Layers
 from .parts import Parts
-from .runtime_file import new_token
+from .runtime_file import Running, new_token
 from .settings import Settings, Sources
 from .storage import Storage, open_storage
 from .store.guards import StoredGuards
+from .workers.agreement import agree
+from .workers.mail import Peers
+from .workers.place import Place
 
 POLL_S = 0.25
 """How often changes of other processes are looked for."""
@@ -102,14 +105,19 @@ class Composed:
 
 @asynccontextmanager
 async def compose(
-    settings: Settings, sources: Sources | None = None, *, token: str | None = None
+    settings: Settings,
+    sources: Sources | None = None,
+    *,
+    running: Running | None = None,
+    place: Place | None = None,
 ) -> AsyncGenerator[Composed]:
     """Join a gateway, open while the context is.
 
     Args:
         settings: what the process was told.
         sources: where the settings came from.
-        token: what gives admin rights, where that is agreed on already.
+        running: what names the gateway, where it is known already.
+        place: this process's place among several workers.
 
     Raises:
         CannotOpenStore: the data folder or its database cannot be used; says what to do.
@@ -119,14 +127,18 @@ async def compose(
         settings.environment, own_urls=settings.own_urls, from_file=settings.from_file
     )
     layers = Layers(found, (SIMULATED_ACCOUNT,))
+    peers = Peers() if place is None else place.peers()
     async with AsyncExitStack() as opened:
         storage = await opened.enter_async_context(
             open_storage(settings, clock, version=version, overlay=layers.over)
         )
+        peers.open()
+        opened.push_async_callback(peers.close)
+        agree(storage, peers)
         http = HttpUpstream(clock, own_addresses=((settings.host, settings.port),))
         opened.callback(http.close)
         upstream = Upstreams(simulated=SimulatedUpstream(clock), http=http)
-        token = token or new_token()
+        token = new_token() if running is None else running.token
         authenticator = Authenticator(
             keys=KnownKeys(
                 check=storage.keys.check,
@@ -149,6 +161,7 @@ async def compose(
             authenticator=authenticator,
             facts=Facts(settings, sources, notes, storage, authenticator, version),
             token=token,
+            peers=peers,
         )
         front = await opened.enter_async_context(open_doors(parts))
         yield Composed(parts, front, layers)

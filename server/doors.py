@@ -1,6 +1,6 @@
 """Every door of the gateway, opened and mounted, on one screen."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -39,6 +39,8 @@ from .v1.chat import ChatDoor
 from .v1.models import ModelsDoor
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+CANCELED = "a2a_task_canceled"
+"""What workers tell each other of a task that was canceled where it does not run."""
 MCP_PATHS = ("/mcp", "/mcp/", "/api/mcp/stream")
 
 
@@ -63,7 +65,13 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         keys_required=authenticator.needs_key,
         clock=parts.clock,
         once=repeats,
+        canceled=lambda task_id, owner: parts.peers.tell(CANCELED, (task_id, owner)),
     )
+
+    async def cancel(words: Sequence[str]) -> None:
+        a2a.cancel(*words)
+
+    parts.peers.on(CANCELED, cancel)
     chat = ChatDoor(
         gateway,
         authenticator,

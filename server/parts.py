@@ -9,6 +9,7 @@ from .auth import Authenticator
 from .facts import Facts
 from .settings import Settings
 from .storage import Storage
+from .workers.mail import Peers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Parts:
     Attributes:
         upstream: for a test call of one account, past health and budgets.
         token: presented as a key, it gives admin rights.
+        peers: the other workers of this gateway.
     """
 
     settings: Settings
@@ -29,3 +31,4 @@ class Parts:
     authenticator: Authenticator
     facts: Facts
     token: str = field(repr=False)
+    peers: Peers

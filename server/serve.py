@@ -42,6 +42,7 @@ from .settings import Settings, Sources
 from .store.keys import KeyTerms
 from .workers.acceptor import Acceptor, Connections
 from .workers.board import Board
+from .workers.mail import Mailboxes
 from .workers.place import ANNOUNCE, DRAIN, END, OPENED, READY, Place
 from .workers.supervisor import Plan, Supervisor
 
@@ -207,7 +208,8 @@ def _supervise(
         drain_s=settings.shutdown_s,
         idle_s=settings.exit_when_idle_s,
     )
-    return Supervisor(plan, Board(settings.workers)).run()
+    board, mailboxes = Board(settings.workers), Mailboxes.made(settings.workers)
+    return Supervisor(plan, board, mailboxes).run()
 
 
 async def _served(
@@ -217,7 +219,7 @@ async def _served(
     running: Running,
     place: Place | None,
 ) -> int:
-    async with compose(settings, sources, token=running.token) as composed:
+    async with compose(settings, sources, running=running, place=place) as composed:
         if place is None or place.is_first:
             await _make_first_key(composed)
         if place is not None:

@@ -53,6 +53,7 @@ class Storage:
     budgets: Budgets
     tasks: StoredTasks
     audit: Audit
+    changes: Changes
     counters: StoredCounters
     limits: StoredLimits
     answers: KeptAnswers
@@ -63,8 +64,8 @@ class Storage:
     _swept_s: float = 0.0
     _corrected_s: float = 0.0
 
-    async def poll(self) -> None:
-        """Take what other processes changed, and do what is due.
+    async def follow(self) -> None:
+        """Take what other processes changed.
 
         Raises:
             StorageUnavailable: the database does not answer; what is in force stays.
@@ -74,6 +75,10 @@ class Storage:
             # Budgets first: no key names one that is not known yet.
             await self.budgets.load()
             await self.keys.load()
+
+    async def poll(self) -> None:
+        """Take what other processes changed, and do what is due. Raises as `follow`."""
+        await self.follow()
         await self.budgets.poll()
         await self.counters.poll()
         await self.limits.poll()
@@ -130,6 +135,7 @@ async def open_storage(
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database),
             audit=audit,
+            changes=changes,
             counters=StoredCounters(database, clock),
             limits=StoredLimits(database, clock),
             answers=KeptAnswers(

@@ -4,7 +4,7 @@ A change first raises `config_version`. That is what other processes watch, and 
 changes wait for one another: what a change reads after it is still so when it is stored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +28,19 @@ class Told:
     detail: Mapping[str, Any]
 
 
+async def _told_nobody() -> None:
+    """Do as a process does that has no others to tell."""
+
+
 class Changes:
-    """Makes changes."""
+    """Makes changes.
+
+    Attributes:
+        tell: is awaited after each change, before it returns: has other processes look at once.
+    """
 
     def __init__(self, database: Database, audit: Audit, clock: Clock) -> None:
+        self.tell: Callable[[], Awaitable[None]] = _told_nobody
         self._database = database
         self._audit = audit
         self._clock = clock
@@ -56,7 +65,9 @@ class Changes:
             yield from self._audit.append(entry)
             return value
 
-        return await self._database.write(unit)
+        value = await self._database.write(unit)
+        await self.tell()
+        return value
 
 
 def removal(sql: str, row_id: str) -> Callable[[], Steps[None]]:

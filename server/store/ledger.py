@@ -13,7 +13,7 @@ so a decision that is replayed later is known to be the one that was made.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -72,14 +72,22 @@ DECISION_CHAINS = ChainedTable(
 )
 
 
+async def _no_others() -> None:
+    """Do as a process does whose outcomes alone are on record."""
+
+
 class StoredLedger:
     """Outcomes in the database, and this process's chain of decisions.
 
     Args:
         boot_id: this process's run, which names its chain.
+
+    Attributes:
+        gather: is awaited before outcomes are read that others may have: has them store theirs.
     """
 
     def __init__(self, database: Database, ring: KeyRing, *, boot_id: str) -> None:
+        self.gather: Callable[[], Awaitable[None]] = _no_others
         self._database = database
         self._ring = ring
         self._chain = Chain("decisions", boot_id, ring)
@@ -117,19 +125,23 @@ class StoredLedger:
             is_theirs = key_id in {None, told.outcome.key_id}
             return Record(told.outcome, told.snapshot) if is_theirs else None
         found = await self._database.read(partial(_find, request_id))
+        if found is None:
+            # Another worker may have answered it a moment ago.
+            await self.gather()
+            found = await self._database.read(partial(_find, request_id))
         is_theirs = found is not None and key_id in {None, found.outcome.key_id}
         return found if is_theirs else None
 
     async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
         """Give the newest outcomes first, RECENT_MAX at most."""
-        await self.flush()
+        await self._all_stored()
         return await self._database.read(partial(_recent, key_id, min(limit, RECENT_MAX)))
 
     async def totals_by_target(
         self, *, key_id: str | None, since_unix_s: float
     ) -> dict[str, UsageTotal]:
         """Sum outcomes by the target that was asked for."""
-        await self.flush()
+        await self._all_stored()
         if key_id is None:
             statement = Statement(TOTALS, (since_unix_s,))
         else:
@@ -139,7 +151,7 @@ class StoredLedger:
 
     async def verify(self) -> Verified:
         """Check that no decision and no snapshot was changed, inserted or removed."""
-        await self.flush()
+        await self._all_stored()
         chains = await verify(self._database, self._ring, DECISION_CHAINS)
         changed = [fault async for fault in self._changed_snapshots()]
         undecided = await self._database.read(Statement(_WITHOUT_DECISION))
@@ -148,6 +160,10 @@ class StoredLedger:
             for row in undecided
         ]
         return replace(chains, faults=(*chains.faults, *changed, *removed))
+
+    async def _all_stored(self) -> None:
+        await self.flush()
+        await self.gather()
 
     async def _write(self, items: Sequence[Told], *, again: bool) -> None:
         try:

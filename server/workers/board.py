@@ -38,6 +38,10 @@ class Board:
         """Say that a worker accepts no connection, as it has ended or is about to."""
         self.connections(index, CLOSED)
 
+    def is_open(self, index: int) -> bool:
+        """Whether a worker accepts connections."""
+        return int(self._figures[index * _FIGURES + CONNECTIONS]) < CLOSED
+
     def fewest(self) -> int:
         """Give how many connections the worker with the fewest has."""
         return min(self._figures[CONNECTIONS::_FIGURES])

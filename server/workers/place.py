@@ -11,6 +11,7 @@ from typing import Final
 
 from ..runtime_file import Running
 from .board import Board
+from .mail import Mailboxes, Peers
 
 OPENED: Final = b"o"
 """From a worker: the store is open, so its tables are up to date and a first key exists."""
@@ -42,7 +43,12 @@ class Place:
     started_s: float
     is_first: bool
     board: Board
+    mailboxes: Mailboxes
     line: socket.socket = field(repr=False)
+
+    def peers(self) -> Peers:
+        """Give the other workers, to be opened on this worker's loop."""
+        return Peers(self.index, self.mailboxes, self.board)
 
     def tell(self, how_far: bytes) -> None:
         """Say how far this worker has come; a supervisor that is gone is told nothing."""

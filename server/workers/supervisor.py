@@ -32,6 +32,7 @@ from dataclasses import dataclass, field
 from ..cli.exits import FAILED, OK, UNAVAILABLE
 from ..runtime_file import Running
 from .board import Board
+from .mail import Mailboxes
 from .place import ANNOUNCE, DRAIN, END, OPENED, READY, Place
 
 STEADY_S = 10.0
@@ -83,6 +84,7 @@ class Supervisor:
 
     plan: Plan
     board: Board
+    mailboxes: Mailboxes
     started_s: float = field(default_factory=time.monotonic)
     _workers: list[_Worker] = field(default_factory=list[_Worker])
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
@@ -133,7 +135,10 @@ class Supervisor:
             first = not self._opened
             plan = self.plan
             return Place(
-                *(index, plan.workers, plan.running, self.started_s, first, self.board, theirs)
+                *(index, plan.workers, plan.running, self.started_s, first),
+                board=self.board,
+                mailboxes=self.mailboxes,
+                line=theirs,
             )
         theirs.close()
         ours.setblocking(False)

@@ -1,9 +1,12 @@
 """What one worker is told or has learned, the others know: the user sees one gateway."""
 
+import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -46,7 +49,7 @@ def test_a_budget_pays_for_exactly_its_requests_over_all_workers(tmp_path: Path)
         cost, bound = cost_and_bound(running)
         # The last request that is paid for needs its bound to be free.
         cap = bound + (PAID - 1) * cost
-        key = new_key(running, "--budget-usd", f"{cap / DOLLAR:.9f}")
+        key = running.new_key("--budget-usd", f"{cap / DOLLAR:.9f}")
 
         with clients(running.port, 8, key) as eight:
             paid = sum(at_once([partial(some, one, 25) for one in eight]))
@@ -62,14 +65,6 @@ def test_a_budget_pays_for_exactly_its_requests_over_all_workers(tmp_path: Path)
     assert spent == PAID * cost
 
 
-def new_key(running: RunningGateway, *words: str) -> str:
-    """Make a key, and wait until all workers ask for one."""
-    key = running.new_key(*words)
-    with clients(running.port, 4) as four:
-        until(lambda: statuses(four) == {401})
-    return key
-
-
 def short(client: Client) -> Heard:
     return client.chat(max_tokens=1)
 
@@ -78,7 +73,7 @@ def test_a_worker_that_is_killed_leaves_no_money_behind(tmp_path: Path) -> None:
     with workers(tmp_path) as running:
         cost, bound = cost_and_bound(running)
         cap = bound + 10_000 * cost
-        key = new_key(running, "--budget-usd", f"{cap / DOLLAR:.9f}")
+        key = running.new_key("--budget-usd", f"{cap / DOLLAR:.9f}")
         with clients(running.port, 4, key) as four:
             paid = sum(at_once([partial(some, one, 50) for one in four]))
             os.kill(workers_of(running)[0], signal.SIGKILL)
@@ -94,39 +89,83 @@ def some(client: Client, requests: int) -> int:
     return answered([short(client) for _ in range(requests)])
 
 
-def statuses(on: list[Client], path: str = "/v1/models") -> set[int]:
-    return {one.ask("GET", path).status for one in on}
+def test_a_new_key_and_its_end_are_known_to_all_workers_at_once(tmp_path: Path) -> None:
+    with workers(tmp_path) as running, clients(running.port, 1, running.admin_key) as (admin,):
+        open_to_all = statuses(running, None)
+        made = [admin.ask("POST", "/api/keys", {"name": name}).json() for name in ("one", "two")]
+        without = statuses(running, None)
+        one, two = (key["secret"] for key in made)
+        before = statuses(running, one)
+        admin.ask("DELETE", f"/api/keys/{made[0]['key']['key_id']}")
+        after, other = statuses(running, one), statuses(running, two)
+
+    assert open_to_all == {200}
+    assert without == {401}
+    assert before == {200}
+    assert after == {401}
+    assert other == {200}
 
 
-def test_a_revoked_key_is_refused_by_all_workers_within_a_second(tmp_path: Path) -> None:
-    with workers(tmp_path) as running:
-        new_key(running, "--name", "stays")
-        key = running.new_key("--name", "gone")
-        with (
-            clients(running.port, 4, key) as four,
-            clients(running.port, 1, running.admin_key) as (admin,),
-        ):
-            until(lambda: statuses(four) == {200})
-            (key_id,) = [
-                one["key_id"]
-                for one in admin.ask("GET", "/api/keys").json()["keys"]
-                if one["name"] == "gone"
-            ]
-            removed = admin.ask("DELETE", f"/api/keys/{key_id}")
-            began_s = time.monotonic()
-            until(lambda: statuses(four) == {401})
-            took_s = time.monotonic() - began_s
-
-    assert removed.status < 300
-    assert took_s < SOON_S
+def statuses(running: RunningGateway, key: str | None) -> set[int]:
+    """Give what each worker answers to a key."""
+    connections = [Client(running.port, key) for _ in range(4)]
+    found = {one.ask("GET", "/v1/models").status for one in connections}
+    for one in connections:
+        one.close()
+    return found
 
 
-def test_a_combo_that_one_worker_stores_is_served_by_all_within_a_second(tmp_path: Path) -> None:
-    with workers(tmp_path) as running, clients(running.port, 4, running.admin_key) as four:
-        put = four[0].ask("POST", "/api/combos", COMBO)
+def test_a_change_by_another_process_is_in_force_within_a_second(tmp_path: Path) -> None:
+    with workers(tmp_path) as running, clients(running.port, 4) as four:
+        change = "UPDATE config_version SET version = version + 1"
+        insert = "INSERT INTO aliases VALUES ('mine', 'sim/fast', 0, '')"
+        with closing(sqlite3.connect(running.data_dir / "storage.sqlite")) as database:
+            database.execute(insert)
+            database.execute(change)
+            database.commit()
         began_s = time.monotonic()
         until(lambda: {one.chat("mine").status for one in four} == {200})
         took_s = time.monotonic() - began_s
 
-    assert put.status < 300
+    assert took_s < SOON_S
+
+
+def test_a_combo_that_one_worker_stores_is_served_by_all(tmp_path: Path) -> None:
+    with workers(tmp_path) as running, clients(running.port, 4, running.admin_key) as four:
+        put = four[0].ask("POST", "/api/combos", COMBO)
+        heard = [one.chat("mine").status for one in four]
+
+    assert put.status == 201
+    assert heard == [200] * 4
+
+
+def test_what_one_worker_answered_another_one_explains_at_once(tmp_path: Path) -> None:
+    with workers(tmp_path) as running, clients(running.port, 2, running.admin_key) as (one, other):
+        ids = [one.chat().headers["x-request-id"] for _ in range(5)]
+        explained = [other.ask("GET", f"/api/explain/{ids[-1]}").status]
+        newest = other.ask("GET", "/api/requests").json()["requests"]
+
+    assert explained == [200]
+    assert [found["request_id"] for found in newest] == ids[::-1]
+
+
+def test_a_task_is_cancelled_by_whichever_worker_is_asked(tmp_path: Path) -> None:
+    asked = {
+        "messages": [{"role": "user", "content": "say hello"}],
+        "metadata": {"model": "sim/fast@latency=0,pace=20"},
+    }
+    with workers(tmp_path) as running, clients(running.port, 2) as (one, other):
+        call = {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": asked}
+        stream = one.begin("POST", "/a2a", call)
+        lines = iter(stream.readline, b"")
+        first = next(line for line in lines if line.startswith(b"data: "))
+        params = {"taskId": json.loads(first[6:])["params"]["task"]["id"]}
+        call = {"jsonrpc": "2.0", "id": 2, "method": "tasks/cancel", "params": params}
+        canceled = other.ask("POST", "/a2a", call).json()
+        began_s = time.monotonic()
+        rest = stream.read()
+        took_s = time.monotonic() - began_s
+
+    assert canceled["result"]["task"]["state"] == "cancelled"
+    assert b"cancelled" in rest
     assert took_s < SOON_S
