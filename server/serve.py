@@ -165,7 +165,7 @@ class WorkerServer(Server):
             loop.remove_signal_handler(signal.SIGTERM)
 
     def _protocol(self) -> asyncio.Protocol:
-        return GuardedProtocol(self.config, self.server_state, self.lifespan.state)
+        return Connection(self.config, self.server_state, self.lifespan.state)
 
     def _follow(self) -> None:
         words = self._place.heard()
