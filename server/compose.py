@@ -139,18 +139,7 @@ async def compose(
         opened.callback(http.close)
         upstream = Upstreams(simulated=SimulatedUpstream(clock), http=http)
         token = new_token() if running is None else running.token
-        authenticator = Authenticator(
-            keys=KnownKeys(
-                check=storage.keys.check,
-                has_keys=lambda: len(storage.keys) > 0,
-                local_budgets=lambda: storage.keys.budgets_of(LOCAL),
-                generation=lambda: storage.keys.generation,
-                lasts=storage.keys.lasts,
-            ),
-            keyless=settings.on_loopback and settings.require_key == "auto",
-            token=token,
-            trusted_proxies=settings.trusted_proxies,
-        )
+        authenticator = _authenticator(settings, storage, token)
         parts = Parts(
             settings=settings,
             version=version,
@@ -165,6 +154,22 @@ async def compose(
         )
         front = await opened.enter_async_context(open_doors(parts))
         yield Composed(parts, front, layers)
+
+
+def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenticator:
+    keys = storage.keys
+    return Authenticator(
+        keys=KnownKeys(
+            check=keys.check,
+            has_keys=lambda: len(keys) > 0,
+            local_budgets=lambda: keys.budgets_of(LOCAL),
+            generation=lambda: keys.generation,
+            lasts=keys.lasts,
+        ),
+        keyless=settings.on_loopback and settings.require_key == "auto",
+        token=token,
+        trusted_proxies=settings.trusted_proxies,
+    )
 
 
 def _gateway(
