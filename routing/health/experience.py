@@ -117,7 +117,7 @@ class Experience:
         family = operation.features.family
         for one in outcome.attempts:
             if one.failure in MODEL_FAULTS:
-                self._count((one.candidate.name, family), (0, 1, 0, 0, 0))
+                self._count((one.candidate.name, family), bad=1)
         if outcome.status != "answered" or outcome.winner is None:
             return
         model, filtered = outcome.winner.name, outcome.finish == FILTERED
@@ -125,12 +125,15 @@ class Experience:
         is_whole = not filtered and outcome.finish != CUT_OFF and tokens > 0
         # Several answers at once tell the length of none.
         told = tokens if is_whole and operation.features.choices == 1 else 0
-        self._count((model, family), (not filtered, filtered, told > 0, told, 0))
+        if filtered:
+            self._count((model, family), bad=1)
+        else:
+            self._count((model, family), good=1, output_tokens=told)
         last = outcome.attempts[-1]
         wait_s = (last.first_byte_s or 0.0) if operation.features.stream else 0.0
         micros = round((last.ended_s - last.started_s - wait_s) * 1e6)
         if tokens > 0 and micros > 0:
-            self._count((model, ALL), (0, 0, 1, tokens, micros))
+            self._count((model, ALL), output_tokens=tokens, micros=micros)
 
     def refresh(self, now_s: float) -> int:
         """Give the version in force, publishing estimates when it is time."""
@@ -177,19 +180,22 @@ class Experience:
             while _is_full(known):
                 _halve(known)
 
-    def _count(self, scope: Scope, counts: Counts) -> None:
+    def _count(
+        self, scope: Scope, *, good: int = 0, bad: int = 0, output_tokens: int = 0, micros: int = 0
+    ) -> None:
+        """Count one outcome; with output_tokens it is an answer that tells of them."""
         known, news = self._known(scope), self._news.get(scope)
         if news is None:
             news = self._news[scope] = [0, 0, 0, 0, 0]
-        if _is_full(known):
+        if known[0] + known[1] >= COUNTED_MAX or known[2] >= COUNTED_MAX:
             _halve(known)
-        good, bad, answers, output_tokens, micros = counts
-        for told in (known, news):
-            told[0] += good
-            told[1] += bad
-            told[2] += answers
-            told[3] += output_tokens
-            told[4] += micros
+        for counts in (known, news):
+            counts[0] += good
+            counts[1] += bad
+            if output_tokens:
+                counts[2] += 1
+                counts[3] += output_tokens
+                counts[4] += micros
 
     def _known(self, scope: Scope) -> list[int]:
         """Give the counts of a scope to add to; the oldest goes where a new one has no room."""

@@ -319,9 +319,9 @@ async def test_a_model_that_was_mended_recovers() -> None:
 
 def test_news_that_came_while_others_were_stored_stay_news() -> None:
     experience = Experience()
-    experience._count(("one/m", "math"), (1, 0, 0, 0, 0))
+    experience._count(("one/m", "math"), good=1)
     taken = experience.pending()
-    experience._count(("one/m", "math"), (0, 1, 0, 0, 0))
+    experience._count(("one/m", "math"), bad=1)
 
     experience.stored(taken)
 

@@ -81,7 +81,7 @@ async def test_a_huge_past_is_read_as_a_faded_one(
 ) -> None:
     async with open_store(database_url, tmp_path, clock) as before:
         experience = before.learned.experience
-        experience._count(("one/m", "math"), (9_000_000, 1_000_000, 0, 0, 0))
+        experience._count(("one/m", "math"), good=9_000_000, bad=1_000_000)
         await before.learned.flush()
 
     async with open_store(database_url, tmp_path, clock) as after:
