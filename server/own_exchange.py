@@ -17,7 +17,7 @@ from .v1.bodies import too_large
 if TYPE_CHECKING:
     from .edge import Connection
 
-BODY_BYTES_UNREAD_MAX = 256 * 1024
+BODY_BYTES_UNREAD_MAX = 512 * 1024
 """How much of a body is taken while nobody asks for it."""
 CLOSE = b"connection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
