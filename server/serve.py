@@ -29,6 +29,7 @@ from .cli.banner import StartFacts, banner
 from .cli.exits import OK, UNAVAILABLE
 from .compose import Composed, compose
 from .edge import Connection
+from .heap import keep_freed_memory
 from .log_lines import LineFormatter
 from .runtime_file import (
     Running,
@@ -76,6 +77,7 @@ def run(settings: Settings, sources: Sources) -> int:
     settings = replace(settings, port=sockets[0].getsockname()[1])
     # The store's writer is a thread: it must not keep the event loop from running for long.
     sys.setswitchinterval(SWITCH_S)
+    keep_freed_memory()
     running = Running(
         os.getpid(), settings.local_url, new_token(), version_of("omniroute"), time.time()
     )
