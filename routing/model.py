@@ -81,6 +81,8 @@ class Operation(Struct, frozen=True, gc=False, omit_defaults=True):
     Attributes:
         model_in_body: the name that splicing replaces.
         model_at: where its value begins in the body; None where splicing has to look for it.
+        wants_usage: whether the client asks a stream to tell its usage; None where the body has
+            to be looked at.
         forward: the door forwards bytes of its own dialect; False where it reads every Delta
             (MCP, A2A), so that an answer is always decoded.
     """
@@ -92,6 +94,7 @@ class Operation(Struct, frozen=True, gc=False, omit_defaults=True):
     model_in_body: str = ""
     forward: bool = True
     model_at: int | None = None
+    wants_usage: bool | None = None
 
 
 class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -69,9 +69,8 @@ def pack_decision(request: RouteRequest, decision: Decision) -> bytes:
     """Give the bytes to store: the request without its body, and the decision."""
     operation = request.operation
     if operation.body:
-        request = structs.replace(
-            request, operation=structs.replace(operation, body=b"", model_at=None)
-        )
+        bare = structs.replace(operation, body=b"", model_at=None, wants_usage=None)
+        request = structs.replace(request, operation=bare)
     verdicts = unexplained(request, decision.verdicts)
     known = _tails.get(id(verdicts))
     if known is None or known[0] is not verdicts or not _are_alike(known[1], decision):

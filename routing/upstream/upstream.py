@@ -116,8 +116,10 @@ class HttpUpstream:
         path, body = _request(call, ready)
         asked, forward = operation.features.stream, _forwards(call)
         hider: UsageHider | None = None
-        if asked and forward and ready.lacks_usage and (more := ask_for_usage(body)) is not None:
-            body, hider = more, UsageHider()
+        if asked and forward and ready.lacks_usage:
+            more = ask_for_usage(body, wanted=operation.wants_usage)
+            if more is not None:
+                body, hider = more, UsageHider()
         head = ready.envelope.head(path, call.headers, body_bytes=len(body))
         connection = await send(ready.lane, head, body, limits)
         headers = connection.headers

@@ -4,6 +4,7 @@ import msgspec
 
 from ..conversation import Chat
 from ..model import Dialect, Operation
+from .openai_chat.usage import usage_wanted
 from .splice import fields_of, place_of
 from .table import codec
 
@@ -26,7 +27,15 @@ def operation_of_body(
     fields = fields_of(body)
     place = place_of(body, fields, "model") if target else None
     at = None if place is None else place[0]
-    operation = Operation("chat", dialect, body, features, model_in_body=target, model_at=at)
+    operation = Operation(
+        "chat",
+        dialect,
+        body,
+        features,
+        model_in_body=target,
+        model_at=at,
+        wants_usage=usage_wanted(fields),
+    )
     return target, operation, fields
 
 

@@ -174,9 +174,12 @@ async def _fold(reply: Reply, own: Codec) -> bytes:
 
 
 def _head(request: RouteRequest, model: str) -> Head:
+    wanted = request.operation.wants_usage
+    if wanted is None:
+        wanted = _WANTS_USAGE.search(request.operation.body) is not None
     return Head(
         answer_id=request.request_id.removeprefix("req_"),
         model=model,
         created_unix_s=int(time.time()),
-        include_usage=_WANTS_USAGE.search(request.operation.body) is not None,
+        include_usage=wanted,
     )

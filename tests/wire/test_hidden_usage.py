@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute.routing.wire.openai_chat.usage import UsageHider, ask_for_usage
+from omniroute.routing.wire.openai_chat.usage import UsageHider, ask_for_usage, usage_wanted
+from omniroute.routing.wire.splice import fields_of
 
 USAGE = b'data: {"id":"x","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n'
 CHUNK = b'data: {"id":"x","choices":[{"index":0,"delta":{"content":"a"}}],"usage":null}\n\n'
@@ -24,6 +25,7 @@ def test_a_stream_without_usage_asks_for_it(given_options: dict[str, object]) ->
     asking = ask_for_usage(body)
 
     assert asking is not None
+    assert asking == ask_for_usage(body, wanted=usage_wanted(fields_of(body)))
     assert json.loads(asking)["stream_options"] == {"include_usage": True}
     assert json.loads(asking)["model"] == "m"
 
@@ -33,6 +35,29 @@ def test_a_client_that_asked_or_sent_nonsense_keeps_its_own_words(options: str) 
     body = f'{{"model": "m", "stream": true, "stream_options": {options}}}'.encode()
 
     assert ask_for_usage(body) is None
+    assert ask_for_usage(body, wanted=usage_wanted(fields_of(body))) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ("", False),
+        (',"mod\\u0065l":"m"', False),
+        (',"stream_options":{"include_usage":true,"x":1}', True),
+        (',"stream\\u005foptions":{"include_usage":true}', True),
+        (',"stream_options":{"include_usage":false}', None),
+        (',"stream_options":{}', None),
+        (',"stream_options":null', None),
+        (',"stream_options":"nonsense"', None),
+        (',"tools":[{"stream_options":{"include_usage":true}}]', False),
+    ],
+)
+def test_what_a_client_says_of_usage_is_known_from_its_own_field(
+    options: str, wanted: bool | None
+) -> None:
+    body = f'{{"messages":[]{options}}}'.encode()
+
+    assert usage_wanted(fields_of(body)) is wanted
 
 
 @given(cuts=st.lists(st.integers(0, 500), max_size=8))

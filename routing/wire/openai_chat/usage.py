@@ -8,6 +8,8 @@ else is forwarded as it came.
 Source: OpenAI API reference, "Create chat completion", `stream_options`.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 HELD_BYTES_MAX = 2**20
@@ -15,6 +17,7 @@ HELD_BYTES_MAX = 2**20
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
+_ASKING = b'"stream_options":{"include_usage":true},'
 _ENDS = (b"\n\n", b"\r\n\r\n")
 
 
@@ -23,21 +26,44 @@ class _Chunk(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class _Options(msgspec.Struct, gc=False):
+    include_usage: bool | None = None
+
+
+_options = msgspec.json.Decoder(_Options)
 _chunks = msgspec.json.Decoder(_Chunk)
 
 
-def ask_for_usage(body: bytes) -> bytes | None:
+def usage_wanted(fields: Mapping[str, msgspec.Raw]) -> bool | None:
+    """Whether a request asks for usage; None where what it says of that is not as it should be.
+
+    Args:
+        fields: of its body.
+    """
+    said = fields.get("stream_options")
+    if said is None:
+        return False
+    try:
+        return _options.decode(said).include_usage or None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def ask_for_usage(body: bytes, *, wanted: bool | None = None) -> bytes | None:
     """Give the body with usage asked for; None when the client has asked itself.
 
     Args:
         body: a streamed request as `read_features` accepted it.
+        wanted: what `usage_wanted` gives of it.
     """
-    if b'"stream_options"' not in body and b"\\u" not in body:
-        start = body.index(b"{") + 1
-        return body[:start] + b'"stream_options":{"include_usage":true},' + body[start:]
-    fields = _fields.decode(body)
+    if wanted:
+        return None
+    fields = _fields.decode(body) if wanted is None else {}
+    if "stream_options" not in fields:
+        start, view = body.index(b"{") + 1, memoryview(body)
+        return b"".join((view[:start], _ASKING, view[start:]))
     try:
-        options = _fields.decode(fields.get("stream_options", msgspec.Raw(b"{}")))
+        options = _fields.decode(fields["stream_options"])
     except msgspec.ValidationError:
         # null, or not an object: the provider says what it thinks of it.
         if bytes(fields["stream_options"]) != b"null":
