@@ -132,6 +132,7 @@ class _Part(msgspec.Struct, gc=False):
     text: msgspec.Raw = msgspec.Raw()
 
 
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _turns = msgspec.json.Decoder(list[Turn])
 _parts = msgspec.json.Decoder(list[_Part])
 _text = msgspec.json.Decoder(str)
@@ -148,22 +149,25 @@ def family_of_turns(turns: Sequence[Turn]) -> Family:
     Parts that no dialect would write give "general": reading them is the codec's work, and a
     request must not fail because its kind is not known.
     """
-    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    try:
         for turn in reversed(turns):
             if turn.role == "user" or (turn.role is None and turn.parts):
                 text = _text_of(turn)
                 if text:
                     return family_of(text)
+    except _UNREADABLE:
+        pass
     return "general"
 
 
 def family_of_input(raw: msgspec.Raw) -> Family:
     """Give the family of turns that are not taken apart yet, or of a text in their place."""
-    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    try:
         if raw and memoryview(raw)[0] == _QUOTE:
             return family_of(_head(raw))
         return family_of_turns(_turns.decode(raw))
-    return "general"
+    except _UNREADABLE:
+        return "general"
 
 
 @lru_cache(KEPT_MAX)

@@ -68,12 +68,12 @@ def explain_turns(fields: Fields, name: str) -> None:
 
 def is_filled_list(raw: msgspec.Raw) -> bool:
     """Whether a raw value is a list with something in it."""
-    return _FILLED.match(raw) is not None
+    return bool(raw) and _FILLED.match(raw) is not None
 
 
 def holds(raw: msgspec.Raw, word: bytes) -> bool:
     """Whether a small raw value holds some bytes."""
-    return word in bytes(raw)
+    return bool(raw) and word in bytes(raw)
 
 
 def show(turns: Sequence[Turn], mark: re.Pattern[bytes]) -> bool:

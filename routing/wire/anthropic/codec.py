@@ -35,7 +35,7 @@ from .stream import RARE, MessageReader, MessageWriter, error_json
 _IMAGES = re.compile(rb'"type"\s*:\s*"image"')
 
 
-class _Routed(msgspec.Struct):
+class _Routed(msgspec.Struct, gc=False):
     model: ModelName
     messages: list[Turn]
     stream: bool | None = None

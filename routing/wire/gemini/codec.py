@@ -35,7 +35,7 @@ from .stream import EVENT_BYTES_MAX, RARE, ChunkWriter, EventReader, error_json
 _IMAGES = re.compile(rb'"(?:inlineData|inline_data|fileData|file_data)"\s*:\s*\{')
 
 
-class _Config(msgspec.Struct, rename="camel"):
+class _Config(msgspec.Struct, rename="camel", gc=False):
     max_output_tokens: TokenLimit | None = None
     max_output_tokens_snake: TokenLimit | None = msgspec.field(
         default=None, name="max_output_tokens"
@@ -45,7 +45,7 @@ class _Config(msgspec.Struct, rename="camel"):
     response_mime_type: str | None = None
 
 
-class _Routed(msgspec.Struct, rename="camel"):
+class _Routed(msgspec.Struct, rename="camel", gc=False):
     contents: list[Turn]
     generation_config: _Config | None = None
     generation_config_snake: _Config | None = msgspec.field(default=None, name="generation_config")

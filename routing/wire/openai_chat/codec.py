@@ -37,7 +37,7 @@ from .stream import RARE, ChunkReader, ChunkWriter
 _IMAGES = re.compile(rb'"type"\s*:\s*"image')
 
 
-class _Routed(msgspec.Struct):
+class _Routed(msgspec.Struct, gc=False):
     model: ModelName
     messages: list[Turn]
     stream: bool | None = None

@@ -36,7 +36,7 @@ _TEXT_OR_LIST = b'"['
 _STORED = ("previous_response_id", "conversation", "prompt")
 
 
-class _Routed(msgspec.Struct):
+class _Routed(msgspec.Struct, gc=False):
     model: ModelName
     input: msgspec.Raw = ABSENT
     stream: bool | None = None
