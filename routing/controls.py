@@ -148,6 +148,8 @@ class Controls:
             raise NotFound(
                 f"no account is named {account!r}; `omniroute providers list` shows them"
             )
-        for one in found if model is None else ():
-            self.health_book.healing.exclusions.pop(one.provider, None)
-        return self.health_book.reset({one.account_id for one in found}, model)
+        return self.health_book.reset(
+            {one.account_id for one in found},
+            model,
+            {one.provider for one in found if model is None},
+        )

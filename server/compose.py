@@ -21,6 +21,7 @@ from omniroute.routing.engine import Engine
 from omniroute.routing.errors import StorageUnavailable
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.health.book import HealthBook
+from omniroute.routing.health.loads import Loads
 from omniroute.routing.ports import Upstream
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.simulator.upstream import SimulatedUpstream
@@ -40,6 +41,7 @@ from .settings import Settings, Sources
 from .storage import Storage, open_storage
 from .store.guards import StoredGuards
 from .workers.agreement import agree
+from .workers.health import SharedBook
 from .workers.mail import Peers
 from .workers.place import Place
 
@@ -144,7 +146,13 @@ async def compose(
             settings=settings,
             version=version,
             clock=clock,
-            gateway=_gateway(settings, storage, upstream, clock, version),
+            gateway=_gateway(
+                settings,
+                storage,
+                upstream,
+                (await _health(peers), Loads() if place is None else place.loads()),
+                started_s=clock.now() if place is None else place.started_s,
+            ),
             upstream=upstream,
             storage=storage,
             authenticator=authenticator,
@@ -172,10 +180,24 @@ def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenti
     )
 
 
+async def _health(peers: Peers) -> HealthBook:
+    draw = random.SystemRandom().random
+    if peers.count == 1:
+        return HealthBook(draw=draw)
+    shared = SharedBook(peers, draw)
+    await shared.join()
+    return shared
+
+
 def _gateway(
-    settings: Settings, storage: Storage, upstream: Upstream, clock: SystemClock, version: str
+    settings: Settings,
+    storage: Storage,
+    upstream: Upstream,
+    seen: tuple[HealthBook, Loads],
+    *,
+    started_s: float,
 ) -> Gateway:
-    health = HealthBook(draw=random.SystemRandom().random)
+    clock, (health, loads) = storage.clock, seen
     health.alerts.listener = log_alert
     storage.budgets.on_warning = BudgetAlerts(health.alerts, clock)
     storage.limits.follow(health)
@@ -187,6 +209,7 @@ def _gateway(
         budgets=storage.budgets,
         health=health,
         clock=clock,
+        loads=loads,
         instance_id=storage.boot_id,
         tallies=storage.counters.tallies,
     )
@@ -195,8 +218,8 @@ def _gateway(
         health,
         storage.ledger,
         clock,
-        version,
-        clock.now(),
+        version_of("omniroute"),
+        started_s,
         experience=storage.learned.experience,
     )
     guards = StoredGuards(storage.budgets, storage.keys)

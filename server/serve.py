@@ -42,9 +42,7 @@ from .runtime_file import (
 from .settings import Settings, Sources
 from .store.keys import KeyTerms
 from .workers.acceptor import Acceptor, Connections
-from .workers.board import Board
-from .workers.mail import Mailboxes
-from .workers.place import ANNOUNCE, DRAIN, END, OPENED, READY, Place
+from .workers.place import ANNOUNCE, DRAIN, END, OPENED, READY, Place, Shared
 from .workers.supervisor import Plan, Supervisor
 
 MCP_PORT = 20130
@@ -142,7 +140,7 @@ class WorkerServer(Server):
     ) -> None:
         super().__init__(config, composed, announce)
         self._place = place
-        self._connections = Connections(place.board, place.index)
+        self._connections = Connections(place.shared.board, place.index)
         self.server_state.connections = self._connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -210,8 +208,7 @@ def _supervise(
         drain_s=settings.shutdown_s,
         idle_s=settings.exit_when_idle_s,
     )
-    board, mailboxes = Board(settings.workers), Mailboxes.made(settings.workers)
-    return Supervisor(plan, board, mailboxes).run()
+    return Supervisor(plan, Shared.made(settings.workers)).run()
 
 
 async def _served(
@@ -318,7 +315,7 @@ async def _tell_work(place: Place, composed: Composed) -> None:
     """Keep on the board what the supervisor ends an idle gateway by."""
     front = composed.app
     while True:
-        place.board.work(place.index, busy=front.busy, touched_s=front.last_s)
+        place.shared.board.work(place.index, busy=front.busy, touched_s=front.last_s)
         await asyncio.sleep(LOOK_S)
 
 

@@ -8,7 +8,7 @@ log. Nothing is decided by an alert. It reads no clock.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -81,6 +81,10 @@ class Alerts:
                 return
         self._kept.append(alert)
         self.listener(alert)
+
+    def restore(self, alerts: Iterable[Alert]) -> None:
+        """Take alerts that were noted before, the oldest first; nobody is told."""
+        self._kept.extend(alerts)
 
     def newest(self) -> tuple[Alert, ...]:
         """Give what is kept, the newest first."""

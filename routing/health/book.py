@@ -170,11 +170,12 @@ class HealthBook:
     ) -> None:
         """Note a good answer and its times."""
         if self.breakers or self.cooldowns or self.lockouts:
-            self._recovered(candidate, now_s)
+            self.recovered(candidate, now_s)
         self._observe(candidate, good=True)
         self.timing(candidate).answered(first_byte_s, total_s, now_s)
 
-    def _recovered(self, candidate: Candidate, now_s: float) -> None:
+    def recovered(self, candidate: Candidate, now_s: float) -> None:
+        """Forget what a good answer ends."""
         changed = [one.succeeded() for one in self._breakers_of(candidate)]
         if any(changed):
             self.healing.answered(candidate.provider)
@@ -294,13 +295,21 @@ class HealthBook:
             cooldown.use(profile)
         self.version += 1
 
-    def reset(self, accounts: Collection[str] | None = None, model: str | None = None) -> int:
+    def reset(
+        self,
+        accounts: Collection[str] | None = None,
+        model: str | None = None,
+        providers: Collection[str] = (),
+    ) -> int:
         """Close circuits and end cooldowns, lock-outs and spent limits. Gives how many ended.
 
         Args:
             accounts: the ids of those that are meant; all without, and every exclusion then.
             model: the one that is meant; without, every one and what holds account-wide.
+            providers: whose exclusions end.
         """
+        for provider in providers:
+            self.healing.exclusions.pop(provider, None)
         meant = [
             (book, scope)
             for book in (self.breakers, self.cooldowns, self.lockouts, self.quotas, self.paces)

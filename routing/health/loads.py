@@ -21,8 +21,14 @@ Scope = tuple[str, str]
 
 
 @dataclass(slots=True)
-class _Load:
+class Load:
+    """Calls under way, and who waits with which bound.
+
+    `row` is where processes that share their loads count it; None in a process of its own.
+    """
+
     in_flight: int = 0
+    row: int | None = None
     queue: deque[tuple[int, asyncio.Future[None]]] = field(
         default_factory=deque[tuple[int, asyncio.Future[None]]]
     )
@@ -32,7 +38,7 @@ class _Load:
 class Loads:
     """The load of every candidate of this process. Holds no clock."""
 
-    _loads: dict[Scope, _Load] = field(default_factory=dict[Scope, _Load])
+    _loads: dict[Scope, Load] = field(default_factory=dict[Scope, Load])
 
     def in_flight(self, candidate: Candidate) -> int:
         """Give the calls under way."""
@@ -83,33 +89,36 @@ class Loads:
         load = self._loads[_scope(candidate)]
         load.in_flight -= 1
         if load.queue:
-            _admit(load)
+            self._admit(load)
 
-    def _give_up(self, load: _Load, entry: tuple[int, asyncio.Future[None]]) -> bool:
+    def _give_up(self, load: Load, entry: tuple[int, asyncio.Future[None]]) -> bool:
         """Leave the queue. Gives whether the place came in the same moment after all."""
         turn = entry[1]
         if entry in load.queue:
             load.queue.remove(entry)
-            _admit(load)
+            self._admit(load)
         return turn.done() and not turn.cancelled()
 
-    def _load(self, candidate: Candidate) -> _Load:
+    def _load(self, candidate: Candidate) -> Load:
         scope = _scope(candidate)
         known = self._loads.get(scope)
         if known is None:
             if len(self._loads) >= SCOPES_MAX:
                 idle = (one for one, load in self._loads.items() if not load.in_flight)
                 self._loads.pop(next(idle, scope), None)
-            known = self._loads[scope] = _Load()
+            known = self._loads[scope] = self._new_load(scope)
         return known
 
+    def _new_load(self, scope: Scope) -> Load:
+        return Load()
 
-def _admit(load: _Load) -> None:
-    while load.queue and load.in_flight < load.queue[0][0]:
-        _, turn = load.queue.popleft()
-        if not turn.done():
-            load.in_flight += 1
-            turn.set_result(None)
+    def _admit(self, load: Load) -> None:
+        """Give the places that are free to those who came first."""
+        while load.queue and load.in_flight < load.queue[0][0]:
+            _, turn = load.queue.popleft()
+            if not turn.done():
+                load.in_flight += 1
+                turn.set_result(None)
 
 
 def _scope(candidate: Candidate) -> Scope:

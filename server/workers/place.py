@@ -11,7 +11,9 @@ from typing import Final
 
 from ..runtime_file import Running
 from .board import Board
+from .loads import SharedLoads
 from .mail import Mailboxes, Peers
+from .places import Places
 
 OPENED: Final = b"o"
 """From a worker: the store is open, so its tables are up to date and a first key exists."""
@@ -24,6 +26,26 @@ DRAIN: Final = b"d"
 """To a worker: take no more work, end what is under way, then end."""
 END: Final = b"e"
 """To a worker: end at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all workers share, made before the first of them starts."""
+
+    board: Board
+    mailboxes: Mailboxes
+    places: Places
+
+    @staticmethod
+    def made(workers: int) -> "Shared":
+        """Give it for so many workers."""
+        return Shared(Board(workers), Mailboxes.made(workers), Places(workers))
+
+    def clear(self, index: int, now_s: float) -> None:
+        """Forget a worker that has ended."""
+        self.board.close(index)
+        self.board.work(index, busy=0, touched_s=now_s)
+        self.places.clear(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +64,16 @@ class Place:
     running: Running
     started_s: float
     is_first: bool
-    board: Board
-    mailboxes: Mailboxes
+    shared: Shared
     line: socket.socket = field(repr=False)
 
     def peers(self) -> Peers:
         """Give the other workers, to be opened on this worker's loop."""
-        return Peers(self.index, self.mailboxes, self.board)
+        return Peers(self.index, self.shared.mailboxes, self.shared.board)
+
+    def loads(self) -> SharedLoads:
+        """Give the loads of candidates, counted with those of the others."""
+        return SharedLoads(self.shared.places, index=self.index, workers=self.workers)
 
     def tell(self, how_far: bytes) -> None:
         """Say how far this worker has come; a supervisor that is gone is told nothing."""

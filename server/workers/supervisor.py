@@ -31,9 +31,7 @@ from dataclasses import dataclass, field
 
 from ..cli.exits import FAILED, OK, UNAVAILABLE
 from ..runtime_file import Running
-from .board import Board
-from .mail import Mailboxes
-from .place import ANNOUNCE, DRAIN, END, OPENED, READY, Place
+from .place import ANNOUNCE, DRAIN, END, OPENED, READY, Place, Shared
 
 STEADY_S = 10.0
 """A worker that lived for so long had started well."""
@@ -83,8 +81,7 @@ class Supervisor:
     """Runs a plan."""
 
     plan: Plan
-    board: Board
-    mailboxes: Mailboxes
+    shared: Shared
     started_s: float = field(default_factory=time.monotonic)
     _workers: list[_Worker] = field(default_factory=list[_Worker])
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
@@ -136,8 +133,7 @@ class Supervisor:
             plan = self.plan
             return Place(
                 *(index, plan.workers, plan.running, self.started_s, first),
-                board=self.board,
-                mailboxes=self.mailboxes,
+                shared=self.shared,
                 line=theirs,
             )
         theirs.close()
@@ -214,8 +210,7 @@ class Supervisor:
 
     def _ended(self, index: int, worker: _Worker, status: int) -> None:
         lived_s = time.monotonic() - worker.started_s
-        self.board.close(index)
-        self.board.work(index, busy=0, touched_s=time.monotonic())
+        self.shared.clear(index, time.monotonic())
         self._hang_up(worker)
         pid, self._workers[index] = worker.pid, _Worker()
         if self._stops_s is not None:
@@ -276,7 +271,7 @@ class Supervisor:
         ):
             self._quick = 0
         if self.plan.idle_s is not None and self._announced:
-            idle_since_s = self.board.idle_since_s()
+            idle_since_s = self.shared.board.idle_since_s()
             if idle_since_s is not None and now - idle_since_s >= self.plan.idle_s:
                 log.info("idle_exit")
                 self._stop()

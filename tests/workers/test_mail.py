@@ -1,13 +1,12 @@
 """Workers' mailboxes, with several workers on one loop."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
-from omniroute.server.workers.board import Board
-from omniroute.server.workers.mail import ANSWER_S_MAX, PART_BYTES_MAX, Mailboxes, Peers
+from omniroute.server.workers.mail import ANSWER_S_MAX, PART_BYTES_MAX, Peers
+
+from .group import group
 
 pytestmark = pytest.mark.anyio
 
@@ -16,30 +15,9 @@ MANY = 3_000
 """More than a socket's buffer holds."""
 
 
-@asynccontextmanager
-async def opened(count: int) -> AsyncIterator[list[Peers]]:
-    board, made = Board(count), Mailboxes.made(count)
-    # Each worker has descriptors of its own, as after a fork.
-    shares = [
-        Mailboxes(tuple((ours.dup(), theirs.dup()) for ours, theirs in made.pairs))
-        for _ in range(count)
-    ]
-    all_of_them = [Peers(index, shares[index], board) for index in range(count)]
-    for index, one in enumerate(all_of_them):
-        board.connections(index, 0)
-        one.open()
-    yield all_of_them
-    for one in all_of_them:
-        await one.close()
-    for mailboxes in (made, *shares):
-        for pair in mailboxes.pairs:
-            for end in pair:
-                end.close()
-
-
 async def test_what_one_worker_tells_all_others_hear() -> None:
     heard: asyncio.Queue[tuple[int, object]] = asyncio.Queue()
-    async with opened(3) as three:
+    async with group(3) as (three, _):
         for index, one in enumerate(three):
 
             async def hear(words: object, index: int = index) -> None:
@@ -56,7 +34,7 @@ async def test_what_one_worker_tells_all_others_hear() -> None:
 
 @pytest.mark.parametrize("words", ["short", LONG])
 async def test_a_question_is_answered_by_all_others(words: str) -> None:
-    async with opened(3) as three:
+    async with group(3) as (three, _):
         for one in three:
             one.on("echo", echo)
 
@@ -78,7 +56,7 @@ async def test_messages_that_a_worker_does_not_read_yet_wait_for_it() -> None:
         if len(heard) == MANY:
             whole.set()
 
-    async with opened(2) as (one, other):
+    async with group(2) as ((one, other), _):
         other.on("news", hear)
         for number in range(MANY):
             one.tell("news", number)
@@ -95,7 +73,7 @@ async def test_a_worker_that_fails_to_answer_is_not_waited_for_long() -> None:
     async def hang(words: object) -> object:
         return await asyncio.sleep(60, words)
 
-    async with opened(3) as (one, failing, hanging):
+    async with group(3) as ((one, failing, hanging), _):
         failing.on("ask", fail)
         hanging.on("ask", hang)
         began_s = asyncio.get_running_loop().time()
@@ -107,8 +85,9 @@ async def test_a_worker_that_fails_to_answer_is_not_waited_for_long() -> None:
 
 
 async def test_a_worker_that_has_ended_is_neither_told_nor_asked() -> None:
-    async with opened(2) as (one, other):
-        other._board.close(1)  # type: ignore[union-attr]
+    async with group(2) as ((one, other), board):
+        other.on("echo", echo)
+        board.close(1)
 
         answers = await one.ask("echo", "words")
 

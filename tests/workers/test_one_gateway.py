@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.processes import RunningGateway
 
-from .clients import Client, Heard, at_once, clients, rows, until, workers, workers_of
+from .clients import Client, Heard, at_once, clients, log_of, rows, until, workers, workers_of
 
 SOON_S = 1.0
 DOLLAR = 1_000_000_000
@@ -169,3 +169,45 @@ def test_a_task_is_cancelled_by_whichever_worker_is_asked(tmp_path: Path) -> Non
     assert canceled["result"]["task"]["state"] == "cancelled"
     assert b"cancelled" in rest
     assert took_s < SOON_S
+
+
+def test_a_circuit_that_one_worker_opens_is_open_in_all(tmp_path: Path) -> None:
+    down = "sim/fast@fault=server_error,latency=0"
+    with workers(tmp_path) as running, clients(running.port, 2, running.admin_key) as (one, other):
+        failures = [one.chat(down).status for _ in range(8)]
+        seen = [client.ask("GET", "/api/status").json() for client in (one, other)]
+        alerts = [client.ask("GET", "/api/alerts").json()["alerts"] for client in (one, other)]
+        (killed, _) = workers_of(running)
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: killed not in workers_of(running) and len(workers_of(running)) == 2)
+        said = log_of(running)
+        with clients(running.port, 4, running.admin_key) as four:
+            after = [len(client.ask("GET", "/api/status").json()["circuits"]) for client in four]
+            reset = four[0].ask("POST", "/api/resilience/reset", {})
+            closed = [client.ask("GET", "/api/status").json()["circuits"] for client in four]
+
+    assert set(failures) <= {502, 503}
+    assert [len(status["circuits"]) for status in seen] == [1, 1]
+    assert [[alert["name"] for alert in listed] for listed in alerts] == [["circuit_opened"]] * 2
+    assert said.count("circuit_opened") == 1
+    assert after == [1] * 4
+    assert reset.json() == {"reset_count": 1}
+    assert closed == [[]] * 4
+
+
+def test_a_bound_on_calls_holds_for_all_workers_together(tmp_path: Path) -> None:
+    bounded = {
+        **COMBO,
+        "models": [{"target": "sim/fast@latency=0.1"}],
+        "concurrency_per_model": 1,
+        "queue_s": 20,
+    }
+    with workers(tmp_path) as running, clients(running.port, 4, running.admin_key) as four:
+        assert four[0].ask("POST", "/api/combos", bounded).status == 201
+        began_s = time.monotonic()
+        heard = at_once([partial(one.chat, "mine") for one in four])
+        took_s = time.monotonic() - began_s
+
+    assert [one.status for one in heard] == [200] * 4
+    # One after the other, whichever worker answers.
+    assert took_s >= 4 * 0.1
