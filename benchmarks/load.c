@@ -1,7 +1,7 @@
 /*
  * A closed-loop load: each connection sends its next request when its answer is complete.
  *
- *     load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S [leave]]]
+ *     load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S [stay|leave [HEADERS]]]]
  *
  * Connections are opened evenly over RAMP_S seconds (at once without). Prints one line of JSON,
  * times in microseconds. `first` is the time to the first byte of the body; `lag` is how long an
@@ -10,7 +10,8 @@
  * requests and errors, not in the times. Anything but a whole answer of status 200 is an error,
  * and so is a stream without its [DONE]; the first one's beginning goes to standard error. With
  * `leave` each connection is closed as soon as its answer's first bytes are there, as by people
- * who close their window, and that is no error.
+ * who close their window, and that is no error. HEADERS are more lines of the request's head, each
+ * with its CRLF.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -272,7 +273,7 @@ static double percentile_us(Times *times, double share) {
     return times->size ? times->all[(size_t)(share * (times->size - 1))] / 1000.0 : 0;
 }
 
-static void read_request(char **words, const char *key) {
+static void read_request(char **words, const char *key, const char *headers) {
     FILE *file = fopen(words[5], "rb");
     if (!file) {
         perror("load: the body's file");
@@ -281,19 +282,21 @@ static void read_request(char **words, const char *key) {
     fseek(file, 0, SEEK_END);
     size_t size = ftell(file);
     rewind(file);
-    request = malloc(size + 4096);
+    size_t room = strlen(headers) + 4096;
+    request = malloc(size + room);
     request_size = snprintf(
-        request, 4096,
+        request, room,
         "POST %s HTTP/1.1\r\nhost: 127.0.0.1:%s\r\ncontent-type: application/json\r\n"
-        "%s%s%saccept: */*\r\nuser-agent: load/1\r\ncontent-length: %zu\r\n\r\n",
-        words[2], words[1], *key ? "authorization: Bearer " : "", key, *key ? "\r\n" : "", size);
+        "%s%s%s%saccept: */*\r\nuser-agent: load/1\r\ncontent-length: %zu\r\n\r\n", words[2],
+        words[1], *key ? "authorization: Bearer " : "", key, *key ? "\r\n" : "", headers, size);
     request_size += fread(request + request_size, 1, size, file);
     fclose(file);
 }
 
 int main(int count, char **words) {
-    if (count < 6 || count > 9) {
-        fprintf(stderr, "usage: load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S [leave]]]\n");
+    if (count < 6 || count > 10) {
+        fprintf(stderr, "usage: load PORT PATH CONNECTIONS REQUESTS BODY_FILE "
+                        "[KEY [RAMP_S [stay|leave [HEADERS]]]]\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -303,8 +306,8 @@ int main(int count, char **words) {
     requests = atoll(words[4]);
     warm_up = requests > 2 * size ? requests / 10 : 0;
     int64_t ramp_ns = count > 7 ? (int64_t)(atof(words[7]) * 1e9) : 0;
-    leaves = count > 8;
-    read_request(words, count > 6 ? words[6] : "");
+    leaves = count > 8 && !strcmp(words[8], "leave");
+    read_request(words, count > 6 ? words[6] : "", count > 9 ? words[9] : "");
     epoll = epoll_create1(0);
     connections = calloc(size, sizeof *connections);
     int64_t began = now_ns(), ends = began + RUN_S_MAX * 1000000000LL;

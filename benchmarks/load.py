@@ -1,6 +1,7 @@
 """The load where no C compiler is: what load.c does, in Python.
 
-    python -m benchmarks.load PORT PATH CONNECTIONS REQUESTS BODY_FILE [KEY [RAMP_S [leave]]]
+    python -m benchmarks.load PORT PATH CONNECTIONS REQUESTS BODY_FILE
+                              [KEY [RAMP_S [stay|leave [HEADERS]]]]
 
 A closed loop: each connection sends its next request when its answer is complete. Prints one
 line of JSON; benchmarks/load.c says what the figures are.
@@ -136,9 +137,10 @@ async def main() -> None:
     ramp_s = float(sys.argv[7]) if len(sys.argv) > 7 else 0.0
     head = (
         f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
-        f"{key}accept: */*\r\nuser-agent: load/1\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"{key}{''.join(sys.argv[9:])}accept: */*\r\nuser-agent: load/1\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
     )
-    seen = Seen(leaves=len(sys.argv) > 8)
+    seen = Seen(leaves=sys.argv[8:9] == ["leave"])
     share = max(requests // connections, 1)
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:

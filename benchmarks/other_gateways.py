@@ -16,6 +16,7 @@ own workers with its default policy, 110 with JSON lines in a folder as well, 15
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.machine import free_port, running
@@ -29,6 +30,9 @@ LITELLM = """
 model_list:
   - model_name: bench
     litellm_params: {{model: openai/gpt-4o, api_base: "http://127.0.0.1:{upstream}/v1", api_key: x}}
+  - model_name: bench-pair
+    litellm_params:
+      {{model: anthropic/claude-sonnet-4-5, api_base: "http://127.0.0.1:{upstream}", api_key: x}}
 general_settings: {{master_key: {key}}}
 """
 LITELLM_SHARE = 0.05
@@ -62,7 +66,7 @@ def litellm(folder: Path, upstream_port: int, core: int, python: str) -> Iterato
         str(made.with_name("litellm")), *words, environment=environment, folder=folder, core=core
     ) as pid:
         target = Target("litellm", port, pid, key=KEY, model="bench", share=LITELLM_SHARE)
-        yield answering(target, began)
+        yield answering(replace(target, pair_model="bench-pair"), began)
 
 
 @contextmanager

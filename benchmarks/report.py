@@ -103,8 +103,14 @@ ROWS: tuple[tuple[str, str, Values], ...] = (
     ("large: CPU a request", "us", _plain("large", "cpu_us")),
     ("tls-c1: CPU a request", "us", _plain("tls-c1", "cpu_us")),
     ("tls-c32: CPU a request", "us", _plain("tls-c32", "cpu_us")),
+    ("pair-c32: CPU a request", "us", _plain("pair-c32", "cpu_us")),
+    ("pair-burst: CPU a chunk", "us", _plain("pair-burst", "event_cpu_us")),
     ("a2a: time p50", "us", _plain("a2a", "p50_us")),
     ("a2a: CPU a send", "us", _plain("a2a", "cpu_us")),
+    ("mcp-health: time p50", "us", _plain("mcp-health", "p50_us")),
+    ("mcp-health: CPU a call", "us", _plain("mcp-health", "cpu_us")),
+    ("mcp-route: time p50", "us", _plain("mcp-route", "p50_us")),
+    ("mcp-route: CPU a call", "us", _plain("mcp-route", "cpu_us")),
 )
 
 
@@ -199,6 +205,13 @@ def _rest(results: Results) -> Iterator[str]:
             f"Clients that left before the first byte: {number(left['freed'])} of "
             f"{number(left['clients'])} freed the upstream, p50 after {number(left['p50'])} ms, "
             f"p99 {number(left['p99'])} ms.\n"
+        )
+    if results.soak:
+        soak = {name: number(value) for name, value in results.soak.items()}
+        yield (
+            f"The soak, after a first round that fills the caches: {soak['requests']} requests and "
+            f"{soak['left']} streams whose client left; memory {soak['first_mib']} MiB before, "
+            f"{soak['last_mib']} MiB after, {soak['errors']} errors.\n"
         )
     failed = {name: results.errors(name) for name in results.targets}
     words = ", ".join(f"{name} {count}" for name, count in failed.items() if count)

@@ -29,6 +29,7 @@ class Results(msgspec.Struct, kw_only=True):
     left_ms: Figures
     deciding_us: dict[str, tuple[float, float]]
     not_measured: list[str]
+    soak: Figures = {}
     pythons: dict[str, Build] = {}
     """By the target that runs on it."""
     judged: str = OURS

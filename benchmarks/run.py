@@ -20,13 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import authority, deciding, leaving, other_gateways, pythons, report, starting
-from benchmarks.cases import CASES, HELD, Case, body_of
+from benchmarks import authority, deciding, leaving, other_gateways, pythons, report, soak, starting
+from benchmarks.cases import CASES, HELD, PATHS, Case, body_of
 from benchmarks.machine import cores, cpu_ns, facts, rss_mb, settled_cpu_ns
 from benchmarks.programs import Programs, programs, run_load
 from benchmarks.results import AUTO, DIRECT, NGINX, OURS, Figures, Results, Round, write
@@ -45,9 +46,10 @@ WARM_UP_SHARE = 0.25
 OPEN_FILES_NEEDED = 3 * HELD.connections
 PEEK_S = 0.25
 DECISIONS = 3000
+ANSWER_S_MAX = 60.0
 NOT_BUILT = (
-    "providers in the network, HTTP/2, more than two cores and several workers; dialect pairs "
-    "and MCP calls"
+    "providers in the network, HTTP/2, more than two cores and several workers; other pairs of "
+    "dialects than a client of OpenAI's before a provider of Anthropic's"
 )
 
 
@@ -77,14 +79,18 @@ class Bench:
         if case.tls:
             assert target.tls_port is not None
             port, model = target.tls_port, target.tls_model
+        if case.pair:
+            assert target.pair_model is not None
+            model = target.pair_model
         body = self.folder / f"{case.name}-{model}.json"
         if not body.exists():
             body.write_bytes(body_of(case, model))
+            _must_answer(target, case, body)
         requests = int(case.requests * scale * target.share)
         if case.kind == "paced":
             requests = max(requests, case.connections)
         words = [str(port), case.path, str(case.connections), str(max(requests, 1)), str(body)]
-        words += [target.key or "none", str(case.ramp_s)]
+        words += [target.key or "none", str(case.ramp_s), "stay", case.headers]
         before = cpu_ns(target.process) if target.process else 0
         figures = run_load([*self.programs.load, *words], self.core)
         spent_us = (settled_cpu_ns(target.process) - before) / 1000 if target.process else 0.0
@@ -101,9 +107,10 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of requests")
     parser.add_argument("--peers", action="store_true", help="also LiteLLM and smg")
     parser.add_argument("--python", help="also the gateway on this one, and judge that")
+    parser.add_argument("--soak", type=int, help="also a soak of so many requests")
     known = [case.name for case in (*CASES, HELD)]
     parser.add_argument("--cases", nargs="+", choices=known, default=known, help="only these")
-    parser.add_argument("--only", choices=["load", "leaving", "starting", "deciding"])
+    parser.add_argument("--only", choices=["load", "leaving", "starting", "deciding", "soak"])
     parser.add_argument("--json", type=Path, default=LAST, help="where the figures are kept")
     arguments = parser.parse_args()
     _allow_open_files()
@@ -149,6 +156,9 @@ def measure(arguments: argparse.Namespace, folder: Path) -> Results:
         results.deciding_us |= deciding.measured_on(judged.program[0], DECISIONS)
     if wanted in (None, "load"):
         _measure_load(arguments, bench, results)
+    if arguments.soak and wanted in (None, "soak"):
+        say(f"a soak of {arguments.soak:,} requests")
+        results.soak |= soak.measured(folder / "soak", arguments.soak, judged.program[0])
     return results
 
 
@@ -159,6 +169,8 @@ def _command(arguments: argparse.Namespace) -> str:
         words += f" --only {arguments.only}"
     if len(arguments.cases) <= len(CASES):
         words += " --cases " + " ".join(arguments.cases)
+    if arguments.soak:
+        words += f" --soak {arguments.soak}"
     if arguments.python:
         words += f" --python {arguments.python}"
     return words + (" --peers" if arguments.peers else "")
@@ -221,7 +233,7 @@ def _open(opened: ExitStack, bench: Bench, results: Results, *, with_peers: bool
     for one in bench.gateways:
         ours = opened.enter_context(gateway(bench.folder / one.name, port, own, tls, one.program))
         targets.append(replace(ours, name=one.name))
-    targets.append(replace(ours, name=AUTO, model=COMBO_AUTO, tls_port=None))
+    targets.append(replace(ours, name=AUTO, model=COMBO_AUTO, tls_port=None, pair_model=None))
     if not with_peers:
         results.not_measured.append("LiteLLM and smg: the run was without --peers")
         return targets
@@ -249,9 +261,27 @@ def _round(bench: Bench, targets: list[Target], cases: list[Case], scale: float)
 
 
 def _fits(target: Target, case: Case) -> bool:
-    if case.kind == "a2a":
+    if case.path in PATHS.values():
         return target.name.startswith(OURS) and target.name != AUTO
+    if case.pair and target.pair_model is None:
+        return False
     return not (case.heavy and target.share < 1) and (not case.tls or target.tls_port is not None)
+
+
+def _must_answer(target: Target, case: Case, body: Path) -> None:
+    """Raise SystemExit unless a case's request gets the answer that is to be measured."""
+    if not case.expected:
+        return
+    headers = {"content-type": "application/json", "accept": "*/*"}
+    headers["authorization"] = f"Bearer {target.key}"
+    headers |= dict(line.split(": ") for line in case.headers.splitlines())
+    url = f"http://127.0.0.1:{target.port}{case.path}"
+    with urllib.request.urlopen(
+        urllib.request.Request(url, body.read_bytes(), headers), timeout=ANSWER_S_MAX
+    ) as answer:
+        told = answer.read()
+    if case.expected not in told:
+        raise SystemExit(f"{target.name}, {case.name}: {told[:500]!r}")
 
 
 def _hold(bench: Bench, targets: list[Target], results: Results) -> None:

@@ -37,7 +37,7 @@ GROWTH_MIB_MAX = 5.0
 WHOLE = Case("soak", "whole", 32, 0, "")
 LEFT = Case("left", "paced", 50, 0, "", every_us=5_000, events=1000)
 LOOK_S_MAX = 120.0
-SOAKED = (sys.executable, "-m", "benchmarks.soaked")
+SOAKED = ("-m", "benchmarks.soaked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +143,34 @@ class Soaking:
 
 
 @contextmanager
-def soaking(folder: Path, told: Path | None = None) -> Iterator[Soaking]:
+def soaking(
+    folder: Path, told: Path | None = None, python: str = sys.executable
+) -> Iterator[Soaking]:
     """Run a gateway to be soaked; with a file it traces allocations and tells them there."""
     own, other = cores()
     made = programs()
-    program = SOAKED if told is None else (*SOAKED, "--told", str(told))
+    program = (python, *SOAKED, *(() if told is None else ("--told", str(told))))
     with (
         upstream(made, other) as port,
         gateway(folder / "gateway", port, own, program=program) as target,
     ):
         yield Soaking(target, folder, made, told)
+
+
+def measured(folder: Path, requests: int, python: str) -> dict[str, float]:
+    """Give the figures of a soak on a Python that has the gateway."""
+    folder.mkdir()
+    with soaking(folder, python=python) as one:
+        soak = one.soaked(requests)
+    first, last = soak.looks[0], soak.looks[-1]
+    return {
+        "requests": last.requests,
+        "left": last.left,
+        "errors": soak.errors,
+        "first_mib": first.rss_mib,
+        "last_mib": last.rss_mib,
+        "growth_mib": soak.growth_mib,
+    }
 
 
 def _left(requests: int) -> int:

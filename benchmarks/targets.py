@@ -22,11 +22,12 @@ from benchmarks.authority import Certificates
 from benchmarks.machine import START_S_MAX, ended, free_port, running, wait_for
 from benchmarks.programs import Programs
 
-COMBO, COMBO_AUTO, COMBO_TLS = "bench", "bench-auto", "bench-tls"
+COMBO, COMBO_AUTO, COMBO_TLS, COMBO_PAIR = "bench", "bench-auto", "bench-tls", "bench-pair"
 OPENAI_MODELS = (
     "gpt-4o gpt-4o-mini gpt-4.1 gpt-4.1-mini gpt-4.1-nano gpt-4-turbo gpt-5 gpt-5-mini gpt-5-nano "
     "gpt-5.1 gpt-5.2 gpt-5.4 gpt-5.4-mini gpt-5.4-nano gpt-5.5 o1 o3 o3-mini o4-mini gpt-3.5-turbo"
 )
+CLAUDE_MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-5")
 TWENTY = tuple(f"openai/{name}" for name in OPENAI_MODELS.split())
 OMNIROUTE = (sys.executable, "-m", "omniroute.server.cli.main")
 
@@ -78,8 +79,9 @@ TERMINATOR = """
 class Target:
     """Something that answers, and the process to charge for it.
 
-    `tls_port` and `tls_model` lead to the same upstream by TLS; None where there is no way. A
-    `share` below 1 is for what is so slow that the full number of requests would take minutes.
+    `tls_port` and `tls_model` lead to the same upstream by TLS; None where there is no way.
+    `pair_model` is one that the upstream serves in Anthropic's dialect; None as well. A `share`
+    below 1 is for what is so slow that the full number of requests would take minutes.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Target:
     model: str = "gpt-4o"
     tls_port: int | None = None
     tls_model: str = "gpt-4o"
+    pair_model: str | None = None
     share: float = 1.0
     start_s: float | None = field(default=None, compare=False)
 
@@ -161,13 +164,15 @@ def plain_environment(folder: Path) -> dict[str, str]:
 
 
 def gateway_environment(folder: Path, upstream_port: int) -> dict[str, str]:
-    """Give the environment of a gateway whose only provider is the upstream."""
+    """Give the environment of a gateway whose providers, of both dialects, are the upstream."""
     base = f"http://127.0.0.1:{upstream_port}/v1"
     return {
         **plain_environment(folder),
         "DATA_DIR": str(folder / "data"),
         "OPENAI_API_KEY": "sk-fake-upstream",
         "OPENAI_BASE_URL": base,
+        "ANTHROPIC_API_KEY": "sk-fake-upstream",
+        "ANTHROPIC_BASE_URL": base,
     }
 
 
@@ -192,7 +197,7 @@ def gateway(
             "SSL_CERT_FILE": str(tls[1].authority),
         }
     key = _configured(environment, with_tls=tls is not None)
-    target = Target("omniroute", free_port(), key=key, model=COMBO)
+    target = Target("omniroute", free_port(), key=key, model=COMBO, pair_model=COMBO_PAIR)
     if tls is not None:
         target = replace(target, tls_port=target.port, tls_model=COMBO_TLS)
     command = [*program, "serve", "--port", str(target.port), "--no-open"]
@@ -211,6 +216,7 @@ def _configured(environment: dict[str, str], *, with_tls: bool) -> str:
         return done.stdout
 
     omniroute("combos", "add", COMBO, *TWENTY[:3])
+    omniroute("combos", "add", COMBO_PAIR, *(f"anthropic/{name}" for name in CLAUDE_MODELS))
     omniroute("combos", "add", COMBO_AUTO, "--strategy", "auto", *TWENTY)
     if with_tls:
         omniroute("combos", "add", COMBO_TLS, "groq/llama-3.3-70b-versatile")

@@ -8,7 +8,8 @@
  * words `pace=20000x100` mean 100 events, one every 20,000 microseconds; without them there are
  * 100 events in one burst. Each event carries `t=` and the nanoseconds of CLOCK_MONOTONIC when
  * it was made, so that the load can tell how long it was under way. The model that was asked for
- * is the model that answers. A GET gets a list with one model.
+ * is the model that answers. A POST to .../messages is answered in Anthropic's dialect, any other
+ * in OpenAI's. A GET gets a list with one model.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,6 +33,7 @@ enum {
     BODY_BYTES_MAX = 64 << 20,
     CHUNKS = 100,
     EVENT_BYTES_MAX = 1024,
+    HEAD_LINE_BYTES_MAX = 256,
     EVENTS_AT_ONCE = 512,
     MODEL_BYTES_MAX = 128,
 };
@@ -52,6 +54,7 @@ typedef struct {
     int fd;
     Buffer in, out;
     char model[MODEL_BYTES_MAX];
+    int anthropic;   /* the dialect that was asked in */
     int left;        /* events of the stream that are still to be sent */
     int64_t every;   /* nanoseconds between them */
     int64_t next;    /* when the next one is due */
@@ -145,6 +148,15 @@ static void add_chunk(Connection *one, const char *data, int size) {
 
 static void add_event(Connection *one) {
     char data[EVENT_BYTES_MAX];
+    if (one->anthropic) {
+        int said = snprintf(
+            data, sizeof data,
+            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+            "\"delta\":{\"type\":\"text_delta\",\"text\":\"t=%lld words \"}}\n\n",
+            (long long)now_ns());
+        add_chunk(one, data, said);
+        return;
+    }
     int size = snprintf(
         data, sizeof data,
         "data: {\"id\":\"chatcmpl-fake\",\"object\":\"chat.completion.chunk\",\"created\":1763800000,"
@@ -154,8 +166,35 @@ static void add_event(Connection *one) {
     add_chunk(one, data, size);
 }
 
+/* What Anthropic's streams begin with; OpenAI's begin with their first words. */
+static void add_first(Connection *one) {
+    char data[EVENT_BYTES_MAX];
+    if (!one->anthropic) return;
+    int size = snprintf(
+        data, sizeof data,
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_fake\","
+        "\"type\":\"message\",\"role\":\"assistant\",\"model\":\"%s\",\"content\":[],"
+        "\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":42,"
+        "\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":"
+        "\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+        one->model);
+    add_chunk(one, data, size);
+}
+
 static void add_last(Connection *one, int events) {
     char data[EVENT_BYTES_MAX];
+    if (one->anthropic) {
+        int said = snprintf(
+            data, sizeof data,
+            "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+            "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+            "\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":%d}}\n\n"
+            "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+            events);
+        add_chunk(one, data, said);
+        append(&one->out, "0\r\n\r\n", 5);
+        return;
+    }
     int size = snprintf(
         data, sizeof data,
         "data: {\"id\":\"chatcmpl-fake\",\"object\":\"chat.completion.chunk\",\"created\":1763800000,"
@@ -179,6 +218,16 @@ static void add_whole(Connection *one, const char *body, int size) {
 
 static void answer_whole(Connection *one) {
     char body[2048];
+    if (one->anthropic) {
+        int said = snprintf(
+            body, sizeof body,
+            "{\"id\":\"msg_fake\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"%s\","
+            "\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],\"stop_reason\":\"end_turn\","
+            "\"stop_sequence\":null,\"usage\":{\"input_tokens\":42,\"output_tokens\":96}}",
+            one->model, TEXT);
+        add_whole(one, body, said);
+        return;
+    }
     int size = snprintf(
         body, sizeof body,
         "{\"id\":\"chatcmpl-fake\",\"object\":\"chat.completion\",\"created\":1763800000,\"model\":"
@@ -207,6 +256,7 @@ static void answer_stream(Connection *one, const char *body, size_t size) {
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
         "cache-control: no-cache\r\nx-request-id: req_fake\r\ntransfer-encoding: chunked\r\n\r\n";
     append(&one->out, head, sizeof head - 1);
+    add_first(one);
     const char *asked = memmem(body, size, "pace=", 5);
     if (!asked) {
         /* One write an event, as a provider does: it is for the proxy to put them together. */
@@ -241,6 +291,8 @@ static void answer(Connection *one, const char *head, const char *body, size_t s
         answer_models(one);
         return;
     }
+    const char *line = memchr(head, '\r', HEAD_LINE_BYTES_MAX);
+    one->anthropic = line && memmem(head, line - head, "/messages", 9);
     read_model(one, body, size);
     if (memmem(body, size, "\"stream\":true", 13) || memmem(body, size, "\"stream\": true", 14))
         answer_stream(one, body, size);

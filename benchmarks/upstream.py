@@ -4,7 +4,8 @@
 
 A POST whose body asks for a stream gets CHUNKS events in one burst, or at the pace that its
 body names (`pace=20000x100`: 100 events, one every 20,000 microseconds), each with the stamp of
-when it was made; any other POST gets a 1 KB answer, any GET a list of models.
+when it was made; any other POST gets a 1 KB answer, any GET a list of models. A POST to
+.../messages is answered in Anthropic's dialect, any other in OpenAI's.
 """
 
 import asyncio
@@ -12,9 +13,11 @@ import json
 import re
 import sys
 import time
-from typing import cast
+from typing import Any, Literal, cast
 
 import uvloop
+
+Dialect = Literal["openai", "anthropic"]
 
 CHUNKS = 100
 TEXT = "The quick brown fox jumps over the lazy dog. " * 10
@@ -55,6 +58,21 @@ def whole_answer(model: str) -> bytes:
     ).encode()
 
 
+def anthropic_whole_answer(model: str) -> bytes:
+    return json.dumps(
+        {
+            "id": "msg_fake",
+            "type": "message",
+            "role": "assistant",
+            "model": model,
+            "content": [{"type": "text", "text": TEXT}],
+            "stop_reason": "end_turn",
+            "stop_sequence": None,
+            "usage": {"input_tokens": 42, "output_tokens": 96},
+        }
+    ).encode()
+
+
 def with_head(body: bytes) -> bytes:
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     return head % len(body) + body
@@ -81,11 +99,47 @@ def event(model: str, content: str | None) -> bytes:
     return b"data: " + json.dumps(data).encode() + b"\n\n"
 
 
-def stamped(model: str) -> bytes:
-    return chunk(event(model, f"t={time.monotonic_ns()} words "))
+def anthropic_event(data: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (data["type"].encode(), json.dumps(data).encode())
 
 
-def last(model: str) -> bytes:
+def first(model: str, dialect: Dialect) -> bytes:
+    """Give what a stream begins with; OpenAI's begin with their first words."""
+    if dialect == "openai":
+        return b""
+    usage = {"input_tokens": 42, "output_tokens": 1}
+    message = {"id": "msg_fake", "type": "message", "role": "assistant", "model": model}
+    start: dict[str, Any] = {
+        **message,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
+    block = {"index": 0, "content_block": {"type": "text", "text": ""}}
+    return chunk(
+        anthropic_event({"type": "message_start", "message": start})
+        + anthropic_event({"type": "content_block_start", **block})
+    )
+
+
+def stamped(model: str, dialect: Dialect) -> bytes:
+    words = f"t={time.monotonic_ns()} words "
+    if dialect == "openai":
+        return chunk(event(model, words))
+    delta = {"type": "text_delta", "text": words}
+    return chunk(anthropic_event({"type": "content_block_delta", "index": 0, "delta": delta}))
+
+
+def last(model: str, dialect: Dialect) -> bytes:
+    if dialect == "anthropic":
+        delta = {"stop_reason": "end_turn", "stop_sequence": None}
+        parts: tuple[dict[str, Any], ...] = (
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_delta", "delta": delta, "usage": {"output_tokens": CHUNKS}},
+            {"type": "message_stop"},
+        )
+        return chunk(b"".join(map(anthropic_event, parts))) + b"0\r\n\r\n"
     usage = {"prompt_tokens": 42, "completion_tokens": 100, "total_tokens": 142}
     data = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1763800000}
     told = json.dumps({**data, "model": model, "choices": [], "usage": usage}).encode()
@@ -129,29 +183,32 @@ class Upstream(asyncio.Protocol):
     def _answer(self, body: bytes) -> None:
         named = MODEL.search(body)
         model = named[1].decode() if named else "gpt-4o"
+        line = self._head.partition(b"\r")[0]
+        dialect: Dialect = "anthropic" if b"/messages" in line else "openai"
         if not self._head.startswith(b"post"):
             self._transport.write(with_head(MODELS))
         elif not STREAM.search(body):
-            self._transport.write(with_head(whole_answer(model)))
+            answer = whole_answer if dialect == "openai" else anthropic_whole_answer
+            self._transport.write(with_head(answer(model)))
         elif pace := PACE.search(body):
             self._task = asyncio.get_running_loop().create_task(
-                self._pace(model, int(pace[1]) / 1e6, int(pace[2]))
+                self._pace(model, dialect, int(pace[1]) / 1e6, int(pace[2]))
             )
         else:
-            self._transport.write(STREAM_HEAD)
+            self._transport.write(STREAM_HEAD + first(model, dialect))
             for _ in range(CHUNKS):
-                self._transport.write(stamped(model))
-            self._transport.write(last(model))
+                self._transport.write(stamped(model, dialect))
+            self._transport.write(last(model, dialect))
 
-    async def _pace(self, model: str, every_s: float, events: int) -> None:
-        self._transport.write(STREAM_HEAD)
+    async def _pace(self, model: str, dialect: Dialect, every_s: float, events: int) -> None:
+        self._transport.write(STREAM_HEAD + first(model, dialect))
         # Streams of real users do not tick together: each begins at its own part of the interval.
         Upstream.started += 1
         await asyncio.sleep(every_s * (Upstream.started * GOLDEN % 65536 / 65536))
         for _ in range(events):
-            self._transport.write(stamped(model))
+            self._transport.write(stamped(model, dialect))
             await asyncio.sleep(every_s)
-        self._transport.write(last(model))
+        self._transport.write(last(model, dialect))
 
 
 async def main() -> None:

@@ -1,12 +1,15 @@
 """The benchmark's own parts: a figure is worth what the load and the upstream are worth."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +30,7 @@ LARGE = Case("large", "large", 2, 6, "")
 def loaded(made: Programs, port: int, case: Case, folder: Path, *more: str) -> Figures:
     body = folder / "body.json"
     body.write_bytes(body_of(case, "gpt-4o"))
-    words = (str(port), "/v1/chat/completions", str(case.connections), str(case.requests))
+    words = (str(port), case.path, str(case.connections), str(case.requests))
     return run_load([*made.load, *words, str(body), "key", "0.05", *more], CORE)
 
 
@@ -76,6 +79,47 @@ def test_refused_connections_count_as_errors(made: Programs, tmp_path: Path) -> 
     figures = loaded(made, machine.free_port(), WHOLE, tmp_path)
 
     assert (figures["requests"], figures["errors"]) == (40, 40)
+
+
+def test_the_upstream_answers_in_the_dialect_that_it_is_asked_in(port: int) -> None:
+    openai = asked(port, "/v1/chat/completions", stream=False)
+    anthropic = asked(port, "/v1/messages", stream=False)
+
+    assert openai["choices"][0]["message"]["role"] == "assistant"
+    assert (anthropic["type"], anthropic["content"][0]["type"]) == ("message", "text")
+    assert openai["model"] == anthropic["model"] == "some-model"
+
+
+def test_a_stream_of_anthropics_dialect_is_whole(port: int) -> None:
+    events = asked(port, "/v1/messages", stream=True)
+
+    kinds = [event["type"] for event in events]
+    assert kinds[:2] == ["message_start", "content_block_start"]
+    assert kinds[2:-3] == ["content_block_delta"] * 100
+    assert kinds[-3:] == ["content_block_stop", "message_delta", "message_stop"]
+
+
+def asked(port: int, path: str, *, stream: bool) -> Any:
+    body = json.dumps({"model": "some-model", "stream": stream, "messages": []}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        told = answer.read()
+    if not stream:
+        return json.loads(told)
+    return [json.loads(line[6:]) for line in told.splitlines() if line.startswith(b"data: ")]
+
+
+@pytest.mark.parametrize("case", [one for one in CASES if one.kind == "mcp"], ids=lambda c: c.name)
+def test_an_mcp_call_is_what_the_gateway_takes(
+    made: Programs, case: Case, tmp_path: Path, shared_gateway: RunningGateway
+) -> None:
+    few = replace(case, requests=16)
+
+    figures = loaded(made, shared_gateway.port, few, tmp_path, "stay", few.headers)
+    without = loaded(made, shared_gateway.port, few, tmp_path, "stay")
+
+    assert figures["errors"] == 0
+    assert without["errors"] == 16
 
 
 def test_an_answer_that_is_not_200_counts_as_an_error(

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from benchmarks import soak
+from benchmarks import goals, report, soak
 from benchmarks.soak import Look, Soak
+from tests.benchmarks.runs import results
 
 
 def look(number: int, rss_mib: float) -> Look:
@@ -35,3 +36,19 @@ def test_a_traced_gateway_tells_which_lines_hold_more(tmp_path: Path) -> None:
 
     assert first == ""
     assert "KiB" in more
+
+
+def test_a_soak_within_a_run_is_told_and_judged() -> None:
+    figures = {
+        "requests": 1_000_000.0,
+        "left": 100_000.0,
+        "errors": 0.0,
+        "first_mib": 67.0,
+        "last_mib": 70.5,
+        "growth_mib": 3.5,
+    }
+    run = results(soak=figures)
+
+    [line] = [one for one in goals.judged(run) if one.goal.unit == " MiB"]
+    assert (line.figure and line.figure.median, line.met) == (3.5, True)
+    assert "1,000,000 requests and 100,000 streams whose client left" in report.text(run)
