@@ -92,6 +92,7 @@ class Connection(asyncio.Protocol):
         # Of the requests whose head was read.
         self._remembered: Remembered | None = None
         self._arriving: OwnExchange | None = None
+        self._unparsed_bytes = 0
         self._answering: OwnExchange | None = None
         self._latest: OwnExchange | None = None
         self._waiting: list[OwnExchange] = []
@@ -176,6 +177,7 @@ class Connection(asyncio.Protocol):
             names.count(b"host") != 1
             or names.count(b"content-length") > 1
             or (b"content-length" in names and b"transfer-encoding" in names)
+            or (b"transfer-encoding" in names and self._parser.should_upgrade())
         ):
             self._refuse(b"400 Bad Request")
         elif not self._is_deaf:
@@ -188,6 +190,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Have the request answered, unless that began when only its head was there."""
+        if self._unparsed_bytes:
+            return
         exchange, self._arriving = self._arriving, None
         if exchange is not None:
             exchange.finish()
@@ -244,12 +248,14 @@ class Connection(asyncio.Protocol):
             self._answering.keeps_alive = False
 
     def _parse(self, data: bytes) -> None:
+        if self._unparsed_bytes:
+            self._take_unparsed(data)
+            return
         begins = self._arriving is None and not self._in_head
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # No other protocol is spoken here, and what comes now may be one.
-            self._is_deaf = True
+        except httptools.HttpParserUpgrade as wish:
+            self._take_unparsed(data[wish.args[0] :])
         except httptools.HttpParserError as error:
             if isinstance(error, httptools.HttpParserCallbackError):
                 log.exception("unexpected_error")
@@ -264,6 +270,19 @@ class Connection(asyncio.Protocol):
             self._take(exchange)
         elif begins and latest is not None and latest.door is not None:
             self._remembered = remember(data, latest, latest.door) or self._remembered
+
+    def _take_unparsed(self, data: bytes) -> None:
+        """Take the body of a request that wishes for another protocol: the parser stops at it.
+
+        No other is spoken here, and what comes after the body may be one.
+        """
+        exchange, due = self._arriving, self._unparsed_bytes
+        if exchange is not None and due and data:
+            exchange.take(data[:due])
+            self._unparsed_bytes = max(due - len(data), 0)
+        if not self._unparsed_bytes:
+            self.on_message_complete()
+            self._is_deaf = True
 
     def _measure(self, size: int) -> None:
         """Bound the head that has come in part."""
@@ -291,9 +310,10 @@ class Connection(asyncio.Protocol):
         )
         exchange = OwnExchange(self, head, self.app.hot_door(head))
         exchange.url, exchange.version = url, version
-        exchange.keeps_alive = (
-            version != "1.0" and parser.should_keep_alive() and not parser.should_upgrade()
-        )
+        exchange.keeps_alive = version != "1.0" and parser.should_keep_alive()
+        if parser.should_upgrade():
+            exchange.keeps_alive = False
+            self._unparsed_bytes = int(head.named.get(b"content-length", b"0"))
         exchange.awaits_continue = head.named.get(b"expect", b"").lower() == b"100-continue"
         return exchange
 

@@ -313,10 +313,20 @@ async def test_a_connection_of_the_old_version_ends_after_its_answer(
         "POST /{at}whole HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n"
         "transfer-encoding: chunked\r\n\r\n",
         "POST /{at}whole HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc",
+        "POST /{at}whole HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\n"
+        "transfer-encoding: chunked\r\n\r\n",
         "CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n",
         "nonsense\r\n\r\n",
     ],
-    ids=["no host", "two hosts", "two ways to say it", "two lengths", "no path", "no request"],
+    ids=[
+        "no host",
+        "two hosts",
+        "two ways to say it",
+        "two lengths",
+        "upgrade",
+        "no path",
+        "no request",
+    ],
 )
 async def test_what_two_servers_could_read_in_two_ways_is_refused(
     served: Served, head: str, at: str
@@ -585,13 +595,34 @@ async def test_a_refused_head_does_not_cut_the_answer_before_it_in_two(served: S
     assert got.count(b"HTTP/1.1") == 1
 
 
-async def test_a_wish_for_another_protocol_is_not_granted(served: Served) -> None:
-    wish = post("whole", "", "connection: upgrade", "upgrade: h2c")
+@BOTH
+@pytest.mark.parametrize("body", ["", "body", "x" * 300_000], ids=["none", "short", "long"])
+async def test_a_wish_for_another_protocol_is_answered_as_if_it_were_none(
+    served: Served, at: str, body: str
+) -> None:
+    path = "asgi/parts" if at else "whole"
+    wish = post(path, body, "connection: upgrade", "upgrade: h2c")
 
-    got = await served.ask(wish + "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    got = await served.ask(wish, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + post("whole", "x"))
 
-    assert got.startswith(b"HTTP/1.1 200 OK\r\nconnection: close\r\n")
-    assert got.count(b"HTTP/1.1") == 1
+    head, _, said = got.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close" in head
+    assert said == (b"%d" % len(body) if at else body.encode())
+
+
+async def test_a_wish_for_another_protocol_whose_body_comes_later_is_answered(
+    served: Served,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    wish = post("whole", "one and two", "connection: upgrade", "upgrade: h2c").encode()
+    for part in (wish[:-11], wish[-11:-4], wish[-4:] + b"more"):
+        writer.write(part)
+        await asyncio.sleep(0.02)
+
+    assert await answer_of(reader) == b"one and two"
+    assert await reader.read() == b""
+    writer.close()
 
 
 async def test_the_end_of_the_server_waits_for_the_answer_and_says_so(served: Served) -> None:
