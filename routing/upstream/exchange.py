@@ -128,7 +128,7 @@ class Exchange(asyncio.Protocol, ABC):
         Raises:
             UpstreamFailure: they will not come; raised where it is waited for.
         """
-        waiter = self._news()
+        waiter = self._waiter = self._loop.create_future()
         if self._head_done or self._failure is not None:
             self._wake()
         return waiter
@@ -205,7 +205,9 @@ class Exchange(asyncio.Protocol, ABC):
         if self._may_be_kept():
             self._busy = False
             self._chunks = []
-            self._deadline.relax(self._loop.time() + _keep_s(self.headers.get(b"keep-alive")))
+            hint = self.headers.get(b"keep-alive")
+            keep_s = KEEP_ALIVE_S if hint is None else _keep_s(hint)
+            self._deadline.relax(self._loop.time() + keep_s)
             self._home.take_back(self)
             return
         self._fail("truncated", "the answer was closed before its end")
@@ -381,9 +383,9 @@ class Exchange(asyncio.Protocol, ABC):
         )
 
 
-def _keep_s(hint: bytes | None) -> float:
+def _keep_s(hint: bytes) -> float:
     """Give how long a connection is kept whose peer has said this of it."""
-    asked = None if hint is None else _KEEP_ALIVE_HINT.search(hint)
+    asked = _KEEP_ALIVE_HINT.search(hint)
     # A second less than the peer says, or our next request would cross its close.
     return KEEP_ALIVE_S if asked is None else min(KEEP_ALIVE_S, float(asked[1]) - 1.0)
 

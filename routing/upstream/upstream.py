@@ -114,7 +114,8 @@ class HttpUpstream:
         if ready is None or ready.account is not account:
             ready = self._make_ready(account)
         path, body = _request(call, ready)
-        asked, forward = operation.features.stream, _forwards(call)
+        asked = operation.features.stream
+        forward = operation.forward and operation.dialect == account.dialect
         hider: UsageHider | None = None
         if asked and forward and ready.lacks_usage:
             more = ask_for_usage(body, wanted=operation.wants_usage)
@@ -131,7 +132,7 @@ class HttpUpstream:
             # Bytes are forwarded as they are: who asked for one kind cannot read the other.
             or (forward and stream != asked)
         ):
-            stream = await self._judged(call, ready.envelope, connection)
+            stream = await self._judged(call, ready.envelope, connection, forward=forward)
         secrets, bytes_max = ready.envelope.secrets, limits.answer_bytes_max
         if not stream:
             return WholeAnswer(
@@ -146,7 +147,9 @@ class HttpUpstream:
         """Cut every connection and open no more."""
         self._pool.close()
 
-    async def _judged(self, call: Call, envelope: Envelope, connection: Exchange) -> bool:
+    async def _judged(
+        self, call: Call, envelope: Envelope, connection: Exchange, *, forward: bool
+    ) -> bool:
         """Give whether what looks unusual is a stream, if it is an answer.
 
         Raises:
@@ -156,7 +159,7 @@ class HttpUpstream:
             if connection.status != 200 or _is_encoded(connection):
                 raise await self._refusal(call, envelope, connection)
             stream = _is_stream(call, connection)
-            if _forwards(call) and stream != call.operation.features.stream:
+            if forward and stream != call.operation.features.stream:
                 raise await _other_kind(call, connection, stream=stream)
         except UpstreamFailure as failure:
             connection.close()
@@ -240,10 +243,6 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes]:
         return path, body if ready.tells_usage else without_usage(body)
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
-
-
-def _forwards(call: Call) -> bool:
-    return call.operation.forward and call.operation.dialect == call.account.dialect
 
 
 def _is_stream(call: Call, connection: Exchange) -> bool:
