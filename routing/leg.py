@@ -258,6 +258,9 @@ class Leg:
             if delta is None or delta.has_content:
                 self._bytes += held_bytes
                 self.content_s = self.parts.clock.now() - self.request.at_s
+                # A whole answer that is forwarded is one Piece: nothing comes after it.
+                whole = self.forwards and not self.request.operation.features.stream
+                self.has_ended = whole and delta is not None and delta.ended
                 return
         raise UpstreamFailure("the provider's answer has no content", kind="malformed")
 

@@ -106,6 +106,8 @@ class Reply:
             raise StopAsyncIteration
         if leg.held:
             return leg.held.pop(0)
+        if leg.has_ended:
+            raise StopAsyncIteration
         try:
             piece = await leg.pieces.__anext__()
         except StopAsyncIteration:
@@ -120,6 +122,17 @@ class Reply:
             if not leg.forwards:
                 raise leg.failed
         return piece
+
+    def whole(self) -> bytes | None:
+        """Give all bytes of an answer that can be forwarded and is there, instead of iterating.
+
+        None where there is more to come.
+        """
+        leg = self._won
+        if leg is None or not leg.has_ended or not leg.forwards:
+            return None
+        held, leg.held = leg.held, []
+        return held[0].raw if len(held) == 1 else b"".join([piece.raw for piece in held])
 
     def refuse(self, error: RoutingError) -> None:
         """End the reply because of an error."""

@@ -110,7 +110,7 @@ class ChatDoor:
     async def _answer(self, request: RouteRequest, caller: Caller) -> tuple[bytes, bytes]:
         reply = await self.gateway.route.open(request, caller)
         try:
-            body = await _fold(reply, codec(self.dialect))
+            body = reply.whole() or await _fold(reply, codec(self.dialect))
         finally:
             reply.close()
         return JSON + origin_lines(reply) + cost_line(reply) + budget_lines(reply), body

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from msgspec import structs
 
 from omniroute.routing.conversation import AnswerError, Delta, Usage
 from omniroute.routing.engine import new_request_id
@@ -67,6 +68,34 @@ async def test_the_first_candidate_of_a_priority_combo_answers() -> None:
     assert reply.winner is not None
     assert reply.winner.name == "one/m"
     assert [call.candidate.name for call in here.upstream.calls] == ["one/m"]
+
+
+async def test_a_whole_answer_that_is_forwarded_is_given_at_once() -> None:
+    def answered(call: Call) -> Sequence[Piece]:
+        told = Delta(content=True, finish="stop", usage=Usage(10, 2), ended=True)
+        return (Piece(b'{"whole": true}', told),)
+
+    here = duo(one=answered)
+
+    reply = await here.gateway.route.open(ask(here, forward=True), ADMIN)
+    body = reply.whole()
+    rest = [piece async for piece in reply]
+    reply.close()
+
+    assert (body, rest) == (b'{"whole": true}', [])
+    assert here.ledger.records[0].outcome.status == "answered"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_that_is_not_all_there_is_not_given_at_once(*, stream: bool) -> None:
+    here = duo()
+    features = structs.replace(FEATURES, stream=stream)
+
+    reply = await here.gateway.route.open(ask(here, features=features, forward=stream), ADMIN)
+    whole = reply.whole()
+    text = await text_of(reply)
+
+    assert (whole, text) == (None, "hello")
 
 
 @pytest.mark.parametrize(
