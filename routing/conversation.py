@@ -5,7 +5,6 @@ never N times N translators. What we do not act on stays in `rest` and goes out 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec import Struct
@@ -17,26 +16,23 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "tool_calls", "content_filter", "stop_sequence"]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True, gc=False):
     """Plain text. `rest` keeps markers such as cache_control."""
 
     text: str
-    rest: Json = field(default_factory=dict[str, object])
+    rest: Json = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True, gc=False):
     """An image: exactly one of `url` and `data` (base64, with its media type) is set."""
 
     url: str | None = None
     media_type: str | None = None
     data: str | None = None
-    rest: Json = field(default_factory=dict[str, object])
+    rest: Json = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Reasoning:
+class Reasoning(Struct, frozen=True, gc=False):
     """What a model thought aloud.
 
     `signature` is the provider's own proof and only valid there: it is kept or dropped,
@@ -48,8 +44,7 @@ class Reasoning:
     encrypted: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True, gc=False):
     """A model's wish to run a tool. `arguments` is JSON text, as the model wrote it."""
 
     call_id: str
@@ -57,8 +52,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(Struct, frozen=True, gc=False):
     """What a tool answered to the call of that id."""
 
     call_id: str
@@ -69,8 +63,7 @@ class ToolResult:
 Part = Text | Image | Reasoning | ToolCall | ToolResult
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True, gc=False):
     """One turn."""
 
     role: Role
@@ -78,18 +71,16 @@ class Message:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True, gc=False):
     """A function the model may call; `parameters` is its JSON Schema."""
 
     name: str
     description: str = ""
-    parameters: Json = field(default_factory=dict[str, object])
-    rest: Json = field(default_factory=dict[str, object])
+    parameters: Json = {}
+    rest: Json = {}
 
 
-@dataclass(frozen=True, slots=True)
-class ToolChoice:
+class ToolChoice(Struct, frozen=True, gc=False):
     """Whether tools are called. `name` only with mode "named"."""
 
     mode: Literal["auto", "none", "required", "named"]
@@ -97,8 +88,7 @@ class ToolChoice:
     parallel: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
+class Chat(Struct, frozen=True, gc=False):
     """A conversation and how it should be answered.
 
     `rest` holds every field of the body that we do not act on, keyed by the dialect it came
@@ -115,7 +105,7 @@ class Chat:
     reasoning_effort: str | None = None
     json_schema: Json | None = None
     stream: bool = False
-    rest: Json = field(default_factory=dict[str, object])
+    rest: Json = {}
 
 
 class Usage(Struct, frozen=True, gc=False):
@@ -132,8 +122,7 @@ class Usage(Struct, frozen=True, gc=False):
     reasoning_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCallDelta:
+class ToolCallDelta(Struct, frozen=True, gc=False):
     """A piece of a tool call. `call_id` and `name` come with the first piece of an index."""
 
     index: int
@@ -142,8 +131,7 @@ class ToolCallDelta:
     arguments: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerError:
+class AnswerError(Struct, frozen=True, gc=False):
     """An error that a provider reported inside a 200 answer."""
 
     kind: FailureKind

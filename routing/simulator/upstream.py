@@ -12,6 +12,8 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Protocol
 
+from msgspec import structs
+
 from ..errors import BadRequest, FailureKind, UpstreamFailure
 from ..model import Call, Dialect, Limits, Piece
 from ..ports import Answer, Clock
@@ -244,7 +246,7 @@ def _own_body(call: Call) -> bytes:
     if operation.dialect != DIALECT:
         chat = codec(operation.dialect).parse_request(operation.body)
         # What we do not act on is in the client's dialect, and only that one knows it.
-        chat = replace(chat, stream=operation.features.stream)
+        chat = structs.replace(chat, stream=operation.features.stream)
         return codec(DIALECT).render_request(chat, model=model)
     if not operation.model_in_body:
         return operation.body

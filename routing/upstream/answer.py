@@ -1,7 +1,6 @@
 """A provider's stream in progress: chunks of a connection into Pieces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from msgspec import structs
 
@@ -138,4 +137,4 @@ def _without_secrets(delta: Delta | None, secrets: Sequence[str]) -> Delta | Non
     if delta is None or delta.error is None:
         return delta
     said = scrub(delta.error.message, secrets)
-    return structs.replace(delta, error=replace(delta.error, message=said))
+    return structs.replace(delta, error=structs.replace(delta.error, message=said))

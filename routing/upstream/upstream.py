@@ -7,9 +7,8 @@ with its kind, and its bytes go no further.
 
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..catalog.providers import provider_named
 from ..errors import BadRequest, UpstreamFailure
@@ -238,7 +237,7 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes]:
             return path, splice_model(operation.body, old=named, new=model, at=operation.model_at)
         chat = codec(operation.dialect).parse_request(operation.body)
         # Whether it streams may stand in the client's path instead of its body.
-        chat = replace(chat, stream=operation.features.stream)
+        chat = structs.replace(chat, stream=operation.features.stream)
         body = theirs.render_request(chat, model=model)
         return path, body if ready.tells_usage else without_usage(body)
     except BadRequest as error:

@@ -182,7 +182,7 @@ def test_a_rendered_request_is_heard_as_the_conversation(dialect: Dialect) -> No
 def test_a_rendered_tool_choice_is_heard(
     dialect: Dialect, choice: ToolChoice, heard: tuple[str, str | None]
 ) -> None:
-    chat = replace(CHAT, messages=CHAT.messages[:2], tool_choice=choice)
+    chat = structs.replace(CHAT, messages=CHAT.messages[:2], tool_choice=choice)
 
     asked = VOICES[dialect].read(codec(dialect).render_request(chat, model="fast"))
 
@@ -191,7 +191,7 @@ def test_a_rendered_tool_choice_is_heard(
 
 @pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "anthropic"])
 def test_a_rendered_stream_is_asked_for_with_its_usage(dialect: Dialect) -> None:
-    body = codec(dialect).render_request(replace(CHAT, stream=True), model="fast")
+    body = codec(dialect).render_request(structs.replace(CHAT, stream=True), model="fast")
 
     asked = VOICES[dialect].read(body)
 

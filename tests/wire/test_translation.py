@@ -2,12 +2,12 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from omniroute.routing.conversation import (
     Chat,
@@ -193,7 +193,7 @@ def test_a_dialect_gets_its_own_fields_back(dialect: Dialect, case: str) -> None
     again = theirs.parse_request(theirs.render_request(chat, model="m"))
 
     # Which turn holds a result is the one thing that the normal form changes.
-    assert replace(again, messages=()) == replace(chat, messages=())
+    assert structs.replace(again, messages=()) == structs.replace(chat, messages=())
 
 
 def test_other_dialects_do_not_get_fields_that_are_not_theirs() -> None:

@@ -8,7 +8,8 @@ Source: Gemini API reference, "Generating content", read 2026-11; the case of na
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec import structs
 
 from ...conversation import (
     Chat,
@@ -65,7 +66,7 @@ def parse_request(body: bytes) -> Chat:
     rest = fields.rest()
     if config.rest():
         rest["generationConfig"] = config.rest()
-    return replace(chat, rest=kept(DIALECT, rest))
+    return structs.replace(chat, rest=kept(DIALECT, rest))
 
 
 def camel(fields: Fields) -> Fields:
