@@ -65,12 +65,18 @@ def unpack_snapshot(packed: bytes) -> Snapshot:
     return _snapshots.decode(packed)
 
 
+def without_body(request: RouteRequest) -> RouteRequest:
+    """Give the request as it is kept: without its body, and what only that has."""
+    operation = request.operation
+    if not operation.body:
+        return request
+    kept = structs.replace(operation, body=b"", model_at=None, wants_usage=None)
+    return structs.replace(request, operation=kept)
+
+
 def pack_decision(request: RouteRequest, decision: Decision) -> bytes:
     """Give the bytes to store: the request without its body, and the decision."""
-    operation = request.operation
-    if operation.body:
-        bare = structs.replace(operation, body=b"", model_at=None, wants_usage=None)
-        request = structs.replace(request, operation=bare)
+    request = without_body(request)
     verdicts = unexplained(request, decision.verdicts)
     known = _tails.get(id(verdicts))
     if known is None or known[0] is not verdicts or not _are_alike(known[1], decision):

@@ -19,7 +19,7 @@ from functools import partial
 
 from msgspec import structs
 
-from omniroute.routing.choose.record import snapshot_id
+from omniroute.routing.choose.record import snapshot_id, without_body
 from omniroute.routing.model import Outcome, Snapshot
 from omniroute.routing.ports import Record, UsageTotal
 
@@ -101,11 +101,8 @@ class StoredLedger:
 
     def record(self, outcome: Outcome, snapshot: Snapshot | None) -> None:
         """Keep an outcome; never waits."""
-        operation = outcome.request.operation
-        if operation.body:
-            request = structs.replace(
-                outcome.request, operation=structs.replace(operation, body=b"")
-            )
+        request = without_body(outcome.request)
+        if request is not outcome.request:
             outcome = structs.replace(outcome, request=request)
         is_spare = _cost_nothing(outcome)
         self._outbox.put(outcome.request.request_id, Told(outcome, snapshot), is_spare=is_spare)
