@@ -1,7 +1,7 @@
 """The ledger: every request's outcome, kept. Fulfils the port Ledger.
 
 `record` queues and returns; one writer stores outcomes in batches (see outbox.py), each batch
-in one transaction with its attempts and its decisions. A reader finds an outcome from the
+in one transaction with its decisions. A reader finds an outcome from the
 moment it was recorded: what is not stored yet is found in the queue.
 
 When the database stays away, outcomes wait. When too many wait, the oldest that cost nothing go
@@ -12,14 +12,13 @@ Decisions are chained (see chain.py), and a snapshot is stored once under the ha
 so a decision that is replayed later is known to be the one that was made.
 """
 
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from msgspec import structs
 
-from omniroute.routing.choose.record import snapshot_id, without_body
+from omniroute.routing.choose.record import pack_snapshot, snapshot_id, without_body
 from omniroute.routing.model import Outcome, Snapshot
 from omniroute.routing.ports import Record, UsageTotal
 
@@ -27,10 +26,6 @@ from .chain import Chain, ChainedTable, Fault, Growth, Verified, framed, verify
 from .database import Database, Many, Row, RowRefused, Statement, Steps
 from .keyring import KeyRing
 from .ledger_rows import (
-    ATTEMPTS_BY_ID,
-    ATTEMPTS_OF_NEWEST,
-    ATTEMPTS_OF_NEWEST_OF_KEY,
-    KEEP_ATTEMPT,
     KEEP_DECISION,
     KEEP_OUTCOME,
     KEEP_SNAPSHOT,
@@ -40,11 +35,10 @@ from .ledger_rows import (
     TOTALS,
     TOTALS_OF_KEY,
     Told,
-    attempt_values,
     decision_values,
+    fresh_snapshots,
     outcome_values,
     record_of,
-    snapshot_values,
 )
 from .outbox import Limits, Outbox
 
@@ -164,33 +158,34 @@ class StoredLedger:
 
     async def _write(self, items: Sequence[Told], *, again: bool) -> None:
         try:
-            await self._database.write(partial(self._store, items, again=again))
+            fresh = await self._database.write(partial(self._store, items, again=again))
         except RowRefused:
             if again:
                 raise
             # A snapshot that was stored before may have been removed with its last decision.
             self._snapshots_known.clear()
-            await self._database.write(partial(self._store, items, again=True))
-        for told in items:
-            if (decision := told.decision) is not None:
-                self._snapshots_known[decision.snapshot_id] = None
+            fresh = await self._database.write(partial(self._store, items, again=True))
+        self._snapshots_known.update(fresh)
         while len(self._snapshots_known) > SNAPSHOTS_KNOWN_MAX:
             del self._snapshots_known[next(iter(self._snapshots_known))]
 
-    def _store(self, items: Sequence[Told], *, again: bool) -> Steps[None]:
+    def _store(self, items: Sequence[Told], *, again: bool) -> Steps[dict[str, None]]:
+        """Store outcomes, and give the snapshots that were not known to be stored."""
         if again:
             items = yield from _not_stored(items)
         if not items:
-            return
+            return {}
         known = {} if again else self._snapshots_known
-        if snapshots := snapshot_values(items, known):
-            yield Many(KEEP_SNAPSHOT, snapshots)
+        fresh = fresh_snapshots(items, known)
+        if fresh:
+            yield Many(KEEP_SNAPSHOT, [(name, pack_snapshot(one)) for name, one in fresh.items()])
         growth = yield from self._chain.open()
         before = growth.end.seq
         for first in range(0, len(items), SLICE_ROWS):
             yield from _store_slice(items[first : first + SLICE_ROWS], growth)
         if growth.end.seq > before:
             yield from self._chain.close(growth)
+        return dict.fromkeys(fresh)
 
     async def _changed_snapshots(self) -> AsyncIterator[Fault]:
         after = ""
@@ -206,11 +201,6 @@ class StoredLedger:
 
 def _store_slice(items: Sequence[Told], growth: Growth) -> Steps[None]:
     yield Many(KEEP_OUTCOME, [outcome_values(told) for told in items])
-    attempts = [
-        attempt_values(told.outcome, one) for told in items for one in told.outcome.attempts
-    ]
-    if attempts:
-        yield Many(KEEP_ATTEMPT, attempts)
     decisions = [
         decision_values(told.outcome, decision, growth)
         for told in items
@@ -234,21 +224,15 @@ def _not_stored(items: Sequence[Told]) -> Steps[Sequence[Told]]:
 
 def _find(request_id: str) -> Steps[Record | None]:
     rows = yield Statement(OUTCOME_BY_ID, (request_id,))
-    attempts = (yield Statement(ATTEMPTS_BY_ID, (request_id,))) if rows else ()
-    return record_of(rows[0], attempts) if rows else None
+    return record_of(rows[0]) if rows else None
 
 
 def _recent(key_id: str | None, limit: int) -> Steps[Sequence[Record]]:
     if key_id is None:
         rows = yield Statement(NEWEST, (limit,))
-        attempt_rows = yield Statement(ATTEMPTS_OF_NEWEST, (limit,))
     else:
         rows = yield Statement(NEWEST_OF_KEY, (limit, key_id))
-        attempt_rows = yield Statement(ATTEMPTS_OF_NEWEST_OF_KEY, (limit, key_id))
-    attempts: defaultdict[str, list[Row]] = defaultdict(list)
-    for attempt in attempt_rows:
-        attempts[attempt["request_id"]].append(attempt)
-    return [record_of(row, attempts[row["request_id"]]) for row in rows]
+    return [record_of(row) for row in rows]
 
 
 def _total(row: Row) -> UsageTotal:
@@ -276,6 +260,6 @@ _SNAPSHOTS = (
 
 _WITHOUT_DECISION = (
     "SELECT outcomes.request_id FROM outcomes LEFT JOIN decisions "
-    "ON decisions.request_id = outcomes.decision_id "
-    "WHERE outcomes.decision_id IS NOT NULL AND decisions.request_id IS NULL"
+    "ON decisions.request_id = outcomes.request_id "
+    "WHERE outcomes.request IS NULL AND decisions.request_id IS NULL"
 )

@@ -12,12 +12,19 @@ from msgspec import Struct
 
 from omniroute.routing.choose.record import (
     pack_decision,
-    pack_snapshot,
     unpack_decision,
     unpack_snapshot,
 )
 from omniroute.routing.conversation import Usage
-from omniroute.routing.model import Attempt, Candidate, Decision, Outcome, RouteRequest, Snapshot
+from omniroute.routing.model import (
+    Attempt,
+    Candidate,
+    Decision,
+    Dialect,
+    Outcome,
+    RouteRequest,
+    Snapshot,
+)
 from omniroute.routing.ports import Record
 
 from .chain import Growth, framed
@@ -36,6 +43,27 @@ class Told(Struct, frozen=True):
         return None if self.snapshot is None else self.outcome.decision
 
 
+class _Tried(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An attempt as it is stored."""
+
+    number: int
+    provider: str
+    account_id: str
+    model: str
+    dialect: Dialect
+    started_s: float
+    ended_s: float
+    first_byte_s: float | None = None
+    failure: str | None = None
+    detail: str = ""
+    provider_status: int | None = None
+    model_served: str | None = None
+    swapped: bool = False
+
+
+_encode = msgspec.json.Encoder().encode
+_attempts = msgspec.json.Decoder(tuple[_Tried, ...])
+
 KEEP_SNAPSHOT = (
     "INSERT INTO snapshots (snapshot_id, body) VALUES ($1, $2) ON CONFLICT (snapshot_id) DO NOTHING"
 )
@@ -45,29 +73,22 @@ KEEP_DECISION = (
     "VALUES ($1, $2, $3, $4, $5, $6, $7)"
 )
 
-KEEP_ATTEMPT = (
-    "INSERT INTO attempts (request_id, number, key_id, provider, account_id, model, dialect, "
-    "started_s, ended_s, first_byte_s, failure, detail, provider_status, model_served, swapped) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
-)
-
 KEEP_OUTCOME = (
     "INSERT INTO outcomes (request_id, key_id, door, at_unix_s, client_request_id, session_id, "
     "kind, target, combo, stream, status, error, error_detail, finish, provider, account_id, "
     "model, model_served, simulated, attempts, first_content_s, total_s, input_tokens, "
     "output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, usage_source, "
-    "cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, decision_id, config_version, "
-    "request) "
+    "cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, config_version, request, tried) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
     "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)"
 )
 
-# `outcomes.attempts` is a number and the table of the same name has the attempts themselves.
 _COLUMNS = (
     "SELECT outcomes.request_id, outcomes.key_id, at_unix_s, status, error, error_detail, "
     "finish, provider, account_id, model, model_served, first_content_s, total_s, "
     "input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, "
-    "usage_source, cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, request, record, body "
+    "usage_source, cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, request, tried, "
+    "record, body "
     "FROM outcomes LEFT JOIN decisions ON decisions.request_id = outcomes.request_id "
     "LEFT JOIN snapshots ON snapshots.snapshot_id = decisions.snapshot_id "
 )
@@ -79,24 +100,6 @@ _NEWEST = "ORDER BY at_unix_s DESC, outcomes.request_id DESC LIMIT $1"
 NEWEST = _COLUMNS + _NEWEST
 
 NEWEST_OF_KEY = _COLUMNS + "WHERE outcomes.key_id = $2 " + _NEWEST
-
-_ATTEMPTS = (
-    "SELECT attempts.request_id, number, attempts.provider, attempts.account_id, "
-    "attempts.model, dialect, started_s, ended_s, first_byte_s, failure, detail, "
-    "provider_status, attempts.model_served, swapped FROM attempts WHERE attempts.request_id "
-)
-
-ATTEMPTS_BY_ID = _ATTEMPTS + "= $1 ORDER BY number"
-
-ATTEMPTS_OF_NEWEST = _ATTEMPTS + (  # noqa: S608 - joins two constants
-    "IN (SELECT request_id FROM outcomes ORDER BY at_unix_s DESC, request_id DESC LIMIT $1) "
-    "ORDER BY number"
-)
-
-ATTEMPTS_OF_NEWEST_OF_KEY = _ATTEMPTS + (  # noqa: S608 - as above
-    "IN (SELECT request_id FROM outcomes WHERE key_id = $2 "
-    "ORDER BY at_unix_s DESC, request_id DESC LIMIT $1) ORDER BY number"
-)
 
 _SUMS = (
     "SELECT target, count(*) AS requests, "
@@ -150,43 +153,20 @@ def outcome_values(told: Told) -> tuple[Value, ...]:
         outcome.cost_usd_nanos,
         outcome.reserved_usd_nanos,
         outcome.output_tokens_clamp,
-        None if decision is None else request.request_id,
         None if snapshot is None else snapshot.config_version,
-        None if decision is not None else msgspec.json.encode(request).decode(),
+        None if decision is not None else _encode(request).decode(),
+        _encode([_tried(one) for one in outcome.attempts]).decode(),
     )
 
 
-def attempt_values(outcome: Outcome, attempt: Attempt) -> tuple[Value, ...]:
-    """Give the values of KEEP_ATTEMPT."""
-    candidate = attempt.candidate
-    return (
-        outcome.request.request_id,
-        attempt.number,
-        outcome.key_id,
-        candidate.provider,
-        candidate.account_id,
-        candidate.model,
-        candidate.dialect,
-        attempt.started_s,
-        attempt.ended_s,
-        attempt.first_byte_s,
-        attempt.failure,
-        _text(attempt.detail),
-        attempt.provider_status,
-        _text(attempt.model_served),
-        attempt.swapped,
-    )
-
-
-def snapshot_values(told: Sequence[Told], known: Mapping[str, None]) -> list[tuple[Value, ...]]:
-    """Give the values of KEEP_SNAPSHOT for every snapshot that is not known to be stored."""
+def fresh_snapshots(told: Sequence[Told], known: Mapping[str, None]) -> dict[str, Snapshot]:
+    """Give every snapshot that is not known to be stored, by its id."""
     fresh: dict[str, Snapshot] = {}
     for one in told:
-        decision, snapshot = one.decision, one.snapshot
-        if decision is None or snapshot is None or decision.snapshot_id in known:
-            continue
-        fresh[decision.snapshot_id] = snapshot
-    return [(snapshot_id, pack_snapshot(snapshot)) for snapshot_id, snapshot in fresh.items()]
+        decision, snapshot = one.outcome.decision, one.snapshot
+        if decision is not None and snapshot is not None and decision.snapshot_id not in known:
+            fresh[decision.snapshot_id] = snapshot
+    return fresh
 
 
 def decision_values(outcome: Outcome, decision: Decision, growth: Growth) -> tuple[Value, ...]:
@@ -201,7 +181,7 @@ def decision_values(outcome: Outcome, decision: Decision, growth: Growth) -> tup
     return (request_id, key_id, snapshot_id, record, link.chain_id, link.seq, link.mac)
 
 
-def record_of(row: Row, attempt_rows: Sequence[Row]) -> Record:
+def record_of(row: Row) -> Record:
     """Give a stored outcome; equal to what was recorded, but for the request's body."""
     snapshot: Snapshot | None = None
     decision: Decision | None = None
@@ -210,7 +190,7 @@ def record_of(row: Row, attempt_rows: Sequence[Row]) -> Record:
         request, decision = unpack_decision(bytes(row["record"]), snapshot)
     else:
         request = msgspec.json.decode(row["request"], type=RouteRequest)
-    attempts = tuple(_attempt(attempt, snapshot) for attempt in attempt_rows)
+    attempts = tuple(_attempt(one, snapshot) for one in _attempts.decode(row["tried"]))
     outcome = Outcome(
         request=request,
         key_id=row["key_id"],
@@ -247,23 +227,41 @@ def _winner(row: Row, attempts: Sequence[Attempt]) -> Candidate | None:
     return next((one for one in tried if (one.account_id, one.model) == named), None)
 
 
-def _attempt(row: Row, snapshot: Snapshot | None) -> Attempt:
-    named = (row["account_id"], row["model"])
+def _tried(attempt: Attempt) -> _Tried:
+    candidate = attempt.candidate
+    return _Tried(
+        attempt.number,
+        candidate.provider,
+        candidate.account_id,
+        candidate.model,
+        candidate.dialect,
+        attempt.started_s,
+        attempt.ended_s,
+        attempt.first_byte_s,
+        attempt.failure,
+        _text(attempt.detail) or "",
+        attempt.provider_status,
+        _text(attempt.model_served),
+        attempt.swapped,
+    )
+
+
+def _attempt(one: _Tried, snapshot: Snapshot | None) -> Attempt:
+    named = (one.account_id, one.model)
     known = () if snapshot is None else snapshot.candidates
-    candidate = next((one for one in known if (one.account_id, one.model) == named), None)
+    found = (candidate for candidate in known if (candidate.account_id, candidate.model) == named)
+    candidate = next(found, None)
     return Attempt(
-        number=int(row["number"]),
-        candidate=candidate
-        or Candidate(row["account_id"], row["provider"], row["model"], row["dialect"]),
-        started_s=row["started_s"],
-        ended_s=row["ended_s"],
-        first_byte_s=row["first_byte_s"],
-        failure=row["failure"],
-        detail=row["detail"],
-        provider_status=row["provider_status"],
-        model_served=row["model_served"],
-        # SQLite gives a number.
-        swapped=bool(row["swapped"]),
+        number=one.number,
+        candidate=candidate or Candidate(one.account_id, one.provider, one.model, one.dialect),
+        started_s=one.started_s,
+        ended_s=one.ended_s,
+        first_byte_s=one.first_byte_s,
+        failure=one.failure,
+        detail=one.detail,
+        provider_status=one.provider_status,
+        model_served=one.model_served,
+        swapped=one.swapped,
     )
 
 

@@ -147,9 +147,7 @@ class Outbox(Generic[Item]):
 
     async def _write_batch(self) -> int:
         if not self._writing:
-            for item_id in list(islice(self._waiting, self._limits.batch_max)):
-                self._writing[item_id] = self._waiting.pop(item_id)
-                self._spare.pop(item_id, None)
+            self._take_batch()
             self._hurry.clear()
         size = len(self._writing)
         again, self._again = self._again, True
@@ -162,11 +160,19 @@ class Outbox(Generic[Item]):
                 self._lose("store_outbox_refused", error)
             else:
                 await self._write_one_by_one()
-        self._writing.clear()
+        self._writing = {}
         self._again = False
         if not self._waiting:
             self._wake.clear()
         return size
+
+    def _take_batch(self) -> None:
+        if len(self._waiting) <= self._batch_max:
+            self._writing, self._waiting, self._spare = self._waiting, {}, {}
+            return
+        for item_id in list(islice(self._waiting, self._batch_max)):
+            self._writing[item_id] = self._waiting.pop(item_id)
+            self._spare.pop(item_id, None)
 
     async def _write_one_by_one(self) -> None:
         for item_id, item in list(self._writing.items()):

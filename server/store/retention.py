@@ -194,7 +194,7 @@ _SNAPSHOT = (
 )
 _UNDECIDED = (
     "DELETE FROM outcomes WHERE request_id IN (SELECT request_id FROM outcomes "
-    "WHERE at_unix_s < $1 AND decision_id IS NULL ORDER BY at_unix_s LIMIT $2) "
+    "WHERE at_unix_s < $1 AND request IS NOT NULL ORDER BY at_unix_s LIMIT $2) "
     "RETURNING request_id"
 )
 _HOLDS = (

@@ -19,6 +19,7 @@ REVISIONS = (
     "0013",
     "0014",
     "0015",
+    "0016",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

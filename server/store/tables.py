@@ -3,9 +3,8 @@
 What runs uses plain SQL (see database.py) and never imports this module: SQLModel and
 SQLAlchemy would cost every start 0.3 s. It is for migrations, and for reading by people.
 
-Money is integer nano-dollars, times are seconds since 1970 unless a column says otherwise
-(`attempts` are on the engine's monotonic clock), lists and payloads are JSON text. `key_id` is
-the owner: whose request, budget or task a row is.
+Money is integer nano-dollars, times are seconds since 1970 unless a column says otherwise, lists
+and payloads are JSON text. `key_id` is the owner: whose request, budget or task a row is.
 """
 
 from sqlalchemy import (
@@ -16,7 +15,7 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     Text,
-    false,
+    text,
 )
 from sqlmodel import Field
 
@@ -155,14 +154,15 @@ class BootRow(Table, table=True):
 class OutcomeRow(Table, table=True):
     """One request, whole: who asked for what, who answered, how long it took, what it cost.
 
-    `request` is set only when no decision was made; else the decision's record has it.
+    `request` is set only when no decision was made; else the decision's record has it. `tried` is
+    a list of its attempts, of which `attempts` is the number; their times are of the engine's
+    monotonic clock, good for differences.
     """
 
     __tablename__ = "outcomes"
     __table_args__ = (
         Index("ix_outcomes_at_unix_s", "at_unix_s"),
         Index("ix_outcomes_key_id_at_unix_s", "key_id", "at_unix_s"),
-        Index("ix_outcomes_session_id", "session_id"),
     )
 
     request_id: str = Field(primary_key=True, sa_type=Text)
@@ -196,32 +196,9 @@ class OutcomeRow(Table, table=True):
     cost_usd_nanos: int | None = Field(sa_type=BigInteger)
     reserved_usd_nanos: int = Field(sa_type=BigInteger)
     output_tokens_clamp: int | None = Field(sa_type=BigInteger)
-    decision_id: str | None = Field(sa_type=Text)
     config_version: int | None = Field(sa_type=BigInteger)
     request: str | None = Field(sa_type=Text)
-
-
-class AttemptRow(Table, table=True):
-    """One call to a provider. Times are of the engine's monotonic clock, good for differences."""
-
-    __tablename__ = "attempts"
-    __table_args__ = (PrimaryKeyConstraint("request_id", "number"),)
-
-    request_id: str = Field(sa_type=Text, foreign_key="outcomes.request_id", ondelete="CASCADE")
-    number: int = Field(sa_type=BigInteger)
-    key_id: str = Field(sa_type=Text)
-    provider: str = Field(sa_type=Text)
-    account_id: str = Field(sa_type=Text)
-    model: str = Field(sa_type=Text)
-    dialect: str = Field(sa_type=Text)
-    started_s: float = Field(sa_type=Double)
-    ended_s: float = Field(sa_type=Double)
-    first_byte_s: float | None = Field(sa_type=Double)
-    failure: str | None = Field(sa_type=Text)
-    detail: str = Field(sa_type=Text)
-    provider_status: int | None = Field(sa_type=BigInteger)
-    model_served: str | None = Field(sa_type=Text)
-    swapped: bool = Field(sa_column_kwargs={"server_default": false()})
+    tried: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'[]'")})
 
 
 class SnapshotRow(Table, table=True):

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, Engine, NullPool, create_engine, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from omniroute.server.store import sqlite_file
+from omniroute.routing.model import Attempt, Candidate
+from omniroute.server.store import migrate, sqlite_file
 from omniroute.server.store.boots import new_boot, register_boot
 from omniroute.server.store.budget_tables import BudgetRow
 from omniroute.server.store.checkpoints_table import CheckpointRow
@@ -28,6 +30,46 @@ from omniroute.server.store.learned_limits_table import LearnedLimitRow
 from omniroute.server.store.schema import HEAD, REVISIONS
 from omniroute.server.store.table import Table
 from omniroute.server.store.tables import TaskRow
+from tests.fakes import FakeClock
+from tests.store.opened import open_store
+
+FIRST = Candidate("acc-1", "one", "m", "openai_chat")
+SECOND = Candidate("acc-2", "two", "org/m", "anthropic")
+_OUTCOME = (
+    "INSERT INTO outcomes (request_id, key_id, door, at_unix_s, kind, target, stream, status, "
+    "error_detail, account_id, model, simulated, attempts, total_s, input_tokens, output_tokens, "
+    "cached_input_tokens, cache_write_tokens, reasoning_tokens, usage_source, reserved_usd_nanos, "
+    "request) VALUES ($1, 'k', 'v1', 1, 'chat', 't', FALSE, 'answered', '', 'acc-2', 'org/m', "
+    "FALSE, 0, 1, 0, 0, 0, 0, 0, 'none', 0, $2)"
+)
+_ATTEMPT = (
+    "INSERT INTO attempts (request_id, number, key_id, provider, account_id, model, dialect, "
+    "started_s, ended_s, first_byte_s, failure, detail, provider_status, model_served, swapped) "
+    "VALUES ('tried', $1, 'k', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+)
+_REQUEST = (
+    '{"request_id":"r","target":"t","operation":{"kind":"chat","dialect":"openai_chat",'
+    '"body":"","features":{}},"at_s":1.0}'
+)
+_BEFORE_0016 = (
+    Statement(_OUTCOME, ("tried", _REQUEST)),
+    Statement(_OUTCOME, ("untried", _REQUEST)),
+    Statement(
+        _ATTEMPT,
+        (
+            *(2, "two", "acc-2", "org/m", "anthropic", 2.5, 4.0, 0.125, None, "", None),
+            *("m-2026", True),
+        ),
+    ),
+    Statement(
+        _ATTEMPT,
+        (
+            *(1, "one", "acc-1", "m", "openai_chat", 1.5, 2.25, None, "timeout", 'a "detail"', 504),
+            *(None, False),
+        ),
+    ),
+)
+"""What a request left behind when its attempts were in a table of their own."""
 
 PROCESS = Path(__file__).parent / "process.py"
 PROCESS_S_MAX = 30
@@ -262,6 +304,30 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
     async with open_database(fresh_url) as database:
         with pytest.raises(Exception, match="half_made"):
             await database.read(Statement("SELECT name FROM half_made"))
+
+
+@pytest.mark.anyio
+async def test_requests_of_before_keep_their_attempts(
+    fresh_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(migrate, "upgrade", lambda config, _: upgrade(config, "0015"))
+        async with open_database(fresh_url) as database:
+            for statement in _BEFORE_0016:
+                await database.write(statement)
+
+    async with open_store(fresh_url, tmp_path, FakeClock()) as store:
+        tried = await store.ledger.find("tried", key_id=None)
+        untried = await store.ledger.find("untried", key_id=None)
+
+    assert tried is not None
+    assert untried is not None
+    assert tried.outcome.attempts == (
+        Attempt(1, FIRST, 1.5, 2.25, failure="timeout", detail='a "detail"', provider_status=504),
+        Attempt(2, SECOND, 2.5, 4.0, first_byte_s=0.125, model_served="m-2026", swapped=True),
+    )
+    assert tried.outcome.winner == SECOND
+    assert untried.outcome.attempts == ()
 
 
 @pytest.mark.parametrize("url_fixture", ["sqlite_url", "migrated_postgres_url"])

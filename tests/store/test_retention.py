@@ -47,7 +47,7 @@ async def test_old_requests_go_with_their_decisions_and_the_chain_still_verifies
     assert (verified.rows, verified.faults) == (2, ())
     assert await store.ledger.find("r2", key_id=None) is None
     assert await store.ledger.find("r3", key_id=None) is not None
-    assert await rows_in(store.database, "attempts") == 4
+    assert await rows_in(store.database, "outcomes") == 2
     assert await rows_in(store.database, "snapshots") == 1
 
 
