@@ -4,7 +4,8 @@ Answers are about the caller's own key; `admin` sees all. Another caller's id gi
 answer as one that does not exist.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -144,9 +145,23 @@ class FitnessView:
     seen: tuple[tuple[Seen, LearnedOfModel], ...]
 
 
+async def _alone() -> None:
+    """Do as a gateway of one process does: all that is known is here."""
+
+
+def _this_process() -> Sequence[int]:
+    return (os.getpid(),)
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
-    """Read-only questions about the gateway."""
+    """Read-only questions about the gateway.
+
+    Attributes:
+        gather: is awaited before `timings` and `fitness`: brings in what other processes of this
+            gateway have measured and learned.
+        processes: gives the ids of the processes that the gateway is made of.
+    """
 
     configs: Configs
     health_book: HealthBook
@@ -156,6 +171,8 @@ class Views:
     started_s: float
     facts: Callable[[str, str], ModelFacts] = facts_of
     experience: Experience = field(default_factory=Experience)
+    gather: Callable[[], Awaitable[None]] = _alone
+    processes: Callable[[], Sequence[int]] = _this_process
 
     def health(self, caller: Caller) -> HealthView:
         """Give uptime, open circuits and cooldowns. Needs read:health."""
@@ -220,11 +237,10 @@ class Views:
     def timings(self, caller: Caller) -> tuple[TimingRow, ...]:
         """Give how fast every model that was used of late answers. Needs read:health."""
         require(caller, "read:health")
-        self.health_book.refresh(self.clock.now())
         providers = {one.account_id: one.provider for one in self.configs.current().accounts}
         return tuple(
             TimingRow(providers[account_id], account_id, model, one.published, one.swapped)
-            for (account_id, model), one in self.health_book.timings.items()
+            for (account_id, model), one in self.health_book.measured(self.clock.now())
             if account_id in providers and one.published is not None
         )
 

@@ -7,11 +7,10 @@ composes one for itself and calls its routes in process.
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as version_of
 
 from omniroute.routing.access import LOCAL
@@ -20,8 +19,6 @@ from omniroute.routing.controls import Controls
 from omniroute.routing.engine import Engine
 from omniroute.routing.errors import StorageUnavailable
 from omniroute.routing.gateway import Gateway
-from omniroute.routing.health.book import HealthBook
-from omniroute.routing.health.loads import Loads
 from omniroute.routing.ports import Upstream
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.simulator.upstream import SimulatedUpstream
@@ -41,8 +38,8 @@ from .settings import Settings, Sources
 from .storage import Storage, open_storage
 from .store.guards import StoredGuards
 from .workers.agreement import agree
-from .workers.health import SharedBook
 from .workers.mail import Peers
+from .workers.observed import Observed, observe
 from .workers.place import Place
 
 POLL_S = 0.25
@@ -146,13 +143,7 @@ async def compose(
             settings=settings,
             version=version,
             clock=clock,
-            gateway=_gateway(
-                settings,
-                storage,
-                upstream,
-                (await _health(peers), Loads() if place is None else place.loads()),
-                started_s=clock.now() if place is None else place.started_s,
-            ),
+            gateway=_gateway(settings, storage, upstream, await observe(storage, peers, place)),
             upstream=upstream,
             storage=storage,
             authenticator=authenticator,
@@ -180,27 +171,12 @@ def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenti
     )
 
 
-async def _health(peers: Peers) -> HealthBook:
-    draw = random.SystemRandom().random
-    if peers.count == 1:
-        return HealthBook(draw=draw)
-    shared = SharedBook(peers, draw)
-    await shared.join()
-    return shared
-
-
 def _gateway(
-    settings: Settings,
-    storage: Storage,
-    upstream: Upstream,
-    seen: tuple[HealthBook, Loads],
-    *,
-    started_s: float,
+    settings: Settings, storage: Storage, upstream: Upstream, observed: Observed
 ) -> Gateway:
-    clock, (health, loads) = storage.clock, seen
+    clock, health = storage.clock, observed.health
     health.alerts.listener = log_alert
     storage.budgets.on_warning = BudgetAlerts(health.alerts, clock)
-    storage.limits.follow(health)
     engine = Engine(
         configs=storage.configs,
         preparer=Preparer(health, limits=settings.limits, experience=storage.learned.experience),
@@ -209,7 +185,8 @@ def _gateway(
         budgets=storage.budgets,
         health=health,
         clock=clock,
-        loads=loads,
+        loads=observed.loads,
+        sessions=observed.sessions,
         instance_id=storage.boot_id,
         tallies=storage.counters.tallies,
     )
@@ -219,9 +196,11 @@ def _gateway(
         storage.ledger,
         clock,
         version_of("omniroute"),
-        started_s,
+        observed.started_s,
         experience=storage.learned.experience,
     )
+    if observed.gather is not None and observed.processes is not None:
+        views = replace(views, gather=observed.gather, processes=observed.processes)
     guards = StoredGuards(storage.budgets, storage.keys)
     controls = Controls(storage.configs, storage.configs, health, guards)
     return Gateway(route=engine, view=views, control=controls)

@@ -1,13 +1,14 @@
-"""How much memory this process uses, as far as the system tells."""
+"""How much memory the gateway uses, as far as the system tells."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 if sys.platform != "win32":
     from resource import RUSAGE_SELF, getrusage
 
-STATUS_FILE = Path("/proc/self/status")
+PROCESSES = Path("/proc")
 KIB = 1024
 
 
@@ -20,20 +21,37 @@ class Memory:
     resident_peak: int | None
 
 
-def memory() -> Memory:
-    """Give the memory of this process now.
+def memory(processes: Sequence[int] = ()) -> Memory:
+    """Give the memory of this process now, or of several together.
 
-    Source: proc_pid_status(5), RssAnon and VmData in KiB; getrusage(2), ru_maxrss.
+    What processes share counts once, so of several it is their shares that are added; the most
+    that they ever had together is not known.
+
+    Source: proc_pid_status(5), RssAnon and VmData in KiB; proc_pid_smaps(5), Pss_Anon of
+    smaps_rollup, in KiB; getrusage(2), ru_maxrss.
     """
-    lines: dict[str, str] = {}
-    if STATUS_FILE.exists():
-        pairs = (line.split(":", 1) for line in STATUS_FILE.read_text().splitlines())
-        lines = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
-    return Memory(_bytes(lines.get("RssAnon")), _bytes(lines.get("VmData")), _peak())
+    if len(processes) > 1:
+        resident = [_figure(PROCESSES / str(one) / "smaps_rollup", "Pss_Anon") for one in processes]
+        reserved = [_figure(PROCESSES / str(one) / "status", "VmData") for one in processes]
+        return Memory(_sum(resident), _sum(reserved), None)
+    status = PROCESSES / "self" / "status"
+    return Memory(_figure(status, "RssAnon"), _figure(status, "VmData"), _peak())
 
 
-def _bytes(text: str | None) -> int | None:
-    return None if text is None else int(text.split()[0]) * KIB
+def _figure(file: Path, name: str) -> int | None:
+    """Give one line's figure in bytes; None where the system does not tell it."""
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return None
+    found = next((line for line in lines if line.startswith(f"{name}:")), None)
+    return None if found is None else int(found.split()[1]) * KIB
+
+
+def _sum(figures: Sequence[int | None]) -> int | None:
+    """Add what is known: a process may have ended a moment ago."""
+    known = [one for one in figures if one is not None]
+    return sum(known) if known else None
 
 
 def _peak() -> int | None:

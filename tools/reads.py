@@ -3,7 +3,7 @@
 What is not known is null, never 0: an agent decides by these figures.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta
@@ -90,7 +90,7 @@ async def get_health(call: Invocation, arguments: NoArguments) -> Health:
         uptime=duration(view.uptime_s),
         uptime_s=round(view.uptime_s, 3),
         version=view.version,
-        memory_usage=_memory(),
+        memory_usage=_memory(call.gateway.view.processes()),
         circuit_breakers=tuple(
             CircuitBreaker(
                 provider=one.provider,
@@ -229,8 +229,8 @@ def _circuit(state: str) -> Circuit:
     return next(one for one in get_args(Circuit) if one == state)
 
 
-def _memory() -> MemoryUsage:
-    now = memory()
+def _memory(processes: Sequence[int]) -> MemoryUsage:
+    now = memory(processes)
     return MemoryUsage(now.private_resident, now.private_reserved, now.resident_peak)
 
 

@@ -90,7 +90,11 @@ class Sessions:
             return
         usage = outcome.usage if outcome.usage_source == "reported" else None
         tokens = _cached_tokens(winner, usage, request.operation.features.input_tokens)
-        self._seats[key] = Seat(winner.account_id, winner.model, now_s, tokens)
+        self.put(key, Seat(winner.account_id, winner.model, now_s, tokens))
+
+    def put(self, key: tuple[str, str], seat: Seat) -> None:
+        """Give a session and target their seat."""
+        self._seats[key] = seat
         self._seats.move_to_end(key)
         if len(self._seats) > self.seats_max:
             self._seats.popitem(last=False)

@@ -268,6 +268,11 @@ class HealthBook:
         known = self.timings.get(scope)
         return _keep(self.timings, scope, Timing()) if known is None else known
 
+    def measured(self, now_s: float) -> Sequence[tuple[Scope, Timing]]:
+        """Give the times of all that have been used, published."""
+        self.refresh(now_s)
+        return [one for one in self.timings.items() if one[1].published is not None]
+
     def timings_of(self, candidates: Sequence[Candidate]) -> list[Timing]:
         """Give the times of those that have any."""
         known = [self.timings.get((one.account_id, one.model)) for one in candidates]

@@ -172,6 +172,14 @@ class Experience:
             if any(left):
                 self._news[scope] = left
 
+    def heard(self, seen: Iterable[Seen]) -> None:
+        """Count what another process has counted and stored; nothing of it is news."""
+        for one in seen:
+            known = self._known((one.model, one.family))
+            if _is_full(known):
+                _halve(known)
+            known[:] = [sum(both) for both in zip(known, _counts(one), strict=True)]
+
     def restore(self, seen: Iterable[Seen]) -> None:
         """Take what was stored before; nothing of it is news, and the past of it fades."""
         for one in seen:

@@ -19,6 +19,7 @@ Source: peak EWMA as in Finagle; the buckets as in DDSketch (Masson et al., VLDB
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..moment import Latency
@@ -183,6 +184,22 @@ class Timing:
 
     def _weight(self, now_s: float) -> float:
         return math.exp(-max(now_s - self._at_s, 0.0) / PEAK_S)
+
+
+def together(timings: Iterable[Timing], now_s: float) -> Timing:
+    """Give the times of one model of which several processes have each measured a part."""
+    whole = Timing()
+    for one in timings:
+        whole.swapped += one.swapped
+        if one._peak_s is None:
+            continue
+        whole._peak_s, whole._at_s = max(whole._peak_s or 0.0, one._faded_s(now_s)), now_s
+        for sums, part in ((whole.first_byte, one.first_byte), (whole.total, one.total)):
+            sums.total += part.total
+            for bucket, count in part.counts.items():
+                sums.counts[bucket] = sums.counts.get(bucket, 0) + count
+    whole.publish(now_s)
+    return whole
 
 
 def _middle_s(bucket: int) -> float:

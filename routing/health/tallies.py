@@ -124,6 +124,16 @@ class Tallies:
             if now == _News():
                 del self._news[key]
 
+    def heard(self, counts: Iterable[Count]) -> None:
+        """Count what another process has counted and stored; nothing of it is news."""
+        for one in counts:
+            tally, scope = self._tally(one.combo), (one.account_id, one.model)
+            tally.numbers[scope] = tally.numbers.get(scope, 0) + one.number
+            if one.good_unix_s == 0 and tally.good == scope:
+                tally.good, tally.good_unix_s = None, 0.0
+            elif one.good_unix_s is not None and one.good_unix_s > tally.good_unix_s:
+                tally.good, tally.good_unix_s = scope, one.good_unix_s
+
     def restore(self, counts: Iterable[Count]) -> None:
         """Take what was stored before; nothing of it is news."""
         for one in counts:

@@ -16,6 +16,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     """Give the routes."""
 
     async def show(request: Request, caller: Caller) -> FitnessJson:
+        await gateway.view.gather()
         return fitness_json(gateway.view.fitness(caller))
 
     async def put(request: Request, caller: Caller) -> RuleJson:

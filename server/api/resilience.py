@@ -39,6 +39,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         return ResetJson(ended)
 
     async def timings(request: Request, caller: Caller) -> TimingsJson:
+        await gateway.view.gather()
         return TimingsJson(tuple(map(timing_json, gateway.view.timings(caller))))
 
     async def alerts(request: Request, caller: Caller) -> AlertsJson:

@@ -57,6 +57,7 @@ class StoredCounters(Kept):
             now_unix_s = self._clock.unix()
             await self._database.write(lambda: _steps(ordered, now_unix_s))
             self.tallies.stored(news)
+            self.told(news)
 
 
 def _steps(news: Sequence[Count], now_unix_s: float) -> Steps[None]:

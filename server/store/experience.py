@@ -59,6 +59,7 @@ class StoredExperience(Kept):
             now_unix_s = self._clock.unix()
             await self._database.write(lambda: _steps(ordered, now_unix_s))
             self.experience.stored(news)
+            self.told(news)
 
 
 def _steps(news: Sequence[Seen], now_unix_s: float) -> Steps[None]:

@@ -5,10 +5,15 @@ time, and by `flush` at the end; what could not be stored stays new and is tried
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from omniroute.routing.ports import Clock
 
 from .database import Database
+
+
+def _nobody(news: object) -> None:
+    """Do as a process does whose figures nobody else keeps."""
 
 
 class Kept(ABC):
@@ -16,6 +21,7 @@ class Kept(ABC):
 
     Attributes:
         every_s: how often what is new is stored.
+        told: takes what was stored just now, for processes that keep the same figures.
     """
 
     every_s = 5.0
@@ -24,6 +30,7 @@ class Kept(ABC):
         self._database = database
         self._clock = clock
         self._tried_s = clock.now()
+        self.told: Callable[[object], None] = _nobody
 
     async def poll(self) -> None:
         """Store what is new when it is time.

@@ -12,7 +12,8 @@ from typing import Final
 CONNECTIONS: Final = 0
 BUSY: Final = 1
 TOUCHED: Final = 2
-_FIGURES = 3
+PROCESS: Final = 3
+_FIGURES = 4
 _WIDTH = 8
 
 CLOSED = 2**62
@@ -45,6 +46,14 @@ class Board:
     def fewest(self) -> int:
         """Give how many connections the worker with the fewest has."""
         return min(self._figures[CONNECTIONS::_FIGURES])
+
+    def process(self, index: int, process_id: int) -> None:
+        """Say which process has a place; 0 is none."""
+        self._figures[index * _FIGURES + PROCESS] = process_id
+
+    def processes(self) -> list[int]:
+        """Give the processes that have a place."""
+        return [one for one in self._figures[PROCESS::_FIGURES] if one]
 
     def work(self, index: int, *, busy: int, touched_s: float) -> None:
         """Say how many requests a worker answers, and when one last began or ended."""

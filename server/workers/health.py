@@ -26,6 +26,7 @@ from omniroute.routing.health.book import HealthBook
 from omniroute.routing.health.breaker import Breaker
 from omniroute.routing.health.cooldown import Cooldown
 from omniroute.routing.health.healing import Healing
+from omniroute.routing.health.latency import Timing, together
 from omniroute.routing.health.lockout import Lockout
 from omniroute.routing.health.pacing import Gait, Pace
 from omniroute.routing.health.quota import Limit, Need, Quota
@@ -40,6 +41,7 @@ LIMITS = "limits"
 RESET = "reset"
 ALERT = "alert"
 STATE = "state"
+TIMINGS = "timings"
 LIMITS_EVERY_S = 0.25
 """How often the others are told what is left of a limit, while there is some."""
 
@@ -102,6 +104,7 @@ class SharedBook(HealthBook):
         self._drawing = draw
         self._drawn = 1.0
         self._listening = False
+        self._others: list[tuple[Scope, Timing]] = []
         self._limits_told_s: dict[Scope, float] = {}
         handlers = {
             FAILED: self._hear_failed,
@@ -110,9 +113,23 @@ class SharedBook(HealthBook):
             RESET: self._hear_reset,
             ALERT: self._hear_alert,
             STATE: self._state,
+            TIMINGS: self._own_timings,
         }
         for topic, handler in handlers.items():
             peers.on(topic, handler)
+
+    async def gather(self) -> None:
+        """Bring in the times that the others have measured, for `measured`."""
+        answers = await self._peers.ask(TIMINGS)
+        kind = list[tuple[Scope, Timing]]
+        self._others = [one for some in answers if some for one in msgspec.convert(some, kind)]
+
+    def measured(self, now_s: float) -> Sequence[tuple[Scope, Timing]]:
+        """Give the times of all workers, as the others' were when last gathered."""
+        parts: dict[Scope, list[Timing]] = {}
+        for scope, timing in (*super().measured(now_s), *self._others):
+            parts.setdefault(scope, []).append(timing)
+        return [(scope, together(some, now_s)) for scope, some in parts.items()]
 
     async def join(self) -> None:
         """Take what the others know, if there are others already."""
@@ -240,6 +257,9 @@ class SharedBook(HealthBook):
         ]
         with self._hearing():
             super().learn(candidate, limits, now_s=now_s)
+
+    async def _own_timings(self, words: object) -> list[tuple[Scope, Timing]]:
+        return list(self.timings.items())
 
     async def _state(self, words: object) -> "_State":
         return _State(

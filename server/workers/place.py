@@ -44,6 +44,7 @@ class Shared:
     def clear(self, index: int, now_s: float) -> None:
         """Forget a worker that has ended."""
         self.board.close(index)
+        self.board.process(index, 0)
         self.board.work(index, busy=0, touched_s=now_s)
         self.places.clear(index)
 
@@ -74,6 +75,10 @@ class Place:
     def loads(self) -> SharedLoads:
         """Give the loads of candidates, counted with those of the others."""
         return SharedLoads(self.shared.places, index=self.index, workers=self.workers)
+
+    def processes(self) -> list[int]:
+        """Give the ids of all of the gateway's processes."""
+        return [self.running.pid, *self.shared.board.processes()]
 
     def tell(self, how_far: bytes) -> None:
         """Say how far this worker has come; a supervisor that is gone is told nothing."""

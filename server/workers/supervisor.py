@@ -140,6 +140,7 @@ class Supervisor:
         ours.setblocking(False)
         worker.pid, worker.line, worker.ready = pid, ours, False
         worker.started_s = time.monotonic()
+        self.shared.board.process(index, pid)
         self._selector.register(ours, selectors.EVENT_READ, index)
         return None
 

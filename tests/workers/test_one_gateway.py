@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.processes import RunningGateway
 
@@ -211,3 +214,36 @@ def test_a_bound_on_calls_holds_for_all_workers_together(tmp_path: Path) -> None
     assert [one.status for one in heard] == [200] * 4
     # One after the other, whichever worker answers.
     assert took_s >= 4 * 0.1
+
+
+def test_figures_are_those_of_all_workers_whichever_is_asked(tmp_path: Path) -> None:
+    with workers(tmp_path) as running, clients(running.port, 2, running.admin_key) as (one, other):
+        one.chat("sim/cheap@latency=0")
+        other.chat("sim/smart@latency=0")
+        until(lambda: len(timed(one)) == len(timed(other)) == 2)
+        listed = [timed(client) for client in (one, other)]
+        learned = [client.ask("GET", "/api/fitness").json()["learned"] for client in (one, other)]
+        ages = [client.ask("GET", "/api/status").json()["uptime_s"] for client in (one, other)]
+        memory = [health(client)["memoryUsage"] for client in (one, other)]
+
+    assert listed[0] == listed[1]
+    assert learned[0] == learned[1] != []
+    assert ages[1] - ages[0] < SOON_S
+    assert memory[0]["heapUsed"] == pytest.approx(memory[1]["heapUsed"], rel=0.2)
+    assert memory[0]["residentPeak"] is None
+
+
+def timed(client: Client) -> list[str]:
+    """Give the models that the gateway knows times of."""
+    return sorted(one["model"] for one in client.ask("GET", "/api/timings").json()["timings"])
+
+
+def health(client: Client) -> Any:
+    params = {"name": "omniroute_get_health", "arguments": {}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    accept = "application/json, text/event-stream"
+    heard = client.ask(
+        "POST", "/mcp", call, accept=accept, **{"mcp-protocol-version": "2025-11-25"}
+    )
+    data = next(line for line in heard.body.splitlines() if line.startswith(b"data: {"))
+    return json.loads(data[6:])["result"]["structuredContent"]

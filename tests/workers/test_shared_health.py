@@ -177,3 +177,21 @@ def retries(book: SharedBook, now_s: float) -> int:
     while book.retries[ONE.account_id, ""].take(now_s):
         taken += 1
     return taken
+
+
+async def test_times_are_those_of_all_workers_together() -> None:
+    async with books(2) as ((one, other), _):
+        for book, first_byte_s in ((one, 0.1), (other, 1.0)):
+            for _ in range(10):
+                book.succeeded(ONE, first_byte_s=first_byte_s, total_s=2.0, now_s=NOW_S)
+        other.timing(ONE).swapped += 1
+        for book in (one, other):
+            await book.gather()
+        ((_, seen),), ((_, same),) = one.measured(NOW_S), other.measured(NOW_S)
+
+    assert seen.first_byte.total == 20
+    assert seen.swapped == 1
+    assert seen.published == same.published
+    assert seen.published is not None
+    assert seen.published.first_byte_p50_ms == pytest.approx(100, rel=0.05)
+    assert seen.published.first_byte_p95_ms == pytest.approx(1000, rel=0.05)
