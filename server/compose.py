@@ -44,6 +44,7 @@ from .workers.place import Place
 
 POLL_S = 0.25
 """How often changes of other processes are looked for."""
+LOCAL_CHANGED = "local_changed"
 PROBE_EVERY_S = 60.0
 """How often local model servers are looked for."""
 
@@ -89,16 +90,24 @@ class Composed:
                 log.warning("poll_failed", extra={"reason": str(error)})
             await asyncio.sleep(POLL_S)
 
-    async def find_local(self) -> None:
-        """Look for local model servers once."""
+    async def find_local(self) -> bool:
+        """Look for local model servers once, and say whether others are there than before."""
         settings = self.parts.settings
         targets = local_targets(settings.environment, own_urls=settings.own_urls)
-        if self.layers.found(await probe_local(targets)):
-            await self.parts.storage.configs.load()
+        if not self.layers.found(await probe_local(targets)):
+            return False
+        await self.parts.storage.configs.load()
+        return True
 
     async def _probe(self) -> None:
-        while True:
+        async def look(words: object) -> None:
             await self.find_local()
+
+        self.parts.peers.on(LOCAL_CHANGED, look)
+        while True:
+            if await self.find_local():
+                # Else the others would find it up to PROBE_EVERY_S later.
+                self.parts.peers.tell(LOCAL_CHANGED)
             await asyncio.sleep(PROBE_EVERY_S)
 
 

@@ -81,6 +81,7 @@ class Budgets:
         self._warned: dict[str, int] = {}
         # Is told, once in a window, that a budget is past its threshold.
         self.on_warning: Callable[[str], None] = lambda words: None
+        self.on_warned: Callable[[str, int], None] = lambda budget_id, window_start: None
         self._windows = Windows(day=0, month=0, until=0)
         self._paid = Recent()
         self._leases = Leases(
@@ -134,7 +135,12 @@ class Budgets:
                 facts = {"budget_id": line.budget_id, "standing": words}
                 log.warning("budget_warning", extra=facts)
                 self.on_warning(words)
+                self.on_warned(line.budget_id, standing.window_start)
         return found
+
+    def warned(self, budget_id: str, window_start: int) -> None:
+        """Know that another process of this gateway has warned of a window."""
+        self._warned[budget_id] = window_start
 
     def pay_unpriced(self, budget_ids: tuple[str, ...]) -> bool:
         """Whether every one of these budgets lets models without a known price through."""

@@ -12,6 +12,8 @@ the queue of a worker that died waits until another one is there. Measured, see 
 """
 
 import asyncio
+import errno
+import logging
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +21,11 @@ from typing import Any
 from .board import Board
 
 PATIENCE_S = 0.002
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+NO_ROOM_S = 0.5
+"""How long a worker leaves connections to the others when it has no room for one more."""
+
+log = logging.getLogger("omniroute")
 
 
 class Connections(set[Any]):
@@ -92,20 +99,30 @@ class Acceptor:
         while not self._connections.are_many:
             if not self._accept():
                 return
-        # The socket stays ready for as long as the others leave it so: look away meanwhile.
+        self._look_away(PATIENCE_S)
+
+    def _look_away(self, wait_s: float) -> None:
+        """Leave the socket alone: it stays ready for as long as nobody accepts."""
         self._loop.remove_reader(self._listener.fileno())
-        self._later = self._loop.call_later(PATIENCE_S, self._look_again)
+        self._later = self._loop.call_later(wait_s, self._look_again)
 
     def _look_again(self) -> None:
         self._later = None
         self._accept()
-        self._loop.add_reader(self._listener.fileno(), self._look)
+        if self._later is None:
+            self._loop.add_reader(self._listener.fileno(), self._look)
 
     def _accept(self) -> bool:
         """Take one connection; gives whether there was one."""
         try:
             accepted, _ = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
+            return False
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            log.warning("connection_not_accepted", extra={"reason": str(error)})
+            self._look_away(NO_ROOM_S)
             return False
         accepted.setblocking(False)
         self._connections.coming += 1

@@ -3,7 +3,8 @@
 A change of keys, budgets or the configuration is in force in all workers when it returns: the
 one that made it has the others look at once. What one worker has answered the others find on
 record: who looks has the others store what they have queued. What one has counted of combos and
-learned of models the others count, too, once it is stored. A worker that does not answer in time
+learned of models the others count, too, once it is stored. A budget's warning is given by one. A
+worker that does not answer in time
 is not waited for; it sees changes with its next poll, as another process does.
 """
 
@@ -17,6 +18,7 @@ from .mail import Peers
 
 CHANGED = "changed"
 STORE = "store"
+WARNED = "warned"
 COUNTED = "counted"
 LEARNED = "learned"
 
@@ -45,8 +47,13 @@ def _agree_on_changes(storage: Storage, peers: Peers) -> None:
     async def changed() -> None:
         await peers.ask(CHANGED)
 
+    async def warned(words: tuple[str, int]) -> None:
+        storage.budgets.warned(*words)
+
     peers.on(CHANGED, look)
+    peers.on(WARNED, warned)
     storage.changes.tell = changed
+    storage.budgets.on_warned = lambda *words: peers.tell(WARNED, words)
 
 
 def _agree_on_figures(storage: Storage, peers: Peers) -> None:

@@ -1,6 +1,7 @@
 """Where settings come from, what each variable does, and what a wrong one says."""
 
 import os
+import sys
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from omniroute.server.settings import Settings, SettingsError, Sources, load_settings, shown_values
 from omniroute.server.settings_documented import DOCUMENTED
 from omniroute.server.settings_names import SETTINGS
-from omniroute.server.settings_values import SECRET_CHARS_MIN
+from omniroute.server.settings_values import SECRET_CHARS_MIN, read_workers
 from omniroute.server.store.keyring import TEXT_CHARACTERS_MIN
 
 VARIABLES = sorted({one.name for row in SETTINGS for one in row.variables})
@@ -383,3 +384,22 @@ def test_any_environment_either_loads_or_is_refused_in_words(environ: dict[str, 
         found = str(refused)
 
     assert found if isinstance(found, str) else found.data_dir.is_absolute()
+
+
+@pytest.mark.parametrize(("platform", "workers"), [("darwin", "1"), ("linux", "4")])
+def test_several_workers_are_to_be_had_on_linux(
+    monkeypatch: pytest.MonkeyPatch, platform: str, workers: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+
+    assert read_workers(workers) == int(workers)
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_several_workers_are_refused_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+
+    with pytest.raises(ValueError, match="on Linux alone"):
+        read_workers("2")

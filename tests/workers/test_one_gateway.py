@@ -15,7 +15,7 @@ import pytest
 
 from tests.processes import RunningGateway
 
-from .clients import Client, Heard, at_once, clients, log_of, rows, until, workers, workers_of
+from .clients import Client, Heard, at_once, clients, log_of, until, workers, workers_of
 
 SOON_S = 1.0
 DOLLAR = 1_000_000_000
@@ -24,20 +24,25 @@ PAID = 150
 """How many requests the test's small budget pays for."""
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Give a database's URL; it is empty for the one in the data folder."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
 def cost_and_bound(running: RunningGateway) -> tuple[int, int]:
     """Give what a short request costs and what is held for it, in nano-dollars."""
     with clients(running.port, 1, running.admin_key) as (one,):
-        assert one.chat(max_tokens=1).status == 200
-    read = "SELECT actual_usd_nanos, bound_usd_nanos FROM reservations"
-    until(lambda: [one for one, _ in rows(running, read)] not in ([], [None]))
-    ((cost, bound),) = rows(running, read)
-    return cost, bound
+        heard = short(one)
+        found = one.ask("GET", f"/api/explain/{heard.headers['x-request-id']}").json()
+    return found["request"]["cost_usd_nanos"], found["reserved_usd_nanos"]
 
 
 def budget(running: RunningGateway) -> tuple[int, int]:
-    """Give what the budget has spent and holds."""
-    ((spent, held),) = rows(running, "SELECT spent_usd_nanos, held_usd_nanos FROM budget_windows")
-    return spent, held
+    """Give what the budget has spent, and what is set aside of it."""
+    answer = running.call("GET", "/api/budgets", key=running.admin_key)
+    (found,) = answer.json()["budgets"]
+    return found["spent_usd_nanos"], found["held_usd_nanos"] + found["leased_usd_nanos"]
 
 
 def answered(heard: Iterable[Heard]) -> int:
@@ -47,8 +52,10 @@ def answered(heard: Iterable[Heard]) -> int:
     return statuses.count(200)
 
 
-def test_a_budget_pays_for_exactly_its_requests_over_all_workers(tmp_path: Path) -> None:
-    with workers(tmp_path) as running:
+def test_a_budget_pays_for_exactly_its_requests_over_all_workers(
+    tmp_path: Path, database_url: str
+) -> None:
+    with workers(tmp_path, OMNIROUTE_DATABASE_URL=database_url) as running:
         cost, bound = cost_and_bound(running)
         # The last request that is paid for needs its bound to be free.
         cap = bound + (PAID - 1) * cost
@@ -72,8 +79,8 @@ def short(client: Client) -> Heard:
     return client.chat(max_tokens=1)
 
 
-def test_a_worker_that_is_killed_leaves_no_money_behind(tmp_path: Path) -> None:
-    with workers(tmp_path) as running:
+def test_a_worker_that_is_killed_leaves_no_money_behind(tmp_path: Path, database_url: str) -> None:
+    with workers(tmp_path, OMNIROUTE_DATABASE_URL=database_url) as running:
         cost, bound = cost_and_bound(running)
         cap = bound + 10_000 * cost
         key = running.new_key("--budget-usd", f"{cap / DOLLAR:.9f}")
