@@ -37,19 +37,12 @@ INITIALIZE = {
 }
 
 
-@pytest.fixture(scope="module")
-def first_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    """A gateway that has just made its database."""
-    with processes.gateway(tmp_path_factory.mktemp("first")) as running:
-        running.call("POST", "/v1/chat/completions", CHAT)
-        yield running
-
-
-@pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[RunningGateway]:
-    """A gateway on a database that is there, and that tells what it imports."""
-    with processes.gateway(tmp_path):
-        pass
+@pytest.fixture(params=["first start", "later start"])
+def gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningGateway]:
+    """A gateway that tells what it imports, on a database that it makes or that is there."""
+    if request.param == "later start":
+        with processes.gateway(tmp_path):
+            pass
     with processes.gateway(tmp_path, PYTHONPROFILEIMPORTTIME="1") as running:
         assert running.call("POST", "/v1/chat/completions", CHAT).status == 200
         yield running
@@ -89,7 +82,3 @@ def test_memory_keeps_its_bounds_at_rest_and_with_mcp_in_use(gateway: RunningGat
     assert "mcp" in imported(gateway)
     assert at_rest < AT_REST_MIB_MAX
     assert rss_mib(gateway) < WITH_MCP_MIB_MAX
-
-
-def test_a_start_that_makes_the_database_keeps_the_bound_too(first_start: RunningGateway) -> None:
-    assert rss_mib(first_start) < AT_REST_MIB_MAX

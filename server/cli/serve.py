@@ -7,7 +7,11 @@ from ..settings import Settings, Sources
 
 def serve(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     """Serve the gateway."""
-    from ..serve import run
+    from ..store.apart import migrating
+
+    with migrating(settings.store_url, settings.data_dir):
+        # Importing the rest takes as long as a first migration.
+        from ..serve import run
 
     return run(settings, sources)
 
