@@ -3,10 +3,11 @@
     make test-long        python -m benchmarks.soak [--requests 1000000] [--causes]
 
 The gateway runs as in the benchmark, everything on, but keeps requests for seconds alone (see
-soaked.py), so that a soak needs little disk. A first round fills every cache and queue that has
-a bound; then come ROUNDS more, each with its part of the requests and of the streams (one to ten
-requests) whose client leaves at the first bytes. Growth is from the end of the first round to
-the end of the last, each read when the process is quiet.
+soaked.py), so that a soak needs little disk; each round waits until nothing is stored any more.
+A first round fills every cache and queue that has a bound; then come ROUNDS more, each with its
+part of the requests and of the streams (one to ten requests) whose client leaves at the first
+bytes. Growth is from the end of the first round to the end of the last, each read when the
+process is quiet.
 
 `--causes` traces allocations, and tells which lines of source hold more at the end than after
 the first round. It takes several times as long: a twentieth of the requests tells as much.
@@ -14,11 +15,12 @@ the first round. It takes several times as long: a twentieth of the requests tel
 
 import argparse
 import os
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +39,8 @@ GROWTH_MIB_MAX = 5.0
 WHOLE = Case("soak", "whole", 32, 0, "")
 LEFT = Case("left", "paced", 50, 0, "", every_us=5_000, events=1000)
 LOOK_S_MAX = 120.0
+FORGET_S_MAX = 600.0
+PEEK_S = 0.5
 SOAKED = ("-m", "benchmarks.soaked")
 
 
@@ -114,7 +118,19 @@ class Soaking:
 
     def _round(self, requests: int) -> int:
         """Send so many requests and their share of streams; gives how many failed."""
-        return self._load(WHOLE, requests) + self._load(LEFT, _left(requests), "0", "leave")
+        errors = self._load(WHOLE, requests) + self._load(LEFT, _left(requests), "0", "leave")
+        ends_s = time.monotonic() + FORGET_S_MAX
+        while left := self._stored():
+            if time.monotonic() > ends_s:
+                raise TimeoutError(f"{left:,} requests are still stored")
+            time.sleep(PEEK_S)
+        return errors
+
+    def _stored(self) -> int:
+        """Give how many requests are stored now."""
+        store = self.folder / "gateway/data/storage.sqlite"
+        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM outcomes").fetchone()[0])
 
     def _look(self, requests: int, left: int) -> Look:
         """Read what the gateway holds when it is quiet, and show it."""

@@ -22,8 +22,8 @@ from omniroute.server.cli.main import main
 from omniroute.server.store import retention
 from omniroute.server.store.retention import SECONDS_A_DAY, Retention
 
-KEPT_S = 5.0
-LOOK_S = 1.0
+KEPT_S = 1.0
+LOOK_S = 0.5
 LOOK = signal.SIGUSR2
 LINES_TOLD = 25
 

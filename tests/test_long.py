@@ -12,7 +12,7 @@ from tests.replay import audited
 pytestmark = pytest.mark.long
 
 SOAK_REQUESTS = int(os.environ.get("SOAK_REQUESTS", soak.REQUESTS))
-STORED_MIB_MAX = 400
+STORED_MIB_MAX = 200
 
 
 def test_a_hundred_thousand_decisions_replay_in_a_second_process(tmp_path: Path) -> None:
