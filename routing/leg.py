@@ -6,7 +6,7 @@ hold, its connection, what came so far and what it used. `enter`, `begin` and `c
 order, then `end`, once, whatever happened: it never waits.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from .accounting.billed import billed_usd_nanos
@@ -28,7 +28,7 @@ from .model import (
     UsageSource,
 )
 from .policy import OUTRUN
-from .ports import Answer, Clock
+from .ports import Answer, Clock, Sink, Wait
 from .prepare import Prepared
 from .refusals import inside
 from .visit import Parts, Visit
@@ -45,6 +45,10 @@ NOTHING_USED: tuple[Usage, UsageSource] = (Usage(), "none")
 
 HELD_BYTES_MAX = 2**20
 """The most that is kept of an answer while its first content is awaited."""
+
+
+def _nowhere(data: bytes) -> Wait:
+    raise AssertionError("nothing is poured yet")
 
 
 @dataclass(slots=True, eq=False)
@@ -83,6 +87,8 @@ class Leg:
     paid_usd_nanos: int = 0
     pieces: AsyncIterator[Piece] | None = None
     _answer: Answer | None = None
+    _sink: Sink | None = None
+    _write: Callable[[bytes], Wait] = _nowhere
     _bytes: int = 0
 
     def __post_init__(self) -> None:
@@ -170,6 +176,42 @@ class Leg:
         self._bytes += len(piece.raw)
         if piece.delta is not None:
             self._note(piece.delta)
+
+    async def pour(self, sink: Sink) -> None:
+        """Give what is left of the answer to a sink as it comes, and note it.
+
+        Raises:
+            UpstreamFailure: it broke off, or tells of an error that the client must hear from us.
+        """
+        answer, pieces = self._answer, self.pieces
+        assert answer is not None and pieces is not None  # noqa: S101, PT018 - it was called
+        self._sink, self._write = sink, sink.write
+        for piece in self.held:
+            if (wait := sink.take(piece)) is not None:
+                await wait
+        self.held.clear()
+        if answer.pour is not None:
+            await answer.pour(self)
+        else:
+            async for piece in pieces:
+                if (wait := self.take(piece)) is not None:
+                    await wait
+        self.has_ended = True
+
+    def write(self, data: bytes) -> Wait:
+        """Count bytes and pass them on; see ports.Sink."""
+        self._bytes += len(data)
+        return self._write(data)
+
+    def take(self, piece: Piece) -> Wait:
+        """Note a Piece and pass it on; see ports.Sink."""
+        self._bytes += len(piece.raw)
+        if piece.delta is not None:
+            self._note(piece.delta)
+            if self.failed is not None and not self.forwards:
+                raise self.failed
+        assert self._sink is not None  # noqa: S101 - `pour` has set it
+        return self._sink.take(piece)
 
     def end(self, failure: UpstreamFailure | None, *, outrun: bool = False) -> Attempt | None:
         """Cut the call if it runs, give its place back, settle, and tell health how it went.

@@ -32,12 +32,40 @@ class Configs(Protocol):
     def current(self) -> Config: ...
 
 
+Wait = Awaitable[None] | None
+"""What has to be awaited before more is sent to who is slow to take it; None when nothing has."""
+
+
+class Sink(Protocol):
+    """Takes an answer in the calls that bring it."""
+
+    def take(self, piece: Piece) -> Wait:
+        """Take a Piece."""
+        ...
+
+    def write(self, data: bytes) -> Wait:
+        """Take a Piece without a Delta: bytes of the client's dialect that tell us nothing."""
+        ...
+
+
+Pour = Callable[[Sink], Awaitable[None]]
+"""Gives what is left of an answer to a sink as it comes; it is over when the answer is."""
+
+
 class Answer(Protocol):
     """A provider's answer in progress. Iterate it once, and always close it."""
 
     @property
     def headers(self) -> Mapping[bytes, bytes]:
         """The answer's headers, names in lower case; empty where there are none."""
+        ...
+
+    @property
+    def pour(self) -> Pour | None:
+        """What pours the rest of an answer that was iterated so far; None where nothing can.
+
+        It wakes nobody for a Piece, which is most of what a Piece costs.
+        """
         ...
 
     def __aiter__(self) -> AsyncIterator[Piece]: ...

@@ -1,8 +1,8 @@
 """An answer in progress: the candidates tried in order, and the account of it all.
 
 A reply is born with a decision, `start` tries candidates until one shows content, iterating
-gives the answer's Pieces, and `close` ends it: whatever happened by then is the outcome. It
-is recorded exactly once. Nothing is awaited after the end, so a cancelled caller is
+or pouring gives the answer's Pieces, and `close` ends it: whatever happened by then is the
+outcome. It is recorded exactly once. Nothing is awaited after the end, so a cancelled caller is
 accounted for like any other.
 """
 
@@ -25,13 +25,14 @@ from .model import (
     Status,
 )
 from .policy import FALLS_BACK
+from .ports import Sink
 from .prepare import Prepared
 from .refusals import all_failed, nothing_left
 from .visit import Parts
 
 
 class Reply:
-    """One answer. `start` it, iterate it once, `close` it always.
+    """One answer. `start` it, iterate or pour it once, `close` it always.
 
     Attributes:
         attempts: every call that has ended.
@@ -133,6 +134,23 @@ class Reply:
             return None
         held, leg.held = leg.held, []
         return held[0].raw if len(held) == 1 else b"".join([piece.raw for piece in held])
+
+    async def pour(self, sink: Sink) -> None:
+        """Give the Pieces that are left to a sink as they come, instead of iterating.
+
+        Raises:
+            UpstreamFailure: the answer broke off; what came before was real.
+        """
+        leg = self._won
+        if leg is None:
+            return
+        try:
+            await leg.pour(sink)
+        except UpstreamFailure as failure:
+            self._failed = failure
+            raise
+        finally:
+            self._failed = self._failed or leg.failed
 
     def refuse(self, error: RoutingError) -> None:
         """End the reply because of an error."""

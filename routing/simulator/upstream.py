@@ -87,6 +87,8 @@ class SimulatedUpstream:
 class SimulatedAnswer:
     """A simulated answer in progress; see ports.Answer."""
 
+    pour = None
+
     def __init__(
         self,
         frames: Iterator[Frame],

@@ -7,16 +7,18 @@ from msgspec import structs
 from ..conversation import Delta
 from ..errors import UpstreamFailure
 from ..model import Piece
+from ..ports import Sink
 from ..wire.pieces import PieceReader
 from .classify import HIDDEN, scrub, without_secrets
 from .exchange import Exchange
+from .pouring import Pouring, give
 
 END_GRACE_S = 1.0
 """How long the connection may stay open after the answer's own end before it is cut."""
 
 
 class HttpAnswer:
-    """Iterate it once and always close it; see ports.Answer.
+    """Iterate it once, or pour what is left of it, and always close it; see ports.Answer.
 
     An answer is over when its dialect says so, or when it holds the provider's own error.
     What the connection does after that (stays open, breaks off) is no failure of the answer.
@@ -83,6 +85,29 @@ class HttpAnswer:
         self._at += 1
         return piece
 
+    async def pour(self, sink: Sink) -> None:
+        """Give the Pieces that are left to a sink as they come.
+
+        Raises:
+            UpstreamFailure: as iterating does.
+        """
+        connection, left = self._connection, self._pieces[self._at :]
+        self._pieces = ()
+        try:
+            if (wait := give(left, sink)) is not None:
+                await wait
+            if connection is not None:
+                pouring = Pouring(connection, self._reader.is_plain, self._made, sink)
+                failure = await pouring.run()
+                if failure is not None and not self._ended:
+                    raise failure
+                if (wait := give(self._last(), sink)) is not None:
+                    await wait
+        except UpstreamFailure as failure:
+            raise without_secrets(failure, self._secrets) from failure.__cause__
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Give the connection back when the answer ended, else cut it at once; never waits."""
         connection, self._connection = self._connection, None
@@ -99,16 +124,25 @@ class HttpAnswer:
                 raise
             data = b""
         if not data:
-            # An error inside has said how the answer ends: it has no other end.
-            self._pieces = () if self._failed else self._watched(self._reader.end())
+            self._pieces = self._last()
             self.close()
             return
-        awaiting = self._awaiting
-        self._pieces = self._watched(self._reader.feed(data))
-        if self._ended:
+        self._pieces = self._made(data)
+
+    def _made(self, data: bytes) -> Sequence[Piece]:
+        """Make Pieces of what has come."""
+        awaiting, connection = self._awaiting, self._connection
+        pieces = self._watched(self._reader.feed(data))
+        if connection is not None and self._ended:
             connection.expect_end(END_GRACE_S)
-        elif awaiting and not self._awaiting:
+        elif connection is not None and awaiting and not self._awaiting:
             connection.content_began()
+        return pieces
+
+    def _last(self) -> Sequence[Piece]:
+        """Give what is left when nothing more comes."""
+        # An error inside has said how the answer ends: it has no other end.
+        return () if self._failed else self._watched(self._reader.end())
 
     def _watched(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
         """Note where content begins and ends, and take our credential out of errors inside."""

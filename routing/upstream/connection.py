@@ -36,9 +36,9 @@ class Connection(Exchange):
         elif self._wire_bytes > self._bytes_max + HEAD_BYTES_MAX:
             self._fail("too_large", f"the answer is larger than {self._bytes_max} bytes")
             return
-        elif not self._complete:
-            self._go_on()
         self._deliver()
+        if self._head_done and not self._complete:
+            self._go_on()
 
     def on_message_begin(self) -> None:
         # Bytes after an answer's end answer no question of ours: nothing after them is safe.

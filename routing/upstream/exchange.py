@@ -1,9 +1,9 @@
 """A connection to a provider with one exchange at a time: a request out, an answer in.
 
 The connection is a protocol of the event loop: bytes go from the socket through a parser
-into a list of chunks, and one future wakes whoever waits for them: for the head, for more of
-a body, or for all of it. There is no task, no stream object and no queue per request. Here is
-what holds for every version of HTTP; connection.py and http2.py write requests and read answers.
+into a list of chunks, and one future wakes whoever waits for them, be it the head, more of a
+body or all of it; who pours a body (pouring.py) is called instead. No task, stream object or
+queue per request. connection.py and http2.py write requests and read answers.
 
 Back-pressure: when more than PAUSE_BYTES wait unread, the socket is not read until they are
 taken; what is held never passes BUFFERED_BYTES_MAX, but where all of a body is waited for.
@@ -21,11 +21,13 @@ import asyncio
 import re
 import ssl
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Literal, Protocol, cast
 
 from ..errors import FailureKind, UpstreamFailure
 from ..model import Limits
 from .deadline import NEVER_S, Deadline
+from .tap import Tap
 
 READ_BYTES_MAX = 256 * 1024
 """The most that asyncio and uvloop read from a socket at once."""
@@ -64,14 +66,6 @@ class Home(Protocol):
         ...
 
 
-class EncryptedTransport(Protocol):
-    """What the transports of both event loops can do beside others when they encrypt."""
-
-    def set_read_buffer_limits(self, high: int | None = None) -> None:
-        """Read no more of the socket while this many bytes wait; None is the loop's own."""
-        ...
-
-
 class Exchange(asyncio.Protocol, ABC):
     """Carries one exchange at a time: `send`, `head`, `whole` or `read` until b"", `close`.
 
@@ -89,8 +83,9 @@ class Exchange(asyncio.Protocol, ABC):
         self._loop = loop
         self._home = home
         self._transport = cast(asyncio.Transport, None)
-        self._encrypted: EncryptedTransport | None = None
+        self._tap = cast(Tap, None)
         self._waiter: asyncio.Future[None] | None = None
+        self._on_read: Callable[[], None] | None = None
         self._deadline = Deadline(loop, self._time_out)
         self._total_deadline_s = NEVER_S
         self._sent_s = 0.0
@@ -179,6 +174,22 @@ class Exchange(asyncio.Protocol, ABC):
             await self._news()
         return self.take()
 
+    def each_read(self, call: Callable[[], None]) -> "asyncio.Future[None]":
+        """Have this called whenever bytes of the body have come; it `take`s them.
+
+        Gives what is done with the body, after `no_read`, or now where bytes are there already.
+        """
+        self._on_read = call
+        waiter = self._news()
+        if self._chunks or self._complete or self._failure is not None:
+            self.no_read()
+        return waiter
+
+    def no_read(self) -> None:
+        """Keep what comes from here on, and wake whoever waits for it."""
+        self._on_read = None
+        self._wake()
+
     def await_content(self) -> None:
         """Let the time to the first byte run on until `content_began`."""
         self._awaiting = True
@@ -230,8 +241,7 @@ class Exchange(asyncio.Protocol, ABC):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if transport.get_extra_info("ssl_object") is not None:
-            self._encrypted = cast(EncryptedTransport, transport)
+        self._tap = Tap(self._transport)
 
     def on_body(self, body: bytes) -> None:
         """Keep bytes of the body for the reader."""
@@ -287,28 +297,26 @@ class Exchange(asyncio.Protocol, ABC):
         """Move the deadline after bytes of a body, and stop reading when too many wait."""
         if self._buffered > PAUSE_BYTES and not self._collects:
             self._paused = True
-            if self._encrypted is not None:
-                # Else the loop would read on until its own buffer is full, and uvloop throws
-                # that away when it meets the peer's end while we pause.
-                self._encrypted.set_read_buffer_limits(high=0)
-            self._transport.pause_reading()
+            self._tap.shut()
             self._expect(self._total_deadline_s)
         elif self._wait == "timeout_idle":
-            self._expect(self._loop.time() + self._idle_s)
+            # `_expect`, without its calls: every chunk of every stream comes by here.
+            at_s, total_s = self._loop.time() + self._idle_s, self._total_deadline_s
+            self._deadline.move(at_s if at_s < total_s else total_s)
 
     def _resume(self) -> None:
         self._paused = False
         if not self._complete and not self._transport.is_closing():
-            if self._encrypted is not None:
-                self._encrypted.set_read_buffer_limits()
-            self._transport.resume_reading()
+            self._tap.open()
             # The reader was behind, not the provider: its time begins anew.
             limit_s = self._first_byte_s if self._awaiting else self._idle_s
             self._expect(self._loop.time() + limit_s)
 
     def _deliver(self) -> None:
-        """Wake whoever waits for what one read has brought."""
-        if self._complete or (self._head_done and not self._collects):
+        """Tell whoever waits of what one read has brought."""
+        if self._on_read is not None and self._chunks:
+            self._on_read()
+        if self._complete or (self._head_done and not self._collects and self._on_read is None):
             self._wake()
 
     def _news(self) -> "asyncio.Future[None]":

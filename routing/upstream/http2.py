@@ -90,9 +90,10 @@ class Http2Connection(Exchange):
             self._end_badly("malformed", f"the answer is not HTTP/2 ({type(error).__name__})")
         self._flush()
         self._judge_size()
-        if self._buffered > buffered and not self._complete and self._failure is None:
-            self._go_on()
+        has_grown = self._buffered > buffered
         self._deliver()
+        if has_grown and not self._complete and self._failure is None:
+            self._go_on()
 
     def _write(self, head: bytes, body: bytes) -> None:
         self._begun = False

@@ -23,6 +23,9 @@ class WholeAnswer:
 
     __slots__ = ("_bytes_max", "_codec", "_connection", "_forward", "_rest", "_secrets", "headers")
 
+    # It comes in one piece.
+    pour = None
+
     def __init__(
         self,
         connection: Exchange,

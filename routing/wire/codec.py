@@ -35,6 +35,10 @@ class Sniffer(Protocol):
         """Look at bytes as they arrive; they may end anywhere."""
         ...
 
+    def is_plain(self, data: bytes) -> bool:
+        """Whether the bytes that come next tell nothing, so that `feed` may be left out."""
+        ...
+
 
 class StreamReader(Protocol):
     """Turns a provider's stream into Deltas. Any chunking of the same bytes gives the same Deltas.

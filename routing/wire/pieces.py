@@ -65,6 +65,13 @@ class PieceReader:
         self._body.append(data)
         return ()
 
+    def is_plain(self, data: bytes) -> bool:
+        """Whether the bytes that come next go on as they are, and need not be fed."""
+        sniffer, hider = self._sniffer, self._hider
+        if sniffer is None or (hider is not None and hider.held_bytes):
+            return False
+        return sniffer.is_plain(data)
+
     def end(self) -> Sequence[Piece]:
         """Give what is left when the body is over.
 

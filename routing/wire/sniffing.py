@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from ..conversation import Delta
-from .sse import EVENT_BYTES_MAX, Event, EventBlocks, split_events
+from .sse import ENDS, EVENT_BYTES_MAX, Event, EventBlocks, split_events
 
 
 class SseSniffer:
@@ -23,7 +23,16 @@ class SseSniffer:
         bytes_max: the most bytes one event may have.
     """
 
-    __slots__ = ("_answer_id", "_blocks", "_committed", "_model", "_read", "_searches")
+    __slots__ = (
+        "_answer_id",
+        "_blocks",
+        "_bytes_max",
+        "_committed",
+        "_model",
+        "_pending",
+        "_read",
+        "_searches",
+    )
 
     def __init__(
         self,
@@ -34,6 +43,8 @@ class SseSniffer:
         self._read = read
         self._searches = tuple(pattern.search for pattern in rare)
         self._blocks = EventBlocks(bytes_max)
+        self._pending = self._blocks.pending
+        self._bytes_max = bytes_max
         self._committed = False
         self._model: str | None = None
         self._answer_id: str | None = None
@@ -59,6 +70,13 @@ class SseSniffer:
                 self._committed = self._committed or delta.has_content
                 found.append(delta)
         return self._summary(found, content)
+
+    def is_plain(self, data: bytes) -> bool:
+        """Whether the bytes that come next are whole events without anything to read."""
+        if self._pending or not (self._committed and data.endswith(ENDS)):
+            return False
+        # One event may not be longer than that; how long the longest is, `feed` looks up.
+        return len(data) <= self._bytes_max and not self._is_rare(data)
 
     def _is_rare(self, data: bytes) -> bool:
         for search in self._searches:  # noqa: SIM110 - a generator costs more than the search
@@ -94,6 +112,10 @@ class WholeSniffer:
             UpstreamFailure: the body is not an answer of the dialect.
         """
         return self._read(data)
+
+    def is_plain(self, data: bytes) -> bool:
+        """Whether a part need not be read: never, as a whole answer has but one."""
+        return False
 
 
 def summary(

@@ -18,6 +18,9 @@ from ..errors import UpstreamFailure
 # event is broken or hostile, and the bytes would be held in memory.
 EVENT_BYTES_MAX = 2**20
 
+ENDS = (b"\n\n", b"\n\r\n")
+"""What ends an event: a blank line."""
+
 DONE = b"[DONE]"
 """The data that ends OpenAI's chat streams, and that others send who only resemble them."""
 
@@ -38,13 +41,16 @@ class EventBlocks:
 
     Args:
         bytes_max: the most bytes one event may have, its blank line included.
+
+    Attributes:
+        pending: the beginning of an event whose end has not come; always the same object.
     """
 
-    __slots__ = ("_bytes_max", "_pending")
+    __slots__ = ("_bytes_max", "pending")
 
     def __init__(self, bytes_max: int = EVENT_BYTES_MAX) -> None:
         self._bytes_max = bytes_max
-        self._pending = bytearray()
+        self.pending = bytearray()
 
     def feed(self, data: bytes) -> bytes:
         """Give the bytes of the events that are complete now; empty when none is.
@@ -52,8 +58,8 @@ class EventBlocks:
         Raises:
             UpstreamFailure: kind "too_large" when one event has more than `bytes_max`.
         """
-        pending = self._pending
-        if not pending and data.endswith((b"\n\n", b"\n\r\n")):
+        pending = self.pending
+        if not pending and data.endswith(ENDS):
             block = data
         else:
             # A blank line may have begun in the bytes kept, so look a little back.
@@ -102,6 +108,18 @@ def split_events(block: bytes) -> list[Event]:
         else:
             _require_field(line)
     return events
+
+
+def event_around(block: bytes, at: int) -> tuple[int, int]:
+    """Give where the event begins and ends that holds a position of a block."""
+    found = block.rfind(b"\n\n", 0, at)
+    begin = found + 2 if found >= 0 else 0
+    found = block.rfind(b"\n\r\n", begin, at)
+    begin = found + 3 if found >= 0 else begin
+    found = block.find(b"\n\n", at)
+    end = found + 2 if found >= 0 else len(block)
+    found = block.find(b"\n\r\n", at, end)
+    return begin, found + 3 if found >= 0 else end
 
 
 class SseSplitter:

@@ -27,6 +27,7 @@ from .answers import EVENTS, JSON, Keeper, budget_lines, cost_line, origin_lines
 from .bodies import check_declared
 from .idempotency import Answers, answer_once, idempotency_name
 from .limits import Wishes, wishes_of
+from .outflow import Forwarded, Rendered
 
 _WANTS_USAGE = re.compile(rb'"include_usage"\s*:\s*true')
 
@@ -144,18 +145,11 @@ class ChatDoor:
 
 async def _pump(reply: Reply, own: Codec, request: RouteRequest, exchange: Exchange) -> None:
     """Send the answer as it comes: bytes as they are, or Deltas in the client's dialect."""
-    winner, write = reply.winner, exchange.write
+    winner = reply.winner
     writer = own.writer(_head(request, reply.model_served or (winner.model if winner else "")))
     forwards = reply.forwards
     try:
-        async for piece in reply:
-            data = piece.raw
-            if not forwards:
-                data = b"" if piece.delta is None else writer.write(piece.delta)
-            if data:
-                wait = write(data)
-                if wait is not None:
-                    await wait
+        await reply.pour(Forwarded(exchange) if forwards else Rendered(exchange, writer))
         last = b"" if forwards else writer.end()
     except UpstreamFailure as failure:
         last = writer.error(failure)

@@ -426,6 +426,7 @@ class Slow:
     """An upstream that says a word every tenth of a second."""
 
     headers = NO_HEADERS
+    pour = None
 
     def __init__(self, clock: FakeClock, *said: str) -> None:
         self._clock = clock
@@ -485,6 +486,7 @@ class Stalling:
     """An upstream whose answer begins and then says nothing until it is closed."""
 
     headers = NO_HEADERS
+    pour = None
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()

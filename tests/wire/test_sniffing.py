@@ -63,6 +63,30 @@ def test_any_chunking_is_sniffed_alike(dialect: Dialect, case: str, cuts: list[i
 
 
 @pytest.mark.parametrize(("dialect", "case"), STREAMS)
+@given(cuts=CUTS)
+def test_plain_bytes_may_be_left_out(dialect: Dialect, case: str, cuts: list[int]) -> None:
+    parts = chunked(golden(dialect, case), cuts)
+
+    found = _without_plain(dialect, parts)
+
+    assert _all(found) == _all(sniffed(dialect, parts))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_follows_an_event_that_is_not_complete_is_not_plain(dialect: Dialect) -> None:
+    *begun, word = _long_stream(dialect, words=50)[:40]
+    sniffer = codec(dialect).sniffer(stream=True)
+    for event in begun:
+        sniffer.feed(event)
+
+    alone = sniffer.is_plain(word)
+    sniffer.feed(word[:-1])
+
+    assert alone
+    assert not sniffer.is_plain(word)
+
+
+@pytest.mark.parametrize(("dialect", "case"), STREAMS)
 def test_sniffing_finds_what_reading_finds(dialect: Dialect, case: str) -> None:
     stream = golden(dialect, case)
     deltas = read(dialect, [stream])
@@ -93,6 +117,12 @@ def test_an_event_that_is_only_forwarded_is_not_decoded(dialect: Dialect) -> Non
 
     assert 0 < decoded <= 12
     assert _decoded(dialect, many) == decoded
+
+
+def _without_plain(dialect: Dialect, parts: list[bytes]) -> list[Delta]:
+    sniffer = codec(dialect).sniffer(stream=True)
+    found = [None if sniffer.is_plain(part) else sniffer.feed(part) for part in parts]
+    return [delta for delta in found if delta is not None]
 
 
 def _long_stream(dialect: Dialect, *, words: int) -> list[bytes]:

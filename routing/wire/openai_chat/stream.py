@@ -22,11 +22,13 @@ from ..fold import finish_without_word
 from ..parts import missing_id
 from ..sse import DONE, Event, data_event
 from .answer import Call, Said, finish_of, finish_word, spoken, usage_json, usage_of
+from .usage import USAGE
 
-# Null usage and a null finish stand in most chunks and must not match.
+# Null usage and a null finish stand in most chunks and must not match. What tells usage at all
+# must: where the client did not ask for it, it is taken out.
 RARE = (
     re.compile(rb'"finish_reason"\s*:\s*"'),
-    re.compile(rb'"usage"\s*:\s*\{'),
+    USAGE,
     re.compile(rb'"error"\s*:\s*[{"]'),
     re.compile(rb"\[DONE\]"),
 )

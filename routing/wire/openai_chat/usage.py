@@ -8,9 +8,12 @@ else is forwarded as it came.
 Source: OpenAI API reference, "Create chat completion", `stream_options`.
 """
 
+import re
 from collections.abc import Mapping
 
 import msgspec
+
+from ..sse import ENDS, event_around
 
 HELD_BYTES_MAX = 2**20
 """An event that is longer is passed on as it comes: it is not the usage chunk."""
@@ -18,7 +21,9 @@ HELD_BYTES_MAX = 2**20
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 _ASKING = b'"stream_options":{"include_usage":true},'
-_ENDS = (b"\n\n", b"\r\n\r\n")
+
+USAGE = re.compile(rb'"usage"\s*:\s*(?!null|\s)')
+"""Where usage is told: most providers say in every chunk that they do not know it yet."""
 
 
 class _Chunk(msgspec.Struct):
@@ -84,29 +89,29 @@ def without_usage(body: bytes) -> bytes:
 
 
 class UsageHider:
-    """Takes the usage chunk out of a stream. Holds back what is not a whole event yet."""
+    """Takes the usage chunk out of a stream. Holds back what is not a whole event yet.
+
+    Attributes:
+        held_bytes: how much is held back.
+    """
 
     def __init__(self) -> None:
         self._held: list[bytes] = []
-        self._held_bytes = 0
+        self.held_bytes = 0
         self._tail = b""
 
     def feed(self, data: bytes) -> bytes:
         """Give the bytes that may go on."""
         seen = self._tail + data
-        if not any(end in seen for end in _ENDS) and self._held_bytes <= HELD_BYTES_MAX:
+        if not any(end in seen for end in ENDS) and self.held_bytes <= HELD_BYTES_MAX:
             self._hold(data)
             return b""
         data = b"".join((*self._held, data))
-        cut = max(data.rfind(end) + len(end) if end in data else 0 for end in _ENDS) or len(data)
-        self._held, self._held_bytes = [], 0
+        cut = max(data.rfind(end) + len(end) if end in data else 0 for end in ENDS) or len(data)
+        self._held, self.held_bytes = [], 0
         whole = data[:cut]
         self._hold(data[cut:])
-        if b'"usage"' not in whole:
-            return whole
-        end = b"\r\n\r\n" if b"\r\n\r\n" in whole else b"\n\n"
-        events = whole.split(end)
-        return end.join(event for event in events if not _is_usage_alone(event))
+        return _without_usage_alone(whole)
 
     def rest(self) -> bytes:
         """Give what was held back, at the stream's end."""
@@ -115,13 +120,24 @@ class UsageHider:
 
     def _hold(self, data: bytes) -> None:
         self._held.append(data)
-        self._held_bytes += len(data)
-        # An event's end may be cut by three of its four bytes.
-        self._tail = (self._tail + data)[-3:] if self._held_bytes > len(data) else data[-3:]
+        self.held_bytes += len(data)
+        # An event's end may be cut by two of its three bytes.
+        self._tail = (self._tail + data)[-2:] if self.held_bytes > len(data) else data[-2:]
+
+
+def _without_usage_alone(block: bytes) -> bytes:
+    kept: list[bytes] = []
+    at = 0
+    for match in USAGE.finditer(block):
+        begin, end = event_around(block, match.start())
+        if begin >= at and _is_usage_alone(block[begin:end]):
+            kept.append(block[at:begin])
+            at = end
+    return block if at == 0 else b"".join((*kept, block[at:]))
 
 
 def _is_usage_alone(event: bytes) -> bool:
-    if not event.startswith(b"data:") or b'"usage"' not in event:
+    if not event.startswith(b"data:"):
         return False
     try:
         chunk = _chunks.decode(event[5:])
