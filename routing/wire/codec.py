@@ -6,16 +6,16 @@ to values and back. Vendors' fields that no value carries live in `Chat.rest`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from ..conversation import Chat, Delta
 from ..errors import RoutingError
 from ..model import Dialect, Features
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True, gc=False):
     """What every event of an answer repeats: its id, the model's name, when it began."""
 
     answer_id: str

@@ -6,7 +6,8 @@ belong together by their index, whatever came between them. After a finish only 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from ..conversation import Delta, Finish, Reasoning, Text, ToolCall, ToolCallDelta, Usage
 from .codec import Head
@@ -15,8 +16,7 @@ from .parts import missing_id
 AnswerPart = Text | Reasoning | ToolCall
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """A whole answer. `usage` is None when the provider reported none."""
 
     parts: tuple[AnswerPart, ...]
@@ -39,12 +39,11 @@ class Answer:
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct, gc=False):
     """A part in the making."""
 
     kind: type[AnswerPart]
-    pieces: list[str] = field(default_factory=list)
+    pieces: list[str] = []
     signature: str | None = None
     call_id: str = ""
     name: str = ""

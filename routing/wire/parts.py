@@ -57,7 +57,7 @@ _REFUSED: dict[Dialect, dict[str, tuple[object, ...]]] = {
 
 def own(rest: Json, dialect: Dialect) -> Mapping[str, object]:
     """Give what a rest keeps for a dialect."""
-    kept = rest.get(dialect)
+    kept = rest.get(dialect) if rest else None
     return kept if isinstance(kept, Mapping) else {}
 
 
@@ -77,6 +77,8 @@ def own_block(part: Text, dialect: Dialect) -> Mapping[str, object] | None:
     Raises:
         BadRequest: it stands for another dialect's block that has no text.
     """
+    if not part.rest:
+        return None
     block = own(part.rest, dialect)
     if "type" in block:
         return block
@@ -120,6 +122,8 @@ def cache_marker(rest: Json, dialect: Dialect) -> dict[str, object]:
 
     OpenAI-compatible endpoints accept Anthropic's marker too, so it may come in either.
     """
+    if not rest:
+        return {}
     for source in (dialect, "anthropic", "openai_chat"):
         fields = rest.get(source)
         if isinstance(fields, Mapping) and fields.get("cache_control") is not None:

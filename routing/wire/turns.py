@@ -27,6 +27,8 @@ def regrouped(messages: Sequence[Message]) -> tuple[Message, ...]:
         for place, part in enumerate(message.parts):
             if isinstance(part, ToolResult):
                 waiting[part.call_id].append((turn, place))
+    if not waiting:
+        return tuple(messages)
     taken: set[_Place] = set()
     ordered: list[Message] = []
     for turn, message in enumerate(messages):

@@ -88,11 +88,18 @@ def _messages(turns: Sequence[Message]) -> list[dict[str, object]]:
     """Give alternating turns; one in which nothing is left to say is left out."""
     rendered: list[dict[str, object]] = []
     # What is empty goes first, so that the turns around it are joined.
-    spoken = [turn for turn in regrouped(turns) if any(map(_blocks, turn.parts))]
+    spoken = [turn for turn in regrouped(turns) if any(map(_is_said, turn.parts))]
     for turn in merged(spoken):
         blocks = [block for part in turn.parts for block in _blocks(part)]
         rendered.append({"role": turn.role, "content": blocks})
     return rendered
+
+
+def _is_said(part: Part) -> bool:
+    """Whether a part has a block; most need not be rendered to know."""
+    if isinstance(part, Text) and not part.rest:
+        return bool(part.text)
+    return isinstance(part, ToolCall | ToolResult | Image) or bool(_blocks(part))
 
 
 def _blocks(part: Part) -> list[dict[str, object]]:
