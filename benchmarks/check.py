@@ -3,8 +3,8 @@
     python -m benchmarks.check
 
 The gateway and benchmarks/reference_proxy.py answer the same load in turns, on one core. Both
-run on the same server, loop and Python, so a slower machine slows both, and their ratio says
-what our own path costs. It is the CPU that the kernel charged, so that what else runs on the
+run on the same loop and Python, so a slower machine slows both, and their ratio says what our
+own path costs. It is the CPU that the kernel charged, so that what else runs on the
 machine disturbs little; the median over PAIRS short ones, each with the two in the other order
 than the one before, so that neither a disturbed pair nor a machine that slows down counts; the
 pair before them warms both up; and only a second series that is too dear as well is a failure.

@@ -2,7 +2,7 @@
 
     python -m benchmarks.reference_proxy PORT UPSTREAM_PORT DATABASE
 
-The same server and loop as ours and the same sorts of work, each once and plainly: look up the
+On uvicorn and the same loop as ours, the same sorts of work, each once and plainly: look up the
 key, decode the body and encode it with another model's name, forward it on a kept connection,
 read the usage of the answer, store a row through one writing thread. So what slows the machine
 slows both alike. It must not be made faster or slower: benchmarks/check.py knows how much more
