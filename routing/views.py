@@ -160,7 +160,8 @@ class Views:
     Attributes:
         gather: is awaited before `timings` and `fitness`: brings in what other processes of this
             gateway have measured and learned.
-        processes: gives the ids of the processes that the gateway is made of.
+        processes: gives the ids of the processes that the gateway is made of, the one that
+            names it first.
     """
 
     configs: Configs

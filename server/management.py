@@ -125,7 +125,10 @@ class HeldJson:
 
 @dataclass(frozen=True, slots=True)
 class StatusJson:
-    """How a running gateway is. `alerts` counts those it keeps that the caller may see."""
+    """How a running gateway is. `alerts` counts those it keeps that the caller may see.
+
+    `workers` are the ids of the processes that answer; empty when that is the gateway's own alone.
+    """
 
     version: str
     uptime_s: float
@@ -138,6 +141,7 @@ class StatusJson:
     cooldowns: tuple[CooldownJson, ...] = ()
     held: tuple[HeldJson, ...] = ()
     alerts: int = 0
+    workers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class AlertJson:
 
 @dataclass(frozen=True, slots=True)
 class AlertsJson:
-    """The alerts of this process since its start, the newest first."""
+    """The alerts of the gateway since its start, the newest first."""
 
     alerts: tuple[AlertJson, ...]
 

@@ -46,6 +46,7 @@ def rows(
                 if one.source == "profile"
             ),
             alerts=len(gateway.view.alerts(caller)),
+            workers=tuple(gateway.view.processes()[1:]),
         )
 
     async def doctor(request: Request, caller: Caller) -> GatewayFacts:

@@ -44,6 +44,7 @@ def _page(running: Running, settings: Settings, found: StatusJson) -> str:
     return fields(
         (
             ("gateway", f"OmniRoute {found.version} at {running.url}, process {running.pid}"),
+            *((("workers", _workers(found.workers)),) if found.workers else ()),
             ("running for", duration(found.uptime_s)),
             ("data folder", str(settings.data_dir)),
             ("accounts", str(accounts)),
@@ -55,6 +56,10 @@ def _page(running: Running, settings: Settings, found: StatusJson) -> str:
             *((("alerts", f"{found.alerts}, see `omniroute alerts`"),) if found.alerts else ()),
         )
     )
+
+
+def _workers(process_ids: tuple[int, ...]) -> str:
+    return f"{len(process_ids)}, processes {', '.join(map(str, process_ids))}"
 
 
 def _circuit(one: CircuitJson) -> str:

@@ -124,7 +124,14 @@ class Supervisor:
 
     def _start(self, index: int, worker: _Worker) -> Place | None:
         ours, theirs = socket.socketpair()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            ours.close()
+            theirs.close()
+            log.error("worker_not_started", extra={"worker": index, "reason": str(error)})
+            worker.due_s = time.monotonic() + PAUSE_S_MAX
+            return None
         if pid == 0:
             ours.close()
             self._become_worker()

@@ -77,6 +77,9 @@ def test_a_worker_that_is_killed_is_replaced_and_the_others_answer_on(tmp_path: 
     assert second in replaced
     assert re.search(rf"worker_ended worker=0 process_id={first} .* signal=SIGKILL", said)
     assert f"process {running.process.pid}" in status.stdout
+    listed = re.search(r"workers +2, processes ([0-9]+), ([0-9]+)\n", status.stdout)
+    assert listed is not None
+    assert sorted(map(int, listed.groups())) == sorted(replaced)
 
 
 def shares(running: RunningGateway) -> list[int]:
