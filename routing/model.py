@@ -80,7 +80,7 @@ class Operation(Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         model_in_body: the name that splicing replaces.
-        model_at: where its value begins in the body; None where splicing has to look for it.
+        model_at: where its value begins in this body; None where splicing has to look for it.
         wants_usage: whether the client asks a stream to tell its usage; None where the body has
             to be looked at.
         forward: the door forwards bytes of its own dialect; False where it reads every Delta
