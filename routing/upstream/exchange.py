@@ -34,7 +34,6 @@ READ_BYTES_MAX = 256 * 1024
 
 PAUSE_BYTES = 64 * 1024
 BUFFERED_BYTES_MAX = PAUSE_BYTES + READ_BYTES_MAX
-
 HEAD_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 200
 
@@ -392,9 +391,8 @@ class Exchange(asyncio.Protocol, ABC):
 
 
 def _keep_s(hint: bytes) -> float:
-    """Give how long a connection is kept whose peer has said this of it."""
+    """Give how long a connection is kept: a second less than its peer says, for what crosses."""
     asked = _KEEP_ALIVE_HINT.search(hint)
-    # A second less than the peer says, or our next request would cross its close.
     return KEEP_ALIVE_S if asked is None else min(KEEP_ALIVE_S, float(asked[1]) - 1.0)
 
 

@@ -16,7 +16,6 @@ is read.
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
 from itertools import islice
 from typing import Literal, get_args
 
@@ -47,6 +46,8 @@ NUMBERS_MAX = 6
 
 KEPT_MAX = 256
 """Texts whose family is kept: a loop of tool calls asks again and again with the same last one."""
+_kept: dict[tuple[int, int], Family] = {}
+"""By the hash and length of a text; the text itself is a prompt, and not kept."""
 
 _ESCAPE_BYTES_MAX = 12  # \ud83d\ude00, the longest that one character takes
 _QUOTE = ord('"')
@@ -140,7 +141,14 @@ _text = msgspec.json.Decoder(str)
 
 def family_of(text: str) -> Family:
     """Give the kind of question that a text asks; only its head is read."""
-    return _family_of_head(text[:HEAD_CHARS_MAX])
+    head = text[:HEAD_CHARS_MAX]
+    key = (hash(head), len(head))
+    known = _kept.get(key)
+    if known is None:
+        if len(_kept) >= KEPT_MAX:
+            del _kept[next(iter(_kept))]
+        known = _kept[key] = _family_of_head(head)
+    return known
 
 
 def family_of_turns(turns: Sequence[Turn]) -> Family:
@@ -170,7 +178,6 @@ def family_of_input(raw: msgspec.Raw) -> Family:
         return "general"
 
 
-@lru_cache(KEPT_MAX)
 def _family_of_head(head: str) -> Family:
     written = head.encode("utf-8", "surrogatepass")
     signs = set(written.translate(None, _NO_SIGNS).decode())
