@@ -50,6 +50,10 @@ class App:
                 return
         exchange.whole(200, b"", body)
 
+    async def hot_names(self, exchange: Exchange) -> None:
+        await exchange.read(BODY_BYTES_MAX)
+        exchange.whole(200, b"", b" ".join(name for name, _ in exchange.head.headers))
+
     async def hot_slow(self, exchange: Exchange) -> None:
         await self.opened.wait()
         await self.hot_whole(exchange)
@@ -133,6 +137,14 @@ class App:
             message = await receive()
             size, more = size + len(message["body"]), message["more_body"]
         body = b"%d" % size
+        await send({**OK_HEAD, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def answer_names(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        """Answer with the names of the headers, once the body is here."""
+        while (await receive())["more_body"]:
+            pass
+        body = b" ".join(name for name, _ in scope["headers"])
         await send({**OK_HEAD, "headers": [(b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})
 
@@ -499,6 +511,16 @@ async def test_a_body_that_comes_in_parts_is_put_together(served: Served, at: st
     writer.close()
 
     assert said == (3 * LONG if not at else b"600000")
+
+
+@BOTH
+async def test_a_header_after_the_body_is_none(served: Served, at: str) -> None:
+    got = await served.ask(
+        f"POST /{at}names HTTP/1.1\r\nhost: h\r\nconnection: close\r\n"
+        "transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nauthorization: Bearer x\r\n\r\n"
+    )
+
+    assert got.endswith(b"\r\n\r\nhost connection transfer-encoding")
 
 
 async def test_a_client_that_waits_is_told_to_send_its_body_once_it_is_wanted(
