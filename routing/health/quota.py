@@ -31,8 +31,7 @@ DIMENSIONS_MAX = 16
 """How many limits of one model are remembered; more are no provider's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True, gc=False):
     """One limit as an answer told it; None is unknown.
 
     Attributes:
@@ -60,8 +59,7 @@ class Need(Struct, frozen=True, gc=False):
         return int(REQUESTS in dimension)
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(Struct, frozen=True, gc=False):
     """A limit, and when it was told."""
 
     told: Limit

@@ -13,12 +13,16 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 HINT_S_MIN = 1.0
 HINT_S_MAX = 3600.0
 
 TEXT_CHARS_MAX = 500
 """How much of a message is searched for a hint."""
+
+MOMENTS_MAX = 1024
+"""Moments and durations that are known as they were written."""
 
 Headers = Mapping[bytes, bytes]
 Json = Mapping[str, object]
@@ -87,14 +91,11 @@ def moment_s(value: str | None, *, now_unix_s: float) -> float | None:
     """
     if value is None:
         return None
-    text = value.strip()[:64]
-    if _NUMBER.fullmatch(text):
-        number = float(text)
-        if number >= _UNIX_MS_MIN:
-            number /= 1000.0
-        return max(number - now_unix_s, 0.0) if number >= _UNIX_S_MIN else number
-    seconds = duration_s(text)
-    return seconds if seconds is not None else _date_s(text, now_unix_s)
+    read = _read(value.strip()[:64])
+    if read is None:
+        return None
+    seconds, from_1970 = read
+    return max(seconds - now_unix_s, 0.0) if from_1970 else seconds
 
 
 def duration_s(text: str) -> float | None:
@@ -112,11 +113,26 @@ def duration_s(text: str) -> float | None:
     return total if at else None
 
 
+@lru_cache(maxsize=MOMENTS_MAX)
+def _read(text: str) -> tuple[float, bool] | None:
+    """Give seconds, and whether they count from 1970; answers repeat what they tell of limits."""
+    if _NUMBER.fullmatch(text):
+        number = float(text)
+        if number >= _UNIX_MS_MIN:
+            number /= 1000.0
+        return number, number >= _UNIX_S_MIN
+    seconds = duration_s(text)
+    if seconds is not None:
+        return seconds, False
+    date_s = _date_s(text)
+    return None if date_s is None else (date_s, True)
+
+
 def _unit_s(word: str) -> float | None:
     return _UNITS_S.get(word) or _UNITS_S.get(word.removesuffix("s"))
 
 
-def _date_s(text: str, now_unix_s: float) -> float | None:
+def _date_s(text: str) -> float | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -126,7 +142,7 @@ def _date_s(text: str, now_unix_s: float) -> float | None:
             return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(moment.timestamp() - now_unix_s, 0.0)
+    return moment.timestamp()
 
 
 def _from_milliseconds(value: bytes | None) -> float | None:

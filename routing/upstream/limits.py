@@ -16,17 +16,29 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from msgspec import Struct
+
 from ..health.quota import DIMENSIONS_MAX, Limit
 from .hints import HINT_S_MAX, moment_s
 
 _NAME = re.compile(rb"(x-|anthropic-)?ratelimit-(?!over-)([a-z][a-z-]{0,39})")
-_COUNT = re.compile(rb"-?\d{1,15}")
+DIGITS_MAX = 15
+_COUNT = re.compile(rb"-?\d{1,%d}" % DIGITS_MAX)
 _TOLD = ("limit", "remaining", "reset")
 SHAPES_MAX = 128
 """Sets of header names that are known."""
 
 RESET_S_MAX = 24 * HINT_S_MAX
 """The longest window that is believed: a day."""
+
+
+class _Named(Struct, frozen=True):
+    """The names of the headers that tell of one limit, empty where none does."""
+
+    dimension: str
+    limit: bytes = b""
+    remaining: bytes = b""
+    reset: bytes = b""
 
 
 def limits_of(headers: Mapping[bytes, bytes], *, now_unix_s: float) -> Sequence[Limit]:
@@ -36,48 +48,44 @@ def limits_of(headers: Mapping[bytes, bytes], *, now_unix_s: float) -> Sequence[
         headers: of the answer, names in lower case.
         now_unix_s: the wall clock's time, compared with dates.
     """
-    named = _named(tuple(headers))
-    if not named:
-        return ()
-    told: dict[str, dict[str, bytes]] = {}
-    for name, dimension, part in named:
-        told.setdefault(dimension, {})[part] = headers[name].strip()
-    return [_limit(dimension, parts, now_unix_s) for dimension, parts in told.items()]
+    return [_limit(one, headers, now_unix_s) for one in _named(tuple(headers))]
 
 
 @lru_cache(maxsize=SHAPES_MAX)
-def _named(names: tuple[bytes, ...]) -> tuple[tuple[bytes, str, str], ...]:
-    """Give the names that tell of a limit, each with its dimension and what it tells of it.
+def _named(names: tuple[bytes, ...]) -> tuple["_Named", ...]:
+    """Give the limits that headers of these names tell of.
 
     A provider sends the same names each time, and most send none of these.
     """
-    found: list[tuple[bytes, str, str]] = []
+    told: dict[str, dict[str, bytes]] = {}
     for name in names:
-        if b"ratelimit-" in name and (match := _NAME.fullmatch(name)) is not None:
-            words = match[2].decode().split("-")
+        if b"ratelimit-" in name and (found := _NAME.fullmatch(name)) is not None:
+            words = found[2].decode().split("-")
             part = next((word for word in words if word in _TOLD), None)
             if part is not None:
                 words.remove(part)
-                if match[1] == b"anthropic-":
+                if found[1] == b"anthropic-":
                     words.append("minute")
-                found.append((name, "-".join(words) or "requests", part))
-    dimensions = tuple(dict.fromkeys(dimension for _, dimension, _ in found))[:DIMENSIONS_MAX]
-    return tuple(one for one in found if one[1] in dimensions)
+                told.setdefault("-".join(words) or "requests", {})[part] = name
+    return tuple(_Named(one, **parts) for one, parts in list(told.items())[:DIMENSIONS_MAX])
 
 
-def _limit(dimension: str, parts: Mapping[str, bytes], now_unix_s: float) -> Limit:
-    reset = parts.get("reset")
-    seconds = None
-    if reset is not None:
-        seconds = moment_s(reset.decode("latin-1"), now_unix_s=now_unix_s)
+def _limit(named: "_Named", headers: Mapping[bytes, bytes], now_unix_s: float) -> Limit:
+    reset_s = None
+    if named.reset:
+        value = headers[named.reset].decode("latin-1")
+        reset_s = moment_s(value, now_unix_s=now_unix_s)
     return Limit(
-        dimension,
-        limit=_count(parts.get("limit")),
-        remaining=_count(parts.get("remaining")),
-        reset_s=None if seconds is None else min(seconds, RESET_S_MAX),
+        named.dimension,
+        _count(headers[named.limit]) if named.limit else None,
+        _count(headers[named.remaining]) if named.remaining else None,
+        None if reset_s is None else min(reset_s, RESET_S_MAX),
     )
 
 
-def _count(value: bytes | None) -> int | None:
+def _count(value: bytes) -> int | None:
     """Give a whole number that is not negative; a provider that overdrew a limit has none left."""
-    return max(int(value), 0) if value is not None and _COUNT.fullmatch(value) else None
+    if len(value) <= DIGITS_MAX and value.isdigit():
+        return int(value)
+    value = value.strip()
+    return max(int(value), 0) if _COUNT.fullmatch(value) else None
