@@ -24,11 +24,13 @@ class Bucket:
 
     def level_at(self, now_s: float) -> float:
         """Give what is left now."""
-        return min(self.level + self.per_s * max(now_s - self.at_s, 0.0), self.capacity)
+        since_s = now_s - self.at_s
+        level = self.level + self.per_s * since_s if since_s > 0 else self.level
+        return level if level < self.capacity else self.capacity
 
     def wait_s(self, need: float, now_s: float) -> float:
         """Give the seconds until there is enough."""
-        short = min(need, self.capacity) - self.level_at(now_s)
+        short = (need if need < self.capacity else self.capacity) - self.level_at(now_s)
         return short / self.per_s if short > 0 and self.per_s > 0 else 0.0
 
     def take(self, need: float, now_s: float) -> None:

@@ -103,15 +103,11 @@ class Quota:
 
     def news(self, limits: Sequence[Limit]) -> str:
         """Give in words the limits that are new, or other numbers than before; "" without any."""
-        told = [
-            f"{one.dimension} {one.limit}"
-            for one in limits
-            if one.limit is not None
-            and (
-                one.dimension not in self.learned
-                or self.learned[one.dimension].told.limit != one.limit
-            )
-        ]
+        told: list[str] = []
+        for one in limits:
+            known = self.learned.get(one.dimension)
+            if one.limit is not None and (known is None or known.told.limit != one.limit):
+                told.append(f"{one.dimension} {one.limit}")
         return ", ".join(told)
 
     def learn(self, limits: Sequence[Limit], now_s: float) -> bool:
@@ -121,12 +117,12 @@ class Quota:
                 self.learned[limit.dimension] = Learned(limit, now_s)
                 self._fill(limit, now_s)
         before = self.spent_until_s
-        rests = [
-            (one.at_s + bounded_s(one.told.reset_s), name)
-            for name, one in self.learned.items()
-            if one.told.remaining == 0 and one.told.reset_s is not None and one.old_from_s > now_s
-        ]
-        self.spent_until_s, self.spent = max(rests, default=(0.0, ""))
+        rest = (0.0, "")
+        for name, one in self.learned.items():
+            told = one.told
+            if told.remaining == 0 and told.reset_s is not None and one.old_from_s > now_s:
+                rest = max(rest, (one.at_s + bounded_s(told.reset_s), name))
+        self.spent_until_s, self.spent = rest
         return before != self.spent_until_s
 
     def known(self, now_s: float) -> tuple[Learned, ...]:
@@ -149,9 +145,11 @@ class Quota:
 
     def wait_s(self, need: Need, now_s: float) -> float:
         """Give the seconds until there is enough of everything."""
-        return max(
-            (one.wait_s(need.of(name), now_s) for name, one in self._buckets.items()), default=0.0
-        )
+        longest_s = 0.0
+        for name, bucket in self._buckets.items():
+            wait_s = bucket.wait_s(need.of(name), now_s)
+            longest_s = max(longest_s, wait_s)
+        return longest_s
 
     def take(self, need: Need, now_s: float) -> None:
         """Count a request that goes out, until an answer tells what is really left."""
