@@ -26,6 +26,7 @@ END = "<!-- The end of what is made. -->"
 HEADS = {
     "idle": "after the first answer",
     "after": "after the load",
+    "mcp": "with MCP in use",
     "at_once": "at once",
     "errors": "errors",
     "rss_mb_peak": "memory, MB",
@@ -188,7 +189,7 @@ def _ratio(results: Results, values: Values, other: str) -> str:
 
 def _rest(results: Results) -> Iterator[str]:
     yield "### Memory, starts, streams held and clients that leave\n"
-    yield from _parts("memory, MB", ("idle", "after"), results.memory_mb)
+    yield from _parts("memory, MB", ("idle", "after", "mcp"), results.memory_mb)
     yield from _parts(f"held: {HELD.words}", ("at_once", "errors", "rss_mb_peak"), results.held)
     starts = {name: spread(times) for name, times in results.starts_s.items()}
     yield from _table(
@@ -220,8 +221,14 @@ def _rest(results: Results) -> Iterator[str]:
 
 
 def _parts(title: str, parts: tuple[str, ...], rows: dict[str, Figures]) -> Iterator[str]:
-    heads = [title, *(HEADS[part] for part in parts)]
-    yield from _table(heads, [[n, *(number(one[p]) for p in parts)] for n, one in rows.items()])
+    """Give a table of what there is of these parts."""
+    known = [part for part in parts if any(part in one for one in rows.values())]
+    heads = [title, *(HEADS[part] for part in known)]
+    cells = [
+        [name, *(number(one[part]) if part in one else "-" for part in known)]
+        for name, one in rows.items()
+    ]
+    yield from _table(heads, cells)
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> Iterator[str]:

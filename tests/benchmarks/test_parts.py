@@ -178,6 +178,18 @@ def test_a_missed_line_that_binds_is_said() -> None:
     assert goals.verdict(lines).endswith("not there yet.")
 
 
+def test_a_report_tells_memory_with_mcp_of_those_who_have_it() -> None:
+    memory = {
+        "nginx": {"idle": 19.0, "after": 29.0},
+        "omniroute": {"idle": 50.0, "after": 57.0, "mcp": 93.0},
+    }
+
+    told = report.text(results(memory_mb=memory)).splitlines()
+
+    assert "| nginx | 19 | 29 | - |" in told
+    assert "| omniroute | 50 | 57 | 93 |" in told
+
+
 def test_failed_requests_are_told() -> None:
     assert "Requests that failed, of all rounds: omniroute 2." in report.text(results())
 
