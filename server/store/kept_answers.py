@@ -42,9 +42,10 @@ _PRUNE = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to make the answer of one name."""
+    """The right to make the answer of one name, which is its owner's key and a hash."""
 
     claim_id: str
+    named: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class KeptAnswers:
         self._database = database
         self._clock = clock
         self._claim_s = claim_s
+        self._freeing: dict[tuple[str, str], asyncio.Future[Rows]] = {}
 
     async def claim(self, key_id: str, name: str, body: bytes) -> Claim | KeptAnswer:
         """Give the kept answer, or the right to make it.
@@ -91,12 +93,17 @@ class KeptAnswers:
             RequestInFlight: the answer is being made.
             IdempotencyMismatch: the name was used with another body.
         """
+        named = (key_id, _hash(name.encode()))
         wish = _Wish(
             key_id=key_id,
-            name_hash=_hash(name.encode()),
+            name_hash=named[1],
             digest=_hash(body),
-            claim=Claim(secrets.token_hex(16)),
+            claim=Claim(secrets.token_hex(16), named),
         )
+        freeing = self._freeing.get(named)
+        if freeing is not None:
+            # Else a client that asks again at once could come before its own name is free.
+            await asyncio.wait((freeing,))
         try:
             return await self._database.write(partial(self._claim, wish))
         except asyncio.CancelledError:
@@ -120,7 +127,15 @@ class KeptAnswers:
     def release(self, claim: Claim) -> None:
         """Give the name free, for the request to be made again; queued, never waits."""
         queued = self._database.submit(Statement(_RELEASE, (claim.claim_id,)))
-        queued.add_done_callback(_seen)
+        self._freeing[claim.named] = queued
+        queued.add_done_callback(partial(self._freed, claim.named))
+
+    def _freed(self, named: tuple[str, str], queued: "asyncio.Future[Rows]") -> None:
+        """Take note of how it ended: a claim that could not be given free runs out on its own."""
+        if self._freeing.get(named) is queued:
+            del self._freeing[named]
+        if not queued.cancelled():
+            queued.exception()
 
     async def prune(self, *, now_unix_s: float) -> int:
         """Delete what ran out before now, PRUNED_MAX at most; give how many."""
@@ -155,9 +170,3 @@ def _kept(row: Row) -> KeptAnswer:
 
 def _hash(data: bytes) -> str:
     return blake2b(data, digest_size=32).hexdigest()
-
-
-def _seen(queued: "asyncio.Future[Rows]") -> None:
-    """Take note of how it ended: a claim that could not be given free runs out on its own."""
-    if not queued.cancelled():
-        queued.exception()
