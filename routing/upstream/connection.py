@@ -4,7 +4,8 @@ import asyncio
 
 import httptools
 
-from .exchange import HEAD_BYTES_MAX, HEADERS_MAX, Exchange, Home
+from .exchange import HEAD_BYTES_MAX, HEADERS_MAX, Exchange
+from .home import Home
 
 JOIN_BYTES_MAX = 64 * 1024
 """Up to here head and body leave in one write; beyond it a copy costs more than a write."""

@@ -22,11 +22,12 @@ import re
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal, Protocol, cast
+from typing import Literal, cast
 
 from ..errors import FailureKind, UpstreamFailure
 from ..model import Limits
 from .deadline import NEVER_S, Deadline
+from .home import Home
 from .tap import Tap
 
 READ_BYTES_MAX = 256 * 1024
@@ -34,6 +35,7 @@ READ_BYTES_MAX = 256 * 1024
 
 PAUSE_BYTES = 64 * 1024
 BUFFERED_BYTES_MAX = PAUSE_BYTES + READ_BYTES_MAX
+
 HEAD_BYTES_MAX = 64 * 1024
 HEADERS_MAX = 200
 
@@ -46,23 +48,6 @@ STALE_S_MAX = 1.0
 _KEEP_ALIVE_HINT = re.compile(rb"timeout=(\d{1,6})")
 
 Wait = Literal["timeout_first_byte", "timeout_idle"]
-
-
-class Home(Protocol):
-    """Where a connection goes back to: the pool's lane of its origin."""
-
-    @property
-    def name(self) -> str:
-        """Whom it connects to, for messages."""
-        ...
-
-    def take_back(self, connection: "Exchange") -> None:
-        """Keep a connection whose answer ended well."""
-        ...
-
-    def lost(self, connection: "Exchange") -> None:
-        """Forget a connection that is closed."""
-        ...
 
 
 class Exchange(asyncio.Protocol, ABC):
@@ -391,8 +376,9 @@ class Exchange(asyncio.Protocol, ABC):
 
 
 def _keep_s(hint: bytes) -> float:
-    """Give how long a connection is kept: a second less than its peer says, for what crosses."""
+    """Give how long a connection is kept whose peer has said this of it."""
     asked = _KEEP_ALIVE_HINT.search(hint)
+    # A second less than the peer says, or our next request would cross its close.
     return KEEP_ALIVE_S if asked is None else min(KEEP_ALIVE_S, float(asked[1]) - 1.0)
 
 

@@ -29,7 +29,8 @@ from h2.exceptions import InvalidBodyLengthError, ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from .connection import Connection
-from .exchange import HEAD_BYTES_MAX, HEADERS_MAX, PAUSE_BYTES, Exchange, Home
+from .exchange import HEAD_BYTES_MAX, HEADERS_MAX, PAUSE_BYTES, Exchange
+from .home import Home
 
 FRAME_HEAD_BYTES = 9
 FRAME_BYTES_MAX = 16_384
