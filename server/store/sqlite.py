@@ -46,6 +46,7 @@ async def open_sqlite(path: Path) -> AsyncIterator["SqliteDatabase"]:
     Raises:
         CannotOpenStore: the file cannot be used; the message says why and what to do.
     """
+    _register_adapters()
     in_use = await asyncio.to_thread(prepare_file, path)
     database = SqliteDatabase(path, in_use)
     try:
@@ -178,6 +179,17 @@ class SqliteDatabase:
                 done.set_exception(result.error)
             else:
                 done.set_result(result.value)
+
+
+def _register_adapters() -> None:
+    """Have the driver bind None, truth and bytes as cheaply as numbers and text.
+
+    It asks each such value for an adapter of its own (PEP 246) unless one is registered; that
+    costs up to ten times as much as binding it. These adapters change nothing.
+    """
+    sqlite3.register_adapter(type(None), {None: None}.get)
+    sqlite3.register_adapter(bool, int)
+    sqlite3.register_adapter(bytes, bytes)
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
