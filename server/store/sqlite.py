@@ -37,6 +37,7 @@ CLOSE_S_MAX = 30.0
 STATEMENTS_CACHED = 256
 MERGED = (64, 16, 4)
 """Rows of merged statements: far below SQLite's 32,766 bound values at our widest table."""
+_PLACE = re.compile(r"\$(\d+)")
 
 
 @asynccontextmanager
@@ -288,19 +289,33 @@ def _merged(sql: str, width: int, size: int) -> str | None:
     row, closed, rest = after.partition(")")
     if not values or not closed or "(" in row or "$" in rest:
         return None
-    rows = (_numbered(row, number * width) for number in range(size))
+    if _are_in_order(row):
+        rows = [f"({_PLACE.sub('?', row)})"] * size
+    else:
+        rows = [_numbered(row, number * width) for number in range(size)]
     return f"{before}VALUES {', '.join(rows)}{rest}"
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
 def _own_words(sql: str) -> str:
-    """Give the statement with SQLite's `?1` for `$1`."""
-    return re.sub(r"\$(\d+)", r"?\1", sql)
+    """Give the statement with SQLite's own places for values in place of `$1`."""
+    return _PLACE.sub("?" if _are_in_order(sql) else r"?\1", sql)
+
+
+def _are_in_order(sql: str) -> bool:
+    """Whether each value has one place, in the order of the values.
+
+    Then the places need no numbers. From Python 3.12 on the driver asks SQLite for the name of
+    every place, which looks through the list of all that have a number: most of what a statement
+    with two thousand of them costs.
+    """
+    numbers = _PLACE.findall(sql)
+    return numbers == [str(number) for number in range(1, len(numbers) + 1)]
 
 
 def _numbered(row: str, first: int) -> str:
     """Give one row's places in brackets, counted on from `first`."""
-    return "(" + re.sub(r"\$(\d+)", lambda place: f"?{first + int(place[1])}", row) + ")"
+    return "(" + _PLACE.sub(lambda place: f"?{first + int(place[1])}", row) + ")"
 
 
 def _translated(error: Exception) -> Exception:
