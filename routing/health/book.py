@@ -171,8 +171,15 @@ class HealthBook:
         """Note a good answer and its times."""
         if self.breakers or self.cooldowns or self.lockouts:
             self.recovered(candidate, now_s)
-        self._observe(candidate, good=True)
-        self.timing(candidate).answered(first_byte_s, total_s, now_s)
+        scope = (candidate.account_id, candidate.model)
+        known, timing = self._estimates.get(scope), self.timings.get(scope)
+        if known is None:
+            known = _keep(self._estimates, scope, _Estimates())
+        if timing is None:
+            timing = _keep(self.timings, scope, Timing())
+        known.success += SMOOTHING * (1.0 - known.success)
+        timing.answered(first_byte_s, total_s, now_s)
+        self._dirty.add(scope)
 
     def recovered(self, candidate: Candidate, now_s: float) -> None:
         """Forget what a good answer ends."""
@@ -229,7 +236,7 @@ class HealthBook:
                         f"{breaker.open_until_s - now_s:g} s",
                     )
                 self.version += 1
-            self._observe(candidate, good=False, weight=weight)
+            self._failed_once(candidate, weight)
         self.released(candidate)
 
     def learn(self, candidate: Candidate, limits: Sequence[Limit], *, now_s: float) -> None:
@@ -327,10 +334,11 @@ class HealthBook:
         self.version += 1
         return ended
 
-    def _observe(self, candidate: Candidate, *, good: bool, weight: float = 1.0) -> None:
+    def _failed_once(self, candidate: Candidate, weight: float) -> None:
+        """Lower the estimate of success."""
         scope = (candidate.account_id, candidate.model)
         known = self._estimates.get(scope) or _keep(self._estimates, scope, _Estimates())
-        known.success += SMOOTHING * weight * (float(good) - known.success)
+        known.success += SMOOTHING * weight * (0.0 - known.success)
         self._dirty.add(scope)
 
     def _publish(self, scope: Scope, now_s: float) -> bool:

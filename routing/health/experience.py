@@ -114,26 +114,27 @@ class Experience:
         operation = outcome.request.operation
         if operation.kind != "chat":
             return
-        family = operation.features.family
+        features, finish, winner = operation.features, outcome.finish, outcome.winner
         for one in outcome.attempts:
-            if one.failure in MODEL_FAULTS:
-                self._count((one.candidate.name, family), bad=1)
-        if outcome.status != "answered" or outcome.winner is None:
+            if one.failure is not None and one.failure in MODEL_FAULTS:
+                self._count((one.candidate.name, features.family), 0, 1)
+        if winner is None or outcome.status != "answered":
             return
-        model, filtered = outcome.winner.name, outcome.finish == FILTERED
+        model = winner.name
         tokens = outcome.usage.output_tokens if outcome.usage_source == "reported" else 0
-        is_whole = not filtered and outcome.finish != CUT_OFF and tokens > 0
-        # Several answers at once tell the length of none.
-        told = tokens if is_whole and operation.features.choices == 1 else 0
-        if filtered:
-            self._count((model, family), bad=1)
+        if finish == FILTERED:
+            self._count((model, features.family), 0, 1)
         else:
-            self._count((model, family), good=1, output_tokens=told)
+            # Several answers at once tell the length of none.
+            tells = finish != CUT_OFF and features.choices == 1
+            self._count((model, features.family), 1, 0, tokens if tells else 0)
         last = outcome.attempts[-1]
-        wait_s = (last.first_byte_s or 0.0) if operation.features.stream else 0.0
-        micros = round((last.ended_s - last.started_s - wait_s) * 1e6)
+        took_s = last.ended_s - last.started_s
+        if features.stream:
+            took_s -= last.first_byte_s or 0.0
+        micros = round(took_s * 1e6)
         if tokens > 0 and micros > 0:
-            self._count((model, ALL), output_tokens=tokens, micros=micros)
+            self._count((model, ALL), 0, 0, tokens, micros)
 
     def refresh(self, now_s: float) -> int:
         """Give the version in force, publishing estimates when it is time."""
@@ -189,7 +190,7 @@ class Experience:
                 _halve(known)
 
     def _count(
-        self, scope: Scope, *, good: int = 0, bad: int = 0, output_tokens: int = 0, micros: int = 0
+        self, scope: Scope, good: int = 0, bad: int = 0, output_tokens: int = 0, micros: int = 0
     ) -> None:
         """Count one outcome; with output_tokens it is an answer that tells of them."""
         known, news = self._known(scope), self._news.get(scope)
@@ -197,13 +198,19 @@ class Experience:
             news = self._news[scope] = [0, 0, 0, 0, 0]
         if known[0] + known[1] >= COUNTED_MAX or known[2] >= COUNTED_MAX:
             _halve(known)
-        for counts in (known, news):
-            counts[0] += good
-            counts[1] += bad
-            if output_tokens:
-                counts[2] += 1
-                counts[3] += output_tokens
-                counts[4] += micros
+        if good:
+            known[0] += good
+            news[0] += good
+        if bad:
+            known[1] += bad
+            news[1] += bad
+        if output_tokens > 0:
+            known[2] += 1
+            news[2] += 1
+            known[3] += output_tokens
+            news[3] += output_tokens
+            known[4] += micros
+            news[4] += micros
 
     def _known(self, scope: Scope) -> list[int]:
         """Give the counts of a scope to add to; the oldest goes where a new one has no room."""

@@ -216,10 +216,10 @@ class SharedBook(HealthBook):
             self._drawn = self._drawing()
         return self._drawn
 
-    def _observe(self, candidate: Candidate, *, good: bool, weight: float = 1.0) -> None:
+    def _failed_once(self, candidate: Candidate, weight: float) -> None:
         # The others' good answers are not told, so their failures must not count either.
         if not self._listening:
-            super()._observe(candidate, good=good, weight=weight)
+            super()._failed_once(candidate, weight)
 
     @contextmanager
     def _hearing(self) -> Iterator[None]:
