@@ -21,6 +21,7 @@ from .asgi import answer
 from .errors import error_response, refuse, refuse_fault, refuse_http
 from .exchange import Door, Head
 from .guard import Guard
+from .turnstile import Turnstile
 
 
 class Front:
@@ -34,6 +35,7 @@ class Front:
     Attributes:
         busy: requests that are being answered now.
         last_s: monotonic time of the last request's begin or end.
+        turnstile: lets requests begin.
         app: answers what is not hot.
         draining: no new work is taken; /ready says so.
         mcp_only_port: a port where nothing but /mcp is answered.
@@ -45,6 +47,7 @@ class Front:
         self.app = build_app(())
         self.busy = 0
         self.last_s = time.monotonic()
+        self.turnstile = Turnstile()
         self.draining = False
         self.mcp_only_port: int | None = None
         self._guard = guard

@@ -23,6 +23,7 @@ from .cycle import Cycle
 from .exchange import Door, Head, Header
 from .own_exchange import OwnExchange
 from .remembered import Remembered, remember
+from .turnstile import Turnstile
 
 HEAD_S_MAX = 5.0
 HEAD_BYTES_MAX = 64 * 1024
@@ -41,10 +42,12 @@ class Application(Protocol):
     Attributes:
         busy: requests that are being answered now.
         last_s: monotonic time of the last request's end.
+        turnstile: lets requests begin.
     """
 
     busy: int
     last_s: float
+    turnstile: Turnstile
 
     def hot_door(self, head: Head) -> Door | None:
         """Give the door that answers a request by itself, None where there is none."""
@@ -335,6 +338,12 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, exchange: OwnExchange) -> None:
         self._answering = exchange
+        self.app.turnstile.enter(self._start, self.loop)
+
+    def _start(self) -> None:
+        exchange = self._answering
+        if exchange is None:  # The client left before its turn came.
+            return
         answering = exchange.run() if exchange.door is not None else Cycle(exchange).run()
         exchange.task = task = self.loop.create_task(answering)
         self._state.tasks.add(task)

@@ -64,6 +64,7 @@ class OwnExchange:
     _bytes_max: int | None = None
     _head: bytes | None = None
     _runs = False
+    _streams = False
     has_left = False
     is_started = False
     is_answered = False
@@ -148,6 +149,7 @@ class OwnExchange:
             self.fail()
         finally:
             app.busy -= 1
+            app.turnstile.streams -= self._streams
             app.last_s = time.monotonic()
             connection.ended(self.task)
 
@@ -191,6 +193,8 @@ class OwnExchange:
     def start(self, status: int, lines: bytes) -> Wait:
         """Begin a stream. Its head leaves with the first part, which may be long in coming."""
         self.begin()
+        self._streams = True
+        self.connection.app.turnstile.streams += 1
         close = b"" if self.keeps_alive else CLOSE
         self._head = b"%b%b%b%b\r\n" % (STATUS_LINES[status], lines, close, CHUNKED)
         self.connection.loop.call_soon(self._flush)

@@ -14,6 +14,7 @@ from omniroute.routing.errors import TooLarge
 from omniroute.server import edge
 from omniroute.server.edge import Connection
 from omniroute.server.exchange import Door, Exchange, Head
+from omniroute.server.turnstile import Turnstile
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +35,7 @@ class App:
     heads: list[Head] = field(default_factory=list[Head])
     busy: int = 0
     last_s: float = 0.0
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     def hot_door(self, head: Head) -> Door | None:
         self.heads.append(head)
@@ -682,3 +684,26 @@ def head_of(request: str) -> dict[bytes, bytes]:
     named = {name.lower().encode(): value.strip().encode() for name, _, value in pairs}
     named.pop(b"content-length", None)
     return named
+
+
+async def test_requests_that_wait_for_their_turn_beside_a_stream_are_all_answered(
+    served: Served,
+) -> None:
+    served.app.turnstile.streams = 1
+
+    got = await asyncio.gather(
+        *(served.ask(post("whole", str(number), "connection: close")) for number in range(40))
+    )
+
+    assert [one.rpartition(b"\r\n\r\n")[2] for one in got] == [b"%d" % n for n in range(40)]
+
+
+async def test_a_stream_is_counted_until_it_ends_or_its_client_leaves(served: Served) -> None:
+    await served.ask(post("stream", "", "connection: close"))
+    await served.ask(post("late"), until=b"\r\n\r\n")
+    async with asyncio.timeout(WAIT_S):
+        await served.app.gone.wait()
+        while served.app.busy:
+            await asyncio.sleep(0)
+
+    assert served.app.turnstile.streams == 0

@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
@@ -14,6 +14,7 @@ import uvicorn
 from omniroute.routing.model import Dialect, Outcome
 from omniroute.server.edge import Connection
 from omniroute.server.exchange import Door, Head
+from omniroute.server.turnstile import Turnstile
 from omniroute.server.v1.chat import ChatDoor
 from tests.fakes import account
 from tests.upstream.servers import (
@@ -93,6 +94,7 @@ class App:
     door: ChatDoor
     busy: int = 0
     last_s: float = 0.0
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     def hot_door(self, head: Head) -> Door | None:
         return self.door
