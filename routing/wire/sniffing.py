@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from ..conversation import Delta
-from .sse import ENDS, EVENT_BYTES_MAX, Event, EventBlocks, split_events
+from .sse import ENDS, EVENT_BYTES_MAX, Event, EventBlocks, end_of_event, events_at, split_events
 
 
 class SseSniffer:
@@ -30,6 +30,7 @@ class SseSniffer:
         "_committed",
         "_model",
         "_pending",
+        "_rare",
         "_read",
         "_searches",
     )
@@ -41,6 +42,7 @@ class SseSniffer:
         bytes_max: int = EVENT_BYTES_MAX,
     ) -> None:
         self._read = read
+        self._rare = rare
         self._searches = tuple(pattern.search for pattern in rare)
         self._blocks = EventBlocks(bytes_max)
         self._pending = self._blocks.pending
@@ -59,17 +61,24 @@ class SseSniffer:
         if not block or (self._committed and not self._is_rare(block)):
             return None
         found: list[Delta] = []
-        content = False
-        for event in split_events(block):
-            if self._committed and not self._is_rare(event.data):
-                continue
-            for delta in self._read(event):
-                self._model = delta.model or self._model
-                self._answer_id = delta.answer_id or self._answer_id
-                content = content or (delta.has_content and not self._committed)
-                self._committed = self._committed or delta.has_content
-                found.append(delta)
-        return self._summary(found, content)
+        was_committed, at = self._committed, 0
+        while not self._committed and at < len(block):
+            begin, at = at, end_of_event(block, at)
+            for event in split_events(block[begin:at]):
+                self._note(event, found)
+        words = [match.start() for pattern in self._rare for match in pattern.finditer(block, at)]
+        for begin, end in events_at(block, words, at):
+            for event in split_events(block[begin:end]):
+                if self._is_rare(event.data):
+                    self._note(event, found)
+        return self._summary(found, self._committed and not was_committed)
+
+    def _note(self, event: Event, found: list[Delta]) -> None:
+        for delta in self._read(event):
+            self._model = delta.model or self._model
+            self._answer_id = delta.answer_id or self._answer_id
+            self._committed = self._committed or delta.has_content
+            found.append(delta)
 
     def is_plain(self, data: bytes) -> bool:
         """Whether the bytes that come next are whole events without anything to read."""

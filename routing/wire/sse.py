@@ -8,7 +8,7 @@ Source: HTML Living Standard, section 9.2 (server-sent events), read 2026-11.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..conversation import Delta
@@ -24,6 +24,7 @@ ENDS = (b"\n\n", b"\n\r\n")
 DONE = b"[DONE]"
 """The data that ends OpenAI's chat streams, and that others send who only resemble them."""
 
+_END = re.compile(rb"\n\r?\n")
 _FIELD = re.compile(rb"[A-Za-z_-]+\Z")
 _BOM = b"\xef\xbb\xbf"
 
@@ -110,16 +111,32 @@ def split_events(block: bytes) -> list[Event]:
     return events
 
 
-def event_around(block: bytes, at: int) -> tuple[int, int]:
-    """Give where the event begins and ends that holds a position of a block."""
-    found = block.rfind(b"\n\n", 0, at)
-    begin = found + 2 if found >= 0 else 0
-    found = block.rfind(b"\n\r\n", begin, at)
-    begin = found + 3 if found >= 0 else begin
-    found = block.find(b"\n\n", at)
-    end = found + 2 if found >= 0 else len(block)
-    found = block.find(b"\n\r\n", at, end)
-    return begin, found + 3 if found >= 0 else end
+def end_of_event(block: bytes, at: int) -> int:
+    """Give where the event ends that holds a position of a block."""
+    found = _END.search(block, at)
+    return len(block) if found is None else found.end()
+
+
+def events_at(block: bytes, positions: Iterable[int], begin: int = 0) -> list[tuple[int, int]]:
+    """Give where the events begin and end that hold one of these positions, in their order.
+
+    Args:
+        block: of whole events.
+        positions: of words in it, all of them from `begin` on.
+        begin: where an event begins.
+    """
+    spans: list[tuple[int, int]] = []
+    end = begin
+    for at in sorted(positions):
+        if at >= end:
+            # Not further back than the last one, so that many positions cost no more than few.
+            found = block.rfind(b"\n\n", end, at)
+            start = end if found < 0 else found + 2
+            found = block.rfind(b"\n\r\n", start, at)
+            start = start if found < 0 else found + 3
+            end = end_of_event(block, at)
+            spans.append((start, end))
+    return spans
 
 
 class SseSplitter:

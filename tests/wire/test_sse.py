@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniroute.routing.errors import UpstreamFailure
-from omniroute.routing.wire.sse import Event, EventBlocks, SseSplitter, data_event, named_event
+from omniroute.routing.wire.sse import (
+    Event,
+    EventBlocks,
+    SseSplitter,
+    data_event,
+    events_at,
+    named_event,
+)
 
 from .answers import chunked
 
@@ -98,3 +105,23 @@ def test_written_events_are_read_back() -> None:
     written = data_event(b'{"a":1}') + named_event("ping", b"{}")
 
     assert _split([written]) == [Event(b"", b'{"a":1}'), Event(b"ping", b"{}")]
+
+
+@given(
+    events=st.lists(st.sampled_from([b"data: x", b"data: y\ndata: z", b": note"]), min_size=1),
+    ends=st.lists(st.sampled_from([b"\n\n", b"\r\n\r\n", b"\n\r\n"]), min_size=1),
+    positions=st.lists(st.integers(0, 400), max_size=9),
+)
+def test_the_events_at_positions_are_those_that_hold_them(
+    events: list[bytes], ends: list[bytes], positions: list[int]
+) -> None:
+    whole = [event + ends[number % len(ends)] for number, event in enumerate(events)]
+    block = b"".join(whole)
+    inside = [at for at in positions if block[at : at + 1].strip()]
+
+    spans = events_at(block, inside)
+
+    begins = [len(b"".join(whole[:number])) for number in range(len(whole))]
+    all_spans = [(begin, begin + len(one)) for begin, one in zip(begins, whole, strict=True)]
+    wanted = [span for span in all_spans if any(span[0] <= at < span[1] for at in inside)]
+    assert spans == wanted

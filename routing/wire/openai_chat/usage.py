@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ..sse import ENDS, event_around
+from ..sse import ENDS, events_at
 
 HELD_BYTES_MAX = 2**20
 """An event that is longer is passed on as it comes: it is not the usage chunk."""
@@ -128,9 +128,8 @@ class UsageHider:
 def _without_usage_alone(block: bytes) -> bytes:
     kept: list[bytes] = []
     at = 0
-    for match in USAGE.finditer(block):
-        begin, end = event_around(block, match.start())
-        if begin >= at and _is_usage_alone(block[begin:end]):
+    for begin, end in events_at(block, [match.start() for match in USAGE.finditer(block)]):
+        if _is_usage_alone(block[begin:end]):
             kept.append(block[at:begin])
             at = end
     return block if at == 0 else b"".join((*kept, block[at:]))
