@@ -99,11 +99,16 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._composed = composed
         self._announce = announce
+        self._ending = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, then say so."""
         await super().startup(sockets=sockets)
         self._announce()
+
+    async def main_loop(self) -> None:
+        """Wait until `drain`. The server's own looks ten times a second for a wish to end."""
+        await self._ending.wait()
 
     def stop(self) -> None:
         """Begin to end; asked a second time, end at once."""
@@ -114,6 +119,7 @@ class Server(uvicorn.Server):
         """Begin to end."""
         self._composed.app.draining = True
         self.should_exit = True
+        self._ending.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
