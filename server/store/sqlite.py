@@ -29,6 +29,7 @@ from omniroute.routing.errors import StorageUnavailable
 
 from .database import WAITING_MAX, Many, RowRefused, Rows, Statement, Step, T, Unit
 from .sqlite_file import FileInUse, prepare_file
+from .sqlite_turn import begin_writing, look_ourselves
 
 BATCH_MAX = 500
 BUSY_MS = 5_000
@@ -82,6 +83,7 @@ class SqliteDatabase:
         self._waiting = 0
         self._open = True
         self._writer = _connect(path, read_only=False)
+        look_ourselves(self._writer)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._reader = threading.local()
         self._reading: list[sqlite3.Connection] = []
@@ -213,7 +215,7 @@ def _commit(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Resul
     """Run a batch in one transaction and give every job's own result."""
     results: list[_Result] = []
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        begin_writing(connection, wait_s=BUSY_MS / 1000)
         for job in jobs:
             if job.done.cancelled():
                 continue
