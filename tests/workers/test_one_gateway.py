@@ -231,6 +231,8 @@ def test_figures_are_those_of_all_workers_whichever_is_asked(tmp_path: Path) -> 
         listed = [timed(client) for client in (one, other)]
         learned = [client.ask("GET", "/api/fitness").json()["learned"] for client in (one, other)]
         ages = [client.ask("GET", "/api/status").json()["uptime_s"] for client in (one, other)]
+        for client in (one, other):
+            health(client)  # A worker imports what MCP needs with its first call.
         memory = [health(client)["memoryUsage"] for client in (one, other)]
 
     assert listed[0] == listed[1]
