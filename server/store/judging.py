@@ -71,6 +71,10 @@ class Judge:
         if judged is not None and len(judged.standings) < len(lines):
             await self._database.write(lambda: open_windows(self._database, lines))
             judged = await self._judge(hold, lines)
+        if judged is not None and not judged.paid and len(self._settlements):
+            # What has ended but is not stored yet may leave enough.
+            await self._settlements.flush()
+            judged = await self._judge(hold, lines)
         looks = 0
         while judged is not None and (leased := _leased(hold, lines, judged)):
             if looks == RECALL_LOOKS:

@@ -59,6 +59,9 @@ class Settlements:
             "settlements", self._write, limits=SETTLEMENTS
         )
 
+    def __len__(self) -> int:
+        return len(self._outbox)
+
     def keep(self, hold: Hold, leases: tuple[Lease, ...], now_unix_s: float) -> None:
         """Take a hold that these leases have paid, or that no budget pays for."""
         held = Held(hold, leases, now_unix_s, hold.usd_nanos)

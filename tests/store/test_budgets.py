@@ -68,6 +68,19 @@ async def test_a_hold_leaves_less_and_settling_gives_the_rest_back(any_budgets: 
 
 
 @pytest.mark.anyio
+async def test_what_the_last_request_left_over_pays_the_next_one_at_once(
+    any_budgets: Budgets,
+) -> None:
+    await any_budgets.reserve(hold("h1", 10 * DOLLAR, "team"))
+    any_budgets.settle("h1", usd_nanos=DOLLAR)
+
+    await any_budgets.reserve(hold("h2", 9 * DOLLAR, "team"))
+
+    with pytest.raises(BudgetExceeded):
+        await any_budgets.reserve(hold("h3", 1, "team"))
+
+
+@pytest.mark.anyio
 async def test_what_a_budget_cannot_pay_is_refused_and_takes_nothing(any_budgets: Budgets) -> None:
     await any_budgets.reserve(hold("h1", 10 * DOLLAR, "team"))
 
