@@ -54,6 +54,9 @@ LOOK_S = 0.2
 SWITCH_S = 0.0005
 GC_ALLOCATIONS = 20_000
 """So many new containers begin a collection of the youngest; Python's own number is 700."""
+GC_YOUNGEST = 100
+"""So many of these begin one of the middle generation, which holds what runs for long: some ten
+milliseconds beside 500 streams. Python's own number is 10."""
 QUIET = ("alembic", "uvicorn", "mcp", "httpx", "httpx2")
 """Libraries whose chatter is kept out of our log."""
 
@@ -277,7 +280,7 @@ def _rest_the_collector() -> None:
     left behind is not collected first, as that would make the start longer by as much.
     """
     gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS)
+    gc.set_threshold(GC_ALLOCATIONS, GC_YOUNGEST)
 
 
 async def _make_first_key(composed: Composed) -> None:
