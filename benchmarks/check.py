@@ -30,7 +30,7 @@ from benchmarks.machine import cores, cpu_ns, free_port, running, settled_cpu_ns
 from benchmarks.programs import programs, run_load
 from benchmarks.targets import OMNIROUTE, Target, answering, gateway, upstream
 
-RATIO = 1.4
+RATIO = 1.5
 SLACK = 1.25
 CHEAPER_SHARE = 0.85
 PAIRS = 11
