@@ -15,8 +15,8 @@ from ..moment import CandidateState
 from .draw import ONE_Q32
 from .stay import stay_of
 
-KEPT_MAX = 256
-"""Snapshots whose calm is remembered; the oldest go."""
+KEPT_MAX = 1024
+"""Targets whose latest snapshot's calm is remembered; the oldest go."""
 
 
 class Calm(Struct, frozen=True):
@@ -55,16 +55,17 @@ class Calm(Struct, frozen=True):
         return self.verdicts if request.moment is None or stay_of(request) is None else None
 
 
-_known: dict[int, tuple[Snapshot, Calm | None]] = {}
+_known: dict[tuple[str, str], tuple[Snapshot, Calm | None]] = {}
 
 
 def calm_of(snapshot: Snapshot) -> Calm | None:
     """Give what a request meets no gate within; None while a circuit is not closed."""
-    known = _known.get(id(snapshot))
+    key = (snapshot.target, snapshot.mode)
+    known = _known.get(key)
     if known is None or known[0] is not snapshot:
-        while len(_known) >= KEPT_MAX:
+        if known is None and len(_known) >= KEPT_MAX:
             del _known[next(iter(_known))]
-        known = _known[id(snapshot)] = snapshot, _calm(snapshot)
+        known = _known[key] = snapshot, _calm(snapshot)
     return known[1]
 
 

@@ -18,7 +18,7 @@ from .stay import explained, unexplained
 
 SNAPSHOT_ID_BYTES = 16
 TAILS_MAX = 256
-"""Decisions whose verdicts are kept as bytes."""
+"""Targets whose latest verdicts are kept as bytes."""
 
 
 class _Judged(
@@ -46,8 +46,8 @@ class _Packed(Struct, frozen=True):
 _encode = msgspec.json.Encoder().encode
 _snapshots = msgspec.json.Decoder(Snapshot)
 _decisions = msgspec.json.Decoder(_Packed)
-# By id: most decisions of a snapshot share one tuple of verdicts, which is kept here with its id.
-_tails: dict[int, tuple[tuple[Verdict, ...], Decision, bytes]] = {}
+# By target: most of its decisions share one tuple of verdicts until its snapshot changes.
+_tails: dict[str, tuple[tuple[Verdict, ...], Decision, bytes]] = {}
 
 
 def pack_snapshot(snapshot: Snapshot) -> bytes:
@@ -78,11 +78,11 @@ def pack_decision(request: RouteRequest, decision: Decision) -> bytes:
     """Give the bytes to store: the request without its body, and the decision."""
     request = without_body(request)
     verdicts = unexplained(request, decision.verdicts)
-    known = _tails.get(id(verdicts))
+    known = _tails.get(decision.target)
     if known is None or known[0] is not verdicts or not _are_alike(known[1], decision):
-        if len(_tails) >= TAILS_MAX:
+        if known is None and len(_tails) >= TAILS_MAX:
             _tails.clear()
-        known = _tails[id(verdicts)] = (verdicts, decision, _tail(decision, verdicts))
+        known = _tails[decision.target] = (verdicts, decision, _tail(decision, verdicts))
     return b'{"request":' + _encode(request) + known[2]
 
 
