@@ -115,6 +115,7 @@ class Whole:
     """An answer that is all there."""
 
     headers: Mapping[bytes, bytes] = {}
+    dropped: tuple[str, ...] = ()
     pour = None
 
     def __aiter__(self) -> AsyncIterator[Piece]:

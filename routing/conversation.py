@@ -32,6 +32,26 @@ class Image(Struct, frozen=True, gc=False):
     rest: Json = {}
 
 
+class Document(Struct, frozen=True, gc=False):
+    """A file to read: exactly one of `text`, `url` and `data` (base64) is set."""
+
+    media_type: str | None = None
+    text: str | None = None
+    url: str | None = None
+    data: str | None = None
+    title: str | None = None
+    rest: Json = {}
+
+
+class Audio(Struct, frozen=True, gc=False):
+    """A sound: exactly one of `url` and `data` (base64, with its media type) is set."""
+
+    url: str | None = None
+    media_type: str | None = None
+    data: str | None = None
+    rest: Json = {}
+
+
 class Reasoning(Struct, frozen=True, gc=False):
     """What a model thought aloud.
 
@@ -44,23 +64,36 @@ class Reasoning(Struct, frozen=True, gc=False):
     encrypted: str | None = None
 
 
+ToolKind = Literal["function", "custom"]
+"""A function takes a JSON object; a custom tool takes free text, perhaps of a grammar."""
+
+
 class ToolCall(Struct, frozen=True, gc=False):
-    """A model's wish to run a tool. `arguments` is JSON text, as the model wrote it."""
+    """A model's wish to run a tool.
+
+    `arguments` is what the model wrote: JSON text, or the free text of a custom tool. `namespace`
+    is the group of tools that the name belongs to, where the client's dialect knows groups.
+    """
 
     call_id: str
     name: str
     arguments: str
+    kind: ToolKind = "function"
+    namespace: str | None = None
 
 
 class ToolResult(Struct, frozen=True, gc=False):
     """What a tool answered to the call of that id."""
 
     call_id: str
-    parts: tuple["Text | Image", ...]
+    parts: tuple["Shown", ...]
     is_error: bool = False
 
 
-Part = Text | Image | Reasoning | ToolCall | ToolResult
+Shown = Text | Image | Document | Audio
+"""What a person can show a model, and a tool can answer."""
+
+Part = Shown | Reasoning | ToolCall | ToolResult
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -72,12 +105,21 @@ class Message(Struct, frozen=True, gc=False):
 
 
 class Tool(Struct, frozen=True, gc=False):
-    """A function the model may call; `parameters` is its JSON Schema."""
+    """A tool the model may call.
+
+    Attributes:
+        parameters: the JSON Schema of a function's arguments.
+        grammar: of a custom tool's text; None takes any text.
+        namespace: the group of tools it belongs to, where the client's dialect knows groups.
+    """
 
     name: str
     description: str = ""
     parameters: Json = {}
     rest: Json = {}
+    kind: ToolKind = "function"
+    grammar: Json | None = None
+    namespace: str | None = None
 
 
 class ToolChoice(Struct, frozen=True, gc=False):
@@ -92,7 +134,14 @@ class Chat(Struct, frozen=True, gc=False):
     """A conversation and how it should be answered.
 
     `rest` holds every field of the body that we do not act on, keyed by the dialect it came
-    in: it goes out again only to that dialect. `json_schema` of {} means JSON of any shape.
+    in: it goes out again only to that dialect.
+
+    Attributes:
+        json_schema: {} means JSON of any shape.
+        logprobs: how many alternatives are told for each token, beside the chosen one.
+        user: the client's own name for the person who asks.
+        reasoning_tokens_max: how much may be thought; 0 is not at all.
+        reasoning_shown: whether thoughts, or a summary of them, are part of the answer.
     """
 
     messages: tuple[Message, ...]
@@ -106,13 +155,22 @@ class Chat(Struct, frozen=True, gc=False):
     json_schema: Json | None = None
     stream: bool = False
     rest: Json = {}
+    top_k: int | None = None
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logprobs: int | None = None
+    user: str | None = None
+    reasoning_tokens_max: int | None = None
+    reasoning_shown: bool | None = None
 
 
 class Usage(Struct, frozen=True, gc=False):
     """Tokens of one answer, each counted once.
 
     `input_tokens` includes the cached and the cache-writing ones, `output_tokens` includes
-    the reasoning ones, whatever the provider's own way of counting.
+    the reasoning ones, whatever the provider's own way of counting. `cache_write_1h_tokens` are
+    those of `cache_write_tokens` that are kept for an hour, which cost more.
     """
 
     input_tokens: int = 0
@@ -120,6 +178,15 @@ class Usage(Struct, frozen=True, gc=False):
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+
+
+class TokenLogprob(Struct, frozen=True, gc=False):
+    """How likely a token was (natural logarithm), and the likeliest ones in its place."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
 
 
 class ToolCallDelta(Struct, frozen=True, gc=False):
@@ -144,6 +211,8 @@ class Delta(Struct, frozen=True, gc=False):
     `content` is set where sniffing saw that content begins without reading it: a
     same-dialect stream is forwarded as bytes and gets no Delta per event.
     `usage` replaces what came before (some providers count from the start in every chunk).
+    `refusal` is text in which the model says that it will not answer. `reasoning_encrypted` is a
+    thought that only its provider can read; `stop_sequence` is the one that ended the answer.
     """
 
     text: str = ""
@@ -157,10 +226,21 @@ class Delta(Struct, frozen=True, gc=False):
     answer_id: str | None = None
     content: bool = False
     ended: bool = False
+    refusal: str = ""
+    reasoning_encrypted: str | None = None
+    image: Image | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+    stop_sequence: str | None = None
 
     @property
     def has_content(self) -> bool:
         """Whether the client would see something of the answer: from here on it is committed."""
         return bool(
-            self.content or self.text or self.reasoning or self.tool_call or self.finish is not None
+            self.content
+            or self.text
+            or self.reasoning
+            or self.tool_call
+            or self.finish is not None
+            or self.refusal
+            or self.image is not None
         )

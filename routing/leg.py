@@ -103,6 +103,11 @@ class Leg:
         return operation.forward and self.candidate.dialect == operation.dialect
 
     @property
+    def dropped(self) -> tuple[str, ...]:
+        """What of the request its provider was not told."""
+        return () if self._answer is None else self._answer.dropped
+
+    @property
     def left_s(self) -> float:
         """What is left of the request's total time."""
         return left_s(self.prepared, self.request, self.parts.clock)

@@ -61,6 +61,11 @@ class Answer(Protocol):
         ...
 
     @property
+    def dropped(self) -> tuple[str, ...]:
+        """What of the client's request the provider was not told; see wire.codec.Rendered."""
+        ...
+
+    @property
     def pour(self) -> Pour | None:
         """What pours the rest of an answer that was iterated so far; None where nothing can.
 

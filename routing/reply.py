@@ -74,6 +74,11 @@ class Reply:
         return None if self._won is None else self._won.model_served
 
     @property
+    def dropped(self) -> tuple[str, ...]:
+        """What of the request the provider that answers was not told."""
+        return () if self._won is None else self._won.dropped
+
+    @property
     def forwards(self) -> bool:
         """Whether the Pieces are bytes of the client's own dialect, to be sent as they are."""
         return self._won is not None and self._won.forwards

@@ -123,6 +123,7 @@ class FakeAnswer:
     pieces: Sequence[Piece | UpstreamFailure]
     closed: bool = False
     headers: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    dropped: tuple[str, ...] = ()
     pour = None
 
     def __aiter__(self) -> AsyncIterator[Piece]:

@@ -17,6 +17,7 @@ from msgspec import structs
 from ..errors import BadRequest, FailureKind, UpstreamFailure
 from ..model import Call, Dialect, Limits, Piece
 from ..ports import Answer, Clock
+from ..wire.codec import Rendered
 from ..wire.pieces import PieceReader
 from ..wire.splice import splice_model
 from ..wire.table import codec
@@ -62,7 +63,7 @@ class SimulatedUpstream:
             UpstreamFailure: the request is refused, or the fault that it asks for says so.
         """
         patience = _Patience(call.limits, self._clock, self._sleep)
-        performance = _performance(call, _occasion(call, self._clock))
+        performance, dropped = _performance(call, _occasion(call, self._clock))
         await patience.wait(performance.wait_s, call.limits.first_byte_s, "timeout_first_byte")
         head = performance.head
         if head is None:
@@ -81,7 +82,9 @@ class SimulatedUpstream:
         else:
             reader = EmbeddingsReader(call.limits.answer_bytes_max)
         headers = {name.lower().encode(): value.encode() for name, value in head.headers}
-        return SimulatedAnswer(iter(performance.frames), reader, patience, headers)
+        answer = SimulatedAnswer(iter(performance.frames), reader, patience, headers)
+        answer.dropped = dropped
+        return answer
 
 
 class SimulatedAnswer:
@@ -97,6 +100,7 @@ class SimulatedAnswer:
         headers: Mapping[bytes, bytes],
     ) -> None:
         self.headers = headers
+        self.dropped: tuple[str, ...] = ()
         self._frames = frames
         self._reader = reader
         self._patience = patience
@@ -214,24 +218,28 @@ def _occasion(call: Call, clock: Clock) -> Occasion:
     return Occasion(blake2b(name, digest_size=SEED_BYTES).hexdigest(), int(clock.unix()))
 
 
-def _performance(call: Call, occasion: Occasion) -> Performance:
-    """Give what is played for a call; what is wrong with the request is a performance too."""
+def _performance(call: Call, occasion: Occasion) -> tuple[Performance, tuple[str, ...]]:
+    """Give what is played for a call, and what of the request it was not told.
+
+    What is wrong with the request is a performance too.
+    """
     model = find_model(call.candidate.model)
     if model is None:
         names = ", ".join(model.name for model in MODELS)
         message = f"the simulator has no model {call.candidate.model!r}; its models are {names}"
-        return refuse(Refusal("not_found", 404, message), openai_chat, occasion, kind="model_gone")
+        refusal = Refusal("not_found", 404, message)
+        return refuse(refusal, openai_chat, occasion, kind="model_gone"), ()
     try:
-        return _played(call, model, occasion)
+        rendered = _own_request(call)
+        return _played(call, model, occasion, rendered.body), rendered.dropped
     except BadRequest as error:
-        return refuse(refused(error), openai_chat, occasion, kind="bad_request")
+        return refuse(refused(error), openai_chat, occasion, kind="bad_request"), ()
 
 
-def _played(call: Call, model: SimulatedModel, occasion: Occasion) -> Performance:
+def _played(call: Call, model: SimulatedModel, occasion: Occasion, body: bytes) -> Performance:
     operation = call.operation
     if operation.kind not in model.facts.capabilities:
         raise BadRequest(f"the simulator's model {model.name} does not do {operation.kind}")
-    body = _own_body(call)
     if operation.kind == "embedding":
         wanted = replace(read_embeddings(body), model=call.candidate.model)
         return perform_embeddings(wanted, occasion)
@@ -242,8 +250,8 @@ def _played(call: Call, model: SimulatedModel, occasion: Occasion) -> Performanc
     return perform(script_for(asked), openai_chat, occasion, stream=asked.stream)
 
 
-def _own_body(call: Call) -> bytes:
-    """Give the request's body in the simulator's dialect."""
+def _own_request(call: Call) -> Rendered:
+    """Give the request's body in the simulator's dialect, and what that cannot say."""
     operation, model = call.operation, call.candidate.model
     if operation.dialect != DIALECT:
         chat = codec(operation.dialect).parse_request(operation.body)
@@ -251,9 +259,9 @@ def _own_body(call: Call) -> bytes:
         chat = structs.replace(chat, stream=operation.features.stream)
         return codec(DIALECT).render_request(chat, model=model)
     if not operation.model_in_body:
-        return operation.body
+        return Rendered(operation.body)
     named = operation.model_in_body
-    return splice_model(operation.body, old=named, new=model, at=operation.model_at)
+    return Rendered(splice_model(operation.body, old=named, new=model, at=operation.model_at))
 
 
 def _check(head: Head, performance: Performance, *, stream: bool, keep_body: bool) -> None:

@@ -39,6 +39,7 @@ class HttpAnswer:
         "_pieces",
         "_reader",
         "_secrets",
+        "dropped",
         "headers",
     )
 
@@ -51,6 +52,7 @@ class HttpAnswer:
     ) -> None:
         self._connection: Exchange | None = connection
         self.headers: Mapping[bytes, bytes] = connection.headers
+        self.dropped: tuple[str, ...] = ()
         self._reader = reader
         self._secrets = secrets
         self._pieces: Sequence[Piece] = ()

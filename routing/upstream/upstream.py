@@ -112,7 +112,7 @@ class HttpUpstream:
         ready = self._ready.get(account.account_id)
         if ready is None or ready.account is not account:
             ready = self._make_ready(account)
-        path, body = _request(call, ready)
+        path, body, dropped = _request(call, ready)
         asked = operation.features.stream
         forward = operation.forward and operation.dialect == account.dialect
         hider: UsageHider | None = None
@@ -134,13 +134,17 @@ class HttpUpstream:
             stream = await self._judged(call, ready.envelope, connection, forward=forward)
         secrets, bytes_max = ready.envelope.secrets, limits.answer_bytes_max
         if not stream:
-            return WholeAnswer(
+            whole = WholeAnswer(
                 connection, ready.codec, forward=forward, bytes_max=bytes_max, secrets=secrets
             )
+            whole.dropped = dropped
+            return whole
         reader = PieceReader(
             ready.codec, forward=forward, stream=True, bytes_max=bytes_max, hider=hider
         )
-        return HttpAnswer(connection, reader, secrets=secrets)
+        answer = HttpAnswer(connection, reader, secrets=secrets)
+        answer.dropped = dropped
+        return answer
 
     def close(self) -> None:
         """Cut every connection and open no more."""
@@ -216,8 +220,8 @@ class Upstreams:
         return (self._simulated if call.account.simulated else self._http).open(call)
 
 
-def _request(call: Call, ready: _Ready) -> tuple[str, bytes]:
-    """Give path and body of the request, in the account's dialect."""
+def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
+    """Give path and body of the request in the account's dialect, and what that cannot say."""
     operation, model = call.operation, call.candidate.model
     if operation.kind != "chat":
         raise UpstreamFailure(
@@ -230,16 +234,18 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes]:
     try:
         if operation.dialect == call.account.dialect:
             if not operation.model_in_body or operation.dialect in MODEL_IN_PATH:
-                return path, operation.body
+                return path, operation.body, ()
             # Also where the name stays: it must stand there once, or the provider might read
             # another one than was routed.
             named = operation.model_in_body
-            return path, splice_model(operation.body, old=named, new=model, at=operation.model_at)
+            body = splice_model(operation.body, old=named, new=model, at=operation.model_at)
+            return path, body, ()
         chat = codec(operation.dialect).parse_request(operation.body)
         # Whether it streams may stand in the client's path instead of its body.
         chat = structs.replace(chat, stream=operation.features.stream)
-        body = theirs.render_request(chat, model=model)
-        return path, body if ready.tells_usage else without_usage(body)
+        rendered = theirs.render_request(chat, model=model)
+        body = rendered.body if ready.tells_usage else without_usage(rendered.body)
+        return path, body, rendered.dropped
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
 

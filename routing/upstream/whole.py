@@ -21,7 +21,16 @@ class WholeAnswer:
         secrets: taken out of errors that come inside the answer.
     """
 
-    __slots__ = ("_bytes_max", "_codec", "_connection", "_forward", "_rest", "_secrets", "headers")
+    __slots__ = (
+        "_bytes_max",
+        "_codec",
+        "_connection",
+        "_forward",
+        "_rest",
+        "_secrets",
+        "dropped",
+        "headers",
+    )
 
     # It comes in one piece.
     pour = None
@@ -36,6 +45,7 @@ class WholeAnswer:
         secrets: Sequence[str] = (),
     ) -> None:
         self.headers: Mapping[bytes, bytes] = connection.headers
+        self.dropped: tuple[str, ...] = ()
         self._connection: Exchange | None = connection
         self._codec = codec
         self._forward = forward

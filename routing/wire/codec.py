@@ -16,12 +16,27 @@ from ..model import Dialect, Features
 
 
 class Head(Struct, frozen=True, gc=False):
-    """What every event of an answer repeats: its id, the model's name, when it began."""
+    """What every event of an answer repeats: its id, the model's name, when it began.
+
+    `asked` is the client's own body, for a dialect whose answers repeat some of it.
+    """
 
     answer_id: str
     model: str
     created_unix_s: int
     include_usage: bool = False
+    asked: bytes = b"{}"
+
+
+class Rendered(Struct, frozen=True, gc=False):
+    """A request's body for a provider.
+
+    `dropped` names what of the client's request the provider's dialect cannot say: fields by
+    their paths in the client's own spelling, without the numbers of items.
+    """
+
+    body: bytes
+    dropped: tuple[str, ...] = ()
 
 
 class Sniffer(Protocol):
@@ -88,8 +103,12 @@ class Codec(Protocol):
         """
         ...
 
-    def render_request(self, chat: Chat, *, model: str) -> bytes:
-        """Give the body for a provider of this dialect."""
+    def render_request(self, chat: Chat, *, model: str) -> Rendered:
+        """Give the body for a provider of this dialect, and what it could not say.
+
+        Raises:
+            BadRequest: it lacks a word for what changes the meaning; names it.
+        """
         ...
 
     def path(self, *, model: str, stream: bool) -> str:

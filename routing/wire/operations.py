@@ -42,6 +42,6 @@ def operation_of_body(
 def operation_of_chat(chat: Chat, *, target: str) -> Operation:
     """Give the operation of a conversation whose answer the door reads as Deltas."""
     own = codec(OWN_DIALECT)
-    body = own.render_request(chat, model=target)
+    body = own.render_request(chat, model=target).body
     _, features = own.read_features(body)
     return Operation("chat", OWN_DIALECT, body, features, model_in_body=target, forward=False)

@@ -36,6 +36,8 @@ def origin_lines(reply: Reply) -> bytes:
         attempts = len(reply.attempts) + (reply.outcome is None)
         origin = _origin(winner.provider, reply.model_served or winner.model)
         lines += b"%bx-omniroute-attempts: %d\r\n" % (origin, attempts)
+        if winner.dialect != request.operation.dialect and (dropped := reply.dropped):
+            lines += line(b"x-omniroute-dropped", ", ".join(dropped))
     if request.mode is not None:
         lines += line(b"x-omniroute-mode", _mode(reply))
     return lines

@@ -176,4 +176,5 @@ def _head(request: RouteRequest, model: str) -> Head:
         model=model,
         created_unix_s=int(time.time()),
         include_usage=wanted,
+        asked=request.operation.body,
     )

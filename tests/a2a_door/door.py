@@ -83,6 +83,7 @@ class HeldAnswer:
     go: anyio.Event
     closed: anyio.Event
     headers: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    dropped: tuple[str, ...] = ()
     pour = None
 
     def __aiter__(self) -> AsyncIterator[Piece]:

@@ -66,6 +66,7 @@ class RacedAnswer:
     plan: Plan
     has_ended: bool = False
     headers: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    dropped: tuple[str, ...] = ()
     pour = None
 
     def __aiter__(self) -> AsyncIterator[Piece]:

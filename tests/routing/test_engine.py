@@ -278,6 +278,7 @@ async def test_a_caller_who_leaves_before_content_starts_no_fallback() -> None:
     class Never:
         closed = False
         headers = NO_HEADERS
+        dropped: tuple[str, ...] = ()
         pour = None
 
         def __aiter__(self) -> "Never":

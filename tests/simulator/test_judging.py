@@ -160,7 +160,7 @@ CHAT = Chat(
 
 @pytest.mark.parametrize("dialect", VOICES)
 def test_a_rendered_request_is_heard_as_the_conversation(dialect: Dialect) -> None:
-    body = codec(dialect).render_request(CHAT, model="fast")
+    body = codec(dialect).render_request(CHAT, model="fast").body
 
     asked = VOICES[dialect].read(body)
 
@@ -184,14 +184,14 @@ def test_a_rendered_tool_choice_is_heard(
 ) -> None:
     chat = structs.replace(CHAT, messages=CHAT.messages[:2], tool_choice=choice)
 
-    asked = VOICES[dialect].read(codec(dialect).render_request(chat, model="fast"))
+    asked = VOICES[dialect].read(codec(dialect).render_request(chat, model="fast").body)
 
     assert (asked.tool_choice, asked.named) == heard
 
 
 @pytest.mark.parametrize("dialect", ["openai_chat", "openai_responses", "anthropic"])
 def test_a_rendered_stream_is_asked_for_with_its_usage(dialect: Dialect) -> None:
-    body = codec(dialect).render_request(structs.replace(CHAT, stream=True), model="fast")
+    body = codec(dialect).render_request(structs.replace(CHAT, stream=True), model="fast").body
 
     asked = VOICES[dialect].read(body)
 
@@ -201,7 +201,9 @@ def test_a_rendered_stream_is_asked_for_with_its_usage(dialect: Dialect) -> None
 
 def test_usage_of_the_same_words_is_the_same_in_every_dialect() -> None:
     weights = {
-        dialect: VOICES[dialect].read(codec(dialect).render_request(CHAT, model="fast")).input_bytes
+        dialect: VOICES[dialect]
+        .read(codec(dialect).render_request(CHAT, model="fast").body)
+        .input_bytes
         for dialect in VOICES
     }
 

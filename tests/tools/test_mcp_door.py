@@ -289,6 +289,7 @@ class Stalling:
     """An upstream whose answer begins and then says nothing until it is closed."""
 
     headers = NO_HEADERS
+    dropped: tuple[str, ...] = ()
     pour = None
 
     def __init__(self) -> None:

@@ -426,6 +426,7 @@ class Slow:
     """An upstream that says a word every tenth of a second."""
 
     headers = NO_HEADERS
+    dropped: tuple[str, ...] = ()
     pour = None
 
     def __init__(self, clock: FakeClock, *said: str) -> None:
@@ -486,6 +487,7 @@ class Stalling:
     """An upstream whose answer begins and then says nothing until it is closed."""
 
     headers = NO_HEADERS
+    dropped: tuple[str, ...] = ()
     pour = None
 
     def __init__(self) -> None:

@@ -57,6 +57,23 @@ async def test_an_anthropic_client_is_answered_by_a_provider_of_the_openai_diale
     assert streamed.body.count(b"event: message_stop") == 1
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_the_provider_could_not_be_told_is_said(stream: bool) -> None:
+    body = {
+        "model": "sim/fast@latency=0",
+        "max_tokens": 50,
+        "messages": HELLO,
+        "stream": stream,
+        "context_management": {"edits": []},
+    }
+
+    foreign = await setting(dialect="anthropic").post(body)
+    same = await setting().post(body)
+
+    assert foreign.headers["x-omniroute-dropped"] == "context_management"
+    assert "x-omniroute-dropped" not in same.headers
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

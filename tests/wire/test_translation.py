@@ -33,7 +33,7 @@ SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}}
 
 
 def _rendered(dialect: Dialect, chat: Chat, model: str = "m") -> Any:
-    return json.loads(codec(dialect).render_request(chat, model=model))
+    return json.loads(codec(dialect).render_request(chat, model=model).body)
 
 
 def _translated(source: Dialect, target: Dialect, body: dict[str, Any]) -> Any:
@@ -167,7 +167,7 @@ def test_a_conversation_comes_back_from_every_dialect(there: Dialect) -> None:
         top_p=0.5,
     )
 
-    back = codec(there).parse_request(codec(there).render_request(chat, model="m"))
+    back = codec(there).parse_request(codec(there).render_request(chat, model="m").body)
 
     assert _rendered("openai_chat", back) == _rendered("openai_chat", chat)
     assert _rendered("anthropic", back) == _rendered("anthropic", chat)
@@ -190,7 +190,7 @@ def test_a_dialect_gets_its_own_fields_back(dialect: Dialect, case: str) -> None
     theirs = codec(dialect)
     chat = theirs.parse_request(golden(dialect, case))
 
-    again = theirs.parse_request(theirs.render_request(chat, model="m"))
+    again = theirs.parse_request(theirs.render_request(chat, model="m").body)
 
     # Which turn holds a result is the one thing that the normal form changes.
     assert structs.replace(again, messages=()) == structs.replace(chat, messages=())
@@ -574,7 +574,7 @@ def test_any_conversation_is_rendered_as_one_that_can_be_read(
 ) -> None:
     theirs = codec(dialect)
 
-    body = theirs.render_request(Chat(messages=tuple(messages)), model="m")
+    body = theirs.render_request(Chat(messages=tuple(messages)), model="m").body
 
     with suppress(BadRequest):  # a call or a result where a role cannot have one
         theirs.parse_request(body)

@@ -17,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from ...conversation import (
+    Audio,
     Chat,
+    Document,
     Image,
     Json,
     Message,
@@ -29,6 +31,8 @@ from ...conversation import (
     ToolChoice,
     ToolResult,
 )
+from ..codec import Rendered
+from ..dropped import Dropped
 from ..fields import encode
 from ..parts import (
     arguments_object,
@@ -50,13 +54,15 @@ MAX_TOKENS_DEFAULT = 4096
 _TEMPERATURE_MAX = 1.0
 
 
-def render_request(chat: Chat, *, model: str) -> bytes:
+def render_request(chat: Chat, *, model: str) -> Rendered:
     """Give the body for a provider of this dialect; without a bound, MAX_TOKENS_DEFAULT.
 
     Raises:
         BadRequest: the chat holds what this dialect cannot say; names it.
     """
     refuse_foreign(chat, DIALECT)
+    dropped = Dropped()
+    dropped.note_chat(chat, DIALECT)
     rest = dict(own(chat.rest, DIALECT))
     limit = chat.output_tokens_max
     body: dict[str, object] = {
@@ -81,7 +87,7 @@ def render_request(chat: Chat, *, model: str) -> bytes:
         body["output_config"] = _output_config(chat.json_schema, rest.get("output_config"))
     if chat.stream:
         body["stream"] = True
-    return encode({**rest, **body})
+    return Rendered(encode({**rest, **body}), dropped.names)
 
 
 def _messages(turns: Sequence[Message]) -> list[dict[str, object]]:
@@ -126,6 +132,8 @@ def _blocks(part: Part) -> list[dict[str, object]]:
             ]
         case ToolResult():
             return [_result(part)]
+        case Document() | Audio():
+            raise inexpressible("a file", DIALECT)
         case _:
             assert_never(part)
 

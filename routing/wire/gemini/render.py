@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from ...conversation import (
+    Audio,
     Chat,
+    Document,
     Image,
     Message,
     Part,
@@ -25,20 +27,31 @@ from ...conversation import (
     ToolChoice,
     ToolResult,
 )
+from ..codec import Rendered
+from ..dropped import Dropped
 from ..fields import encode, present
-from ..parts import arguments_object, own, own_block, refuse_foreign, require_function
+from ..parts import (
+    arguments_object,
+    inexpressible,
+    own,
+    own_block,
+    refuse_foreign,
+    require_function,
+)
 from ..signatures import unmarked
 from ..turns import merged, regrouped, without_system
 from .parse import DIALECT
 
 
-def render_request(chat: Chat, *, model: str) -> bytes:
+def render_request(chat: Chat, *, model: str) -> Rendered:
     """Give the body for a provider of this dialect; the model stands in the path.
 
     Raises:
         BadRequest: the chat holds what this dialect cannot say; names it.
     """
     refuse_foreign(chat, DIALECT)
+    dropped = Dropped()
+    dropped.note_chat(chat, DIALECT)
     rest = dict(own(chat.rest, DIALECT))
     body: dict[str, object] = {}
     system, turns = without_system(chat.messages)
@@ -55,7 +68,7 @@ def render_request(chat: Chat, *, model: str) -> bytes:
         config = {**others, **config}
     if config:
         body["generationConfig"] = config
-    return encode({**rest, **body})
+    return Rendered(encode({**rest, **body}), dropped.names)
 
 
 def _contents(turns: Sequence[Message]) -> list[dict[str, object]]:
@@ -103,6 +116,8 @@ def _part(part: Part, names: Mapping[str, str]) -> Iterable[dict[str, object]]:
             yield from _result(part, names.get(part.call_id, part.call_id))
         case Reasoning():
             return
+        case Document() | Audio():
+            raise inexpressible("a file", DIALECT)
         case _:
             assert_never(part)
 
@@ -128,10 +143,10 @@ def _result(part: ToolResult, name: str) -> Iterable[dict[str, object]]:
     response = {"error" if part.is_error else "output": text}
     yield {"functionResponse": {"id": part.call_id, "name": name, "response": response}}
     for item in part.parts:
-        if isinstance(item, Image):
-            yield _image(item)
-        else:
+        if isinstance(item, Text):
             own_block(item, DIALECT)  # refuses what has no text
+        else:
+            yield from _part(item, {})
 
 
 def _tools(tools: Sequence[Tool]) -> list[dict[str, object]]:

@@ -15,15 +15,19 @@ from ...conversation import (
     Message,
     Part,
     Reasoning,
+    Shown,
     Text,
     Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
 )
+from ..codec import Rendered
+from ..dropped import Dropped
 from ..fields import encode, present
 from ..parts import (
     image_url,
+    inexpressible,
     own,
     own_block,
     refuse_foreign,
@@ -41,13 +45,15 @@ _NEW_LIMIT_MODELS = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9]|gpt-\d\d)")
 SCHEMA_NAME = "answer"
 
 
-def render_request(chat: Chat, *, model: str) -> bytes:
+def render_request(chat: Chat, *, model: str) -> Rendered:
     """Give the body for a provider of this dialect.
 
     Raises:
         BadRequest: the chat holds what this dialect cannot say; names it.
     """
     refuse_foreign(chat, DIALECT)
+    dropped = Dropped()
+    dropped.note_chat(chat, DIALECT)
     rest = dict(own(chat.rest, DIALECT))
     body: dict[str, object] = {"model": model}
     body["messages"] = [
@@ -75,7 +81,7 @@ def render_request(chat: Chat, *, model: str) -> bytes:
             "include_usage": True,
         }
     rest.pop("stream_options", None)
-    return encode({**rest, **body})
+    return Rendered(encode({**rest, **body}), dropped.names)
 
 
 def limit_name(model: str) -> str:
@@ -99,7 +105,7 @@ def _results(results: Iterable[ToolResult]) -> Iterable[dict[str, object]]:
     images: list[Part] = []
     for result in results:
         texts = tuple(part for part in result.parts if isinstance(part, Text))
-        pictures = [part for part in result.parts if isinstance(part, Image)]
+        pictures = [part for part in result.parts if not isinstance(part, Text)]
         call_id = tool_id(result.call_id)
         content = _content(texts) if texts else ""
         yield {"role": "tool", "tool_call_id": call_id, "content": content}
@@ -130,7 +136,7 @@ def _assistant(message: Message) -> dict[str, object]:
 
 def _content(parts: Iterable[Part]) -> str | list[dict[str, object]]:
     """Give a string for one plain text or for nothing, else a list of parts."""
-    rendered = [_part(part) for part in parts if isinstance(part, Text | Image)]
+    rendered = [_part(part) for part in parts if isinstance(part, Shown)]
     if len(rendered) == 1 and rendered[0].keys() == {"type", "text"}:
         text = rendered[0]["text"]
         if isinstance(text, str):
@@ -138,12 +144,14 @@ def _content(parts: Iterable[Part]) -> str | list[dict[str, object]]:
     return rendered or ""
 
 
-def _part(part: Text | Image) -> dict[str, object]:
+def _part(part: Shown) -> dict[str, object]:
     rest = own(part.rest, DIALECT)
     if isinstance(part, Image):
         details = rest.get("image_url")
         image = {"url": image_url(part), **(details if isinstance(details, dict) else {})}
         return {**rest, "type": "image_url", "image_url": image}
+    if not isinstance(part, Text):
+        raise inexpressible("a file", DIALECT)
     block = own_block(part, DIALECT)
     return dict(block) if block is not None else {"type": "text", "text": part.text, **rest}
 

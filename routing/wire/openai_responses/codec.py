@@ -9,7 +9,7 @@ import msgspec
 from ...conversation import Chat, Delta
 from ...errors import RoutingError
 from ...model import Dialect, Features
-from ..codec import Head, Sniffer, StreamReader, StreamWriter
+from ..codec import Head, Rendered, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in, openai_error
 from ..families import family_of_input
 from ..features import (
@@ -74,7 +74,7 @@ class OpenaiResponses:
     def parse_request(self, body: bytes) -> Chat:
         return parse_request(body)
 
-    def render_request(self, chat: Chat, *, model: str) -> bytes:
+    def render_request(self, chat: Chat, *, model: str) -> Rendered:
         return render_request(chat, model=model)
 
     def path(self, *, model: str, stream: bool) -> str:

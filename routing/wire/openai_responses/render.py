@@ -14,14 +14,25 @@ from ...conversation import (
     Message,
     Part,
     Reasoning,
+    Shown,
     Text,
     Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
 )
+from ..codec import Rendered
+from ..dropped import Dropped
 from ..fields import encode, present
-from ..parts import image_url, own, own_block, refuse_foreign, require_function, tool_id
+from ..parts import (
+    image_url,
+    inexpressible,
+    own,
+    own_block,
+    refuse_foreign,
+    require_function,
+    tool_id,
+)
 from ..signatures import unmarked
 from ..turns import regrouped
 from .parse import DIALECT
@@ -30,7 +41,7 @@ from .parse import DIALECT
 SCHEMA_NAME = "answer"
 
 
-def render_request(chat: Chat, *, model: str) -> bytes:
+def render_request(chat: Chat, *, model: str) -> Rendered:
     """Give the body for a provider of this dialect.
 
     `stop` has no place in this dialect and is left out.
@@ -39,6 +50,8 @@ def render_request(chat: Chat, *, model: str) -> bytes:
         BadRequest: the chat holds what this dialect cannot say; names it.
     """
     refuse_foreign(chat, DIALECT)
+    dropped = Dropped()
+    dropped.note_chat(chat, DIALECT)
     rest = dict(own(chat.rest, DIALECT))
     body: dict[str, object] = {"model": model}
     body["input"] = [item for message in regrouped(chat.messages) for item in _items(message)]
@@ -55,14 +68,14 @@ def render_request(chat: Chat, *, model: str) -> bytes:
         body["text"] = {**_object(rest, "text"), "format": _format(chat.json_schema)}
     if chat.stream:
         body["stream"] = True
-    return encode({"store": False, **rest, **body})
+    return Rendered(encode({"store": False, **rest, **body}), dropped.names)
 
 
 def _items(message: Message) -> Iterable[dict[str, object]]:
     """Give the items of one turn: content that belongs together is one message."""
     spoken: list[Part] = []
     for part in message.parts:
-        if isinstance(part, Text | Image):
+        if isinstance(part, Shown):
             spoken.append(part)
             continue
         yield from _message(message, spoken)
@@ -92,14 +105,16 @@ def _message(message: Message, parts: list[Part]) -> Iterable[dict[str, object]]
     yield {
         "type": "message",
         "role": "user" if message.role == "tool" else message.role,
-        "content": [_part(part, text) for part in parts if isinstance(part, Text | Image)],
+        "content": [_part(part, text) for part in parts if isinstance(part, Shown)],
     }
 
 
-def _part(part: Text | Image, text: str) -> dict[str, object]:
+def _part(part: Shown, text: str) -> dict[str, object]:
     if isinstance(part, Image):
         rest = own(part.rest, DIALECT)
         return {"detail": "auto", **rest, "type": "input_image", "image_url": image_url(part)}
+    if not isinstance(part, Text):
+        raise inexpressible("a file", DIALECT)
     block = own_block(part, DIALECT)
     return dict(block) if block is not None else {"type": text, "text": part.text}
 
