@@ -23,6 +23,8 @@ from .exchange import Door, Head
 from .guard import Guard
 from .turnstile import Turnstile
 
+_NOTHING: Mapping[str, Door] = {}
+
 
 class Front:
     """The ASGI application in front of all doors.
@@ -30,6 +32,7 @@ class Front:
     Args:
         guard: which Host and Origin may be named.
         hot: answers a POST to exactly this path.
+        below: answers a POST to a path that begins with this, where `hot` has no other.
         doors: applications of their own at exactly these paths, whatever the method.
 
     Attributes:
@@ -42,7 +45,12 @@ class Front:
     """
 
     def __init__(
-        self, guard: Guard, *, hot: Mapping[str, Door], doors: Mapping[str, ASGIApp]
+        self,
+        guard: Guard,
+        *,
+        hot: Mapping[str, Door],
+        doors: Mapping[str, ASGIApp],
+        below: Mapping[str, Door] = _NOTHING,
     ) -> None:
         self.app = build_app(())
         self.busy = 0
@@ -52,11 +60,15 @@ class Front:
         self.mcp_only_port: int | None = None
         self._guard = guard
         self._hot = hot
+        self._below = tuple(below.items())
         self._doors = doors
 
     def hot_door(self, head: Head) -> Door | None:
         """Give the door that answers by itself; None leaves the request to this application."""
-        if head.method != "POST" or (door := self._hot.get(head.path)) is None:
+        if head.method != "POST":
+            return None
+        door = self._hot.get(head.path) or self._door_below(head.path)
+        if door is None:
             return None
         refusal = self._guard.refusal(head.headers) or self._not_here(head.path, head.port)
         return door if refusal is None else None
@@ -77,7 +89,9 @@ class Front:
             return
         self.busy += 1
         try:
-            door = self._hot.get(path) if scope["method"] == "POST" else None
+            door = None
+            if scope["method"] == "POST":
+                door = self._hot.get(path) or self._door_below(path)
             if door is None:
                 await (self._doors.get(path) or self.app)(scope, receive, send)
             else:
@@ -89,6 +103,12 @@ class Front:
     def not_ready(self) -> str | None:
         """Give why no new work is taken, None when it is."""
         return "the gateway is shutting down" if self.draining else None
+
+    def _door_below(self, path: str) -> Door | None:
+        for prefix, door in self._below:
+            if path.startswith(prefix):
+                return door
+        return None
 
     def _not_here(self, path: str, port: int | None) -> tuple[int, str] | None:
         if self.mcp_only_port is None or port != self.mcp_only_port:

@@ -17,13 +17,15 @@ def head_of(scope: Scope) -> Head:
     """Give the head of a request that came by ASGI."""
     headers: list[Header] = scope["headers"]
     peer, here = scope.get("client"), scope.get("server")
-    return Head(
+    head = Head(
         scope["method"],
         scope["path"],
         headers,
         peer=None if peer is None else str(peer[0]),
         port=None if here is None else here[1],
     )
+    head.query = scope.get("query_string", b"")
+    return head
 
 
 async def answer(door: Door, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from omniroute.a2a.routes import Door as A2ADoor
+from omniroute.routing.model import Dialect
 
 from .api import (
     audit,
@@ -36,11 +37,20 @@ from .repeats import Repeats
 from .settings import Settings
 from .store.decisions import Decisions
 from .v1.chat import ChatDoor
+from .v1.gemini import GeminiDoor
 from .v1.models import ModelsDoor
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 CANCELED = "a2a_task_canceled"
 """What workers tell each other of a task that was canceled where it does not run."""
+CHATS: dict[str, Dialect] = {
+    "/v1/chat/completions": "openai_chat",
+    "/v1/messages": "anthropic",
+    "/v1/responses": "openai_responses",
+}
+"""Where each dialect's chats are answered; Gemini's are below a path."""
+GEMINI = "/v1beta/models/"
+GEMINI_ANSWERS = ("generateContent", "streamGenerateContent")
 MCP_PATHS = ("/mcp", "/mcp/", "/api/mcp/stream")
 
 
@@ -72,19 +82,12 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         a2a.cancel(*words)
 
     parts.peers.on(CANCELED, cancel)
-    chat = ChatDoor(
-        gateway,
-        authenticator,
-        "openai_chat",
-        settings.first_byte_hold_s,
-        settings.body_bytes_max,
-        parts.storage.answers,
-    )
     models = ModelsDoor(gateway, authenticator)
     front = Front(
         Guard(hosts=hosts, origins=settings.allowed_origins),
-        hot={"/v1/chat/completions": chat},
+        hot={path: _chat(parts, dialect) for path, dialect in CHATS.items()},
         doors=dict.fromkeys(MCP_PATHS, mcp.app),
+        below={GEMINI: GeminiDoor(dict.fromkeys(GEMINI_ANSWERS, _chat(parts, "gemini")))},
     )
     rows = _management(parts)
     front.app = build_app(
@@ -100,6 +103,18 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     )
     async with mcp.run(), a2a.lifespan():
         yield front
+
+
+def _chat(parts: Parts, dialect: Dialect) -> ChatDoor:
+    settings = parts.settings
+    return ChatDoor(
+        parts.gateway,
+        parts.authenticator,
+        dialect,
+        settings.first_byte_hold_s,
+        settings.body_bytes_max,
+        parts.storage.answers,
+    )
 
 
 def _management(parts: Parts) -> tuple[Row, ...]:

@@ -312,6 +312,7 @@ class Connection(asyncio.Protocol):
             peer=None if self.peer is None else self.peer[0],
             port=None if self.here is None else self.here[1],
         )
+        head.query = url.query or b""
         exchange = OwnExchange(self, head, self.app.hot_door(head))
         exchange.url, exchange.version = url, version
         exchange.keeps_alive = version != "1.0" and parser.should_keep_alive()

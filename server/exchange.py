@@ -37,6 +37,7 @@ class Head:
     Attributes:
         method: such as POST.
         path: without the query, percent-decoded.
+        query: what stands behind the question mark, as it came.
         headers: names in lower case, in the order in which they came.
         named: the last value of each name.
         peer: the address of the other side, None in this process.
@@ -44,7 +45,9 @@ class Head:
         caller: whose it is, if the Authenticator has found out in this generation of the keys.
     """
 
-    __slots__ = (*("caller", "generation", "headers", "method", "named", "path", "peer", "port"),)
+    __slots__ = (
+        *("caller", "generation", "headers", "method", "named", "path", "peer", "port", "query"),
+    )
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Head:
     ) -> None:
         self.method = method
         self.path = path
+        self.query = b""
         self.headers = headers
         self.named = dict(headers)
         self.peer = peer

@@ -1,6 +1,7 @@
 """Operations: from a client's body, and from a conversation that a door made itself."""
 
 import msgspec
+from msgspec import structs
 
 from ..conversation import Chat
 from ..model import Dialect, Operation
@@ -37,6 +38,21 @@ def operation_of_body(
         wants_usage=usage_wanted(fields),
     )
     return target, operation, fields
+
+
+def operation_of_path(
+    dialect: Dialect, body: bytes, *, stream: bool
+) -> tuple[Operation, dict[str, msgspec.Raw]]:
+    """Give the operation of a client's chat body whose model and mode stand in the path.
+
+    The bytes are kept, and the body's fields given beside it.
+
+    Raises:
+        BadRequest: the body is not one of this dialect.
+    """
+    _, features = codec(dialect).read_features(body)
+    features = structs.replace(features, stream=stream)
+    return Operation("chat", dialect, body, features), fields_of(body)
 
 
 def operation_of_chat(chat: Chat, *, target: str) -> Operation:

@@ -16,15 +16,17 @@ from omniroute.routing.errors import RoutingError, UpstreamFailure
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Dialect, RouteRequest
 from omniroute.routing.reply import Reply
-from omniroute.routing.wire.codec import Codec, Head
-from omniroute.routing.wire.operations import operation_of_body
+from omniroute.routing.wire.codec import Codec
+from omniroute.routing.wire.codec import Head as AnswerHead
+from omniroute.routing.wire.operations import operation_of_body, operation_of_path
 from omniroute.routing.wire.sessions import session_of
 from omniroute.routing.wire.table import codec
 
 from ..auth import Authenticator
-from ..exchange import ClientGone, Exchange, Header, headers_of, lines_of
+from ..exchange import ClientGone, Exchange, Head, Header, headers_of, lines_of
 from .answers import EVENTS, JSON, Keeper, budget_lines, cost_line, origin_lines, send_error
 from .bodies import check_declared
+from .gemini_path import asked_of
 from .idempotency import Answers, answer_once, idempotency_name
 from .limits import Wishes, wishes_of
 from .outflow import Forwarded, Rendered
@@ -59,7 +61,7 @@ class ChatDoor:
                 check_declared(head.named, self.body_bytes_max)
                 body = await exchange.read(self.body_bytes_max)
             wishes = wishes_of(head)
-            request = self._request(body, request_id, caller, wishes)
+            request = self._request(head, body, request_id, caller, wishes)
             if request.operation.features.stream:
                 await self._stream(request, caller, exchange)
                 return
@@ -77,9 +79,14 @@ class ChatDoor:
             await wait
 
     def _request(
-        self, body: bytes, request_id: str, caller: Caller, wishes: Wishes
+        self, head: Head, body: bytes, request_id: str, caller: Caller, wishes: Wishes
     ) -> RouteRequest:
-        target, operation, fields = operation_of_body(self.dialect, body)
+        if self.dialect == "gemini":
+            asked = asked_of(head)
+            target = asked.model
+            operation, fields = operation_of_path(self.dialect, body, stream=asked.stream)
+        else:
+            target, operation, fields = operation_of_body(self.dialect, body)
         return RouteRequest(
             request_id=request_id,
             target=target,
@@ -167,11 +174,11 @@ async def _fold(reply: Reply, own: Codec) -> bytes:
     return own.render_answer(deltas, _head(reply.request, model))
 
 
-def _head(request: RouteRequest, model: str) -> Head:
+def _head(request: RouteRequest, model: str) -> AnswerHead:
     wanted = request.operation.wants_usage
     if wanted is None:
         wanted = _WANTS_USAGE.search(request.operation.body) is not None
-    return Head(
+    return AnswerHead(
         answer_id=request.request_id.removeprefix("req_"),
         model=model,
         created_unix_s=int(time.time()),
