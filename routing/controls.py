@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from .access import ADMIN, owner_of, require
 from .catalog.autos import check_pool
 from .catalog.fitness_rules import check_rule
@@ -12,6 +14,7 @@ from .health.profiles import Profile, profile_named
 from .model import Account, Caller, Combo
 from .ports import Configs, ConfigStore, GuardStore
 from .preference import FitnessRule
+from .shaping import Shaping, Thinking, check_shaping
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,28 @@ class Controls:
         await self.store.put_resilience(profile.name, actor=caller.key_id)
         self.health_book.use(profile)
         return profile
+
+    async def set_system_prompt(self, prompt: str, caller: Caller) -> Shaping:
+        """Put a system prompt before every chat's own; "" puts none. Needs admin.
+
+        Raises:
+            BadRequest: it is too long.
+        """
+        return await self._shape(caller, system_prompt=prompt)
+
+    async def set_thinking(self, thinking: Thinking, caller: Caller) -> Shaping:
+        """Bound how much models think where a chat asks them to. Needs admin.
+
+        Raises:
+            BadRequest: its tokens are too many.
+        """
+        return await self._shape(caller, thinking=thinking)
+
+    async def _shape(self, caller: Caller, **changes: object) -> Shaping:
+        require(caller, ADMIN)
+        wanted = structs.replace(self.configs.current().shaping or Shaping(), **changes)
+        await self.store.put_shaping(check_shaping(wanted), actor=caller.key_id)
+        return wanted
 
     async def set_budget_guard(
         self, terms: GuardTerms, caller: Caller, *, restart: bool = False

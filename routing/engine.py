@@ -32,6 +32,7 @@ from .prepare import Prepared, Preparer
 from .reply import Reply
 from .visit import Parts
 from .wire.sessions import session_id
+from .wire.shaped import shaped
 
 ROUTE = "write:route"
 NANOS_PER_MS = 1_000_000
@@ -138,6 +139,9 @@ class Engine:
             The request with what was counted, and the caller with all budgets that pay for it.
         """
         config = self.configs.current()
+        if config.shaping is not None:
+            operation = shaped(request.operation, config.shaping)
+            request = structs.replace(request, operation=operation)
         prepared = self.preparer.prepare(
             config, request.target, now_s=request.at_s, mode=request.mode
         )

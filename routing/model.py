@@ -15,6 +15,7 @@ from .conversation import Delta, Usage
 from .guard import Guard
 from .moment import CandidateState, Expected, Moment
 from .preference import FitnessRule, Preference
+from .shaping import Shaping
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
 Strategy = Literal[
@@ -391,3 +392,4 @@ class Config:
     mode: str = "balanced"
     resilience: ProfileName = "balanced"
     fitness: tuple[FitnessRule, ...] = ()
+    shaping: Shaping | None = None

@@ -12,6 +12,7 @@ from msgspec import Struct
 from .guard import Guard, GuardStanding, GuardTerms
 from .model import Account, Call, Combo, Config, Outcome, Piece, ProfileName, Snapshot
 from .preference import FitnessRule
+from .shaping import Shaping
 
 
 class Clock(Protocol):
@@ -204,6 +205,8 @@ class ConfigStore(Protocol):
     async def remove_combo(self, combo_id: str, *, actor: str) -> bool: ...
 
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None: ...
+
+    async def put_shaping(self, shaping: Shaping, *, actor: str) -> None: ...
 
     async def put_fitness(self, rule: FitnessRule, *, actor: str) -> None: ...
 

@@ -24,6 +24,7 @@ from .model import Caller, Capability, Combo, ModelFacts
 from .moment import Latency
 from .ports import Clock, Configs, Ledger, Record, UsageTotal
 from .preference import FitnessRule
+from .shaping import Shaping
 
 METRICS_DAYS = 30
 """How far back metrics of combos reach."""
@@ -259,6 +260,11 @@ class Views:
             for one in self.health_book.alerts.newest()
             if one.name != "budget_warning" or ADMIN in caller.scopes
         )
+
+    def shaping(self, caller: Caller) -> Shaping:
+        """Give what is added to chats. Needs admin."""
+        require(caller, ADMIN)
+        return self.configs.current().shaping or Shaping()
 
     def resilience(self, caller: Caller) -> Profile:
         """Give the resilience profile in force. Needs read:health."""

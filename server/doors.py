@@ -23,6 +23,7 @@ from .api import (
     requests,
     resilience,
     retention,
+    shaping,
     simulate,
     status,
 )
@@ -133,6 +134,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *requests.rows(gateway),
         *resilience.rows(gateway),
         *fitness.rows(gateway),
+        *shaping.rows(gateway),
         *simulate.rows(gateway),
         *lab.rows(gateway),
         *audit.rows(gateway, parts.storage.ledger, Decisions(parts.storage.database)),

@@ -40,6 +40,7 @@ from omniroute.routing.model import (
 from omniroute.routing.ports import Hold, Record, UsageTotal
 from omniroute.routing.preference import FitnessRule
 from omniroute.routing.prepare import Preparer
+from omniroute.routing.shaping import Shaping
 from omniroute.routing.views import Views
 
 ADMIN = Caller("admin-key", frozenset({"admin"}))
@@ -101,6 +102,9 @@ class FakeConfigs:
 
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None:
         self._change(resilience=profile)
+
+    async def put_shaping(self, shaping: Shaping, *, actor: str) -> None:
+        self._change(shaping=shaping if shaping.touches else None)
 
     async def put_fitness(self, rule: FitnessRule, *, actor: str) -> None:
         self._change(fitness=with_rule(self.config.fitness, rule))

@@ -8,6 +8,7 @@ from .command import JSON, NOUN, Command, Option
 from .commands_autos import AUTO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
 from .commands_health import HEALTH_COMMANDS
+from .commands_shaping import SHAPING_COMMANDS
 
 SIMULATOR_PORT = 20129
 
@@ -366,5 +367,6 @@ COMMANDS: tuple[Command, ...] = (
         settings="none",
     ),
     *AUTO_COMMANDS,
+    *SHAPING_COMMANDS,
     *DECISION_COMMANDS,
 )

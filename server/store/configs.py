@@ -19,6 +19,7 @@ from omniroute.routing.catalog.names import spelled
 from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.model import Account, Combo, ComboModel, Config, ProfileName
 from omniroute.routing.preference import FitnessRule, Preference
+from omniroute.routing.shaping import Shaping
 
 from .changes import Changes, NothingChanged, Told, removal
 from .config_rows import (
@@ -35,6 +36,7 @@ from .config_rows import (
 )
 from .database import Database, Statement, Steps, T
 from .fitness_rules import FITNESS, rule_removal_steps, rule_steps, rules_of, setting_put
+from .shaping import SHAPING, shaping_of
 from .vault import Vault, sealed_with
 
 
@@ -100,6 +102,7 @@ class ConfigStore:
             mode=str(settings.get("mode", "balanced")),
             resilience=resilience_of(settings.get(RESILIENCE), problems),
             fitness=rules_of(settings.get(FITNESS), problems),
+            shaping=shaping_of(settings.get(SHAPING), problems),
         )
         self._in_force = _InForce(self._overlay(config), settings, tuple(problems))
 
@@ -259,6 +262,10 @@ class ConfigStore:
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None:
         """Keep the resilience profile in force."""
         await self.put_setting(RESILIENCE, profile, actor=actor)
+
+    async def put_shaping(self, shaping: Shaping, *, actor: str) -> None:
+        """Keep what is added to requests."""
+        await self.put_setting(SHAPING, msgspec.to_builtins(shaping), actor=actor)
 
     async def put_fitness(self, rule: FitnessRule, *, actor: str) -> None:
         """Store a fitness rule, in the place of the one of its pattern and kind."""

@@ -217,6 +217,27 @@ def test_a_resilience_profile_is_shown_set_and_kept(omniroute: Run) -> None:
     assert wrong.returncode == 1
 
 
+def test_what_is_added_to_chats_is_set_shown_and_taken_back(omniroute: Run) -> None:
+    before = omniroute("shaping", "show")
+    put = omniroute("shaping", "system-prompt", "Be", "brief.")
+    bounded = omniroute("shaping", "thinking", "custom", "--tokens", "8000")
+    shown = listed(omniroute("shaping", "show", "--json"))
+    off = omniroute("shaping", "system-prompt", "--off")
+    wrong = omniroute("shaping", "thinking", "deep")
+    neither = omniroute("shaping", "system-prompt")
+
+    assert well(before) == "System prompt: none\nThinking: as much as each chat asks for\n"
+    assert well(put) == "Chats get this system prompt first.\n"
+    assert well(bounded) == "Thinking: at most 8000 tokens, where a chat asks for it\n"
+    assert shown == {
+        "system_prompt": "Be brief.",
+        "thinking": {"mode": "custom", "customBudget": 8000},
+    }
+    assert well(off) == "Chats get no system prompt from the gateway.\n"
+    assert "there are passthrough, auto, custom, adaptive" in wrong.stderr
+    assert "--off" in neither.stderr
+
+
 def test_a_chat_is_answered_and_its_story_told(omniroute: Run) -> None:
     chat = omniroute("chat", "--system", "Be brief.", "Why", "is the sky blue?")
     story = listed(omniroute("explain", "--last", "--json"))

@@ -44,6 +44,12 @@ class Api:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def put(self, path: str, body: object, *, key: str = "admin") -> Any:
+        """Give the JSON of a good answer."""
+        answer = await self.call("PUT", path, body, key=key)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     async def post(self, path: str, body: object = None, *, key: str = "admin") -> Any:
         """Give the JSON of a good answer."""
         answer = await self.call("POST", path, body, key=key)
