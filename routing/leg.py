@@ -6,7 +6,7 @@ hold, its connection, what came so far and what it used. `enter`, `begin` and `c
 order, then `end`, once, whatever happened: it never waits.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .accounting.billed import billed_usd_nanos
@@ -108,6 +108,11 @@ class Leg:
         return () if self._answer is None else self._answer.dropped
 
     @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """The headers of the provider's answer, as far as there is one."""
+        return {} if self._answer is None else self._answer.headers
+
+    @property
     def left_s(self) -> float:
         """What is left of the request's total time."""
         return left_s(self.prepared, self.request, self.parts.clock)
@@ -162,6 +167,9 @@ class Leg:
             UpstreamFailure: it failed before.
         """
         came, own = self.request.via, self.parts.instance_id
+        headers: tuple[tuple[str, str], ...] = ((HOP_HEADER, f"{came},{own}" if came else own),)
+        if self._operation.headers and self.forwards:
+            headers += self._operation.headers
         call = Call(
             self.request.request_id,
             self.number,
@@ -169,7 +177,7 @@ class Leg:
             self.prepared.accounts[self.candidate.account_id],
             self._operation,
             self._limits(self.prepared.limits),
-            ((HOP_HEADER, f"{came},{own}" if came else own),),
+            headers,
         )
         self._answer = await self.parts.upstream.open(call)
         self.visit.learn(self._answer.headers)

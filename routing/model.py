@@ -86,6 +86,7 @@ class Operation(Struct, frozen=True, gc=False, omit_defaults=True):
             to be looked at.
         forward: the door forwards bytes of its own dialect; False where it reads every Delta
             (MCP, A2A), so that an answer is always decoded.
+        headers, query: of the client's, for a provider of its dialect; never a credential.
     """
 
     kind: Capability
@@ -96,6 +97,8 @@ class Operation(Struct, frozen=True, gc=False, omit_defaults=True):
     forward: bool = True
     model_at: int | None = None
     wants_usage: bool | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    query: str = ""
 
 
 class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -6,6 +6,7 @@ outcome. It is recorded exactly once. Nothing is awaited after the end, so a can
 accounted for like any other.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 
@@ -82,6 +83,11 @@ class Reply:
     def forwards(self) -> bool:
         """Whether the Pieces are bytes of the client's own dialect, to be sent as they are."""
         return self._won is not None and self._won.forwards
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """The headers of the provider's answer, none until `start` returned."""
+        return {} if self._won is None else self._won.headers
 
     async def start(self) -> None:
         """Try candidates in order until one shows content.

@@ -1,17 +1,20 @@
 """Who calls: from a request's headers to a Caller, the same way for every door.
 
-A key comes as `Authorization: Bearer`, `x-api-key` or `x-goog-api-key`. Without a key only
+A key comes as `Authorization: Bearer`, `x-api-key`, `x-goog-api-key` or `api-key`, and below
+/v1beta as `?key=` as well, as Gemini's clients send it. Two different ones are refused: nobody
+could tell whose request it is. Without a key only
 the keyless mode lets anyone in: bound to loopback, no key exists, the peer is on loopback and
 no header says that the request was forwarded. In that mode a credential that a client sends
 anyway is ignored, as SDKs insist on sending one.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from itertools import count
+from urllib.parse import unquote_to_bytes
 
 from msgspec import structs
 from starlette.types import Scope
@@ -33,6 +36,9 @@ CLI = Caller(LOCAL_CLI, frozenset((*SCOPES, ADMIN)))
 FORWARDED = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"}
 )
+_KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
+_KEY_IN_QUERY = ("/v1beta/", "/v1/v1beta/")
+"""Where the query may hold a key: what stands in a query is easily logged on the way."""
 HOSTS_KNOWN_MAX = 256
 """Peers whose kind of address is remembered."""
 
@@ -100,11 +106,17 @@ class Authenticator:
         return caller
 
     def _find(self, head: Head) -> Caller:
-        presented = _presented(head.named)
-        if presented is not None and self._is_token(presented):
+        found = _presented(head)
+        presented = next(iter(found.values()), None)
+        conflicting = len(set(found.values())) > 1
+        if presented is not None and not conflicting and self._is_token(presented):
             return self._paying(CLI)
         if self._keyless and not self._keys.has_keys() and self._is_local(head):
             return self._paying(KEYLESS)
+        if conflicting:
+            raise NotAuthenticated(
+                f"different keys were sent in {' and '.join(found)}: send one of them alone"
+            )
         if presented is None:
             raise NotAuthenticated(
                 "this gateway needs a key: send it as `Authorization: Bearer sk-omni-...`; "
@@ -156,12 +168,22 @@ class Authenticator:
         return self._token is not None and hmac.compare_digest(presented.encode(), self._token)
 
 
-def _presented(named: Mapping[bytes, bytes]) -> str | None:
-    """Give the credential that a request presents."""
-    kind, _, credential = named.get(b"authorization", b"").partition(b" ")
-    if kind.lower() != b"bearer":
-        credential = named.get(b"x-api-key") or named.get(b"x-goog-api-key") or b""
-    return credential.strip().decode("latin-1") or None
+def _presented(head: Head) -> dict[str, str]:
+    """Give the credentials that a request presents, by where they stand."""
+    named, found = head.named, {}
+    kind, _, bearer = named.get(b"authorization", b"").partition(b" ")
+    if kind.lower() == b"bearer":
+        found["authorization"] = bearer
+    for name in _KEY_HEADERS:
+        if name in named:
+            found[name.decode()] = named[name]
+    if head.query and head.path.startswith(_KEY_IN_QUERY):
+        for field in head.query.split(b"&"):
+            name, _, value = field.partition(b"=")
+            if name == b"key":
+                found["?key="] = unquote_to_bytes(value)
+    told = {where: value.strip().decode("latin-1") for where, value in found.items()}
+    return {where: key for where, key in told.items() if key}
 
 
 @lru_cache(HOSTS_KNOWN_MAX)

@@ -43,10 +43,12 @@ class Head:
         peer: the address of the other side, None in this process.
         port: where it arrived, None in this process.
         caller: whose it is, if the Authenticator has found out in this generation of the keys.
+        passed: headers and query that pass to a provider, once that is known.
     """
 
     __slots__ = (
-        *("caller", "generation", "headers", "method", "named", "path", "peer", "port", "query"),
+        *("caller", "generation", "headers", "method", "named", "passed", "path", "peer", "port"),
+        "query",
     )
 
     def __init__(
@@ -67,6 +69,7 @@ class Head:
         self.port = port
         self.caller: Caller | None = None
         self.generation = -1
+        self.passed: tuple[tuple[tuple[str, str], ...], str] | None = None
 
     def forget(self, name: bytes) -> None:
         """Be without a header."""

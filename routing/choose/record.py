@@ -66,11 +66,13 @@ def unpack_snapshot(packed: bytes) -> Snapshot:
 
 
 def without_body(request: RouteRequest) -> RouteRequest:
-    """Give the request as it is kept: without its body, and what only that has."""
+    """Give the request as it is kept: without its body, and what goes out with that alone."""
     operation = request.operation
     if not operation.body:
         return request
-    kept = structs.replace(operation, body=b"", model_at=None, wants_usage=None)
+    kept = structs.replace(
+        operation, body=b"", model_at=None, wants_usage=None, headers=(), query=""
+    )
     return structs.replace(request, operation=kept)
 
 

@@ -233,6 +233,8 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
     path = theirs.path(model=model, stream=operation.features.stream)
     try:
         if operation.dialect == call.account.dialect:
+            if operation.query:
+                path += ("&" if "?" in path else "?") + operation.query
             if not operation.model_in_body or operation.dialect in MODEL_IN_PATH:
                 return path, operation.body, ()
             # Also where the name stays: it must stand there once, or the provider might read

@@ -14,6 +14,7 @@ from omniroute.routing.reply import Reply
 from omniroute.routing.wire.codec import Codec
 
 from ..exchange import Exchange, Wait, line
+from .passing import answered_lines
 
 KEEP_ALIVE_S = 5.0
 ORIGINS_MAX = 1024
@@ -36,7 +37,10 @@ def origin_lines(reply: Reply) -> bytes:
         attempts = len(reply.attempts) + (reply.outcome is None)
         origin = _origin(winner.provider, reply.model_served or winner.model)
         lines += b"%bx-omniroute-attempts: %d\r\n" % (origin, attempts)
-        if winner.dialect != request.operation.dialect and (dropped := reply.dropped):
+        dialect = request.operation.dialect
+        if winner.dialect == dialect:
+            lines += answered_lines(dialect, reply.headers)
+        elif dropped := reply.dropped:
             lines += line(b"x-omniroute-dropped", ", ".join(dropped))
     if request.mode is not None:
         lines += line(b"x-omniroute-mode", _mode(reply))

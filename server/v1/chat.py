@@ -10,6 +10,8 @@ import re
 import time
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from omniroute.routing.conversation import Delta
 from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import RoutingError, UpstreamFailure
@@ -30,6 +32,7 @@ from .gemini_path import asked_of
 from .idempotency import Answers, answer_once, idempotency_name
 from .limits import Wishes, wishes_of
 from .outflow import Forwarded, Rendered
+from .passing import NOTHING, passed_of
 
 _WANTS_USAGE = re.compile(rb'"include_usage"\s*:\s*true')
 
@@ -87,6 +90,9 @@ class ChatDoor:
             operation, fields = operation_of_path(self.dialect, body, stream=asked.stream)
         else:
             target, operation, fields = operation_of_body(self.dialect, body)
+        passed = head.passed or passed_of(head, self.dialect)
+        if passed is not NOTHING:
+            operation = structs.replace(operation, headers=passed[0], query=passed[1])
         return RouteRequest(
             request_id=request_id,
             target=target,
@@ -112,6 +118,8 @@ class ChatDoor:
             return headers_of(lines), body
 
         asked = self.dialect.encode() + b"\0" + request.operation.body
+        if not request.operation.model_in_body:
+            asked = request.target.encode() + b"\0" + asked
         headers, body = await answer_once(answers, caller.key_id, known, asked, make)
         return lines_of(headers), body
 
