@@ -96,6 +96,8 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
             *health_routes(front.not_ready),
             Route("/v1/models", models.list_all, methods=["GET"]),
             Route("/v1/models/{model:path}", models.get_one, methods=["GET"]),
+            Route("/v1beta/models", models.list_gemini, methods=["GET"]),
+            Route("/v1beta/models/{model:path}", models.get_gemini, methods=["GET"]),
             *routes_of(rows, authenticator),
             *a2a.routes(),
             Route("/openapi.json", _openapi(rows, parts.version), methods=["GET"]),

@@ -1,7 +1,7 @@
 """What can be asked for by name: combos, our own names, and each provider's models."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import RoutingError
@@ -13,6 +13,8 @@ from .resolve import models_of, resolve
 
 OWNED_BY_COMBO = "combo"
 OWNED_BY_US = "omniroute"
+CLAUDE = "claude"
+"""How names begin that Claude Code's model picker shows, beside "anthropic"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,16 @@ class ModelRow:
     description: str = ""
     simulated: bool = False
     local: bool = False
+
+    @property
+    def bare_name(self) -> str:
+        """A model's name without its provider's."""
+        bare = self.model_id.partition("/")[2] if self.kind == "model" else ""
+        return bare or self.model_id
+
+    def named(self, name: str) -> "ModelRow":
+        """Give the same model by another name that leads to it."""
+        return replace(self, model_id=name)
 
 
 def list_models(
@@ -62,6 +74,23 @@ def list_models(
         and (capability is None or capability in row.facts.capabilities)
         and name_allowed(allowed, row.model_id, *_bare_name(row))
     )
+
+
+def with_claude_names(rows: Sequence[ModelRow]) -> tuple[ModelRow, ...]:
+    """Give the rows, and after them Claude models by their bare name.
+
+    Only where that name is free and one provider's: a request for it is then answered by the
+    row's own model.
+    """
+    taken = {row.model_id for row in rows}
+    owners: dict[str, set[str]] = {}
+    found: dict[str, ModelRow] = {}
+    for row in rows:
+        name = row.bare_name
+        if row.kind == "model" and name.startswith(CLAUDE) and name not in taken:
+            owners.setdefault(name, set()).add(row.owned_by)
+            found.setdefault(name, row.named(name))
+    return (*rows, *(row for name, row in found.items() if len(owners[name]) == 1))
 
 
 def _combos(config: Config, facts: Facts) -> Iterator[ModelRow]:
@@ -136,4 +165,4 @@ def _model(account: Account, name: str, facts: ModelFacts) -> ModelRow:
 
 
 def _bare_name(row: ModelRow) -> tuple[str, ...]:
-    return (row.model_id.partition("/")[2],) if row.kind == "model" else ()
+    return (row.bare_name,) if row.kind == "model" else ()

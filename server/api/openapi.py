@@ -10,6 +10,8 @@ OTHER_ROUTES = (
     ("post", "/v1/chat/completions", "Answer an OpenAI chat, streamed or whole"),
     ("get", "/v1/models", "List what can be asked for by name"),
     ("get", "/v1/models/{model}", "One row of that list"),
+    ("get", "/v1beta/models", "The same list in Gemini's form"),
+    ("get", "/v1beta/models/{model}", "One row of it"),
     ("post", "/mcp", "The MCP server, streamable HTTP"),
     ("post", "/a2a", "The A2A agent, JSON-RPC"),
     ("get", "/.well-known/agent-card.json", "The agent card"),
