@@ -30,6 +30,7 @@ from .api import (
 from .api.openapi import document
 from .api.rows import Row, routes_of
 from .app import Front, build_app, health_routes, home_route
+from .exchange import Door
 from .guard import Guard
 from .home import page
 from .mcp_door import build_mcp
@@ -37,7 +38,9 @@ from .parts import Parts
 from .repeats import Repeats
 from .settings import Settings
 from .store.decisions import Decisions
+from .v1.asking import Asker
 from .v1.chat import ChatDoor
+from .v1.completions import CompletionsDoor
 from .v1.gemini import GeminiDoor
 from .v1.models import ModelsDoor
 
@@ -83,10 +86,19 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         a2a.cancel(*words)
 
     parts.peers.on(CANCELED, cancel)
+    asker = Asker(
+        gateway,
+        authenticator,
+        settings.first_byte_hold_s,
+        settings.body_bytes_max,
+        parts.storage.answers,
+    )
     models = ModelsDoor(gateway, authenticator)
+    hot: dict[str, Door] = {path: _chat(parts, dialect) for path, dialect in CHATS.items()}
+    hot["/v1/completions"] = CompletionsDoor(asker)
     front = Front(
         Guard(hosts=hosts, origins=settings.allowed_origins),
-        hot={path: _chat(parts, dialect) for path, dialect in CHATS.items()},
+        hot=hot,
         doors=dict.fromkeys(MCP_PATHS, mcp.app),
         below={GEMINI: GeminiDoor(dict.fromkeys(GEMINI_ANSWERS, _chat(parts, "gemini")))},
     )

@@ -80,6 +80,15 @@ class Fields:
             return value
         raise self.wrong(name, f"an integer from 0 to {OUTPUT_TOKENS_MAX}")
 
+    def integer_or_none(self, name: str) -> int | None:
+        """Give an integer that JSON readers of all languages take."""
+        value = self.value(name)
+        if value is None:
+            return None
+        if type(value) is int and -(2**63) <= value < 2**63:
+            return value
+        raise self.wrong(name, "an integer")
+
     def number_or_none(self, name: str) -> float | None:
         value = self.value(name)
         if value is None:

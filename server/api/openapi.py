@@ -8,6 +8,7 @@ from .rows import Row
 
 OTHER_ROUTES = (
     ("post", "/v1/chat/completions", "Answer an OpenAI chat, streamed or whole"),
+    ("post", "/v1/completions", "Answer OpenAI's older completions"),
     ("get", "/v1/models", "List what can be asked for by name"),
     ("get", "/v1/models/{model}", "One row of that list"),
     ("get", "/v1beta/models", "The same list in Gemini's form"),

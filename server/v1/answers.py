@@ -7,6 +7,7 @@ alive; from then on a failure is the dialect's own error event.
 
 import asyncio
 from functools import lru_cache
+from typing import Literal
 
 from omniroute.routing.errors import RoutingError
 from omniroute.routing.model import Dialect
@@ -21,12 +22,19 @@ ORIGINS_MAX = 1024
 """Pairs of provider and model whose lines are remembered."""
 JSON = b"content-type: application/json\r\n"
 EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
-KEEP_ALIVES: dict[Dialect, bytes] = {
+Voice = Dialect | Literal["ollama"]
+"""How an answer speaks: a dialect's way, or Ollama's, which is no provider's dialect."""
+KEEP_ALIVES: dict[Voice, bytes] = {
     "openai_chat": b": keep-alive\n\n",
     "openai_responses": b": keep-alive\n\n",
     "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
     "gemini": b": keep-alive\n\n",
+    # Lines of JSON know no comment: a step that says nothing, which fits both of its streams.
+    "ollama": b'{"model":"","created_at":"1970-01-01T00:00:00Z","response":"",'
+    b'"message":{"role":"assistant","content":""},"done":false}\n',
 }
+STREAMS: dict[Voice, bytes] = {"ollama": b"content-type: application/x-ndjson\r\n"}
+"""How a stream begins; in all dialects it is a stream of events."""
 
 
 def origin_lines(reply: Reply) -> bytes:
@@ -94,25 +102,29 @@ def send_error(exchange: Exchange, codec: Codec, error: RoutingError, *, request
     A provider's own body for a fault of the request reaches a client of the same dialect as
     it is: some clients recover by its wording.
     """
+    body = getattr(error, "body", None)
+    if body is None:
+        body = codec.render_error(error, request_id=request_id)
+    return exchange.whole(error.status, error_lines(error, request_id), body)
+
+
+def error_lines(error: RoutingError, request_id: str) -> bytes:
+    """Give the lines of an error's head."""
     lines = JSON + line(b"x-request-id", request_id)
     if error.retry_after_s is not None:
         lines += b"retry-after: %d\r\n" % max(round(error.retry_after_s + 0.5), 1)
     if error.status == 401:
         lines += b'www-authenticate: Bearer realm="omniroute"\r\n'
-    body = getattr(error, "body", None)
-    if body is None:
-        body = codec.render_error(error, request_id=request_id)
-    return exchange.whole(error.status, lines, body)
+    return lines
 
 
 class Keeper:
     """Commits a stream after the hold and keeps it alive until the first content is there."""
 
-    def __init__(
-        self, exchange: Exchange, dialect: Dialect, request_id: str, *, hold_s: float
-    ) -> None:
+    def __init__(self, exchange: Exchange, voice: Voice, request_id: str, *, hold_s: float) -> None:
         self._exchange = exchange
-        self._keep_alive = KEEP_ALIVES[dialect]
+        self._keep_alive = KEEP_ALIVES[voice]
+        self._lines = STREAMS.get(voice, EVENTS)
         self._request_id = request_id
         self._task: asyncio.Task[None] | None = None
         self._timer = asyncio.get_running_loop().call_later(hold_s, self._begin)
@@ -138,7 +150,7 @@ class Keeper:
 
     async def _keep(self) -> None:
         exchange = self._exchange
-        wait = exchange.start(200, EVENTS + line(b"x-request-id", self._request_id))
+        wait = exchange.start(200, self._lines + line(b"x-request-id", self._request_id))
         while True:
             if wait is not None:
                 await wait
