@@ -154,6 +154,11 @@ def _dialect(row: Provider | None, dialect: str | None) -> Dialect:
 def _checked_url(
     row: Provider | None, base_url: str | None, dialect: Dialect, own_urls: Iterable[str]
 ) -> tuple[str, Origin]:
+    if row is not None and base_url is None and row.blanks:
+        raise BadRequest(
+            f"{row.title} has a base URL for each customer: give yours, of the form {row.base_url}",
+            field="base_url",
+        )
     text = row.base_url if row is not None and base_url is None else (base_url or "").strip()
     if not 0 < len(text) <= URL_CHARS_MAX:
         raise BadRequest(

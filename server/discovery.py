@@ -40,6 +40,8 @@ OLLAMA_VARIABLE = "OLLAMA_HOST"
 OLLAMA = "ollama-local"
 
 _STATUS_OK = re.compile(rb"HTTP/1\.[01] 200 ")
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""What may stand in a blank of a base URL: it must not change the URL's shape."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9}) *\r\n", re.IGNORECASE)
 
 
@@ -138,32 +140,56 @@ class _Look:
         """Give the provider's account, None when the environment holds no usable one."""
         url_variable, url = self._ollama() if row.name == OLLAMA else self._base_url(row)
         key_variable, key = self._key(row, own_address=url is None)
-        if (
-            key is not None
-            and url_variable in self._from_file
-            and key_variable not in self._from_file
-        ):
+        if key is None and (url is None or not row.local):
+            if url is not None:
+                self._note(url_variable, f"not used: no key of {row.title} goes with it")
+            return None
+        if row.broad_key:
+            self._note(
+                key_variable,
+                f"not used: it opens more than {row.title}; to use it for models, run "
+                f"`omniroute providers add {row.name} --key-from {key_variable}`",
+            )
+            return None
+        if url is None and row.blanks:
+            url_variable, url = self._filled(row)
+            if url is None:
+                self._note(key_variable, f"not used: {url_variable} is needed with it")
+                return None
+        if url_variable in self._from_file and key and key_variable not in self._from_file:
             self._note(
                 url_variable,
                 f"not used: it stands in a .env file and {key_variable} does not, and that file "
                 "may not say where your key is sent; put both in one place",
             )
             return None
-        if key is None and (url is None or not row.local):
-            if url is not None:
-                self._note(url_variable, f"not used: no key of {row.title} goes with it")
-            return None
+        return self._made(row, (url_variable, url), (key_variable, key))
+
+    def _made(
+        self, row: Provider, url: tuple[str, str | None], key: tuple[str, str | None]
+    ) -> Account | None:
         try:
             return make_account(
-                AccountEntry(row.name, base_url=url, key=key),
+                AccountEntry(row.name, base_url=url[1], key=key[1]),
                 account_id=f"environment:{row.name}",
                 source="environment",
                 own_urls=self._own_urls,
             )
         except BadRequest as refusal:
-            at_fault = url_variable if refusal.field == "base_url" else key_variable
+            at_fault = url[0] if refusal.field == "base_url" else key[0]
             self._note(at_fault, f"not used: {refusal}")
             return None
+
+    def _filled(self, row: Provider) -> tuple[str, str | None]:
+        """Give the base URL with its blanks filled, else None, and a variable that decides it."""
+        url, decisive = row.base_url, row.blanks[0]
+        for variable in row.blanks:
+            value = self._environ.get(variable, "").strip()
+            if not _PART.fullmatch(value):
+                return variable, None
+            decisive = variable if variable in self._from_file else decisive
+            url = url.replace(f"{{{variable}}}", value)
+        return decisive, url
 
     def _key(self, row: Provider, *, own_address: bool) -> tuple[str, str | None]:
         """Give the first usable key with its variable's name.

@@ -137,7 +137,7 @@ def known_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Give the names of set variables that some part of OmniRoute reads or is asked about."""
     known = {one.name for row in SETTINGS for one in row.variables}
     known |= {row.name for row in DOCUMENTED}
-    known |= {name for row in PROVIDERS for name in (*row.key_variables, *row.url_variables)}
+    known |= {name for row in PROVIDERS for name in row.variables}
     return tuple(
         sorted(
             name

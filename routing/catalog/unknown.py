@@ -79,10 +79,14 @@ def _reason_of_accounts(label: str, accounts: list[Account]) -> str:
 
 
 def _how_to_add(provider: Provider) -> str:
-    command = f"run `omniroute providers add {provider.name}`"
+    command = f"run `omniroute providers add {provider.name}"
     if provider.local:
-        return f"no {provider.title} server is known; start it at {provider.base_url}, or {command}"
-    return f"no key for {provider.title} is known; set {provider.key_variables[0]}, or {command}"
+        where = provider.base_url
+        return f"no {provider.title} server is known; start it at {where}, or {command}`"
+    variable = provider.key_variables[0]
+    if provider.broad_key:
+        return f"no key for {provider.title} is known; {command} --key-from {variable}`"
+    return f"no key for {provider.title} is known; set {variable}, or {command}`"
 
 
 def _close(name: str, known_names: Iterable[str]) -> list[str]:

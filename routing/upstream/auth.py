@@ -1,9 +1,9 @@
 """How an account proves itself to its provider, and which headers may leave with a call.
 
-A dialect has its own header for the credential; an account whose provider wants another one
-gives it in its `headers`, and then ours is not sent. Headers of a call come from the door's
-allow list; the names in NEVER_FROM_A_CALL do not pass even if a door lets them through, so
-that a client's credential never reaches a provider.
+A dialect has its own header for the credential, and a provider's row may name another one; an
+account that wants yet another gives it in its `headers`, and then ours is not sent. Headers of
+a call come from the door's allow list; the names in NEVER_FROM_A_CALL do not pass even if a
+door lets them through, so that a client's credential never reaches a provider.
 """
 
 import re
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ..catalog.providers import Auth, provider_named
 from ..errors import UpstreamFailure
 from ..model import Account, Dialect
 
@@ -21,27 +22,34 @@ USER_AGENT = "omniroute"
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """Where a dialect wants the credential, and what else it wants with every call.
+    """How a credential is sent.
 
     Attributes:
         header: the credential's header.
         prefix: what stands before the credential.
-        defaults: sent unless the account or the call gives them.
     """
 
     header: str
     prefix: str = ""
-    defaults: Headers = ()
 
 
-_BEARER = Scheme("authorization", "Bearer ")
+SCHEMES: Mapping[Auth, Scheme] = {
+    "bearer": Scheme("authorization", "Bearer "),
+    "x-api-key": Scheme("x-api-key"),
+    "x-goog-api-key": Scheme("x-goog-api-key"),
+    "api-key": Scheme("api-key"),
+}
 
-SCHEMES: Mapping[Dialect, Scheme] = {
-    "openai_chat": _BEARER,
-    "openai_responses": _BEARER,
+AUTH_OF_DIALECT: Mapping[Dialect, Auth] = {
+    "openai_chat": "bearer",
+    "openai_responses": "bearer",
+    "anthropic": "x-api-key",
+    "gemini": "x-goog-api-key",
+}
+
+_DEFAULTS: Mapping[Dialect, Headers] = {
     # The version header is required; the value is the newest one there is (read 2026-11).
-    "anthropic": Scheme("x-api-key", defaults=(("anthropic-version", "2023-06-01"),)),
-    "gemini": Scheme("x-goog-api-key"),
+    "anthropic": (("anthropic-version", "2023-06-01"),),
 }
 
 CREDENTIAL_HEADERS = frozenset(
@@ -94,12 +102,30 @@ def account_headers(account: Account) -> Headers:
             "writes itself; remove it from the account",
             kind="auth",
         )
-    scheme = SCHEMES[account.dialect]
+    scheme = scheme_of(account)
     found = {"user-agent": USER_AGENT}
     if account.credential and not own.keys() & CREDENTIAL_HEADERS:
         found[scheme.header] = scheme.prefix + account.credential
     found.update(own)
     return tuple(found.items())
+
+
+def scheme_of(account: Account) -> Scheme:
+    """Give how the account's credential is sent: its provider's way, or its dialect's.
+
+    A provider's own way is that of the dialect in its row; spoken to in another one it is
+    asked as that dialect's vendor would be.
+    """
+    row = provider_named(account.provider)
+    if row is not None and row.auth is not None and row.dialect == account.dialect:
+        return SCHEMES[row.auth]
+    return SCHEMES[AUTH_OF_DIALECT[account.dialect]]
+
+
+def default_headers(account: Account) -> Headers:
+    """Give what is sent unless the account or the call gives it."""
+    row = provider_named(account.provider)
+    return (*_DEFAULTS.get(account.dialect, ()), *(() if row is None else row.headers))
 
 
 def header_line(

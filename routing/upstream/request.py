@@ -10,7 +10,14 @@ from functools import partial
 
 from ..errors import UpstreamFailure
 from ..model import Account
-from .auth import NEVER_FROM_A_CALL, SCHEMES, Headers, account_headers, header_line, secrets_of
+from .auth import (
+    NEVER_FROM_A_CALL,
+    Headers,
+    account_headers,
+    default_headers,
+    header_line,
+    secrets_of,
+)
 from .egress import parse_base_url
 from .tunnel import parse_proxy
 
@@ -58,9 +65,7 @@ class Envelope:
             line(name, value) for name, value in own.items()
         )
         self._defaults = tuple(
-            (name, line(name, value))
-            for name, value in SCHEMES[account.dialect].defaults
-            if name not in own
+            (name, line(name, value)) for name, value in default_headers(account) if name not in own
         )
         self._heads: dict[tuple[str, Headers], bytes] = {}
 

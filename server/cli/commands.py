@@ -166,6 +166,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("providers", "the accounts that answer requests", usage=NOUN),
     Command("providers list", "show every account", "providers:show_all", options=(JSON,)),
     Command(
+        "providers known",
+        "show the providers that are known by name, and the variables of their keys",
+        "providers:show_known",
+        options=(JSON,),
+    ),
+    Command(
         "providers add",
         "add an account",
         "providers:add",

@@ -4,6 +4,8 @@ import sys
 from argparse import Namespace
 from urllib.parse import quote
 
+from omniroute.routing.catalog.providers import PROVIDERS
+
 from ..management import AccountJson, AccountsJson, AccountWish, TestJson
 from ..settings import Settings, Sources
 from .client import Client, call, decoded, with_gateway
@@ -28,6 +30,24 @@ def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
             "\nNo provider is set up: answers come from the simulator. Set a provider's key, such "
             "as OPENAI_API_KEY, or run `omniroute providers add`."
         )
+    return OK
+
+
+def show_known(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """List the catalogue's providers; asks no gateway."""
+    if arguments.json:
+        show_json(PROVIDERS)
+        return OK
+    headings = ("NAME", "TITLE", "SPEAKS", "KEY", "URL")
+    show(
+        table(
+            headings,
+            [
+                (one.name, one.title, one.dialect, listed(one.key_variables), one.base_url)
+                for one in PROVIDERS
+            ],
+        )
+    )
     return OK
 
 

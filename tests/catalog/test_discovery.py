@@ -44,7 +44,12 @@ def test_an_empty_environment_gives_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("variable", "row"),
-    [(variable, row) for row in PROVIDERS for variable in row.key_variables],
+    [
+        (variable, row)
+        for row in PROVIDERS
+        for variable in row.key_variables
+        if not row.broad_key and not row.blanks
+    ],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
 def test_every_key_variable_gives_its_providers_account(variable: str, row: Provider) -> None:
@@ -52,6 +57,47 @@ def test_every_key_variable_gives_its_providers_account(variable: str, row: Prov
 
     assert accounts == {row.name: (row.base_url, KEY)}
     assert notes == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "row"),
+    [(variable, row) for row in PROVIDERS if row.broad_key for variable in row.key_variables],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_a_key_that_opens_more_than_models_is_not_used_unasked(
+    variable: str, row: Provider
+) -> None:
+    accounts, notes = found({variable: KEY})
+
+    assert accounts == {}
+    assert [note.variable for note in notes] == [variable]
+    assert f"`omniroute providers add {row.name} --key-from {variable}`" in notes[0].message
+
+
+def test_a_customers_own_part_of_an_address_is_taken_from_its_variable() -> None:
+    accounts, notes = found({"SNOWFLAKE_CORTEX_PAT": KEY, "SNOWFLAKE_ACCOUNT": "acme-eu1"})
+
+    url = "https://acme-eu1.snowflakecomputing.com/api/v2/cortex/v1"
+    assert accounts == {"snowflake": (url, KEY)}
+    assert notes == ()
+
+
+@pytest.mark.parametrize("value", ["", "evil.example/", "a b", "x@y", "a#b", "a?b", "..\\"])
+def test_a_part_of_an_address_cannot_be_more_than_that(value: str) -> None:
+    accounts, notes = found({"SNOWFLAKE_CORTEX_PAT": KEY, "SNOWFLAKE_ACCOUNT": value})
+
+    assert accounts == {}
+    assert notes == (Note("SNOWFLAKE_CORTEX_PAT", "not used: SNOWFLAKE_ACCOUNT is needed with it"),)
+
+
+def test_an_env_file_does_not_say_which_customer_gets_the_users_key() -> None:
+    accounts, notes = accounts_from_environment(
+        {"SNOWFLAKE_CORTEX_PAT": KEY, "SNOWFLAKE_ACCOUNT": "stranger"},
+        from_file={"SNOWFLAKE_ACCOUNT"},
+    )
+
+    assert accounts == ()
+    assert [note.variable for note in notes] == ["SNOWFLAKE_ACCOUNT"]
 
 
 def test_accounts_have_the_same_ids_at_every_start() -> None:

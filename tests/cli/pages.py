@@ -1,5 +1,7 @@
 """The pages that are made of tables: docs/settings.md, docs/cli.md and the pinned help.
 
+Of docs/providers.md the part between its two marks is made.
+
 `python -m tests.cli.pages` writes them anew; tests hold them equal to the tables.
 """
 
@@ -9,7 +11,7 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 
-from omniroute.routing.catalog.providers import PROVIDERS
+from omniroute.routing.catalog.providers import PROVIDERS, Provider
 from omniroute.server.cli.command import Command, Option
 from omniroute.server.cli.commands import COMMANDS
 from omniroute.server.cli.exits import EXITS
@@ -19,6 +21,12 @@ from omniroute.server.settings_names import SETTINGS, Setting
 
 ROOT = Path(__file__).parent.parent.parent
 HELP = Path(__file__).parent / "help"
+PROVIDERS_PAGE = ROOT / "docs/providers.md"
+BEGIN, END = (
+    f"<!-- The rows {where} here are made by `python -m tests.cli.pages` from "
+    "routing/catalog/providers.json; do not edit. -->"
+    for where in ("from", "up to")
+)
 MADE = "<!-- Made by `python -m tests.cli.pages` from the tables in server/; do not edit. -->"
 
 
@@ -28,6 +36,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs/settings.md": settings_page(),
         ROOT / "docs/cli.md": cli_page(),
+        PROVIDERS_PAGE: providers_page(),
         **{HELP / f"{name}.txt": text for name, text in helps().items()},
     }
 
@@ -87,21 +96,10 @@ def settings_page() -> str:
         "A variable that begins with `OMNIROUTE_` and is on neither list is named by "
         "`omniroute doctor` with the name that was probably meant.",
         "## Provider keys",
-        "Each of these makes an account, without any other set-up. A value that is one of this "
+        "A provider's key in its usual variable makes an account, without any other set-up; "
+        "[providers](providers.md#the-providers) lists the variables. A value that is one of this "
         "gateway's own keys, and a base URL that leads to the gateway itself, are passed over, as "
         "the same variables also point clients at it; `omniroute doctor` says so.",
-        _table(
-            ("Provider", "Key", "Base URL"),
-            [
-                (
-                    row.name,
-                    _codes(row.key_variables) or "none needed",
-                    _codes(row.url_variables) or "-",
-                )
-                for row in PROVIDERS
-                if row.key_variables or row.url_variables
-            ],
-        ),
         "## The data folder",
         "`OMNIROUTE_DATA_DIR` or `DATA_DIR` or `--data-dir`; else `$XDG_CONFIG_HOME/omniroute` "
         "(Windows: `%APPDATA%\\omniroute`); else `~/.omniroute`. It is made for its owner alone "
@@ -121,6 +119,30 @@ def settings_page() -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def providers_page() -> str:
+    """Give the page as it stands, with the rows between its marks as the table has them."""
+    text = PROVIDERS_PAGE.read_text(encoding="utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    headings = ("Provider", "Name", "Speaks", "Address", "Key", "Base URL", "Source")
+    rows = _table(headings, [_provider(row) for row in PROVIDERS])
+    return f"{before}{BEGIN}\n\n{rows}\n\n{END}{after}"
+
+
+def _provider(row: Provider) -> tuple[str, ...]:
+    title = f"{row.title} (reseller)" if row.reseller else row.title
+    blanks = [one for one in row.blanks if one.isupper()]
+    keys = _codes(row.key_variables) or "none needed"
+    return (
+        _codes((row.name, *row.aliases)),
+        title,
+        row.dialect,
+        f"`{row.base_url}`",
+        f"{keys} (never unasked)" if row.broad_key else keys,
+        _codes((*row.url_variables, *blanks)) or "-",
+        f"[page]({row.source})" if row.source.startswith("https://") else row.source,
+    )
 
 
 def cli_page() -> str:

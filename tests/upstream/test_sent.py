@@ -61,6 +61,34 @@ def test_each_dialect_has_its_own_header_for_the_credential(
     assert sum(KEY in one for one in headers.values()) == 1
 
 
+@pytest.mark.parametrize(
+    ("provider", "dialect", "header", "value"),
+    [
+        ("pioneer", "openai_chat", "x-api-key", KEY),
+        ("wafer", "anthropic", "authorization", f"Bearer {KEY}"),
+        # Asked in another dialect than its own, it is asked as that dialect's vendor would be.
+        ("wafer", "openai_chat", "authorization", f"Bearer {KEY}"),
+        ("pioneer", "anthropic", "x-api-key", KEY),
+        ("pioneer", "openai_responses", "authorization", f"Bearer {KEY}"),
+    ],
+)
+def test_a_providers_row_may_name_another_way_for_the_credential(
+    provider: str, dialect: Dialect, header: str, value: str
+) -> None:
+    headers = sent(account(provider=provider, dialect=dialect))
+
+    assert headers[header] == value
+    assert sum(KEY in one for one in headers.values()) == 1
+
+
+def test_the_headers_of_a_providers_row_are_sent_unless_others_are_given() -> None:
+    ours = sent(account(provider="github-models"))
+    clients = sent(account(provider="github-models"), x_github_api_version="2030-01-01")
+
+    assert ours["x-github-api-version"] == "2022-11-28"
+    assert clients["x-github-api-version"] == "2030-01-01"
+
+
 def test_every_request_says_where_it_goes_and_that_nothing_may_be_compressed() -> None:
     headers = sent(account(base_url="https://api.test:8443/v1"))
 
