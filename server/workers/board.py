@@ -3,7 +3,8 @@
 The supervisor makes it before the first worker starts, so all of them, also those that are
 started later, have the same. Each worker writes only its own column, a figure at a time, and
 whoever reads may see figures of slightly different moments: that serves to spread work and to
-know whether all are idle, and for nothing else.
+know whether all are idle, and for nothing else. One figure others write, too: that a worker did
+not come for a connection, so that nobody waits for it until it says itself that it is there.
 """
 
 import mmap
@@ -13,7 +14,9 @@ CONNECTIONS: Final = 0
 BUSY: Final = 1
 TOUCHED: Final = 2
 PROCESS: Final = 3
-_FIGURES = 4
+LOOKS: Final = 4
+ABSENT: Final = 5
+_FIGURES = 6
 _WIDTH = 8
 
 CLOSED = 2**62
@@ -43,9 +46,24 @@ class Board:
         """Whether a worker accepts connections."""
         return int(self._figures[index * _FIGURES + CONNECTIONS]) < CLOSED
 
-    def fewest(self) -> int:
-        """Give how many connections the worker with the fewest has."""
-        return min(self._figures[CONNECTIONS::_FIGURES])
+    def fewer(self, count: int) -> list[int]:
+        """Give the workers that are there and have fewer connections than this."""
+        counts, absent = self._figures[CONNECTIONS::_FIGURES], self._figures[ABSENT::_FIGURES]
+        return [at for at, one in enumerate(counts) if one < count and not absent[at]]
+
+    def look(self, index: int) -> None:
+        """Say that a worker is there and looks for connections, and has done so once more."""
+        first = index * _FIGURES
+        self._figures[first + LOOKS] += 1
+        self._figures[first + ABSENT] = 0
+
+    def looks(self, indexes: list[int]) -> list[int]:
+        """Give how often each of these workers has looked."""
+        return [self._figures[index * _FIGURES + LOOKS] for index in indexes]
+
+    def absent(self, index: int) -> None:
+        """Say that a worker takes no connection until it looks again."""
+        self._figures[index * _FIGURES + ABSENT] = 1
 
     def process(self, index: int, process_id: int) -> None:
         """Say which process has a place; 0 is none."""

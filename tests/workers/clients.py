@@ -16,6 +16,7 @@ from tests.processes import RunningGateway, gateway
 WAIT_S_MAX = 30.0
 LOOK_S = 0.02
 CHAT = "/v1/chat/completions"
+ESTABLISHED, CLOSE_WAIT = "01", "08"
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,18 @@ def log_of(running: RunningGateway) -> str:
 def workers(
     home: Path, *words: str, count: int = 2, **environment: str
 ) -> Iterator[RunningGateway]:
-    """Run a gateway of so many workers, all of them ready."""
+    """Run a gateway of so many workers, all of them ready, and without a connection."""
     with gateway(home, "--workers", str(count), *words, **environment) as running:
         until(lambda: "data folder" in log_of(running), "it does not say that it is ready")
+        until(lambda: not held(running.port), "it holds the connection that asked if it is ready")
         yield running
+
+
+def held(port: int) -> list[str]:
+    """Give the states of the connections that processes hold at a port (proc(5), net/tcp)."""
+    rows = [one.split() for one in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    found = [state for _, local, _, state, *_ in rows if local.endswith(f":{port:04X}")]
+    return [one for one in found if one in (ESTABLISHED, CLOSE_WAIT)]
 
 
 def children(process_id: int) -> list[int]:
