@@ -41,6 +41,12 @@ class Connection(Exchange):
         if self._head_done and not self._complete:
             self._go_on()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # The parser holds us by what it calls: a circle, which would keep both, the transport
+        # and its buffers until the collector looks, and it looks seldom.
+        del self._parser
+
     def on_message_begin(self) -> None:
         # Bytes after an answer's end answer no question of ours: nothing after them is safe.
         if self._complete:

@@ -44,8 +44,9 @@ class Deadline:
             self._arm()
 
     def stop(self) -> None:
-        """Never call again."""
+        """Never call again, and let go of whoever was called."""
         self.at_s = NEVER_S
+        self._passed = _nothing
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -63,3 +64,7 @@ class Deadline:
             self._arm()
         else:
             self._passed()
+
+
+def _nothing() -> None:
+    pass

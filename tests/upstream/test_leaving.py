@@ -1,9 +1,12 @@
 """Whoever stops listening stops the provider: at once, whatever the answer is doing."""
 
 import asyncio
+import gc
 import time
 
 import pytest
+
+from omniroute.routing.upstream.connection import Connection
 
 from .servers import (
     EVENT,
@@ -192,3 +195,31 @@ async def test_callers_that_leave_at_any_moment_leave_nothing_behind() -> None:
         async with asyncio.timeout(WAIT_S):
             while server.left < server.connections:
                 await asyncio.sleep(0.001)
+
+
+async def test_a_connection_that_ended_is_freed_without_the_garbage_collector() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(SSE_HEAD + chunked(EVENT))
+        await exchange.reader.readexactly(1)
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with serving(script) as server, upstream() as made:
+            answer = await made.open(call_to(server.url, stream=True))
+            held = connections()
+            await anext(aiter(answer))
+            answer.close()
+            del answer
+            await seconds_until_gone(server)
+            await settle()
+            left = connections()
+    finally:
+        gc.enable()
+
+    assert held == 1
+    assert left == 0
+
+
+def connections() -> int:
+    return sum(isinstance(one, Connection) for one in gc.get_objects())
