@@ -92,7 +92,7 @@ def tokens(size_bytes: int) -> int:
 
 def refused(error: BadRequest) -> Refusal:
     """Give the answer to a request that is not valid."""
-    return Refusal("bad_request", error.status, str(error))
+    return Refusal("bad_request", error.status, str(error), field=error.field)
 
 
 def _steps(

@@ -93,6 +93,7 @@ class Refusal:
 
     Attributes:
         retry: the form of the Retry-After header, None for no header.
+        field: of the request, when that is what is wrong.
     """
 
     reason: Reason
@@ -100,6 +101,7 @@ class Refusal:
     message: str
     retry: Literal["seconds", "date"] | None = None
     retry_after_s: int = 7
+    field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,10 +241,14 @@ def _error_body(refusal: Refusal, occasion: Occasion) -> Json:
     error: dict[str, object] = {"type": _ERRORS[refusal.reason], "message": refusal.message}
     if refusal.reason == "spend":
         error["details"] = {"error_code": "enforced_spend_limit_reached"}
+    if refusal.field == "thread":
+        error["details"] = {"error_code": "thread_unsupported_request", "unsupported": []}
     return {"type": "error", "error": error, "request_id": occasion.name("req_")}
 
 
 def _asked(asked: Json, limit: int | None) -> Asked:
+    if asked.get("thread") is not None:
+        raise BadRequest("thread: no conversation is held here; send all of it", field="thread")
     turns = [Turn("system", _text(asked.get("system")))]
     turns += [_turn(message) for message in objects_of(asked, "messages", required=True)]
     check_results(turns)

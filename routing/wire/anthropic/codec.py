@@ -1,13 +1,13 @@
 """The Anthropic Messages dialect as one object."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from ...conversation import Chat, Delta
-from ...errors import RoutingError
+from ...errors import BadRequest, RoutingError, UpstreamFailure
 from ...model import Dialect, Features
 from ..codec import Head, Rendered, Sniffer, StreamReader, StreamWriter
 from ..failures import message_in
@@ -31,6 +31,13 @@ from .answer import parse_answer, render_answer, sniff_answer
 from .parse import DIALECT, parse_request
 from .render import render_request
 from .stream import RARE, MessageReader, MessageWriter, error_json
+
+UNTHREADED = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+"""What Anthropic's SDK takes as the word to send the whole conversation with each turn.
+
+Source: anthropic-sdk-python 2.12, lib/threads, read 2026-11-22: a conversation that the vendor
+holds is begun with `thread`, and a provider of another dialect holds none.
+"""
 
 _IMAGES = re.compile(rb'"type"\s*:\s*"image"')
 
@@ -93,7 +100,14 @@ class Anthropic:
         return render_answer(deltas, head)
 
     def render_error(self, error: RoutingError, *, request_id: str) -> bytes:
-        return encode({**error_json(error), "request_id": request_id})
+        said = error_json(error)
+        inner = said["error"]
+        # What a renderer refuses comes as the failure of the candidate that it was for.
+        refusal = error.__cause__ if isinstance(error, UpstreamFailure) else error
+        of_thread = isinstance(refusal, BadRequest) and refusal.field == "thread"
+        if of_thread and isinstance(inner, Mapping):
+            said = {**said, "error": {**inner, "details": UNTHREADED}}
+        return encode({**said, "request_id": request_id})
 
     def error_message(self, body: bytes) -> str | None:
         return message_in(body)
