@@ -80,6 +80,7 @@ class ToolCall(Struct, frozen=True, gc=False):
     arguments: str
     kind: ToolKind = "function"
     namespace: str | None = None
+    rest: Json = {}
 
 
 class ToolResult(Struct, frozen=True, gc=False):
@@ -88,6 +89,7 @@ class ToolResult(Struct, frozen=True, gc=False):
     call_id: str
     parts: tuple["Shown", ...]
     is_error: bool = False
+    rest: Json = {}
 
 
 Shown = Text | Image | Document | Audio
@@ -102,6 +104,7 @@ class Message(Struct, frozen=True, gc=False):
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
+    rest: Json = {}
 
 
 class Tool(Struct, frozen=True, gc=False):

@@ -18,6 +18,7 @@ from ..errors import BadRequest, FailureKind, UpstreamFailure
 from ..model import Call, Dialect, Limits, Piece
 from ..ports import Answer, Clock
 from ..wire.codec import Rendered
+from ..wire.dropped import spelled
 from ..wire.pieces import PieceReader
 from ..wire.splice import splice_model
 from ..wire.table import codec
@@ -231,7 +232,8 @@ def _performance(call: Call, occasion: Occasion) -> tuple[Performance, tuple[str
         return refuse(refusal, openai_chat, occasion, kind="model_gone"), ()
     try:
         rendered = _own_request(call)
-        return _played(call, model, occasion, rendered.body), rendered.dropped
+        dropped = spelled(rendered.dropped, call.operation.dialect)
+        return _played(call, model, occasion, rendered.body), dropped
     except BadRequest as error:
         return refuse(refused(error), openai_chat, occasion, kind="bad_request"), ()
 

@@ -15,6 +15,7 @@ from ..errors import BadRequest, UpstreamFailure
 from ..model import Account, Call, Dialect
 from ..ports import Answer, Clock, Upstream
 from ..wire.codec import Codec
+from ..wire.dropped import spelled
 from ..wire.openai_chat.usage import UsageHider, ask_for_usage, without_usage
 from ..wire.pieces import PieceReader
 from ..wire.splice import splice_model
@@ -247,7 +248,7 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
         chat = structs.replace(chat, stream=operation.features.stream)
         rendered = theirs.render_request(chat, model=model)
         body = rendered.body if ready.tells_usage else without_usage(rendered.body)
-        return path, body, rendered.dropped
+        return path, body, spelled(rendered.dropped, operation.dialect)
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
 

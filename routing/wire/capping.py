@@ -16,6 +16,7 @@ from msgspec import structs
 
 from ..errors import BudgetExceeded
 from ..model import Dialect, Operation
+from .efforts import ANSWER_TOKENS_MIN, THINKING_TOKENS_MIN
 from .openai_chat.render import limit_name
 from .splice import fields_of, splice_field
 
@@ -26,9 +27,6 @@ _FIELDS: Mapping[Dialect, tuple[str, ...]] = {
     "gemini": ("maxOutputTokens", "max_output_tokens"),
 }
 """The names that a dialect has for the bound. The first is written where none stands."""
-
-THINKING_TOKENS_MIN = 1024
-ANSWER_TOKENS_MIN = 256
 
 _GEMINI_CONFIGS = ("generationConfig", "generation_config")
 

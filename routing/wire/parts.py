@@ -46,7 +46,7 @@ _REFUSED: dict[Dialect, dict[str, tuple[object, ...]]] = {
         "prompt": (),
         "background": (False,),
     },
-    "anthropic": {"container": (), "mcp_servers": ([],), "thread": ()},
+    "anthropic": {"container": (), "mcp_servers": ([],), "thread": (), "compaction": ()},
     "gemini": {
         "cachedContent": (),
         "generationConfig.candidateCount": (1,),

@@ -8,7 +8,10 @@ Nothing is invented: a call without a result stays without one.
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 
-from ..conversation import Message, Part, Role, Text, ToolCall, ToolResult
+from ..conversation import Json, Message, Part, Role, Text, ToolCall, ToolResult
+
+SYSTEM: tuple[Role, ...] = ("system", "developer")
+"""Who gives instructions: OpenAI has two words for it."""
 
 # Where a result stands: its turn, and its place in it.
 _Place = tuple[int, int]
@@ -38,7 +41,7 @@ def regrouped(messages: Sequence[Message]) -> tuple[Message, ...]:
         if places:
             ordered.append(Message("tool", _at(messages, sorted(places))))
         if others or not message.parts:
-            ordered.append(Message(message.role, others, message.name))
+            ordered.append(Message(message.role, others, message.name, message.rest))
         calls = tuple(part for part in others if isinstance(part, ToolCall))
         answers = [place for call in calls for place in _next(waiting, call, turn, taken)]
         if answers:
@@ -46,34 +49,69 @@ def regrouped(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(ordered)
 
 
-def without_system(messages: Sequence[Message]) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
+def without_system(
+    messages: Sequence[Message], *, inside: bool = False
+) -> tuple[tuple[Text, ...], tuple[Message, ...]]:
     """Give the texts of all system and developer turns, and the other turns.
 
     A chat of nothing but instructions would have no turn to answer: they become the
     user's then.
+
+    Args:
+        messages: in order, each with something in it.
+        inside: a system turn may stay where it is, if it stands after the user's side and before
+            the assistant's or at the end; Anthropic's newer models take it there.
     """
+    staying = _staying(messages) if inside else frozenset[int]()
     system = tuple(
         part
-        for message in messages
-        if message.role in ("system", "developer")
+        for place, message in enumerate(messages)
+        if message.role in SYSTEM and place not in staying
         for part in message.parts
         if isinstance(part, Text) and (part.text or part.rest)
     )
-    turns = tuple(one for one in messages if one.role not in ("system", "developer"))
+    turns = tuple(
+        one for place, one in enumerate(messages) if one.role not in SYSTEM or place in staying
+    )
     if not turns and system:
         return (), (Message("user", system),)
     return system, turns
 
 
 def merged(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Give the turns alternating: neighbours of one side as one; tools are the user's side."""
-    sides: list[tuple[Role, list[Part]]] = []
+    """Give the turns alternating: neighbours of one side as one; tools are the user's side.
+
+    A system turn stays its own, joined only with one like it.
+    """
+    sides: list[tuple[Role, Json, list[Part]]] = []
     for message in messages:
-        role: Role = "assistant" if message.role == "assistant" else "user"
-        if not sides or sides[-1][0] != role:
-            sides.append((role, []))
-        sides[-1][1].extend(message.parts)
-    return tuple(Message(role, tuple(parts)) for role, parts in sides)
+        role, rest = _side(message), message.rest
+        if not sides or sides[-1][:2] != (role, rest):
+            sides.append((role, rest, []))
+        sides[-1][2].extend(message.parts)
+    return tuple(Message(role, tuple(parts), rest=rest) for role, rest, parts in sides)
+
+
+def _side(message: Message) -> Role:
+    if message.role in SYSTEM:
+        return "system"
+    return "assistant" if message.role == "assistant" else "user"
+
+
+def _staying(messages: Sequence[Message]) -> frozenset[int]:
+    """Give the places of the system turns that stand where Anthropic takes them."""
+    staying: set[int] = set()
+    run: list[int] = []
+    before = ""
+    for place, message in enumerate(messages):
+        side = _side(message)
+        if side == "system":
+            run.append(place)
+            continue
+        if before == "user" and side == "assistant":
+            staying.update(run)
+        run, before = [], side
+    return frozenset(staying.union(run) if before == "user" else staying)
 
 
 def _results(turn: int, message: Message) -> list[_Place]:

@@ -130,7 +130,8 @@ def test_an_anthropic_request_is_read() -> None:
         top_p=0.9,
         stop=("\n\nHuman:",),
         stream=True,
-        rest={"anthropic": {"top_k": 40, "metadata": {"user_id": "someone"}}},
+        top_k=40,
+        user="someone",
     )
 
 
@@ -180,6 +181,7 @@ def test_anthropic_images_and_schemas_are_read() -> None:
         Image(url="https://example.com/cat.jpg"),
     )
     assert chat.json_schema == {"schema": NAMES}
+    assert chat.reasoning_effort == "low"
     assert chat.rest == {"anthropic": {"output_config": {"effort": "low"}}}
 
 

@@ -28,7 +28,8 @@ from ..fields import Fields, encode
 from ..sniffing import SseSniffer, WholeSniffer
 from ..sse import SseReader
 from .answer import parse_answer, render_answer, sniff_answer
-from .parse import DIALECT, parse_request
+from .blocks import DIALECT
+from .parse import parse_request
 from .render import render_request
 from .stream import RARE, MessageReader, MessageWriter, error_json
 

@@ -1,32 +1,20 @@
 """An Anthropic Messages request into a Chat.
 
-Signed and redacted thoughts are kept as they are. Blocks that no value carries (documents,
-search results, server tools and their results) stay opaque, with their text where they
-have one.
+A system turn inside the messages stays where it is. One that Anthropic would show only until the
+user's next turn (`clear_at`) is left out once that has come: no model sees it any more. The
+effort that a system turn sets for the turns after it counts for the answer that is asked for.
 
-Source: Anthropic API reference, "Create a Message", read 2026-11.
+Source: Anthropic API reference, "Create a Message" and its beta, read 2026-11.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ...conversation import (
-    Chat,
-    Image,
-    Message,
-    Part,
-    Reasoning,
-    Role,
-    Text,
-    Tool,
-    ToolCall,
-    ToolChoice,
-    ToolResult,
-)
-from ...model import Dialect
-from ..fields import Fields, body_fields, encode_text, refusing_depth
-from ..parts import kept, opaque
-
-DIALECT: Dialect = "anthropic"
+from ...conversation import Chat, Message, Role, Text
+from ..fields import Fields, body_fields, refusing_depth
+from ..parts import kept, own
+from .blocks import DIALECT, read_content
+from .thinking import read_thinking
+from .tools import read_choice, read_tools
 
 _ROLES: tuple[Role, ...] = ("user", "assistant", "system")
 
@@ -40,35 +28,74 @@ def parse_request(body: bytes) -> Chat:
     """
     fields = body_fields(body)
     fields.text("model")
-    if not fields.has("messages"):
-        raise fields.wrong("messages", "a list")
-    system = _content(fields, "system")
-    messages = tuple(_message(item) for item in fields.items("messages"))
+    messages = _messages(fields)
+    system = read_content(fields, "system")
     if system:
         messages = (Message("system", system), *messages)
-    json_schema, output_config = _output_config(fields.child_or_none("output_config"))
+    json_schema, effort, output_config = _output_config(fields.child_or_none("output_config"))
+    effort_now = _effort_set(messages) or effort
+    wish = read_thinking(fields.child_or_none("thinking"), effort_now)
     choice = fields.child_or_none("tool_choice")
-    tools = tuple(_tool(item) for item in fields.items("tools"))
+    tools, aside = read_tools(fields, messages)
     limit = fields.tokens_or_none("max_tokens")
     temperature = fields.number_or_none("temperature")
     top_p = fields.number_or_none("top_p")
+    top_k = fields.tokens_or_none("top_k")
     stop = fields.texts("stop_sequences")
     stream = fields.flag_or_none("stream") or False
-    rest = fields.rest()
-    if output_config:
-        rest["output_config"] = output_config
+    metadata = fields.child_or_none("metadata")
+    user = None if metadata is None else metadata.text_or_none("user_id")
+    rest = {**fields.rest(), **aside}
+    told = effort if effort_now != effort else wish.told
+    if told is not None:
+        output_config["effort"] = told
+    partly = {
+        "output_config": output_config,
+        "thinking": wish.field,
+        "metadata": {} if metadata is None else metadata.rest(),
+    }
+    rest |= {name: more for name, more in partly.items() if more}
     return Chat(
         messages=messages,
         tools=tools,
-        tool_choice=None if choice is None else _tool_choice(choice),
+        tool_choice=None if choice is None else read_choice(choice),
         output_tokens_max=limit,
         temperature=temperature,
         top_p=top_p,
+        top_k=top_k,
         stop=stop,
         json_schema=json_schema,
         stream=stream,
+        user=user,
+        reasoning_effort=wish.effort,
+        reasoning_tokens_max=wish.tokens_max,
+        reasoning_shown=wish.shown,
         rest=kept(DIALECT, rest),
     )
+
+
+def _messages(fields: Fields) -> tuple[Message, ...]:
+    if not fields.has("messages"):
+        raise fields.wrong("messages", "a list")
+    messages = [_message(item) for item in fields.items("messages")]
+    users = [place for place, message in enumerate(messages) if message.role == "user"]
+    last = users[-1] if users else 0
+    return tuple(
+        message
+        for place, message in enumerate(messages)
+        if place > last or not _is_cleared(message)
+    )
+
+
+def _is_cleared(message: Message) -> bool:
+    """Whether Anthropic shows nothing of it once the user has said more."""
+    until = own(message.rest, DIALECT).get("clear_at")
+    words = all(isinstance(part, Text) and not _changes(part) for part in message.parts)
+    return until == "next_user_message" and words
+
+
+def _changes(part: Text) -> bool:
+    return "type" in own(part.rest, DIALECT)
 
 
 def _message(fields: Fields) -> Message:
@@ -76,120 +103,33 @@ def _message(fields: Fields) -> Message:
     role = next((known for known in _ROLES if known == word), None)
     if role is None:
         raise fields.unknown("role", _ROLES)
-    if not fields.has("content"):
+    # A system turn may set an effort and say nothing.
+    if not fields.has("content") and not (role == "system" and fields.has("output_config")):
         raise fields.wrong("content", "a string or a list of blocks")
-    return Message(role, _content(fields, "content"))
+    parts = read_content(fields, "content")
+    return Message(role, parts, rest=kept(DIALECT, fields.rest()))
 
 
-def _content(fields: Fields, name: str) -> tuple[Part, ...]:
-    content = fields.value(name)
-    if content is None:
-        return ()
-    if isinstance(content, str):
-        return (Text(content),)
-    if not isinstance(content, list):
-        raise fields.wrong(name, "a string or a list of blocks")
-    return tuple(_block(item) for item in fields.items(name))
-
-
-def _block(fields: Fields) -> Part:
-    match fields.text("type"):
-        case "tool_use":
-            return ToolCall(
-                fields.text("id"), fields.text("name"), encode_text(fields.child("input").values)
-            )
-        case "tool_result":
-            content = _content(fields, "content")
-            parts = tuple(part for part in content if isinstance(part, Text | Image))
-            return ToolResult(
-                fields.text("tool_use_id"), parts, fields.flag_or_none("is_error") or False
-            )
-        case "thinking":
-            # An empty signature stands where another provider's thought had none.
-            signature = fields.text_or_none("signature") or None
-            return Reasoning(fields.text("thinking"), signature=signature)
-        case "redacted_thinking":
-            return Reasoning(encrypted=fields.text("data"))
-        case _:
-            return _shown(fields)
-
-
-def _shown(fields: Fields) -> Text | Image:
-    """Give a block that may stand in a turn and in a tool's result."""
-    match fields.text("type"):
-        case "text":
-            text = fields.text("text")
-            return Text(text, rest=kept(DIALECT, fields.rest()))
-        case "image":
-            return _image(fields)
-        case "tool_reference":
-            return opaque(DIALECT, fields.values, f"tool {fields.text('tool_name')}")
-        case "document":
-            return opaque(DIALECT, fields.values, _document_text(fields.child("source")))
-        case "search_result":
-            texts = [item.text("text") for item in fields.items("content")]
-            lines = (fields.text("title"), fields.text("source"), *texts)
-            return opaque(DIALECT, fields.values, "\n".join(lines))
-        case _:
-            return opaque(DIALECT, fields.values)
-
-
-def _image(fields: Fields) -> Text | Image:
-    source = fields.child("source")
-    kind = source.text("type")
-    rest = kept(DIALECT, fields.rest())
-    if kind == "base64":
-        return Image(media_type=source.text("media_type"), data=source.text("data"), rest=rest)
-    if kind == "url":
-        return Image(url=source.text("url"), rest=rest)
-    return opaque(DIALECT, fields.values)  # a file at the provider: only it knows the bytes
-
-
-def _document_text(source: Fields) -> str:
-    """Give the text of a document that is text; a PDF has none."""
-    if source.text("type") == "text":
-        return source.text("data")
-    if source.text("type") == "content":
-        parts = _content(source, "content")
-        return "\n".join(part.text for part in parts if isinstance(part, Text))
-    return ""
-
-
-def _tool(fields: Fields) -> Tool:
-    kind = fields.text_or_none("type")
-    if kind not in (None, "custom"):
-        return Tool(fields.text_or_none("name") or kind or "", rest={DIALECT: fields.values})
-    name = fields.text("name")
-    description = fields.text_or_none("description") or ""
-    parameters = fields.child("input_schema").values
-    return Tool(name, description, parameters, kept(DIALECT, fields.rest()))
-
-
-def _tool_choice(fields: Fields) -> ToolChoice:
-    disabled = fields.flag_or_none("disable_parallel_tool_use")
-    parallel = None if disabled is None else not disabled
-    match fields.text("type"):
-        case "auto":
-            return ToolChoice("auto", parallel=parallel)
-        case "any":
-            return ToolChoice("required", parallel=parallel)
-        case "none":
-            return ToolChoice("none", parallel=parallel)
-        case "tool":
-            return ToolChoice("named", name=fields.text("name"), parallel=parallel)
-        case _:
-            raise fields.unknown("type", ("auto", "any", "none", "tool"))
+def _effort_set(messages: Sequence[Message]) -> str | None:
+    """Give the effort that the last system turn to set one has set."""
+    for message in reversed(messages):
+        configured = own(message.rest, DIALECT).get("output_config")
+        effort = configured.get("effort") if isinstance(configured, Mapping) else None
+        if isinstance(effort, str):
+            return effort
+    return None
 
 
 def _output_config(
     fields: Fields | None,
-) -> tuple[Mapping[str, object] | None, dict[str, object]]:
-    """Give the schema of the answer, and what else is configured."""
+) -> tuple[dict[str, object] | None, str | None, dict[str, object]]:
+    """Give the schema of the answer, the effort, and what else is configured."""
     if fields is None:
-        return None, {}
+        return None, None, {}
+    effort = fields.text_or_none("effort")
     answer_format = fields.child_or_none("format")
     if answer_format is None:
-        return None, fields.rest()
+        return None, effort, fields.rest()
     if answer_format.text("type") != "json_schema":
         raise answer_format.unknown("type", ("json_schema",))
-    return {"schema": answer_format.child("schema").values}, fields.rest()
+    return {"schema": answer_format.child("schema").values}, effort, fields.rest()

@@ -1,19 +1,23 @@
 """A Chat into an Anthropic Messages request.
 
 What differs from other dialects and how it is met:
-- `max_tokens` is demanded: MAX_TOKENS_DEFAULT when the client set no bound.
-- Instructions stand apart: all system and developer turns go there, in order.
+- `max_tokens` is demanded: MAX_TOKENS_DEFAULT when the client set no bound, and a budget of
+  thought beside it.
+- Instructions stand apart: all system and developer turns go there, in order. A model that takes
+  them inside the conversation keeps one there, if it stands where Anthropic takes it.
 - Turns alternate, and results stand in the user's turn right after their calls.
 - Temperature ends at 1: a higher one is sent as 1. `top_p` 1 is the default and left out,
-  because newer models refuse it beside a temperature.
+  because newer models refuse it beside a temperature; those newer still take no sampling at all.
 - Thoughts go back only with Anthropic's own signature; unsigned ones are left out.
-- `reasoning_effort` is a hint that older models would refuse, and is left out.
 - A `json_schema` is sent as `output_config.format`; JSON of any shape cannot be asked for.
+- A last turn of the assistant is one to go on from (a prefill), which newer models refuse: so it
+  is refused for them. For the others it loses the white space at its end, which Anthropic refuses.
+- Seeds and penalties have no place, and are left out and named.
 
-Source: Anthropic API reference, "Create a Message", read 2026-11.
+Sources: Anthropic API reference, "Create a Message" and its beta; "Prefill", read 2026-11.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import assert_never
 
 from ...conversation import (
@@ -22,15 +26,13 @@ from ...conversation import (
     Document,
     Image,
     Json,
-    Message,
     Part,
     Reasoning,
     Text,
-    Tool,
     ToolCall,
-    ToolChoice,
     ToolResult,
 )
+from ...errors import BadRequest
 from ..codec import Rendered
 from ..dropped import Dropped
 from ..fields import encode
@@ -41,17 +43,21 @@ from ..parts import (
     own,
     own_block,
     refuse_foreign,
-    require_function,
     tool_id,
 )
 from ..signatures import unmarked
 from ..turns import merged, regrouped, without_system
-from .parse import DIALECT
+from .blocks import DIALECT
+from .documents import document_source
+from .models import Facts, facts_of
+from .thinking import without_sampling, write_thinking
+from .tools import write_choice, write_tools
 
 # Anthropic has no default of its own. Every model of theirs can answer as much.
 MAX_TOKENS_DEFAULT = 4096
 
 _TEMPERATURE_MAX = 1.0
+_TOLD = ("cache_control",)
 
 
 def render_request(chat: Chat, *, model: str) -> Rendered:
@@ -61,84 +67,117 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
         BadRequest: the chat holds what this dialect cannot say; names it.
     """
     refuse_foreign(chat, DIALECT)
-    dropped = Dropped()
+    facts, dropped = facts_of(model), Dropped()
     dropped.note_chat(chat, DIALECT)
     rest = dict(own(chat.rest, DIALECT))
+    thinking = write_thinking(chat, facts, rest, dropped)
+    rest.pop("thinking", None)
     limit = chat.output_tokens_max
-    body: dict[str, object] = {
-        "model": model,
-        "max_tokens": MAX_TOKENS_DEFAULT if limit is None else limit,
-    }
-    system, turns = without_system(chat.messages)
-    if system:
-        body["system"] = [block for text in system for block in _blocks(text)]
-    body["messages"] = _messages(turns)
-    if chat.tools:
-        body["tools"] = [_tool(tool) for tool in chat.tools]
+    if limit is None:
+        limit = MAX_TOKENS_DEFAULT + thinking.tokens
+    body: dict[str, object] = {"model": model, "max_tokens": limit}
+    body |= _conversation(chat, facts, dropped)
+    tools = write_tools(chat.tools, rest, dropped)
+    if tools:
+        body["tools"] = tools
         if chat.tool_choice is not None:
-            body["tool_choice"] = _tool_choice(chat.tool_choice)
-    if chat.temperature is not None:
-        body["temperature"] = min(chat.temperature, _TEMPERATURE_MAX)
-    if chat.top_p is not None and chat.top_p != 1:
-        body["top_p"] = chat.top_p
+            body["tool_choice"] = write_choice(chat.tool_choice)
+    if thinking.field is not None:
+        body["thinking"] = thinking.field
+    body |= _sampling(chat, without_sampling(chat, facts, dropped, thinks=thinking.is_on))
     if chat.stop:
         body["stop_sequences"] = list(chat.stop)
-    if chat.json_schema is not None:
-        body["output_config"] = _output_config(chat.json_schema, rest.get("output_config"))
+    config = _output_config(chat.json_schema, thinking.effort, rest.pop("output_config", None))
+    if config:
+        body["output_config"] = config
+    if chat.user is not None:
+        body["metadata"] = {**_object(rest.pop("metadata", None)), "user_id": chat.user}
     if chat.stream:
         body["stream"] = True
+    for name in ("seed", "frequency_penalty", "presence_penalty"):
+        dropped.note_if(name, getattr(chat, name) or None)
     return Rendered(encode({**rest, **body}), dropped.names)
 
 
-def _messages(turns: Sequence[Message]) -> list[dict[str, object]]:
-    """Give alternating turns; one in which nothing is left to say is left out."""
-    rendered: list[dict[str, object]] = []
+def _conversation(chat: Chat, facts: Facts, dropped: Dropped) -> dict[str, object]:
     # What is empty goes first, so that the turns around it are joined.
-    spoken = [turn for turn in regrouped(turns) if any(map(_is_said, turn.parts))]
-    for turn in merged(spoken):
-        blocks = [block for part in turn.parts for block in _blocks(part)]
-        rendered.append({"role": turn.role, "content": blocks})
-    return rendered
+    spoken = [turn for turn in regrouped(chat.messages) if any(map(_is_said, turn.parts))]
+    system, turns = without_system(spoken, inside=facts.system_inside)
+    written: dict[str, object] = {}
+    if system:
+        written["system"] = [block for text in system for block in _blocks(text, dropped)]
+    messages: list[dict[str, object]] = []
+    for turn in merged(turns):
+        blocks = [block for part in turn.parts for block in _blocks(part, dropped)]
+        if blocks:
+            messages.append({**own(turn.rest, DIALECT), "role": turn.role, "content": blocks})
+    if messages and messages[-1]["role"] == "assistant":
+        _prefill(messages[-1]["content"], facts)
+    return {**written, "messages": messages}
+
+
+def _prefill(content: object, facts: Facts) -> None:
+    """Make the last turn one that Anthropic goes on from.
+
+    Raises:
+        BadRequest: the model goes on from no turn of its own.
+    """
+    last = content[-1] if isinstance(content, list) else {}
+    if last.get("type") != "text":
+        return
+    if not facts.prefill:
+        raise BadRequest(
+            "the last of `messages` is the assistant's, and the model that would answer goes on "
+            "from no turn of its own; end with the user's turn, or ask for another model",
+            field="messages",
+        )
+    last["text"] = last["text"].rstrip() or last["text"]
 
 
 def _is_said(part: Part) -> bool:
     """Whether a part has a block; most need not be rendered to know."""
-    if isinstance(part, Text) and not part.rest:
-        return bool(part.text)
-    return isinstance(part, ToolCall | ToolResult | Image) or bool(_blocks(part))
+    if isinstance(part, Text):
+        return bool(part.text or own_block(part, DIALECT))
+    return not isinstance(part, Reasoning) or bool(_thought(part, Dropped()))
 
 
-def _blocks(part: Part) -> list[dict[str, object]]:
+def _blocks(part: Part, dropped: Dropped) -> list[dict[str, object]]:
     """Give a part's block, none when it has nothing that Anthropic accepts."""
+    if isinstance(part, Text):
+        block = own_block(part, DIALECT)
+        if block is not None:
+            return [dict(block)]
+        text = {"type": "text", "text": part.text, **_markers(part.rest, dropped)}
+        return [text] if part.text else []
+    if isinstance(part, Reasoning):
+        return _thought(part, dropped)
+    return [{**_block(part, dropped), **_markers(part.rest, dropped)}]
+
+
+def _block(
+    part: Image | Document | Audio | ToolCall | ToolResult, dropped: Dropped
+) -> dict[str, object]:
     match part:
-        case Text():
-            block = own_block(part, DIALECT)
-            if block is not None:
-                return [dict(block)]
-            text = {"type": "text", "text": part.text, **_markers(part.rest)}
-            return [text] if part.text else []
         case Image():
-            return [{"type": "image", "source": _source(part), **_markers(part.rest)}]
-        case Reasoning():
-            return _thought(part)
+            return {"type": "image", "source": _source(part)}
+        case Document():
+            titled = {} if part.title is None else {"title": part.title}
+            return {"type": "document", "source": document_source(part), **titled}
+        case Audio():
+            raise inexpressible("a sound", DIALECT)
         case ToolCall():
-            return [
-                {
-                    "type": "tool_use",
-                    "id": tool_id(part.call_id),
-                    "name": part.name,
-                    "input": arguments_object(part.arguments),
-                }
-            ]
+            call = {"type": "tool_use", "id": tool_id(part.call_id), "name": part.name}
+            return {**call, "input": arguments_object(part.arguments)}
         case ToolResult():
-            return [_result(part)]
-        case Document() | Audio():
-            raise inexpressible("a file", DIALECT)
+            return _result(part, dropped)
         case _:
             assert_never(part)
 
 
-def _markers(rest: Json) -> dict[str, object]:
+def _markers(rest: Json, dropped: Dropped) -> dict[str, object]:
+    if not rest:
+        return {}
+    dropped.note_part(rest, DIALECT, told=_TOLD)
     return {**cache_marker(rest, DIALECT), **own(rest, DIALECT)}
 
 
@@ -149,57 +188,55 @@ def _source(image: Image) -> dict[str, object]:
     return {"type": "base64", "media_type": media_type, "data": image.data or ""}
 
 
-def _thought(part: Reasoning) -> list[dict[str, object]]:
+def _thought(part: Reasoning, dropped: Dropped) -> list[dict[str, object]]:
     signature = unmarked(part.signature, DIALECT)
     if signature is not None:
         return [{"type": "thinking", "thinking": part.text, "signature": signature}]
     encrypted = unmarked(part.encrypted, DIALECT)
-    return [] if encrypted is None else [{"type": "redacted_thinking", "data": encrypted}]
+    if encrypted is not None:
+        return [{"type": "redacted_thinking", "data": encrypted}]
+    if part.text:
+        dropped.note("thoughts")
+    return []
 
 
-def _result(part: ToolResult) -> dict[str, object]:
-    content = [block for item in part.parts for block in _blocks(item)]
+def _result(part: ToolResult, dropped: Dropped) -> dict[str, object]:
+    content = [block for item in part.parts for block in _blocks(item, dropped)]
     rendered: dict[str, object] = {
         "type": "tool_result",
         "tool_use_id": tool_id(part.call_id),
     }
     if content:
         rendered["content"] = content
-    return {**rendered, "is_error": True} if part.is_error else rendered
-
-
-def _tool(tool: Tool) -> dict[str, object]:
-    rest = own(tool.rest, DIALECT)
-    if "type" in rest:
-        return dict(rest)
-    require_function(tool, DIALECT)
-    schema = {"type": "object", **tool.parameters} if tool.parameters else {"type": "object"}
-    rendered: dict[str, object] = {"name": tool.name}
-    if tool.description:
-        rendered["description"] = tool.description
-    return {**rendered, "input_schema": schema, **_markers(tool.rest)}
-
-
-def _tool_choice(choice: ToolChoice) -> dict[str, object]:
-    match choice.mode:
-        case "none":
-            return {"type": "none"}
-        case "auto":
-            rendered: dict[str, object] = {"type": "auto"}
-        case "required":
-            rendered = {"type": "any"}
-        case "named":
-            rendered = {"type": "tool", "name": choice.name or ""}
-        case _:
-            assert_never(choice.mode)
-    if choice.parallel is not None:
-        rendered["disable_parallel_tool_use"] = not choice.parallel
+    if part.is_error:
+        rendered["is_error"] = True
     return rendered
 
 
-def _output_config(json_schema: Json, configured: object) -> dict[str, object]:
-    schema = json_schema.get("schema")
-    if not isinstance(schema, Mapping):
-        raise inexpressible("a JSON answer without a schema", DIALECT, "response_format")
-    others = configured if isinstance(configured, Mapping) else {}
-    return {**others, "format": {"type": "json_schema", "schema": schema}}
+def _sampling(chat: Chat, refused: set[str]) -> dict[str, object]:
+    sampling: dict[str, object] = {}
+    if chat.temperature is not None and "temperature" not in refused:
+        sampling["temperature"] = min(chat.temperature, _TEMPERATURE_MAX)
+    if chat.top_p is not None and chat.top_p != 1 and "top_p" not in refused:
+        sampling["top_p"] = chat.top_p
+    if chat.top_k is not None and "top_k" not in refused:
+        sampling["top_k"] = chat.top_k
+    return sampling
+
+
+def _output_config(
+    json_schema: Json | None, effort: str | None, configured: object
+) -> dict[str, object]:
+    config = dict(_object(configured))
+    if effort is not None:
+        config["effort"] = effort
+    if json_schema is not None:
+        schema = json_schema.get("schema")
+        if not isinstance(schema, Mapping):
+            raise inexpressible("a JSON answer without a schema", DIALECT, "response_format")
+        config["format"] = {"type": "json_schema", "schema": schema}
+    return config
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}

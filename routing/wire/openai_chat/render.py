@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from ...conversation import (
     Chat,
+    Document,
     Image,
     Message,
     Part,
@@ -150,6 +151,8 @@ def _part(part: Shown) -> dict[str, object]:
         details = rest.get("image_url")
         image = {"url": image_url(part), **(details if isinstance(details, dict) else {})}
         return {**rest, "type": "image_url", "image_url": image}
+    if isinstance(part, Document) and part.text is not None:
+        return {"type": "text", "text": part.text}
     if not isinstance(part, Text):
         raise inexpressible("a file", DIALECT)
     block = own_block(part, DIALECT)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from ...conversation import (
     Chat,
+    Document,
     Image,
     Message,
     Part,
@@ -113,6 +114,8 @@ def _part(part: Shown, text: str) -> dict[str, object]:
     if isinstance(part, Image):
         rest = own(part.rest, DIALECT)
         return {"detail": "auto", **rest, "type": "input_image", "image_url": image_url(part)}
+    if isinstance(part, Document) and part.text is not None:
+        return {"type": text, "text": part.text}
     if not isinstance(part, Text):
         raise inexpressible("a file", DIALECT)
     block = own_block(part, DIALECT)
