@@ -50,7 +50,9 @@ _REFUSED: dict[Dialect, dict[str, tuple[object, ...]]] = {
     "gemini": {
         "cachedContent": (),
         "generationConfig.candidateCount": (1,),
-        "generationConfig.responseModalities": (["TEXT"],),
+        "generationConfig.responseModalities": (["TEXT"], ["text"], []),
+        "generationConfig.responseMimeType": ("text/plain",),
+        "generationConfig.responseFormat": ([],),
     },
 }
 

@@ -7,6 +7,16 @@ between, they come back to their maker alone and are left out everywhere else.
 
 from ..model import Dialect
 
+NO_PROOF = (
+    "skip_thought_signature_validator",
+    "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=",
+)
+"""What says that there is no signature, where Gemini asks for one; also as bytes in base64.
+
+It claims nothing: Google documents it for history that its models did not write.
+Source: Gemini API, "Thought signatures", read 2026-11; Gemini CLI sends it, seen 2026-11.
+"""
+
 _PLAIN: Dialect = "anthropic"
 _MARKED: tuple[Dialect, ...] = ("gemini", "openai_responses", "openai_chat")
 

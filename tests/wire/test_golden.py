@@ -258,9 +258,9 @@ def test_a_gemini_request_is_read() -> None:
                         "threshold": "BLOCK_ONLY_HIGH",
                     }
                 ],
-                "generationConfig": {"topK": 20},
             }
         },
+        top_k=20,
     )
 
 

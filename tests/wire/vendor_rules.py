@@ -21,6 +21,10 @@ _KINDS = {
     "assistant": ("text", "thinking", "redacted_thinking", "tool_use", "server_tool_use"),
     "system": ("text", "tool_addition", "tool_removal"),
 }
+_DATA = (
+    *("text", "inlineData", "fileData", "functionCall", "functionResponse"),
+    *("executableCode", "codeExecutionResult", "toolCall", "toolResponse"),
+)
 _SHOWN = ("text", "image", "document", "search_result", "tool_reference")
 
 
@@ -165,9 +169,8 @@ def gemini_faults(body: dict[str, Any]) -> list[str]:
 
 
 def _part_faults(part: dict[str, Any]) -> list[str]:
-    data = ("text", "inlineData", "fileData", "functionCall", "functionResponse")
-    if sum(name in part for name in data) != 1:
-        return [f"a part must hold exactly one of {data}"]
+    if sum(name in part for name in _DATA) != 1:
+        return [f"a part must hold exactly one of {_DATA}"]
     call = part.get("functionCall") or part.get("functionResponse") or {}
     held = call.get("args", call.get("response", {}))
     return [] if isinstance(held, dict) else ["args and response must be objects"]

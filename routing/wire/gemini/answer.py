@@ -29,7 +29,7 @@ from ..fold import AnswerPart, finish_without_word, fold
 from ..parts import arguments_object
 from ..signatures import marked
 from ..sniffing import summary
-from .parse import DIALECT
+from .media import DIALECT
 
 _FILTERED = (
     "SAFETY",

@@ -28,7 +28,8 @@ from ..fields import Fields, encode
 from ..sniffing import SseSniffer, WholeSniffer
 from ..sse import SseReader
 from .answer import parse_answer, render_answer, sniff_answer
-from .parse import DIALECT, parse_request
+from .media import DIALECT
+from .parse import parse_request
 from .render import render_request
 from .stream import EVENT_BYTES_MAX, RARE, ChunkWriter, EventReader, error_json
 
@@ -43,6 +44,7 @@ class _Config(msgspec.Struct, rename="camel", gc=False):
     candidate_count: Choices | None = None
     candidate_count_snake: Choices | None = msgspec.field(default=None, name="candidate_count")
     response_mime_type: str | None = None
+    response_mime_type_snake: str | None = msgspec.field(default=None, name="response_mime_type")
 
 
 class _Routed(msgspec.Struct, rename="camel", gc=False):
@@ -51,6 +53,8 @@ class _Routed(msgspec.Struct, rename="camel", gc=False):
     generation_config_snake: _Config | None = msgspec.field(default=None, name="generation_config")
     tools: msgspec.Raw = ABSENT
 
+
+_JSON_TYPE = "application/json"
 
 _decoder = msgspec.json.Decoder(_Routed)
 
@@ -82,7 +86,7 @@ class Gemini:
             output_tokens_max=limit,
             tools=is_filled_list(routed.tools),
             images=_IMAGES.search(body) is not None,
-            json_schema=config.response_mime_type == "application/json",
+            json_schema=_JSON_TYPE in (config.response_mime_type, config.response_mime_type_snake),
             family=family_of_turns(routed.contents),
             choices=choices or 1,
         )
@@ -131,7 +135,8 @@ def _explain(fields: Fields) -> None:
             continue
         for limit in ("maxOutputTokens", "max_output_tokens"):
             config.tokens_or_none(limit)
-        config.text_or_none("responseMimeType")
+        for kind in ("responseMimeType", "response_mime_type"):
+            config.text_or_none(kind)
         for choices in ("candidateCount", "candidate_count"):
             if config.has(choices):
                 raise config.wrong(choices, f"an integer from 1 to {CHOICES_MAX}")

@@ -13,25 +13,32 @@ from msgspec import structs
 
 from ...conversation import (
     Chat,
-    Image,
     Message,
     Part,
     Reasoning,
+    Role,
+    Shown,
     Text,
-    Tool,
     ToolCall,
-    ToolChoice,
     ToolResult,
 )
-from ...model import Dialect
-from ..fields import Fields, body_fields, encode_text, refusing_depth
+from ..fields import OUTPUT_TOKENS_MAX, Fields, body_fields, encode_text, refusing_depth
 from ..parts import kept
-from ..signatures import marked
+from ..signatures import NO_PROOF, marked
+from .media import DIALECT, camel, read_media, whole
+from .schemas import json_schema_of
+from .thinking import read_thinking
+from .tools import read_choice, read_tools
 
-DIALECT: Dialect = "gemini"
-
-_MODES = ("AUTO", "ANY", "NONE", "VALIDATED")
+_ROLES: dict[str, Role] = {
+    "user": "user",
+    "model": "assistant",
+    "function": "user",
+    "system": "system",
+}
 _JSON_TYPE = "application/json"
+# The values that a Chat has for fields of generationConfig.
+_SCHEMAS = ("responseMimeType", "responseJsonSchema", "responseSchema")
 
 
 @refusing_depth
@@ -50,9 +57,11 @@ def parse_request(body: bytes) -> Chat:
     if instruction is not None:
         parts = _content(camel(instruction), calls).parts
         messages = (Message("system", parts), *messages)
-    tools = tuple(tool for item in fields.items("tools") for tool in _tools(camel(item)))
-    choice, tools = _tool_choice(fields.child_or_none("toolConfig"), tools)
+    choice, tools, tool_config = read_choice(fields.child_or_none("toolConfig"), read_tools(fields))
     config = camel(fields.child_or_none("generationConfig") or Fields({}))
+    thinking = config.child_or_none("thinkingConfig")
+    wish = read_thinking(None if thinking is None else camel(thinking))
+    schema, schema_rest = _json_schema(config)
     chat = Chat(
         messages=messages,
         tools=tools,
@@ -60,19 +69,23 @@ def parse_request(body: bytes) -> Chat:
         output_tokens_max=config.tokens_or_none("maxOutputTokens"),
         temperature=config.number_or_none("temperature"),
         top_p=config.number_or_none("topP"),
+        top_k=_top_k(config),
+        seed=config.integer_or_none("seed"),
+        frequency_penalty=config.number_or_none("frequencyPenalty"),
+        presence_penalty=config.number_or_none("presencePenalty"),
+        logprobs=_logprobs(config),
         stop=config.texts("stopSequences"),
-        json_schema=_json_schema(config),
+        json_schema=schema,
+        reasoning_effort=wish.effort,
+        reasoning_tokens_max=wish.tokens_max,
+        reasoning_shown=wish.shown,
     )
-    rest = fields.rest()
-    if config.rest():
-        rest["generationConfig"] = config.rest()
+    config_rest = {**config.rest(), **schema_rest}
+    if wish.rest:
+        config_rest["thinkingConfig"] = wish.rest
+    partly = {"toolConfig": tool_config, "generationConfig": config_rest}
+    rest = {**fields.rest(), **{name: more for name, more in partly.items() if more}}
     return structs.replace(chat, rest=kept(DIALECT, rest))
-
-
-def camel(fields: Fields) -> Fields:
-    """Give an object's fields with their names in camel case."""
-    values = {_camel(name): value for name, value in fields.values.items()}
-    return Fields(values, fields.path)
 
 
 class _Calls:
@@ -92,47 +105,58 @@ class _Calls:
     def end(self, name: str, call_id: str | None) -> str:
         """Give the id of the call that a result answers."""
         waiting = self._open[name]
-        if call_id is None:
+        if not call_id:
             return waiting.popitem(last=False)[0] if waiting else f"{name}_unknown"
         waiting.pop(call_id, None)
         return call_id
 
 
 def _content(fields: Fields, calls: _Calls) -> Message:
-    role = fields.text_or_none("role") or "user"
-    if role not in ("user", "model", "function", "system"):
+    word = fields.text_or_none("role") or "user"
+    if word not in _ROLES:
         raise fields.unknown("role", ("user", "model"))
     if not fields.has("parts"):
         raise fields.wrong("parts", "a list")
-    parts = tuple(part for item in fields.items("parts") for part in _part(camel(item), calls))
-    return Message("assistant" if role == "model" else "user", parts)
+    # One part may stand without the list, as ProtoJSON's readers at Google take it.
+    alone = isinstance(fields.value("parts"), dict)
+    items = [fields.child("parts")] if alone else fields.items("parts")
+    parts = tuple(part for item in items for part in _part(camel(item), calls))
+    return Message(_ROLES[word], parts)
 
 
 def _part(fields: Fields, calls: _Calls) -> list[Part]:
+    if fields.has("functionResponse"):
+        return [_result(fields, calls)]
     signature = fields.text_or_none("thoughtSignature")
     proof: list[Part] = []
-    if signature:
+    if signature and signature not in NO_PROOF:
         proof.append(Reasoning(signature=marked(signature, DIALECT)))
-    if fields.has("functionCall"):
-        call = fields.child("functionCall")
-        name = call.text("name")
-        call_id = calls.begin(name, call.text_or_none("id"))
-        return [*proof, ToolCall(call_id, name, encode_text(call.mapping("args")))]
-    if fields.has("functionResponse"):
-        return [_result(fields.child("functionResponse"), calls)]
-    if fields.has("inlineData") or fields.has("fileData"):
-        return [*proof, _media(fields)]
     if fields.value("text") is not None:
         text = fields.text("text")
         if fields.flag_or_none("thought"):
             return [Reasoning(text), *proof]
-        return [*proof, Text(text)]
-    return [*proof, _opaque(fields)]
+        return [*proof, Text(text, kept(DIALECT, fields.rest()))] if text else proof
+    if fields.has("functionCall"):
+        proof.append(_call(fields, calls))
+    elif fields.has("inlineData") or fields.has("fileData"):
+        proof.append(read_media(fields))
+    elif fields.rest():
+        proof.append(whole(fields.values, _told(fields)))
+    return proof
+
+
+def _call(fields: Fields, calls: _Calls) -> ToolCall:
+    call = camel(fields.child("functionCall"))
+    name = call.text("name")
+    call_id = calls.begin(name, call.text_or_none("id"))
+    arguments = encode_text(call.mapping("args"))
+    return ToolCall(call_id, name, arguments, rest=kept(DIALECT, call.rest()))
 
 
 def _result(fields: Fields, calls: _Calls) -> ToolResult:
-    name = fields.text("name")
-    response = fields.mapping("response")
+    answer = camel(fields.child("functionResponse"))
+    name = answer.text("name")
+    response = answer.mapping("response")
     # Source: Gemini API reference, FunctionResponse: "output" and "error" have this meaning.
     is_error = "error" in response and "output" not in response
     said: object = response
@@ -140,109 +164,48 @@ def _result(fields: Fields, calls: _Calls) -> ToolResult:
         if response.keys() == {key}:
             said = response[key]
     text = said if isinstance(said, str) else encode_text(said)
-    return ToolResult(calls.end(name, fields.text_or_none("id")), (Text(text),), is_error)
+    shown: list[Shown] = [Text(text)] if text else []
+    shown += [read_media(camel(item)) for item in answer.items("parts")]
+    call_id = calls.end(name, answer.text_or_none("id"))
+    return ToolResult(call_id, tuple(shown), is_error, kept(DIALECT, answer.rest()))
 
 
-def _media(fields: Fields) -> Text | Image:
-    inline = fields.child_or_none("inlineData")
-    if inline is not None:
-        inline = camel(inline)
-        media_type = inline.text("mimeType")
-        if media_type.startswith("image/"):
-            return Image(media_type=media_type, data=inline.text("data"))
-        return _opaque(fields)
-    stored = camel(fields.child("fileData"))
-    kind = stored.text_or_none("mimeType")
-    if kind is None or kind.startswith("image/"):
-        return Image(url=stored.text("fileUri"), media_type=kind)
-    return _opaque(fields)
+def _told(fields: Fields) -> str:
+    """Give what Google's own tools did, for other dialects; nothing where it cannot be said."""
+    if fields.has("executableCode"):
+        return camel(fields.child("executableCode")).text_or_none("code") or ""
+    if fields.has("codeExecutionResult"):
+        return fields.child("codeExecutionResult").text_or_none("output") or "(no output)"
+    for name in ("toolCall", "toolResponse"):
+        if fields.has(name):
+            return encode_text(fields.value(name))
+    return ""
 
 
-def _opaque(fields: Fields) -> Text:
-    kind = next(iter(fields.values), "part")
-    return Text("", rest={DIALECT: {"type": kind, "block": fields.values}})
+def _top_k(config: Fields) -> int | None:
+    """Give a number that is whole, though Google's reference calls it any."""
+    value = config.number_or_none("topK")
+    if value is None:
+        return None
+    if not 0 <= value <= OUTPUT_TOKENS_MAX or value != int(value):
+        raise config.wrong("topK", "a whole number")
+    return int(value)
 
 
-def _tools(fields: Fields) -> list[Tool]:
-    """Give the functions of one entry, and each tool of Google's own in it."""
-    found: list[Tool] = []
-    for item in fields.items("functionDeclarations"):
-        declared = camel(item)
-        name = declared.text("name")
-        description = declared.text_or_none("description") or ""
-        parameters = declared.mapping("parametersJsonSchema")
-        if not parameters:
-            parameters = json_schema_of(declared.mapping("parameters"))
-        found.append(Tool(name, description, parameters, kept(DIALECT, declared.rest())))
-    for kind, value in fields.rest().items():
-        found.append(Tool(kind, rest={DIALECT: {"type": kind, "block": {kind: value}}}))
-    return found
+def _logprobs(config: Fields) -> int | None:
+    """Give how many alternatives are told of each token, None where none are asked for."""
+    wanted = config.flag_or_none("responseLogprobs")
+    alternatives = config.tokens_or_none("logprobs")
+    return (alternatives or 0) if wanted else None
 
 
-def _tool_choice(
-    config: Fields | None, tools: tuple[Tool, ...]
-) -> tuple[ToolChoice | None, tuple[Tool, ...]]:
-    """Give the choice, and the tools it leaves."""
-    calling = None if config is None else camel(config).child_or_none("functionCallingConfig")
-    if calling is None:
-        return None, tools
-    calling = camel(calling)
-    mode = (calling.text_or_none("mode") or "AUTO").upper()
-    names = calling.texts("allowedFunctionNames")
-    left = tuple(tool for tool in tools if not names or tool.name in names)
-    match mode:
-        case "ANY" if len(names) == 1:
-            return ToolChoice("named", name=names[0]), tools
-        case "ANY":
-            return ToolChoice("required"), left
-        case "NONE":
-            return ToolChoice("none"), tools
-        case "AUTO" | "VALIDATED":
-            return ToolChoice("auto"), left
-        case _:
-            raise calling.unknown("mode", _MODES)
-
-
-def _json_schema(config: Fields) -> dict[str, object] | None:
+def _json_schema(config: Fields) -> tuple[dict[str, object] | None, Mapping[str, object]]:
+    """Give the schema of an answer in JSON, and what is said of other kinds of answer."""
     kind = config.text_or_none("responseMimeType")
     schema = config.mapping("responseJsonSchema")
     if not schema:
         schema = json_schema_of(config.mapping("responseSchema"))
     if kind != _JSON_TYPE:
-        return None
-    return {"schema": schema} if schema else {}
-
-
-def json_schema_of(schema: Mapping[str, object]) -> dict[str, object]:
-    """Give a schema of Google's own kind as JSON Schema.
-
-    It differs in its type names (`STRING`) and in `nullable`; a property may be named like
-    a keyword, so only the places where schemas stand are followed.
-    """
-    given = {_camel(name): value for name, value in schema.items()}
-    found: dict[str, object] = dict(given)
-    kind = given.get("type")
-    if isinstance(kind, str):
-        found["type"] = kind.lower()
-        if found.pop("nullable", None) is True:
-            found["type"] = [kind.lower(), "null"]
-    properties = given.get("properties")
-    if isinstance(properties, dict):
-        found["properties"] = {name: _below(value) for name, value in properties.items()}
-    if "items" in given:
-        found["items"] = _below(given["items"])
-    variants = given.get("anyOf")
-    if isinstance(variants, list):
-        found["anyOf"] = [_below(value) for value in variants]
-    return found
-
-
-def _below(value: object) -> object:
-    return json_schema_of(value) if isinstance(value, dict) else value
-
-
-def _camel(name: str) -> str:
-    if "_" not in name:
-        return name
-    first, *others = name.split("_")
-    return first + "".join(word[:1].upper() + word[1:] for word in others)
+        said = {name: config.value(name) for name in _SCHEMAS}
+        return None, {name: value for name, value in said.items() if value is not None}
+    return ({"schema": schema} if schema else {}), {}
