@@ -94,6 +94,15 @@ after one of them would refuse requests that it could have answered.
 BACKS_OFF: frozenset[FailureKind] = frozenset({"rate_limited", "overloaded"})
 """The kinds whose rest has a bound that doubles with every further one in a row."""
 
+HOPELESS: frozenset[FailureKind] = frozenset(
+    {
+        *("auth", "quota_exhausted", "bad_request", "context_too_long", "content_policy"),
+        *("model_gone", "tls", "egress_refused", "too_large"),
+    }
+)
+"""The kinds that a client meets again when it sends the same request soon: somebody has to mend
+something first."""
+
 BACKOFF_S_MAX = 120.0
 """The longest back-off after rate limits."""
 TRANSIENT_S_MAX = 60.0

@@ -6,7 +6,7 @@ else to the Starlette application. An ASGI client reaches the same hot doors thr
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,12 +15,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from omniroute.routing.errors import RoutingError
+from omniroute.routing.errors import NotFound, RoutingError
 
 from .asgi import answer
-from .errors import error_response, refuse, refuse_fault, refuse_http
-from .exchange import Door, Head
+from .errors import NotForHere, Refusals, refusal, refuse, refuse_fault
+from .exchange import Door, Head, Header
 from .guard import Guard
+from .paths import meant
 from .turnstile import Turnstile
 
 _NOTHING: Mapping[str, Door] = {}
@@ -67,11 +68,19 @@ class Front:
         """Give the door that answers by itself; None leaves the request to this application."""
         if head.method != "POST":
             return None
-        door = self._hot.get(head.path) or self._door_below(head.path)
+        door = self._posted(head.path)
         if door is None:
             return None
-        refusal = self._guard.refusal(head.headers) or self._not_here(head.path, head.port)
-        return door if refusal is None else None
+        return door if self._refused(head.headers, head.path, head.port) is None else None
+
+    @property
+    def posts(self) -> tuple[str, ...]:
+        """The paths of the hot doors."""
+        return (*self._hot, *(f"{prefix}..." for prefix, _ in self._below))
+
+    def is_posted(self, path: str) -> bool:
+        """Whether a POST to a path has a hot door."""
+        return self._posted(path) is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request under ASGI."""
@@ -79,21 +88,15 @@ class Front:
             await self.app(scope, receive, send)
             return
         path, here = scope["path"], scope.get("server")
-        refusal = self._guard.refusal(scope["headers"])
-        refusal = refusal or self._not_here(path, None if here is None else here[1])
-        if refusal is not None:
-            status, words = refusal
-            code = "not_found" if status == 404 else "host_not_allowed"
-            response = error_response(status, words, code=code)
-            await response(scope, receive, send)
+        refused = self._refused(scope["headers"], path, None if here is None else here[1])
+        if refused is not None:
+            await refusal(scope, refused)(scope, receive, send)
             return
         self.busy += 1
         try:
-            door = None
-            if scope["method"] == "POST":
-                door = self._hot.get(path) or self._door_below(path)
+            door = self._posted(path) if scope["method"] == "POST" else None
             if door is None:
-                await (self._doors.get(path) or self.app)(scope, receive, send)
+                await self._other(scope)(scope, receive, send)
             else:
                 await answer(door, scope, receive, send)
         finally:
@@ -110,21 +113,44 @@ class Front:
                 return door
         return None
 
-    def _not_here(self, path: str, port: int | None) -> tuple[int, str] | None:
-        if self.mcp_only_port is None or port != self.mcp_only_port:
+    def _posted(self, path: str) -> Door | None:
+        """Give the door of a POST to a path, or to the one that was meant."""
+        door = self._hot.get(path) or self._door_below(path)
+        if door is None and (mended := meant(path)) != path:
+            door = self._hot.get(mended) or self._door_below(mended)
+        return door
+
+    def _other(self, scope: Scope) -> ASGIApp:
+        """Give what answers a request that has no hot door."""
+        path: str = scope["path"]
+        door = self._doors.get(path)
+        if door is not None:
+            return door
+        scope["path"] = meant(path)
+        return self.app
+
+    def _refused(
+        self, headers: Iterable[Header], path: str, port: int | None
+    ) -> RoutingError | None:
+        """Give why a request is refused before anyone looks at it, None when it is not."""
+        refusal = self._guard.refusal(headers)
+        if refusal is not None:
+            return NotForHere(refusal[1], status=refusal[0])
+        if self.mcp_only_port is None or port != self.mcp_only_port or path.rstrip("/") == "/mcp":
             return None
-        if path.rstrip("/") == "/mcp":
-            return None
-        return 404, "this port answers MCP at /mcp alone"
+        return NotFound("this port answers MCP at /mcp alone")
 
 
-def build_app(routes: Sequence[BaseRoute]) -> Starlette:
-    """Give the application of every route that is not hot."""
+def build_app(routes: Sequence[BaseRoute], front: Front | None = None) -> Starlette:
+    """Give the application of every route that is not hot; it knows those that a front has hot."""
+    served = [one.path for one in routes if isinstance(one, Route)]
+    posts = front.posts if front is not None else ()
+    refusals = Refusals(front.is_posted if front is not None else None, (*served, *posts))
     return Starlette(
         routes=list(routes),
         exception_handlers={
             RoutingError: refuse,
-            HTTPException: refuse_http,
+            HTTPException: refusals.refuse_http,
             Exception: refuse_fault,
         },
     )
@@ -166,3 +192,12 @@ def home_route(page: Callable[[], str]) -> Route:
         )
 
     return Route("/", home, methods=["GET", "HEAD"])
+
+
+def hello_routes() -> list[Route]:
+    """Give /api/hello, which Claude Code asks before its first request."""
+
+    async def hello(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    return [Route("/api/hello", hello, methods=["GET"])]

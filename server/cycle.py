@@ -111,7 +111,7 @@ class Cycle:
             exchange.connection.close()
             return
         length = (b"content-length", b"%d" % len(FAULT))
-        kind = (b"content-type", b"text/plain; charset=utf-8")
+        kind = (b"content-type", b"application/json")
         self._start(500, [kind, length, (b"connection", b"close")])
         self._send_body(FAULT, more_body=False)
 

@@ -29,7 +29,7 @@ from .api import (
 )
 from .api.openapi import document
 from .api.rows import Row, routes_of
-from .app import Front, build_app, health_routes, home_route
+from .app import Front, build_app, health_routes, hello_routes, home_route
 from .exchange import Door
 from .guard import Guard
 from .home import page
@@ -114,7 +114,9 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
             *a2a.routes(),
             Route("/openapi.json", _openapi(rows, parts.version), methods=["GET"]),
             home_route(lambda: _home(parts)),
-        ]
+            *hello_routes(),
+        ],
+        front,
     )
     async with mcp.run(), a2a.lifespan():
         yield front

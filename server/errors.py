@@ -1,72 +1,97 @@
-"""Errors of the routes that speak plain JSON: /v1 lists, /api and whatever has no dialect."""
+"""Errors of everything that is not a hot door, in the words of the dialect that its path is of."""
 
 import logging
+from collections.abc import Callable, Iterable
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+from starlette.types import Scope
 
-from omniroute.routing.errors import RoutingError
+from omniroute.routing.engine import new_request_id
+from omniroute.routing.errors import NotFound, RoutingError
+from omniroute.routing.wire.table import codec
+
+from .exchange import headers_of
+from .paths import ROOTS, dialect_of
+from .v1.answers import error_lines
 
 log = logging.getLogger("omniroute")
+
+
+class WrongMethod(RoutingError):
+    """The path is served, by another method."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class NotForHere(RoutingError):
+    """The Host or Origin is not one that this gateway answers for."""
+
+    code = "host_not_allowed"
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Refusals:
+    """Turns what the router and the routes refuse into answers.
+
+    Args:
+        posted: whether a POST to this path has a hot door; None where there are none.
+        paths: all that are served.
+    """
+
+    def __init__(self, posted: Callable[[str], bool] | None, paths: Iterable[str]) -> None:
+        self._posted = posted
+        self._paths = tuple(paths)
+
+    async def refuse_http(self, request: Request, error: Exception) -> Response:
+        """Answer the router's own refusals: no such path, or a wrong method."""
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        path, method = request.url.path, request.method
+        told = {name.lower(): value for name, value in (error.headers or {}).items()}
+        allow = ", ".join(sorted(told["allow"].split(", "))) if "allow" in told else None
+        if error.status_code == 404 and self._posted is not None and self._posted(path):
+            allow = "POST"
+        if allow is not None:
+            wrong = WrongMethod(f"{method} is not answered at {path}; {allow} is")
+            return refusal(request.scope, wrong, allow=allow)
+        if error.status_code == 404:
+            return refusal(request.scope, NotFound(self._nothing_at(path)))
+        failure = RoutingError(str(error.detail))
+        failure.status = error.status_code
+        return refusal(request.scope, failure)
+
+    def _nothing_at(self, path: str) -> str:
+        root = next((one for one in ROOTS if path == one or path.startswith(f"{one}/")), None)
+        if root is None:
+            return f"nothing is served at {path}; see the README for what is"
+        known = sorted({one for one in self._paths if one.startswith(f"{root}/")})
+        return f"nothing is served at {path}; below {root} there are {', '.join(known)}"
 
 
 async def refuse(request: Request, error: Exception) -> Response:
     """Turn a RoutingError into a response of its status."""
     assert isinstance(error, RoutingError)  # noqa: S101 - registered for this class alone
-    headers = {}
-    if error.retry_after_s is not None:
-        headers["retry-after"] = str(max(round(error.retry_after_s + 0.5), 1))
-    if error.status == 401:
-        headers["www-authenticate"] = 'Bearer realm="omniroute"'
-    return error_response(
-        error.status,
-        str(error),
-        code=error.code,
-        field=getattr(error, "field", None),
-        headers=headers,
-    )
-
-
-async def refuse_http(request: Request, error: Exception) -> Response:
-    """Turn the router's own refusals (no such path, wrong method) into JSON."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
-    words = {
-        404: f"nothing is served at {request.url.path}; see the README for what is",
-        405: f"{request.method} is not answered at {request.url.path}",
-    }
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    return error_response(
-        error.status_code,
-        words.get(error.status_code, str(error.detail)),
-        code=codes.get(error.status_code, "bad_request"),
-        headers=dict(error.headers or {}),
-    )
+    return refusal(request.scope, error)
 
 
 async def refuse_fault(request: Request, error: Exception) -> Response:
     """Answer a fault of ours; the traceback is logged once, the client sees none of it."""
     log.error("unexpected_error", exc_info=error, extra={"path": request.url.path})
-    return error_response(
-        500,
-        "the gateway failed to handle this request; its log has the cause",
-        code="internal_error",
-    )
+    fault = RoutingError("the gateway failed to handle this request; its log has the cause")
+    return refusal(request.scope, fault)
 
 
-def error_response(
-    status: int,
-    message: str,
-    *,
-    code: str,
-    field: str | None = None,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    """Give an error in the shape that OpenAI's clients read."""
-    kinds = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-    kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
-    return JSONResponse(
-        {"error": {"message": message, "type": kind, "param": field, "code": code}},
-        status_code=status,
-        headers=headers,
-    )
+def refusal(scope: Scope, error: RoutingError, **headers: str) -> Response:
+    """Give the answer to a request that is refused, in the words of its path's dialect."""
+    named = dict(scope["headers"])
+    dialect = dialect_of(scope["path"], anthropic=b"anthropic-version" in named)
+    request_id = new_request_id()
+    lines = headers_of(error_lines(error, dialect, request_id=request_id))
+    more = {name.decode(): value.decode("latin-1") for name, value in lines}
+    body = codec(dialect).render_error(error, request_id=request_id)
+    return Response(body, error.status, {**more, **headers})

@@ -22,8 +22,12 @@ BODY_BYTES_UNREAD_MAX = 512 * 1024
 CLOSE = b"connection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-FAULT_LINES = b"content-type: text/plain; charset=utf-8\r\n"
-FAULT = b"Internal Server Error"
+FAULT_LINES = b"content-type: application/json\r\n"
+# In every dialect's words at once: who fails here has not said whose client it answers.
+FAULT = (
+    b'{"type":"error","error":{"type":"api_error","code":"internal_error","status":"INTERNAL",'
+    b'"message":"the gateway failed to handle this request; its log has the cause"}}'
+)
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 STATUS_LINES = {
     status: f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import msgspec
 
 from ..conversation import AnswerError
-from ..errors import BadRequest, FailureKind, RoutingError, UpstreamFailure
+from ..errors import (
+    AllFailed,
+    BadRequest,
+    FailureKind,
+    NoCandidate,
+    RoutingError,
+    UpstreamFailure,
+)
+from ..policy import HOPELESS
 
 # A message goes into records and other dialects' errors; a page of HTML in it does not help.
 MESSAGE_CHARS_MAX = 2000
@@ -59,6 +67,9 @@ _WORDS_BY_STATUS: dict[int, ErrorWords] = {
     504: ErrorWords("gateway_timeout", "timeout_error", "DEADLINE_EXCEEDED"),
 }
 _WORDS_OTHERWISE = ErrorWords("server_error", "api_error", "INTERNAL")
+_WORDS_OF_THE_REQUEST = _WORDS_BY_STATUS[400]
+_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 421, 422, 508})
+"""The statuses that say that the request, its key or the configuration has to be mended."""
 
 # OpenAI's clients compare these codes; ours say the same less exactly.
 _OPENAI_CODE_BY_KIND: dict[FailureKind, str] = {
@@ -69,9 +80,21 @@ _OPENAI_CODE_BY_KIND: dict[FailureKind, str] = {
 }
 
 
+def is_hopeless(error: RoutingError) -> bool:
+    """Whether a client that sends the same request again soon meets the same answer."""
+    if isinstance(error, AllFailed):
+        return all(one.kind in HOPELESS for one in error.failures)
+    if isinstance(error, UpstreamFailure):
+        return error.kind in HOPELESS
+    if isinstance(error, NoCandidate):
+        return error.retry_after_s is None
+    return error.status in _REFUSED
+
+
 def words_of(error: RoutingError) -> ErrorWords:
     """Give what the dialects call an error."""
-    return _WORDS_BY_STATUS.get(error.status, _WORDS_OTHERWISE)
+    otherwise = _WORDS_OF_THE_REQUEST if 400 <= error.status < 500 else _WORDS_OTHERWISE
+    return _WORDS_BY_STATUS.get(error.status, otherwise)
 
 
 def openai_error(error: RoutingError) -> dict[str, object]:

@@ -9,10 +9,11 @@ import asyncio
 from functools import lru_cache
 from typing import Literal
 
-from omniroute.routing.errors import RoutingError
+from omniroute.routing.errors import RoutingError, UpstreamFailure
 from omniroute.routing.model import Dialect
 from omniroute.routing.reply import Reply
 from omniroute.routing.wire.codec import Codec
+from omniroute.routing.wire.failures import is_hopeless
 
 from ..exchange import Exchange, Wait, line
 from .passing import answered_lines
@@ -102,17 +103,30 @@ def send_error(exchange: Exchange, codec: Codec, error: RoutingError, *, request
     A provider's own body for a fault of the request reaches a client of the same dialect as
     it is: some clients recover by its wording.
     """
+    lines = error_lines(error, codec.name, request_id=request_id)
     body = getattr(error, "body", None)
     if body is None:
         body = codec.render_error(error, request_id=request_id)
-    return exchange.whole(error.status, error_lines(error, request_id), body)
+    return exchange.whole(error.status, lines, body)
 
 
-def error_lines(error: RoutingError, request_id: str) -> bytes:
-    """Give the lines of an error's head."""
+def error_lines(error: RoutingError, dialect: Dialect, *, request_id: str) -> bytes:
+    """Give the lines of an error: its id, when to ask again, and whether to.
+
+    Clients that are told nothing repeat what cannot come out well: Claude Code more than eight
+    times over 100 s after a 401. What a provider said of it to a client of its dialect is told
+    instead.
+    """
     lines = JSON + line(b"x-request-id", request_id)
-    if error.retry_after_s is not None:
+    if isinstance(error, UpstreamFailure) and error.body is not None:
+        lines += answered_lines(dialect, error.headers)
+    told = lines.lower()
+    if dialect == "anthropic" and b"\r\nrequest-id:" not in told:
+        lines += line(b"request-id", request_id)
+    if error.retry_after_s is not None and b"\r\nretry-after:" not in told:
         lines += b"retry-after: %d\r\n" % max(round(error.retry_after_s + 0.5), 1)
+    if is_hopeless(error) and b"\r\nx-should-retry:" not in told:
+        lines += b"x-should-retry: false\r\n"
     if error.status == 401:
         lines += b'www-authenticate: Bearer realm="omniroute"\r\n'
     return lines

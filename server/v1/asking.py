@@ -130,7 +130,9 @@ async def answered(asker: Asker, teller: Teller, exchange: Exchange, answer: Ans
 async def send(exchange: Exchange, teller: Teller, error: RoutingError, request_id: str) -> None:
     """Send an error as the whole answer."""
     body = teller.error(error, request_id)
-    await _over(exchange.whole(error.status, error_lines(error, request_id), body))
+    await _over(
+        exchange.whole(error.status, error_lines(error, "openai_chat", request_id=request_id), body)
+    )
 
 
 async def once(

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from omniroute.routing.conversation import Delta
 from omniroute.routing.engine import new_request_id
-from omniroute.routing.errors import RoutingError, UpstreamFailure
+from omniroute.routing.errors import BadRequest, RoutingError, UpstreamFailure
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Dialect, RouteRequest
 from omniroute.routing.reply import Reply
@@ -31,6 +31,7 @@ from .bodies import check_declared
 from .gemini_path import asked_of
 from .idempotency import Answers, answer_once, idempotency_name
 from .limits import Wishes, wishes_of
+from .mistakes import where_it_belongs
 from .outflow import Forwarded, Rendered
 from .passing import NOTHING, passed_of
 
@@ -84,12 +85,15 @@ class ChatDoor:
     def _request(
         self, head: Head, body: bytes, request_id: str, caller: Caller, wishes: Wishes
     ) -> RouteRequest:
-        if self.dialect == "gemini":
-            asked = asked_of(head)
-            target = asked.model
-            operation, fields = operation_of_path(self.dialect, body, stream=asked.stream)
-        else:
-            target, operation, fields = operation_of_body(self.dialect, body)
+        try:
+            if self.dialect == "gemini":
+                asked = asked_of(head)
+                target = asked.model
+                operation, fields = operation_of_path(self.dialect, body, stream=asked.stream)
+            else:
+                target, operation, fields = operation_of_body(self.dialect, body)
+        except BadRequest as error:
+            raise where_it_belongs(error, self.dialect, body) from None
         passed = head.passed or passed_of(head, self.dialect)
         if passed is not NOTHING:
             operation = structs.replace(operation, headers=passed[0], query=passed[1])
