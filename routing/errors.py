@@ -20,6 +20,7 @@ A door turns `status` and `code` into its own protocol's error; nothing else map
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 FailureKind = Literal[
@@ -173,6 +174,24 @@ class StorageUnavailable(RoutingError):
     code = "storage_unavailable"
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt of a request that failed, as its client is told of it.
+
+    Attributes:
+        target: `provider/model`.
+        failure: its kind.
+        advice: what somebody can do about it.
+    """
+
+    target: str
+    failure: str
+    provider_status: int | None
+    took_ms: int
+    detail: str
+    advice: str
+
+
 class UpstreamFailure(RoutingError):
     """One provider call failed.
 
@@ -185,6 +204,7 @@ class UpstreamFailure(RoutingError):
 
     Attributes:
         headers: of the provider's refusal, names in lower case; they may tell of its limits.
+        tried: each attempt of the request, in order; empty until the request has failed.
     """
 
     status = 502
@@ -205,6 +225,7 @@ class UpstreamFailure(RoutingError):
         self.retry_after_s = retry_after_s
         self.body = body
         self.headers: Mapping[bytes, bytes] = {}
+        self.tried: tuple[Tried, ...] = ()
         self.status = _STATUS_BY_KIND.get(kind, 502)
 
 
@@ -230,6 +251,7 @@ class AllFailed(UpstreamFailure):
             body=last.body if len(failures) == 1 else None,
         )
         self.failures = tuple(failures)
+        self.headers = last.headers if len(failures) == 1 else {}
 
 
 _STATUS_BY_KIND: dict[FailureKind, int] = {

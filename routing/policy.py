@@ -103,6 +103,30 @@ HOPELESS: frozenset[FailureKind] = frozenset(
 """The kinds that a client meets again when it sends the same request soon: somebody has to mend
 something first."""
 
+ADVICE: Mapping[FailureKind, str] = {
+    "auth": "give the account a key that the provider takes: `omniroute providers add`",
+    "quota_exhausted": "add credit at the provider, or raise its spend limit",
+    "rate_limited": "wait, or add another account or model to fall back to",
+    "overloaded": "wait, or add another model to fall back to",
+    "server_error": "ask again; the provider's status page may know more",
+    "bad_request": "mend the request: every provider would refuse it",
+    "context_too_long": "send less, or ask a model with a longer context",
+    "content_policy": "change what is asked: the provider refuses it by its policy",
+    "model_gone": "ask for a model that the account has: `omniroute providers list`",
+    "connect": "see whether the provider's address is right and can be reached",
+    "tls": "see who answers at the provider's address: its certificate is not good",
+    "egress_refused": "the account's address is one that the gateway does not call",
+    "timeout_connect": "see whether the provider's address is right and can be reached",
+    "timeout_first_byte": "ask again, or raise first_byte_s for a model that thinks for long",
+    "timeout_idle": "ask again",
+    "timeout_total": "ask for less, or raise total_s",
+    "truncated": "ask again",
+    "malformed": "see whether the base URL is right and nothing stands in between",
+    "too_large": "ask for less",
+    "busy": "wait, or raise the limits that the gateway keeps for it",
+}
+"""What somebody can do about a failure, said with it."""
+
 BACKOFF_S_MAX = 120.0
 """The longest back-off after rate limits."""
 TRANSIENT_S_MAX = 60.0

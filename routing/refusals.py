@@ -11,13 +11,15 @@ from .errors import (
     NoCandidate,
     NotAllowed,
     RoutingError,
+    Tried,
     UpstreamFailure,
 )
 from .model import Attempt, Decision, RouteRequest, Snapshot
 from .moment import CandidateState
-from .policy import FALLS_BACK
+from .policy import ADVICE, FALLS_BACK
 
 WAITING = frozenset({"circuit_open", "circuit_probing", "cooling_down"})
+_ADVICE: dict[str, str] = {str(kind): advice for kind, advice in ADVICE.items()}
 MONEY = frozenset({"over_budget", "unknown_price", "too_dear"})
 
 
@@ -56,19 +58,35 @@ def all_failed(
     request_id: str, attempts: Sequence[Attempt], failures: list[UpstreamFailure]
 ) -> UpstreamFailure:
     """Give the error for a request whose every attempt failed."""
+    tried = tuple(map(_tried, attempts))
     if len(failures) == 1 and not FALLS_BACK[failures[0].kind]:
+        failures[0].tried = tried
         return failures[0]
     told = "; ".join(f"{one.candidate.name}: {one.failure} ({one.detail})" for one in attempts)
-    return AllFailed(
+    failed = AllFailed(
         f"{len(failures)} of {len(failures)} attempts failed. {told}. "
         f"`omniroute explain {request_id}` tells the whole story",
         failures,
     )
+    failed.tried = tried
+    return failed
 
 
 def inside(error: AnswerError) -> UpstreamFailure:
     """Give the failure for an error that came inside a 200 answer."""
     return UpstreamFailure(f"the provider reported {error.kind}: {error.message}", kind=error.kind)
+
+
+def _tried(attempt: Attempt) -> Tried:
+    failure = attempt.failure or "ok"
+    return Tried(
+        target=attempt.candidate.name,
+        failure=failure,
+        provider_status=attempt.provider_status,
+        took_ms=round((attempt.ended_s - attempt.started_s) * 1000),
+        detail=attempt.detail,
+        advice=_ADVICE.get(failure, ""),
+    )
 
 
 def _tell(decision: Decision) -> str:

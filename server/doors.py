@@ -86,19 +86,10 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         a2a.cancel(*words)
 
     parts.peers.on(CANCELED, cancel)
-    asker = Asker(
-        gateway,
-        authenticator,
-        settings.first_byte_hold_s,
-        settings.body_bytes_max,
-        parts.storage.answers,
-    )
     models = ModelsDoor(gateway, authenticator)
-    hot: dict[str, Door] = {path: _chat(parts, dialect) for path, dialect in CHATS.items()}
-    hot["/v1/completions"] = CompletionsDoor(asker)
     front = Front(
         Guard(hosts=hosts, origins=settings.allowed_origins),
-        hot=hot,
+        hot=_hot(parts),
         doors=dict.fromkeys(MCP_PATHS, mcp.app),
         below={GEMINI: GeminiDoor(dict.fromkeys(GEMINI_ANSWERS, _chat(parts, "gemini")))},
     )
@@ -120,6 +111,19 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     )
     async with mcp.run(), a2a.lifespan():
         yield front
+
+
+def _hot(parts: Parts) -> dict[str, Door]:
+    settings = parts.settings
+    asker = Asker(
+        parts.gateway,
+        parts.authenticator,
+        settings.first_byte_hold_s,
+        settings.body_bytes_max,
+        parts.storage.answers,
+    )
+    chats: dict[str, Door] = {path: _chat(parts, dialect) for path, dialect in CHATS.items()}
+    return {**chats, "/v1/completions": CompletionsDoor(asker)}
 
 
 def _chat(parts: Parts, dialect: Dialect) -> ChatDoor:

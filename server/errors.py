@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import NotFound, RoutingError
+from omniroute.routing.wire.failures import status_of
 from omniroute.routing.wire.table import codec
 
 from .exchange import headers_of
@@ -53,10 +54,11 @@ class Refusals:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
         path, method = request.url.path, request.method
         told = {name.lower(): value for name, value in (error.headers or {}).items()}
-        allow = ", ".join(sorted(told["allow"].split(", "))) if "allow" in told else None
-        if error.status_code == 404 and self._posted is not None and self._posted(path):
-            allow = "POST"
-        if allow is not None:
+        allowed = set(told["allow"].split(", ")) if "allow" in told else set()
+        if self._posted is not None and self._posted(path):
+            allowed.add("POST")
+        if allowed and error.status_code in (404, 405):
+            allow = ", ".join(sorted(allowed))
             wrong = WrongMethod(f"{method} is not answered at {path}; {allow} is")
             return refusal(request.scope, wrong, allow=allow)
         if error.status_code == 404:
@@ -94,4 +96,4 @@ def refusal(scope: Scope, error: RoutingError, **headers: str) -> Response:
     lines = headers_of(error_lines(error, dialect, request_id=request_id))
     more = {name.decode(): value.decode("latin-1") for name, value in lines}
     body = codec(dialect).render_error(error, request_id=request_id)
-    return Response(body, error.status, {**more, **headers})
+    return Response(body, status_of(error, dialect), {**more, **headers})

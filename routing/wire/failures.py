@@ -20,6 +20,7 @@ from ..errors import (
     RoutingError,
     UpstreamFailure,
 )
+from ..model import Dialect
 from ..policy import HOPELESS
 
 # A message goes into records and other dialects' errors; a page of HTML in it does not help.
@@ -77,6 +78,7 @@ _OPENAI_CODE_BY_KIND: dict[FailureKind, str] = {
     "content_policy": "content_policy_violation",
     "rate_limited": "rate_limit_exceeded",
     "model_gone": "model_not_found",
+    "quota_exhausted": "insufficient_quota",
 }
 
 
@@ -91,10 +93,44 @@ def is_hopeless(error: RoutingError) -> bool:
     return error.status in _REFUSED
 
 
+def status_of(error: RoutingError, dialect: Dialect) -> int:
+    """Give the HTTP status that an error is answered with in a dialect.
+
+    A provider's own refusal of the request, which is passed on, keeps its status.
+    """
+    if isinstance(error, UpstreamFailure):
+        theirs = error.provider_status
+        if error.body is not None and theirs is not None and error.status == 400:
+            return theirs
+        if error.kind == "quota_exhausted":
+            return 402
+    if dialect == "anthropic" and error.status == 503:
+        return 529
+    return error.status
+
+
+def attempts_json(error: RoutingError) -> list[dict[str, object]]:
+    """Give every attempt of a request that failed; empty where there was none."""
+    if not isinstance(error, UpstreamFailure):
+        return []
+    return [
+        {
+            "target": one.target,
+            "class": one.failure,
+            "status": one.provider_status,
+            "ms": one.took_ms,
+            "message": _shortened(one.detail),
+            "advice": one.advice,
+        }
+        for one in error.tried
+    ]
+
+
 def words_of(error: RoutingError) -> ErrorWords:
     """Give what the dialects call an error."""
-    otherwise = _WORDS_OF_THE_REQUEST if 400 <= error.status < 500 else _WORDS_OTHERWISE
-    return _WORDS_BY_STATUS.get(error.status, otherwise)
+    status = status_of(error, "openai_chat")
+    otherwise = _WORDS_OF_THE_REQUEST if 400 <= status < 500 else _WORDS_OTHERWISE
+    return _WORDS_BY_STATUS.get(status, otherwise)
 
 
 def openai_error(error: RoutingError) -> dict[str, object]:
@@ -102,12 +138,14 @@ def openai_error(error: RoutingError) -> dict[str, object]:
     code = error.code
     if isinstance(error, UpstreamFailure):
         code = _OPENAI_CODE_BY_KIND.get(error.kind, code)
-    return {
+    said: dict[str, object] = {
         "message": str(error),
         "type": words_of(error).openai,
         "param": error.field if isinstance(error, BadRequest) else None,
         "code": code,
     }
+    attempts = attempts_json(error)
+    return {**said, "attempts": attempts} if attempts else said
 
 
 def reported(error: object) -> AnswerError:

@@ -13,7 +13,7 @@ from omniroute.routing.errors import RoutingError, UpstreamFailure
 from omniroute.routing.model import Dialect
 from omniroute.routing.reply import Reply
 from omniroute.routing.wire.codec import Codec
-from omniroute.routing.wire.failures import is_hopeless
+from omniroute.routing.wire.failures import is_hopeless, status_of
 
 from ..exchange import Exchange, Wait, line
 from .passing import answered_lines
@@ -107,7 +107,7 @@ def send_error(exchange: Exchange, codec: Codec, error: RoutingError, *, request
     body = getattr(error, "body", None)
     if body is None:
         body = codec.render_error(error, request_id=request_id)
-    return exchange.whole(error.status, lines, body)
+    return exchange.whole(status_of(error, codec.name), lines, body)
 
 
 def error_lines(error: RoutingError, dialect: Dialect, *, request_id: str) -> bytes:
@@ -118,8 +118,10 @@ def error_lines(error: RoutingError, dialect: Dialect, *, request_id: str) -> by
     instead.
     """
     lines = JSON + line(b"x-request-id", request_id)
-    if isinstance(error, UpstreamFailure) and error.body is not None:
-        lines += answered_lines(dialect, error.headers)
+    if isinstance(error, UpstreamFailure):
+        lines += b"x-omniroute-attempts: %d\r\n" % max(len(error.tried), 1)
+        if error.body is not None:
+            lines += answered_lines(dialect, error.headers)
     told = lines.lower()
     if dialect == "anthropic" and b"\r\nrequest-id:" not in told:
         lines += line(b"request-id", request_id)

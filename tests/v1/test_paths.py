@@ -15,6 +15,7 @@ from .mounted import BODIES, Mounted, mounted
 pytestmark = pytest.mark.anyio
 
 FAST = "sim/fast@latency=0"
+WRONG = "method_not_allowed"
 GENERATE = f"/models/{FAST}:generateContent"
 
 
@@ -113,20 +114,20 @@ async def test_a_path_that_is_not_served_is_a_404_in_its_dialect_that_names_thos
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "said", "allowed"),
     [
-        ("/v1/chat/completions", (None, "invalid_request_error", "method_not_allowed", None)),
-        ("/v1/messages", ("error", "invalid_request_error", None, None)),
-        ("/v1/v1/messages", ("error", "invalid_request_error", None, None)),
-        (f"/v1beta{GENERATE}", (None, None, 405, "INVALID_ARGUMENT")),
+        ("/v1/chat/completions", (None, "invalid_request_error", WRONG, None), "POST"),
+        ("/v1/messages", ("error", "invalid_request_error", None, None), "POST"),
+        ("/v1/v1/messages", ("error", "invalid_request_error", None, None), "POST"),
+        (f"/v1beta{GENERATE}", (None, None, 405, "INVALID_ARGUMENT"), "GET, HEAD, POST"),
     ],
 )
 async def test_a_wrong_method_is_a_405_in_the_paths_dialect_that_says_the_right_one(
-    here: Mounted, path: str, said: tuple[Any, ...]
+    here: Mounted, path: str, said: tuple[Any, ...], allowed: str
 ) -> None:
-    answer = await here.client.get(path)
+    answer = await here.client.put(path)
 
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert words(answer) == said
 
 

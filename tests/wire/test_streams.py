@@ -169,7 +169,8 @@ def test_invalid_arguments_of_a_whole_answer_are_wrapped_not_repaired() -> None:
         (
             "gemini",
             b'data: {"error":{"code":503,"message":"the provider is overloaded",'
-            b'"status":"UNAVAILABLE"}}\n\n',
+            b'"status":"UNAVAILABLE","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",'
+            b'"reason":"UPSTREAM_ERROR","domain":"omniroute"}]}}\n\n',
         ),
         (
             "openai_responses",

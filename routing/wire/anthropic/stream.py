@@ -14,7 +14,7 @@ import msgspec
 from ...conversation import Delta, Finish, ToolCallDelta, Usage
 from ...errors import RoutingError
 from ..codec import Head
-from ..failures import malformed, reported, words_of
+from ..failures import attempts_json, malformed, reported, words_of
 from ..fields import encode
 from ..fold import finish_without_word
 from ..parts import is_object, missing_id, tool_id
@@ -315,4 +315,6 @@ def error_json(error: RoutingError) -> dict[str, object]:
 
     Source: Anthropic API reference, "Errors", read 2026-11.
     """
-    return {"type": "error", "error": {"type": words_of(error).anthropic, "message": str(error)}}
+    said: dict[str, object] = {"type": words_of(error).anthropic, "message": str(error)}
+    attempts = attempts_json(error)
+    return {"type": "error", "error": {**said, "attempts": attempts} if attempts else said}

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from ...conversation import Delta, Finish, Reasoning, Text, ToolCall, ToolCallDelta, Usage
 from ...errors import RoutingError
 from ..codec import Head
-from ..failures import words_of
-from ..fields import encode
+from ..failures import attempts_json, status_of, words_of
+from ..fields import encode, encode_text
 from ..fold import AnswerPart, finish_without_word
 from ..parts import is_object, missing_id
 from ..sse import DONE, Event, data_event
@@ -28,6 +28,8 @@ RARE = (
 # An image comes whole, as base64 in one event.
 EVENT_BYTES_MAX = 32 * 2**20
 
+
+_RPC = "type.googleapis.com/google.rpc"
 
 # Code in a call's arguments is full of closing braces. A call that was not whole so often
 # waits for the end, instead of being read again and again.
@@ -135,7 +137,25 @@ class ChunkWriter:
 def error_json(error: RoutingError) -> dict[str, object]:
     """Give an error in this dialect's words.
 
-    Source: Gemini API reference, "Troubleshooting", and google.rpc.Status, read 2026-11.
+    Its details say why in one word, when to ask again, and how each attempt ended.
+
+    Source: Gemini API reference, "Troubleshooting", and google.rpc.Status with the messages of
+    google/rpc/error_details.proto, read 2026-11.
     """
-    status = words_of(error).gemini
-    return {"error": {"code": error.status, "message": str(error), "status": status}}
+    details: list[dict[str, object]] = [
+        {"@type": f"{_RPC}.ErrorInfo", "reason": error.code.upper(), "domain": "omniroute"}
+    ]
+    if error.retry_after_s is not None:
+        details.append({"@type": f"{_RPC}.RetryInfo", "retryDelay": f"{error.retry_after_s:.3f}s"})
+    attempts = attempts_json(error)
+    if attempts:
+        told = [encode_text(one) for one in attempts]
+        details.append({"@type": f"{_RPC}.DebugInfo", "stackEntries": told})
+    return {
+        "error": {
+            "code": status_of(error, "gemini"),
+            "message": str(error),
+            "status": words_of(error).gemini,
+            "details": details,
+        }
+    }
