@@ -76,14 +76,16 @@ def facts_of(provider: str, model: str) -> ModelFacts:
     kinds: tuple[Capability, ...] = (kind_of(model),)
     if known is not None and known.local:
         return ModelFacts(price=_FREE, capabilities=kinds, price_source="local")
+    tools = False if known is not None and not known.quirks.tools else None
     row = _find(provider, model)
     if row is None:
-        return ModelFacts(capabilities=kinds)
+        return ModelFacts(capabilities=kinds, tools=tools)
     source = f"{_file().source} of {_file().on}"
     return ModelFacts(
         context_tokens_max=row.context_tokens_max,
         price=_price(row.price),
         capabilities=kinds,
+        tools=tools,
         price_source=f"{source}; {row.notes}" if row.notes else source,
     )
 

@@ -21,6 +21,7 @@ from typing import Literal
 import msgspec
 
 from ..model import Dialect
+from ..wire.quirks import NO_QUIRKS, Quirks
 
 CACHE_S = 300.0
 """The shortest that providers with a prompt cache name: Anthropic's, and OpenAI's 5 to 10 minutes.
@@ -57,6 +58,7 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             or hangs, so that it must not be sent.
         runs_on: a stream that is left is written to its end all the same, and billed whole.
         cache_s: how long it likely keeps a prompt that is not used, to read it again for less.
+        quirks: where it speaks openai_chat otherwise than OpenAI.
         reseller: it sells other vendors' models under no name of its own; we vouch for none.
     """
 
@@ -79,6 +81,7 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache_s: float = CACHE_S
     runs_on: bool = False
     reseller: bool = False
+    quirks: Quirks = NO_QUIRKS
 
     @property
     def local(self) -> bool:

@@ -16,8 +16,10 @@ from ..model import Account, Call, Dialect
 from ..ports import Answer, Clock, Upstream
 from ..wire.codec import Codec
 from ..wire.dropped import spelled
+from ..wire.fitted import fitted
 from ..wire.openai_chat.usage import UsageHider, ask_for_usage, without_usage
 from ..wire.pieces import PieceReader
+from ..wire.quirks import NO_QUIRKS, Quirks
 from ..wire.splice import splice_model
 from ..wire.table import codec
 from .answer import HttpAnswer
@@ -63,6 +65,7 @@ class _Ready(Struct, frozen=True):
     Attributes:
         lacks_usage: a forwarded stream would not tell its usage unless it is asked to.
         tells_usage: streams may be asked for usage.
+        quirks: None where a body goes out as it is.
     """
 
     account: Account
@@ -71,6 +74,7 @@ class _Ready(Struct, frozen=True):
     codec: Codec
     lacks_usage: bool
     tells_usage: bool
+    quirks: Quirks | None
 
 
 class HttpUpstream:
@@ -179,6 +183,9 @@ class HttpUpstream:
         way = Way(envelope.origin, permit, envelope.proxy, account.http2)
         known = provider_named(account.provider)
         speaks_chat = account.dialect == "openai_chat"
+        # Endpoints that we do not know are taken to tell usage when they are asked.
+        tells_usage = not speaks_chat or known is None or known.streams_usage
+        quirks = known.quirks if speaks_chat and known is not None else NO_QUIRKS
         if len(self._ready) >= ACCOUNTS_MAX:
             del self._ready[next(iter(self._ready))]
         ready = self._ready[account.account_id] = _Ready(
@@ -186,9 +193,9 @@ class HttpUpstream:
             envelope,
             self._pool.lane(way),
             codec(account.dialect),
-            lacks_usage=speaks_chat and known is not None,
-            # Endpoints that we do not know are taken to.
-            tells_usage=not speaks_chat or known is None or known.streams_usage,
+            lacks_usage=speaks_chat and known is not None and tells_usage,
+            tells_usage=tells_usage,
+            quirks=None if quirks == NO_QUIRKS else quirks,
         )
         return ready
 
@@ -242,13 +249,19 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
             # another one than was routed.
             named = operation.model_in_body
             body = splice_model(operation.body, old=named, new=model, at=operation.model_at)
-            return path, body, ()
+            if ready.quirks is None:
+                return path, body, ()
+            return path, *fitted(body, ready.quirks)
         chat = codec(operation.dialect).parse_request(operation.body)
         # Whether it streams may stand in the client's path instead of its body.
         chat = structs.replace(chat, stream=operation.features.stream)
         rendered = theirs.render_request(chat, model=model)
         body = rendered.body if ready.tells_usage else without_usage(rendered.body)
-        return path, body, spelled(rendered.dropped, operation.dialect)
+        told = spelled(rendered.dropped, operation.dialect)
+        if ready.quirks is None:
+            return path, body, told
+        body, dropped = fitted(body, ready.quirks)
+        return path, body, (*told, *dropped)
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
 

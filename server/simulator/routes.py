@@ -27,6 +27,7 @@ from omniroute.routing.simulator.voices.voice import JSON_TYPE, Occasion, Reply
 
 from .control import Control, read_rule
 from .request import HttpRequest
+from .wearing import PREFIX, worn
 
 BAD_KEY = "sk-fake-bad"
 SEED_BYTES = 12
@@ -71,6 +72,11 @@ class Routes:
 
     def answer(self, request: HttpRequest) -> Played:
         """Give what is played for a request; whatever is wrong with it is a performance too."""
+        if request.path.startswith(PREFIX):
+            try:
+                request = worn(request)
+            except BadRequest as error:
+                return self._refused(request, "openai_chat", refused(error))
         method = "GET" if request.method == "HEAD" else request.method
         route = self._table.get((method, request.path)) or self._by_pattern(method, request.path)
         dialect = _dialect(request)

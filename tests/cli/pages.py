@@ -125,7 +125,7 @@ def providers_page() -> str:
     """Give the page as it stands, with the rows between its marks as the table has them."""
     text = PROVIDERS_PAGE.read_text(encoding="utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    headings = ("Provider", "Name", "Speaks", "Address", "Key", "Base URL", "Source")
+    headings = ("Provider", "Name", "Speaks", "Address", "Key", "Base URL", "Differs", "Source")
     rows = _table(headings, [_provider(row) for row in PROVIDERS])
     return f"{before}{BEGIN}\n\n{rows}\n\n{END}{after}"
 
@@ -141,8 +141,33 @@ def _provider(row: Provider) -> tuple[str, ...]:
         f"`{row.base_url}`",
         f"{keys} (never unasked)" if row.broad_key else keys,
         _codes((*row.url_variables, *blanks)) or "-",
+        _differences(row) or "-",
         f"[page]({row.source})" if row.source.startswith("https://") else row.source,
     )
+
+
+def _differences(row: Provider) -> str:
+    """Give in words what is changed for the provider."""
+    quirks = row.quirks
+    words = [f"`{old}` is sent as `{new}`" for old, new in quirks.renamed]
+    if quirks.developer != "developer":
+        words.append(f"`developer` messages are sent as `{quirks.developer}`")
+    if quirks.alternates:
+        words.append("neighbouring turns of one role are joined")
+    if quirks.text_only:
+        words.append("text parts are joined to a string")
+    if quirks.schema == "json_object":
+        words.append("a schema becomes `json_object`, or is refused when it is `strict`")
+    if not quirks.tools:
+        words.append("requests with tools go elsewhere")
+    if quirks.tool_id_chars is not None:
+        words.append(f"tool call ids get {quirks.tool_id_chars} letters and digits")
+    left = [*quirks.refused, *(f"messages.{name}" for name in quirks.message_fields_refused)]
+    if left:
+        words.append(f"left out: {_codes(left)}")
+    if not row.streams_usage:
+        words.append("streams are not asked for usage")
+    return "; ".join(words)
 
 
 def cli_page() -> str:
