@@ -1,8 +1,10 @@
 """The names that are ours or not a model's own: `auto` and its kin, aliases, old names.
 
 Old names are documented ones that their vendors have retired, with what stands in for each.
-They count only when nobody serves the old name itself, and `Resolved.renamed` says so: a
-model is never swapped in silence. Source: OmniRoute's reference, section 3.2.
+They count only when nobody serves the old name itself, and `Resolved.renamed` and the header
+x-omniroute-replaced say so: a model is never swapped in silence. Source: OmniRoute's reference,
+section 3.2; for its two rows that lead from a Haiku to a Sonnet, Anthropic's own page on model
+deprecations, which names a Haiku (read 2026-11-22).
 """
 
 from collections.abc import Iterable
@@ -37,8 +39,9 @@ OLD_NAMES: dict[str, str] = {
     "claude-3-opus-20240229": "claude-opus-4-20250514",
     "claude-3-sonnet-20240229": "claude-sonnet-4-20250514",
     "claude-3-5-sonnet-latest": "claude-sonnet-4-20250514",
-    "claude-3-haiku-20240307": "claude-3-5-sonnet-20241022",
-    "claude-3-5-haiku-latest": "claude-3-5-sonnet-20241022",
+    "claude-3-haiku-20240307": "claude-haiku-4-5",
+    "claude-3-5-haiku-20241022": "claude-haiku-4-5",
+    "claude-3-5-haiku-latest": "claude-haiku-4-5",
     "gpt-4-turbo-preview": "gpt-4-turbo",
     "gpt-4-0125-preview": "gpt-4-turbo",
     "gpt-4-1106-preview": "gpt-4-turbo",
@@ -67,6 +70,11 @@ def spelled(target: str) -> str:
     """
     name = target.strip().removesuffix(LONG_CONTEXT)
     return name.removeprefix(PREFIX)
+
+
+def replaced(target: str, model: str) -> bool:
+    """Whether a model answers in place of the one that was asked for, which is retired."""
+    return OLD_NAMES.get(target) == model
 
 
 def is_reserved(name: str) -> bool:

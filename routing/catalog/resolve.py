@@ -313,7 +313,11 @@ class _Search:
         return facts.price is not None or facts.context_tokens_max is not None
 
     def _at(self, accounts: Iterable[Account], model: str) -> tuple[Candidate, ...]:
-        return tuple(self._candidate(one, model) for one in accounts if _may_serve(one, model))
+        serving = [one for one in accounts if _may_serve(one, model)]
+        # Who names a model in an account's list says in which format it is asked for.
+        named = {one.dialect for one in serving if model in one.models}
+        formats = named or {one.dialect for one in serving}
+        return tuple(self._candidate(one, model) for one in serving if one.dialect in formats)
 
     def _chats(self, account: Account) -> list[Candidate]:
         candidates = (self._candidate(account, model) for model in models_of(account))

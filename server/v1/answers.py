@@ -9,6 +9,7 @@ import asyncio
 from functools import lru_cache
 from typing import Literal
 
+from omniroute.routing.catalog.names import replaced
 from omniroute.routing.errors import RoutingError, UpstreamFailure
 from omniroute.routing.model import Dialect
 from omniroute.routing.reply import Reply
@@ -49,8 +50,10 @@ def origin_lines(reply: Reply) -> bytes:
         dialect = request.operation.dialect
         if winner.dialect == dialect:
             lines += answered_lines(dialect, reply.headers)
-        elif dropped := reply.dropped:
+        if dropped := reply.dropped:
             lines += line(b"x-omniroute-dropped", ", ".join(dropped))
+        if replaced(request.target, winner.model):
+            lines += line(b"x-omniroute-replaced", request.target)
     if request.mode is not None:
         lines += line(b"x-omniroute-mode", _mode(reply))
     return lines

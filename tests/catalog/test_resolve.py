@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute.routing.catalog.names import OWN_NAMES
+from omniroute.routing.catalog.names import OLD_NAMES, OWN_NAMES
 from omniroute.routing.catalog.prices import facts_of
 from omniroute.routing.catalog.resolve import CANDIDATES_MAX, TARGET_CHARS_MAX, Resolved, resolve
 from omniroute.routing.errors import BadRequest, ModelNotFound, RoutingError
@@ -137,6 +137,25 @@ def test_an_old_name_is_replaced_and_it_is_told() -> None:
 
     assert names(resolved) == ["gemini/gemini-2.5-pro"]
     assert resolved.renamed == "gemini-2.5-pro"
+
+
+def test_no_old_name_leads_to_another_or_to_itself() -> None:
+    assert OLD_NAMES.keys() & set(OLD_NAMES.values()) == set()
+
+
+def test_a_model_is_asked_for_in_the_format_of_the_account_that_names_it() -> None:
+    chat = account("openai", account_id="chat")
+    responses = replace(
+        account("openai", "gpt-5.5-pro", account_id="r"), dialect="openai_responses"
+    )
+    here = config(chat, responses)
+
+    custom, other = ask(here, "openai/gpt-5.5-pro"), ask(here, "openai/gpt-5.5")
+
+    assert [(one.account_id, one.dialect) for one in custom.candidates] == [
+        ("r", "openai_responses")
+    ]
+    assert [(one.account_id, one.dialect) for one in other.candidates] == [("chat", "openai_chat")]
 
 
 def test_an_old_name_that_somebody_still_serves_is_kept() -> None:
