@@ -20,6 +20,7 @@ from omniroute.routing.errors import BadRequest, UpstreamFailure
 from omniroute.routing.model import Account, Dialect
 from omniroute.routing.upstream.auth import account_headers, header_line
 from omniroute.routing.upstream.egress import Origin, is_self, parse_base_url, zone_of
+from omniroute.routing.upstream.request import MODEL_PLACE
 from omniroute.routing.upstream.tunnel import parse_proxy
 
 URL_CHARS_MAX = 2000
@@ -173,6 +174,8 @@ def _checked_url(
         raise BadRequest(
             f"{origin} is this gateway itself: requests would go in a circle", field="base_url"
         )
+    if MODEL_PLACE in text or "?" in text:
+        return text, origin  # It says all of the path, and nothing can be added at its end.
     text = text.rstrip("/")
     for ending in _ENDINGS:
         text = text.removesuffix(ending)

@@ -84,6 +84,8 @@ SECRET_CHARS_MIN = 8
 """Shorter values, such as `ollama` or `true`, are conventions and no secrets."""
 
 _SECRET_NAME = re.compile("auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
+_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
+"""A signed JSON web token. Source: RFC 7519, section 3.1."""
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -117,9 +119,13 @@ def scheme_of(account: Account) -> Scheme:
     asked as that dialect's vendor would be.
     """
     row = provider_named(account.provider)
+    auth = AUTH_OF_DIALECT[account.dialect]
     if row is not None and row.auth is not None and row.dialect == account.dialect:
-        return SCHEMES[row.auth]
-    return SCHEMES[AUTH_OF_DIALECT[account.dialect]]
+        auth = row.auth
+    if auth == "api-key" and _TOKEN.fullmatch(account.credential or ""):
+        # Azure takes its keys there, and Microsoft Entra's tokens as everybody does.
+        auth = "bearer"
+    return SCHEMES[auth]
 
 
 def default_headers(account: Account) -> Headers:

@@ -6,7 +6,9 @@ a call adds the body's length and nothing else.
 """
 
 import re
+from dataclasses import replace
 from functools import partial
+from urllib.parse import quote
 
 from ..errors import UpstreamFailure
 from ..model import Account
@@ -27,6 +29,9 @@ so the oldest go."""
 
 CALL_HEADERS_MAX = 64
 
+MODEL_PLACE = "{model}"
+"""What stands in a base URL for the model's name."""
+
 _FIXED: Headers = (
     ("accept", "application/json, text/event-stream"),
     # Nothing that was compressed is ever unpacked here: a few bytes could become gigabytes.
@@ -45,6 +50,7 @@ class Envelope:
         origin: the server to connect to.
         proxy: the way there, None for the direct one.
         secrets: what must never be seen in a message, the longest first.
+        names_model: the base URL has a place for the model's name, as Azure's deployments have.
 
     Raises:
         UpstreamFailure: the account's URL, headers or credential cannot be used.
@@ -59,7 +65,9 @@ class Envelope:
         self.origin = base.origin
         self.proxy = parse_proxy(account.proxy) if account.proxy else None
         self.secrets = secrets_of(account)
-        self._base = base
+        before, place, self._after = base.path.partition(MODEL_PLACE)
+        self.names_model = bool(place)
+        self._base = replace(base, path=before.rstrip("/"))
         self._taken = NEVER_FROM_A_CALL | own.keys()
         self._lines = line("host", base.origin.authority) + b"".join(
             line(name, value) for name, value in own.items()
@@ -68,6 +76,10 @@ class Envelope:
             (name, line(name, value)) for name, value in default_headers(account) if name not in own
         )
         self._heads: dict[tuple[str, Headers], bytes] = {}
+
+    def path_of(self, model: str, path: str) -> str:
+        """Give the path below the base URL where that has a place for the model's name."""
+        return f"/{quote(model, safe='')}{self._after}{path}"
 
     def head(self, path: str, headers: Headers, *, body_bytes: int) -> bytes:
         """Give the whole head of a request, with the empty line that ends it.

@@ -239,6 +239,8 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
         )
     theirs = ready.codec
     path = theirs.path(model=model, stream=operation.features.stream)
+    if ready.envelope.names_model:
+        path = ready.envelope.path_of(model, path)
     try:
         if operation.dialect == call.account.dialect:
             if operation.query:
