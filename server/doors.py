@@ -38,11 +38,9 @@ from .parts import Parts
 from .repeats import Repeats
 from .settings import Settings
 from .store.decisions import Decisions
-from .v1.asking import Asker
+from .v1 import beside
 from .v1.chat import ChatDoor
-from .v1.completions import CompletionsDoor
 from .v1.gemini import GeminiDoor
-from .v1.models import ModelsDoor
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 CANCELED = "a2a_task_canceled"
@@ -86,7 +84,6 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         a2a.cancel(*words)
 
     parts.peers.on(CANCELED, cancel)
-    models = ModelsDoor(gateway, authenticator)
     front = Front(
         Guard(hosts=hosts, origins=settings.allowed_origins),
         hot=_hot(parts),
@@ -97,10 +94,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     front.app = build_app(
         [
             *health_routes(front.not_ready),
-            Route("/v1/models", models.list_all, methods=["GET"]),
-            Route("/v1/models/{model:path}", models.get_one, methods=["GET"]),
-            Route("/v1beta/models", models.list_gemini, methods=["GET"]),
-            Route("/v1beta/models/{model:path}", models.get_gemini, methods=["GET"]),
+            *beside.routes(parts),
             *routes_of(rows, authenticator),
             *a2a.routes(),
             Route("/openapi.json", _openapi(rows, parts.version), methods=["GET"]),
@@ -114,16 +108,8 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
 
 
 def _hot(parts: Parts) -> dict[str, Door]:
-    settings = parts.settings
-    asker = Asker(
-        parts.gateway,
-        parts.authenticator,
-        settings.first_byte_hold_s,
-        settings.body_bytes_max,
-        parts.storage.answers,
-    )
     chats: dict[str, Door] = {path: _chat(parts, dialect) for path, dialect in CHATS.items()}
-    return {**chats, "/v1/completions": CompletionsDoor(asker)}
+    return chats | beside.hot(parts)
 
 
 def _chat(parts: Parts, dialect: Dialect) -> ChatDoor:

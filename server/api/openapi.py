@@ -9,6 +9,11 @@ from .rows import Row
 OTHER_ROUTES = (
     ("post", "/v1/chat/completions", "Answer an OpenAI chat, streamed or whole"),
     ("post", "/v1/completions", "Answer OpenAI's older completions"),
+    ("post", "/api/chat", "Answer Ollama's chats"),
+    ("post", "/api/generate", "Answer Ollama's completions"),
+    ("get", "/api/tags", "List models as Ollama does"),
+    ("post", "/api/show", "One model as Ollama shows it"),
+    ("get", "/api/version", "The version of Ollama whose API is spoken"),
     ("get", "/v1/models", "List what can be asked for by name"),
     ("get", "/v1/models/{model}", "One row of that list"),
     ("get", "/v1beta/models", "The same list in Gemini's form"),

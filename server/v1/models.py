@@ -52,7 +52,7 @@ class ModelsDoor:
 
     async def get_one(self, request: Request) -> Response:
         """GET /v1/models/{model}; names may hold slashes."""
-        row = _named(self._rows(request), request.path_params["model"], "/v1/models")
+        row = named_row(self._rows(request), request.path_params["model"])
         return JSONResponse(row_json(row, for_anthropic="anthropic-version" in request.headers))
 
     async def list_gemini(self, request: Request) -> Response:
@@ -70,7 +70,7 @@ class ModelsDoor:
         """GET /v1beta/models/{model}."""
         try:
             rows = self._rows(request)
-            row = _named(rows, request.path_params["model"], "/v1beta/models")
+            row = named_row(rows, request.path_params["model"], "/v1beta/models")
             return JSONResponse(gemini_json(row))
         except RoutingError as error:
             return _gemini_refusal(error)
@@ -84,7 +84,7 @@ def _catalogue(rows: Sequence[ModelRow]) -> list[dict[str, object]]:
     return [codex_json(row, priority=place) for place, row in enumerate(chats)]
 
 
-def _named(rows: Sequence[ModelRow], asked: str, path: str) -> ModelRow:
+def named_row(rows: Sequence[ModelRow], asked: str, path: str = "/v1/models") -> ModelRow:
     """Give the row that goes by a name, as a request would find it.
 
     Raises:
