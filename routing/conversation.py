@@ -182,6 +182,7 @@ class Usage(Struct, frozen=True, gc=False):
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     cache_write_1h_tokens: int = 0
+    units: int = 0
 
 
 class TokenLogprob(Struct, frozen=True, gc=False):

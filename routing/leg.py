@@ -100,7 +100,9 @@ class Leg:
     def forwards(self) -> bool:
         """Whether the Pieces are bytes of the client's own dialect, to be sent as they are."""
         operation = self.request.operation
-        return operation.forward and self.candidate.dialect == operation.dialect
+        return operation.forward and (
+            self.candidate.dialect == operation.dialect or operation.kind != "chat"
+        )
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -350,7 +352,11 @@ class Leg:
             return NOTHING_USED
         features, known = self.request.operation.features, provider_named(self.candidate.provider)
         longest = self.payment.output_tokens_clamp or output_tokens_bound(self.candidate, features)
-        most = Usage(input_tokens=features.input_tokens_max, output_tokens=longest)
+        most = Usage(
+            input_tokens=features.input_tokens_max,
+            output_tokens=longest,
+            units=features.units_max,
+        )
         runs_on = left and (not features.stream or (known is not None and known.runs_on))
         partial = partial_usage(self.usage, most, written=self._bytes, runs_on=runs_on)
         return partial, "estimated"

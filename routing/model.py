@@ -32,7 +32,8 @@ Strategy = Literal[
     "context-fit",
     "auto",
 ]
-Capability = Literal["chat", "embedding", "image", "audio", "video", "rerank", "moderation"]
+Medium = Literal["image", "audio", "speech", "transcription", "video", "music"]
+Capability = Literal["chat", "embedding", "rerank", "moderation", Medium]
 Door = Literal["v1", "mcp", "a2a", "cli", "api"]
 ProfileName = Literal["conservative", "balanced", "aggressive"]
 
@@ -59,7 +60,7 @@ class Features(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a decision reads of an operation. Holds nothing of the prompt's text.
 
     `input_tokens_max` holds for every byte-level tokenizer: bytes plus a fixed overhead;
-    `input_tokens` is an estimate. `output_tokens_max` is the client's, for all `choices`.
+    `input_tokens` is an estimate. `output_tokens_max` is for all `choices`; a chat has no units.
     """
 
     stream: bool = False
@@ -71,22 +72,22 @@ class Features(Struct, frozen=True, gc=False, omit_defaults=True):
     json_schema: bool = False
     family: str = "general"
     choices: int = 1
+    units_max: int = 0
 
 
 class Operation(Struct, frozen=True, gc=False, omit_defaults=True):
     """What to do, as the client wrote it.
 
-    `body` is in `dialect` and stays as it is: a candidate of the same dialect gets these
-    bytes with the model's name spliced in, another one gets them parsed and rendered.
+    `body` stays as it is: a candidate of the same `dialect` gets it with the model's name spliced
+    in, another one gets it parsed and rendered.
 
     Attributes:
         model_in_body: the name that splicing replaces.
         model_at: where its value begins in this body; None where splicing has to look for it.
-        wants_usage: whether the client asks a stream to tell its usage; None where the body has
-            to be looked at.
-        forward: the door forwards bytes of its own dialect; False where it reads every Delta
-            (MCP, A2A), so that an answer is always decoded.
+        wants_usage: whether a stream is to tell its usage; None where the body has to be read.
+        forward: the door forwards bytes of its dialect; False where it reads every Delta (MCP).
         headers, query: of the client's, for a provider of its dialect; never a credential.
+        endpoint: of what is no chat, below `/v1`.
     """
 
     kind: Capability
@@ -99,6 +100,7 @@ class Operation(Struct, frozen=True, gc=False, omit_defaults=True):
     wants_usage: bool | None = None
     headers: tuple[tuple[str, str], ...] = ()
     query: str = ""
+    endpoint: str = ""
 
 
 class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -134,12 +136,13 @@ class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Nano-dollars per million tokens. None of a part means the same as `input` or `output`."""
+    """Nano-dollars per million tokens, and of one unit; None of a part is `input` or `output`."""
 
     input: int
     output: int
     cached_input: int | None = None
     cache_write: int | None = None
+    unit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class Account:
         credential: the provider's key; None for a server that needs none.
         headers: extra headers, sent as they are.
         models: model names it serves; empty means the provider's catalogue.
-        simulated: answered by the simulator in process.
+        simulated: answered by the simulator.
     """
 
     account_id: str
@@ -197,10 +200,8 @@ class ComboModel:
 class Combo:
     """A named, ordered list of models with a strategy. An inactive one neither routes nor lists.
 
-    A limit of None is the gateway's own (see Limits and prepare.Patience).
-
     Attributes:
-        attempts_max: candidates that are tried.
+        attempts_max: candidates that are tried; a limit of None is the gateway's own.
         retries, retry_delay_s: further calls of one candidate after failures that pass.
         concurrency_per_model: calls that may be under way to one candidate.
         queue_s: how long a request waits for its turn there before it tries the next one.

@@ -41,6 +41,7 @@ from .store.decisions import Decisions
 from .v1 import beside
 from .v1.chat import ChatDoor
 from .v1.gemini import GeminiDoor
+from .v1.services import ServiceDoors
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 CANCELED = "a2a_task_canceled"
@@ -84,17 +85,19 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         a2a.cancel(*words)
 
     parts.peers.on(CANCELED, cancel)
+    services = _services(parts)
     front = Front(
         Guard(hosts=hosts, origins=settings.allowed_origins),
-        hot=_hot(parts),
+        hot=_hot(parts) | services.hot(),
         doors=dict.fromkeys(MCP_PATHS, mcp.app),
-        below={GEMINI: GeminiDoor(dict.fromkeys(GEMINI_ANSWERS, _chat(parts, "gemini")))},
+        below={GEMINI: GeminiDoor(_gemini_methods(parts, services))},
     )
     rows = _management(parts)
     front.app = build_app(
         [
             *health_routes(front.not_ready),
             *beside.routes(parts),
+            *services.routes(),
             *routes_of(rows, authenticator),
             *a2a.routes(),
             Route("/openapi.json", _openapi(rows, parts.version), methods=["GET"]),
@@ -122,6 +125,16 @@ def _chat(parts: Parts, dialect: Dialect) -> ChatDoor:
         settings.body_bytes_max,
         parts.storage.answers,
     )
+
+
+def _services(parts: Parts) -> ServiceDoors:
+    bytes_max, answers = parts.settings.body_bytes_max, parts.storage.answers
+    return ServiceDoors(parts.gateway, parts.authenticator, bytes_max, answers)
+
+
+def _gemini_methods(parts: Parts, services: ServiceDoors) -> dict[str, Door]:
+    chats: dict[str, Door] = dict.fromkeys(GEMINI_ANSWERS, _chat(parts, "gemini"))
+    return chats | services.methods()
 
 
 def _management(parts: Parts) -> tuple[Row, ...]:

@@ -12,7 +12,8 @@ and the budget can pay is never touched.
 The clamp stops at OUTPUT_TOKENS_FLOOR for each answer (or at what the client asked for, if that
 is less): shorter ones are of no use, and the request is refused instead. The floor may take all
 that is left. The refusal itself is not made here: what is left is only as last seen, so the
-budgets' store judges the floor, too.
+budgets' store judges the floor, too. Only a chat's answer can be made shorter: whatever else is
+asked for is paid in full or refused.
 """
 
 from msgspec import Struct
@@ -40,7 +41,7 @@ class Bound(Struct, frozen=True, gc=False):
 def least_bound(candidate: Candidate, features: Features) -> Bound:
     """Give the bound with the shortest answer that is of use; 0 when the price is unknown."""
     price = candidate.facts.price
-    if price is None or not price.output:
+    if price is None or not price.output or features.units_max:
         return Bound(upper_bound_usd_nanos(candidate, features), least=True)
     longest = output_tokens_bound(candidate, features)
     return _bound(price, features, min(_floor(features), longest))
@@ -64,7 +65,7 @@ def bound_within(
     is_paid = (ceiling is None or full <= ceiling) and (fits is None or full <= fits)
     if price is None or is_paid:
         return Bound(full)
-    if not price.output:
+    if not price.output or features.units_max:
         return Bound(full, least=True)
     allowed = min(one for one in (ceiling, share) if one is not None)
     rest = allowed * TOKENS_PER_MTOK - features.input_tokens_max * dearest_input(price)

@@ -23,6 +23,8 @@ def cost_usd_nanos(price: Price | None, usage: Usage) -> int | None:
         exact += tokens * (price.input if price.cache_write is None else price.cache_write)
     if fresh > 0:
         exact += fresh * price.input
+    if price.unit:
+        exact += usage.units * price.unit * TOKENS_PER_MTOK
     return -(-exact // TOKENS_PER_MTOK)
 
 
@@ -45,6 +47,8 @@ def upper_bound_usd_nanos(candidate: Candidate, features: Features) -> int:
     if price is None:
         return 0
     output = output_tokens_bound(candidate, features) * price.output
+    if price.unit:
+        output += features.units_max * price.unit * TOKENS_PER_MTOK
     return -(-(features.input_tokens_max * dearest_input(price) + output) // TOKENS_PER_MTOK)
 
 
@@ -77,5 +81,7 @@ def expected_usd_nanos(candidate: Candidate, features: Features) -> int | None:
     if price is None:
         return None
     output = expected_output_tokens(candidate, features)
+    if price.unit:
+        output += features.units_max * price.unit * TOKENS_PER_MTOK
     # As cost_usd_nanos of a usage without cached tokens, which this is too often asked to make.
     return -(-(features.input_tokens * price.input + output * price.output) // TOKENS_PER_MTOK)

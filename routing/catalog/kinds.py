@@ -7,14 +7,22 @@ a chat model. A user's override says otherwise where a name misleads (see prices
 
 from ..model import Capability
 
-# The first row that fits counts: "bge-reranker" reranks although "bge-" embeds.
+# The first row that fits counts: "bge-reranker" reranks although "bge-" embeds. "audio" is speech
+# or transcription, of a name that does not say which.
 _MARKS: tuple[tuple[Capability, tuple[str, ...]], ...] = (
     ("rerank", ("rerank",)),
     ("moderation", ("moderation",)),
     ("embedding", ("embed", "^bge-", "^gte-", "^e5-", "^all-minilm", "^voyage-")),
-    ("audio", ("whisper", "transcribe", "tts", "orpheus", "voxtral", "^lyria", "realtime")),
-    ("image", ("dall-e", "gpt-image", "imagen", "stable-diffusion", "sdxl", "^flux")),
-    ("video", ("^sora", "^veo-", "^kling")),
+    ("music", ("^lyria", "musicgen", "stable-audio", "^music-", "^suno")),
+    ("audio", ("realtime",)),
+    ("transcription", ("whisper", "transcri", "-asr", "parakeet")),
+    ("speech", ("tts", "orpheus", "kokoro", "^aura-", "^eleven_", "^sonic-", "^speech-")),
+    ("audio", ("voxtral",)),
+    (
+        "image",
+        ("dall-e", "gpt-image", "imagen", "stable-diffusion", "sdxl", "^flux", "grok-imagine"),
+    ),
+    ("video", ("^sora", "^veo-", "^kling", "animatediff", "hailuo", "^t2v-", "^svd")),
 )
 
 

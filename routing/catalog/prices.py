@@ -20,6 +20,7 @@ import msgspec
 from ..model import Capability, ModelFacts, Price
 from .kinds import kind_of
 from .providers import provider_named
+from .services import with_service
 from .simulated import SIMULATED_PROVIDER, simulated_facts
 
 Facts = Callable[[str, str], ModelFacts]
@@ -72,6 +73,10 @@ def facts_of(provider: str, model: str) -> ModelFacts:
     """Give what is known of a model at a provider; of an unknown one only its kind."""
     if provider == SIMULATED_PROVIDER:
         return simulated_facts(model)
+    return with_service(_listed_facts(provider, model), provider, model)
+
+
+def _listed_facts(provider: str, model: str) -> ModelFacts:
     known = provider_named(provider)
     kinds: tuple[Capability, ...] = (kind_of(model),)
     if known is not None and known.local:

@@ -32,6 +32,7 @@ from ..preference import Preference
 from .names import OLD_NAMES, OWN_NAMES, alias_of, spelled
 from .prices import Facts
 from .providers import provider_named
+from .services import served_models
 from .simulated import plain_model
 from .unknown import no_combo_model, not_found, nothing_for_auto
 
@@ -120,7 +121,7 @@ def models_of(account: Account) -> tuple[str, ...]:
     if account.models:
         return account.models
     known = provider_named(account.provider)
-    return () if known is None else known.models
+    return () if known is None else (*known.models, *served_models(known.name))
 
 
 def pooled(config: Config, target: str, *, facts: Facts) -> tuple[Candidate, ...]:

@@ -29,6 +29,16 @@ def _facts(
     )
 
 
+def _of_units(capability: Capability, unit_usd_nanos: int) -> ModelFacts:
+    return ModelFacts(
+        price=Price(0, 0, unit=unit_usd_nanos),
+        capabilities=(capability,),
+        tools=False,
+        images=False,
+        price_source="simulator",
+    )
+
+
 SIMULATED_MODELS: dict[str, ModelFacts] = {
     "fast": _facts(
         Price(100_000_000, 400_000_000), context_tokens_max=128_000, output_tokens_max=16_384
@@ -42,6 +52,13 @@ SIMULATED_MODELS: dict[str, ModelFacts] = {
         Price(50_000_000, 200_000_000), context_tokens_max=32_000, output_tokens_max=8_192
     ),
     "embed": _facts(Price(20_000_000, 0), context_tokens_max=8_192, capability="embedding"),
+    "moderation": _of_units("moderation", 0),
+    "rerank": _of_units("rerank", 2_000_000),
+    "image": _of_units("image", 40_000_000),
+    "speech": _of_units("speech", 15_000),
+    "transcription": _of_units("transcription", 100_000),
+    "video": _of_units("video", 500_000_000),
+    "music": _of_units("music", 100_000_000),
 }
 
 SIMULATED_ACCOUNT = Account(

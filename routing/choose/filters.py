@@ -14,6 +14,7 @@ from ..model import Candidate, RouteRequest
 from ..moment import CandidateState
 
 Refusal = tuple[str, str]
+_AUDIO = ("speech", "transcription")
 Gate = Callable[[RouteRequest, Candidate, CandidateState], Refusal | None]
 
 
@@ -76,9 +77,10 @@ def _allowed(request: RouteRequest, candidate: Candidate, state: CandidateState)
 
 
 def _kind(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
-    if request.operation.kind in candidate.facts.capabilities:
+    kind, capabilities = request.operation.kind, candidate.facts.capabilities
+    if kind in capabilities or (kind in _AUDIO and "audio" in capabilities):
         return None
-    return "wrong_kind", f"it does not do {request.operation.kind}"
+    return "wrong_kind", f"it does not do {kind}"
 
 
 def _capable(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
@@ -94,7 +96,8 @@ def _fits(request: RouteRequest, candidate: Candidate, state: CandidateState) ->
     room = candidate.facts.context_tokens_max
     features = request.operation.features
     needed = features.input_tokens + (features.output_tokens_max or 0)
-    if room is None or needed <= room:
+    # What is no chat has inputs of their own, each with a room of its own.
+    if room is None or needed <= room or request.operation.kind != "chat":
         return None
     return "context_too_long", f"about {needed} tokens are needed and its context holds {room}"
 

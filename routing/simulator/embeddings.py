@@ -12,22 +12,13 @@ import hashlib
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import msgspec
 import orjson
 
-from ..conversation import Delta, Usage
-from ..errors import BadRequest, UpstreamFailure
-from ..model import Piece
-from .directives import NONE, Directives
-from .director import script_for
-from .performance import Performance
-from .script import Asked, Script
-from .stage import perform
-from .voices import openai_chat
-from .voices.hearing import count_of, decode, text_of
-from .voices.voice import Occasion
+from ..errors import BadRequest
+from .script import Script
+from .voices.hearing import count_of, decode
 
 DIMENSIONS_DEFAULT = 256
 DIMENSIONS_MAX = 4_096
@@ -40,7 +31,6 @@ _HALF = 2**31
 class Wanted:
     """What a request for embeddings asks; every input is bytes."""
 
-    model: str
     inputs: tuple[bytes, ...]
     dimensions: int
     packed: bool
@@ -66,88 +56,11 @@ def read_embeddings(body: bytes) -> Wanted:
     form = asked.get("encoding_format") or "float"
     if form not in ("float", "base64"):
         raise BadRequest("`encoding_format` is float or base64", field="encoding_format")
-    return Wanted(text_of(asked, "model"), inputs, dimensions, packed=form == "base64")
+    return Wanted(inputs, dimensions, packed=form == "base64")
 
 
-def perform_embeddings(
-    wanted: Wanted, occasion: Occasion, control: Directives = NONE
-) -> Performance:
-    """Give what is sent for a request; directives hold as for a chat.
-
-    Raises:
-        BadRequest: the directives in the model's name are not valid.
-    """
-    size = sum(len(data) for data in wanted.inputs)
-    script = script_for(Asked(model=wanted.model, said="", input_bytes=size), control)
-    body = _answer(script, wanted)
-    if script.breakdown is None:
-        script = replace(script, steps=())
-    return perform(script, openai_chat, occasion, stream=False, body=body)
-
-
-class EmbeddingsReader:
-    """Turns the body of an answer into one Piece, as wire.pieces does for chats.
-
-    Args:
-        bytes_max: the most bytes that are kept.
-    """
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self._body = bytearray()
-
-    def feed(self, data: bytes) -> Sequence[Piece]:
-        """Keep the bytes.
-
-        Raises:
-            UpstreamFailure: they are too many.
-        """
-        if len(self._body) + len(data) > self._bytes_max:
-            raise UpstreamFailure(
-                f"the answer is larger than {self._bytes_max} bytes", kind="too_large"
-            )
-        self._body += data
-        return ()
-
-    def end(self) -> Sequence[Piece]:
-        """Give the answer.
-
-        Raises:
-            UpstreamFailure: the bytes are no answer with embeddings.
-        """
-        body = bytes(self._body)
-        try:
-            told = _told.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise UpstreamFailure(
-                f"the simulated embeddings are malformed: {error}", kind="malformed"
-            ) from error
-        usage = Usage(input_tokens=told.usage.prompt_tokens) if told.usage is not None else None
-        return (Piece(body, Delta(content=True, usage=usage, model=told.model, ended=True)),)
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int
-
-
-class _Told(msgspec.Struct):
-    data: msgspec.Raw
-    model: str
-    usage: _Usage | None = None
-
-
-_told = msgspec.json.Decoder(_Told)
-
-
-def unit_vector(data: bytes, dimensions: int) -> list[float]:
-    """Give the vector of length 1 that stands for the bytes."""
-    drawn = hashlib.shake_128(data).digest(4 * dimensions)
-    raw = [number - _HALF + 0.5 for number in struct.unpack(f"<{dimensions}I", drawn)]
-    length = math.sqrt(sum(value * value for value in raw))
-    return [value / length for value in raw]
-
-
-def _answer(script: Script, wanted: Wanted) -> bytes:
+def answer_embeddings(wanted: Wanted, script: Script) -> bytes:
+    """Give the vectors that a request asks for."""
     rows = []
     for index, data in enumerate(wanted.inputs):
         vector = unit_vector(data, wanted.dimensions)
@@ -158,6 +71,14 @@ def _answer(script: Script, wanted: Wanted) -> bytes:
         count = script.usage.input_tokens
         answer["usage"] = {"prompt_tokens": count, "total_tokens": count}
     return orjson.dumps(answer)
+
+
+def unit_vector(data: bytes, dimensions: int) -> list[float]:
+    """Give the vector of length 1 that stands for the bytes."""
+    drawn = hashlib.shake_128(data).digest(4 * dimensions)
+    raw = [number - _HALF + 0.5 for number in struct.unpack(f"<{dimensions}I", drawn)]
+    length = math.sqrt(sum(value * value for value in raw))
+    return [value / length for value in raw]
 
 
 def _packed(vector: Sequence[float]) -> str:

@@ -53,7 +53,22 @@ EMBED = SimulatedModel(
     SIMULATED_MODELS["embed"],
     Timing(first_byte_s=0.01),
 )
-MODELS = (FAST, SMART, CHEAP, EMBED)
+
+
+def _at_once(name: str, does: str) -> SimulatedModel:
+    return SimulatedModel(name, does, SIMULATED_MODELS[name], Timing(first_byte_s=0.01))
+
+
+MODELS = (
+    *(FAST, SMART, CHEAP, EMBED),
+    _at_once("moderation", "Flags a text that names a category."),
+    _at_once("rerank", "Ranks documents by the words they share with the query."),
+    _at_once("image", "Gives pictures of one colour."),
+    _at_once("speech", "Gives a tone, or silence, as long as the words."),
+    _at_once("transcription", "Says how many bytes were heard."),
+    _at_once("video", "Gives a film of some colours."),
+    _at_once("music", "Gives a tone."),
+)
 _BY_NAME = {model.name: model for model in MODELS}
 
 

@@ -20,13 +20,14 @@ from ..ports import Answer, Clock
 from ..wire.codec import Rendered
 from ..wire.dropped import spelled
 from ..wire.pieces import PieceReader
+from ..wire.services.reading import asked_of
 from ..wire.splice import splice_model
 from ..wire.table import codec
 from .director import refused, script_for
-from .embeddings import EmbeddingsReader, perform_embeddings, read_embeddings
 from .models import MODELS, SimulatedModel, find_model
 from .performance import Cut, Frame, Head, Performance
 from .script import Refusal
+from .services import ServiceReader, perform_service
 from .stage import perform, refuse
 from .voices import openai_chat
 from .voices.voice import Occasion
@@ -71,9 +72,12 @@ class SimulatedUpstream:
             raise UpstreamFailure("the simulated provider reset the connection", kind="connect")
         operation = call.operation
         forward = operation.forward and operation.dialect == DIALECT
-        _check(head, performance, stream=operation.features.stream, keep_body=forward)
+        is_chat = operation.kind == "chat"
+        stream = operation.features.stream if is_chat else None
+        _check(head, performance, stream=stream, keep_body=forward)
+        headers = {name.lower().encode(): value.encode() for name, value in head.headers}
         reader: _Reader
-        if operation.kind == "chat":
+        if is_chat:
             reader = PieceReader(
                 codec(DIALECT),
                 forward=forward,
@@ -81,8 +85,12 @@ class SimulatedUpstream:
                 bytes_max=call.limits.answer_bytes_max,
             )
         else:
-            reader = EmbeddingsReader(call.limits.answer_bytes_max)
-        headers = {name.lower().encode(): value.encode() for name, value in head.headers}
+            reader = ServiceReader(
+                asked_of(operation, call.candidate.model),
+                operation,
+                headers.get(b"content-type", b"").decode(),
+                call.limits.answer_bytes_max,
+            )
         answer = SimulatedAnswer(iter(performance.frames), reader, patience, headers)
         answer.dropped = dropped
         return answer
@@ -231,6 +239,10 @@ def _performance(call: Call, occasion: Occasion) -> tuple[Performance, tuple[str
         refusal = Refusal("not_found", 404, message)
         return refuse(refusal, openai_chat, occasion, kind="model_gone"), ()
     try:
+        if call.operation.kind != "chat":
+            _require_kind(call, model)
+            asked = asked_of(call.operation, call.candidate.model)
+            return perform_service(asked, occasion), tuple(asked.hints)
         rendered = _own_request(call)
         dropped = spelled(rendered.dropped, call.operation.dialect)
         return _played(call, model, occasion, rendered.body), dropped
@@ -240,16 +252,17 @@ def _performance(call: Call, occasion: Occasion) -> tuple[Performance, tuple[str
 
 def _played(call: Call, model: SimulatedModel, occasion: Occasion, body: bytes) -> Performance:
     operation = call.operation
-    if operation.kind not in model.facts.capabilities:
-        raise BadRequest(f"the simulator's model {model.name} does not do {operation.kind}")
-    if operation.kind == "embedding":
-        wanted = replace(read_embeddings(body), model=call.candidate.model)
-        return perform_embeddings(wanted, occasion)
+    _require_kind(call, model)
     # The codecs ask for usage in the bodies they render; one that is forwarded is the client's.
     asked = replace(
         openai_chat.read(body), model=call.candidate.model, stream=operation.features.stream
     )
     return perform(script_for(asked), openai_chat, occasion, stream=asked.stream)
+
+
+def _require_kind(call: Call, model: SimulatedModel) -> None:
+    if call.operation.kind not in model.facts.capabilities:
+        raise BadRequest(f"the simulator's model {model.name} does not do {call.operation.kind}")
 
 
 def _own_request(call: Call) -> Rendered:
@@ -266,17 +279,18 @@ def _own_request(call: Call) -> Rendered:
     return Rendered(splice_model(operation.body, old=named, new=model, at=operation.model_at))
 
 
-def _check(head: Head, performance: Performance, *, stream: bool, keep_body: bool) -> None:
-    """Raise unless the head is that of an answer.
+def _check(head: Head, performance: Performance, *, stream: bool | None, keep_body: bool) -> None:
+    """Raise unless the head is that of an answer; `stream` None is what is no chat.
 
     Raises:
         UpstreamFailure: an error status, or an answer of the wrong kind.
     """
     headers = dict(head.headers)
-    expected = "text/event-stream" if stream else "application/json"
+    expected = "text/event-stream" if stream else "" if stream is None else "application/json"
     if (
         head.status == 200
         and headers.get("content-type", "").startswith(expected)
+        and not headers.get("content-type", "").startswith("text/html")
         and "content-encoding" not in headers
     ):
         return

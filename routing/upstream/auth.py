@@ -90,8 +90,12 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-def account_headers(account: Account) -> Headers:
+def account_headers(account: Account, scheme: Scheme | None = None) -> Headers:
     """Give the headers every call of this account carries: its own ones and its credential.
+
+    Args:
+        account: whose.
+        scheme: where the credential stands; the one of the account's dialect where it is left out.
 
     Raises:
         UpstreamFailure: kind "auth": a header or the credential cannot be sent as it is.
@@ -104,7 +108,7 @@ def account_headers(account: Account) -> Headers:
             "writes itself; remove it from the account",
             kind="auth",
         )
-    scheme = scheme_of(account)
+    scheme = scheme or scheme_of(account)
     found = {"user-agent": USER_AGENT}
     if account.credential and not own.keys() & CREDENTIAL_HEADERS:
         found[scheme.header] = scheme.prefix + account.credential

@@ -20,7 +20,7 @@ from .auth import (
     header_line,
     secrets_of,
 )
-from .egress import parse_base_url
+from .egress import Base, parse_base_url
 from .tunnel import parse_proxy
 
 HEADS_MAX = 256
@@ -110,14 +110,21 @@ class Envelope:
         return head
 
     def _beginning(self, path: str) -> bytes:
-        asked, _, query = path.partition("?")
-        target = self._base.path + asked
-        if not _PATH.fullmatch(path) or not _PATH.fullmatch(target) or _UP.search(target):
-            raise UpstreamFailure(
-                f"the model's name gives a path that cannot be asked for: {path[:128]!r}",
-                kind="bad_request",
-            )
-        queries = "&".join(part for part in (self._base.query, query) if part)
-        if queries:
-            target = f"{target}?{queries}"
-        return b"POST %s HTTP/1.1\r\n%s" % (target.encode(), self._lines)
+        return b"POST %s HTTP/1.1\r\n%s" % (target_of(self._base, path).encode(), self._lines)
+
+
+def target_of(base: Base, path: str) -> str:
+    """Give what is asked for, of a path below a base URL with its query.
+
+    Raises:
+        UpstreamFailure: kind "bad_request": it cannot be sent.
+    """
+    asked, _, query = path.partition("?")
+    target = base.path + asked
+    if not _PATH.fullmatch(path) or not _PATH.fullmatch(target) or _UP.search(target):
+        raise UpstreamFailure(
+            f"the model's name gives a path that cannot be asked for: {path[:128]!r}",
+            kind="bad_request",
+        )
+    queries = "&".join(part for part in (base.query, query) if part)
+    return f"{target}?{queries}" if queries else target

@@ -28,12 +28,11 @@ from .client import send
 from .egress import Egress, Permit, Resolve
 from .exchange import Exchange
 from .pool import Lane, Pool, Way
+from .refused import error_body, is_encoded
 from .request import Envelope
+from .services import Services
 from .tls import verifying_context
 from .whole import WholeAnswer
-
-ERROR_BYTES_MAX = 64 * 1024
-"""How much of an error's body is read."""
 
 ACCOUNTS_MAX = 1024
 """Accounts whose envelopes are kept; accounts come and go, so the oldest go."""
@@ -100,6 +99,7 @@ class HttpUpstream:
         self._clock = clock
         self._allow_private = allow_private
         self._pool = Pool(Egress(own_addresses, resolve), tls)
+        self._services = Services(self._pool, clock, allow_private)
         self._ready: dict[str, _Ready] = {}
 
     @property
@@ -114,6 +114,8 @@ class HttpUpstream:
             UpstreamFailure: it was refused, could not be sent, or what came is no answer.
         """
         account, operation, limits = call.account, call.operation, call.limits
+        if operation.kind != "chat":
+            return await self._services.open(call)
         ready = self._ready.get(account.account_id)
         if ready is None or ready.account is not account:
             ready = self._make_ready(account)
@@ -164,7 +166,7 @@ class HttpUpstream:
             UpstreamFailure: it is none; its connection is closed.
         """
         try:
-            if connection.status != 200 or _is_encoded(connection):
+            if connection.status != 200 or is_encoded(connection):
                 raise await self._refusal(call, envelope, connection)
             stream = _is_stream(call, connection)
             if forward and stream != call.operation.features.stream:
@@ -204,7 +206,7 @@ class HttpUpstream:
     ) -> UpstreamFailure:
         if connection.status == 200:
             return _malformed(call, "compressed the answer, which it was asked not to do")
-        body = b"" if _is_encoded(connection) else await _error_body(connection)
+        body = b"" if is_encoded(connection) else await error_body(connection)
         account = call.account
         refusal = Refusal(account.dialect, connection.status, connection.headers, body)
         return classify(
@@ -231,12 +233,6 @@ class Upstreams:
 def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
     """Give path and body of the request in the account's dialect, and what that cannot say."""
     operation, model = call.operation, call.candidate.model
-    if operation.kind != "chat":
-        raise UpstreamFailure(
-            f"{operation.kind} requests cannot be sent to {call.account.provider} yet; "
-            "only chats can",
-            kind="bad_request",
-        )
     theirs = ready.codec
     path = theirs.path(model=model, stream=operation.features.stream)
     if ready.envelope.names_model:
@@ -285,30 +281,11 @@ async def _other_kind(call: Call, connection: Exchange, *, stream: bool) -> Upst
     if not stream:
         try:
             # Some providers answer a stream's request with an error that is not one.
-            codec(call.account.dialect).parse_answer(await _error_body(connection))
+            codec(call.account.dialect).parse_answer(await error_body(connection))
         except UpstreamFailure as failure:
             return failure
     what = "a stream" if stream else "no stream"
     return _malformed(call, f"sent {what}, but the opposite was asked for")
-
-
-def _is_encoded(connection: Exchange) -> bool:
-    encoding = connection.headers.get(b"content-encoding")
-    return encoding is not None and encoding.strip().lower() not in (b"", b"identity")
-
-
-async def _error_body(connection: Exchange) -> bytes:
-    """Give what can be read of an error's body, at most ERROR_BYTES_MAX."""
-    parts: list[bytes] = []
-    size = 0
-    try:
-        while size < ERROR_BYTES_MAX and (data := await connection.read()):
-            parts.append(data)
-            size += len(data)
-    except UpstreamFailure:
-        # The status has said what matters; the rest of the words did not come.
-        pass
-    return b"".join(parts)[:ERROR_BYTES_MAX]
 
 
 def _malformed(call: Call, what: str) -> UpstreamFailure:

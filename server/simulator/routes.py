@@ -16,14 +16,15 @@ from omniroute.routing.conversation import Json
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.model import Dialect
 from omniroute.routing.simulator.director import refused, script_for, tokens
-from omniroute.routing.simulator.embeddings import perform_embeddings, read_embeddings
 from omniroute.routing.simulator.models import MODELS, PROVIDER, find_model
 from omniroute.routing.simulator.performance import Performance
 from omniroute.routing.simulator.script import Asked, Refusal
+from omniroute.routing.simulator.services import perform_service
 from omniroute.routing.simulator.stage import perform, refuse, say
 from omniroute.routing.simulator.voices import anthropic, gemini
 from omniroute.routing.simulator.voices.table import VOICES
 from omniroute.routing.simulator.voices.voice import JSON_TYPE, Occasion, Reply
+from omniroute.routing.wire.services.reading import ENDPOINTS, asked_of, operation_of
 
 from .control import Control, read_rule
 from .request import HttpRequest
@@ -39,6 +40,7 @@ BASES: Mapping[Dialect, str] = {
     "anthropic": "/v1",
     "gemini": "/v1beta",
 }
+_SERVICES = {f"/v1/{one.path}": one for one in ENDPOINTS}
 _GEMINI = re.compile(r"/v1beta/models/(?P<model>.+):(?P<verb>[A-Za-z]+)")
 
 
@@ -64,7 +66,7 @@ class Routes:
             ("GET", "/v1beta/models"): self._gemini_models,
             ("POST", "/v1/chat/completions"): self._chat,
             ("POST", "/v1/responses"): self._responses,
-            ("POST", "/v1/embeddings"): self._embeddings,
+            **{("POST", path): self._service for path in _SERVICES},
             ("POST", "/v1/messages"): self._messages,
             ("POST", "/v1/messages/count_tokens"): self._count_tokens,
         }
@@ -131,10 +133,13 @@ class Routes:
         played = perform(script, VOICES[dialect], occasion, stream=asked.stream)
         return Played(played, asked.model)
 
-    def _embeddings(self, request: HttpRequest) -> Played:
-        wanted = read_embeddings(request.body)
-        control = self._control.directives_for(wanted.model, _key(request))
-        return Played(perform_embeddings(wanted, _occasion(request), control), wanted.model)
+    def _service(self, request: HttpRequest) -> Played:
+        endpoint = _SERVICES[request.path]
+        content_type = request.header("content-type").encode("latin-1")
+        model, operation = operation_of(endpoint, request.body, content_type)
+        control = self._control.directives_for(model, _key(request))
+        played = perform_service(asked_of(operation, model), _occasion(request), control)
+        return Played(played, model)
 
     def _models(self, request: HttpRequest) -> Played:
         if request.header("anthropic-version"):

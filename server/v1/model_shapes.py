@@ -132,12 +132,17 @@ def codex_json(row: ModelRow, *, priority: int) -> Shape:
 
 
 def _pricing(price: Price) -> Shape:
-    """Give US dollars per million tokens; a part that is not priced of its own is null."""
+    """Give US dollars per million tokens; a part that is not priced of its own is null.
+
+    `unit_usd` is only there for what is not paid by tokens: a picture, a spoken character, ...
+    """
+    unit = {} if price.unit is None else {"unit_usd": _usd(price.unit)}
     return {
         "input_usd_per_mtok": price.input / 1e9,
         "output_usd_per_mtok": price.output / 1e9,
         "cached_input_usd_per_mtok": _usd(price.cached_input),
         "cache_write_usd_per_mtok": _usd(price.cache_write),
+        **unit,
     }
 
 

@@ -80,7 +80,13 @@ def call_to(
         body["stream_options"] = {"include_usage": True}
     named = "" if dialect == "gemini" else "sim/fast"
     operation = Operation(
-        kind, dialect, orjson.dumps(body), Features(stream=stream), named, forward=forward
+        kind,
+        dialect,
+        orjson.dumps(body),
+        Features(stream=stream),
+        named,
+        forward=forward,
+        endpoint="embeddings" if embed is not None else "",
     )
     facts = SIMULATED_MODELS["fast"]
     candidate = Candidate("simulator", "sim", model, "openai_chat", facts, simulated=True)

@@ -11,7 +11,8 @@ from msgspec import structs
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Call, Limits, Piece
 from omniroute.routing.ports import Answer
-from omniroute.routing.upstream.upstream import ERROR_BYTES_MAX, HttpUpstream, Upstreams
+from omniroute.routing.upstream.refused import ERROR_BYTES_MAX
+from omniroute.routing.upstream.upstream import HttpUpstream, Upstreams
 
 from .servers import (
     ANSWER,
