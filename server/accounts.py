@@ -6,25 +6,38 @@ OpenAI, Anthropic or Gemini dialect) is an account under a provider name of its 
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from omniroute.routing.catalog.listing import OWNED_BY_COMBO, OWNED_BY_US
 from omniroute.routing.catalog.names import is_reserved
-from omniroute.routing.catalog.providers import Provider, provider_named
+from omniroute.routing.catalog.providers import Documents, Provider, provider_named
 from omniroute.routing.catalog.resolve import TARGET_CHARS_MAX
 from omniroute.routing.catalog.simulated import SIMULATED_PROVIDER
 from omniroute.routing.errors import BadRequest, UpstreamFailure
 from omniroute.routing.model import Account, Dialect
 from omniroute.routing.upstream.auth import account_headers, header_line
+from omniroute.routing.upstream.credentials import DOCUMENT_BEGINS
 from omniroute.routing.upstream.egress import Origin, is_self, parse_base_url, zone_of
 from omniroute.routing.upstream.request import MODEL_PLACE
 from omniroute.routing.upstream.tunnel import parse_proxy
 
 URL_CHARS_MAX = 2000
 KEY_CHARS_MAX = 4096
+DOCUMENT_CHARS_MAX = 16_384
+DOCUMENT_FIELDS: Mapping[Documents, tuple[str, ...]] = {
+    "google": ("client_email", "private_key"),
+    "entra": ("tenant_id", "client_id", "client_secret"),
+}
+DOCUMENT_TITLES: Mapping[Documents, str] = {
+    "google": "the key file of a service account",
+    "entra": "an application's tenant, id and secret",
+}
+PROJECT = "project"
 HEADERS_MAX = 32
 MODELS_MAX = 1000
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -84,6 +97,7 @@ def make_account(
         BadRequest: with the field that is wrong; never repeats the key or a header's value.
     """
     row = provider_named(entry.provider.strip())
+    entry = _with_project(row, entry)
     dialect = _dialect(row, entry.dialect)
     url, origin = _checked_url(row, entry.base_url, dialect, own_urls)
     account = Account(
@@ -102,6 +116,36 @@ def make_account(
     )
     _refuse_unsendable(account)
     return account
+
+
+def _with_project(row: Provider | None, entry: AccountEntry) -> AccountEntry:
+    """Give the entry with the base URL that its document knows the rest of.
+
+    A service account of Google's names its project, which is all that the address lacks.
+    """
+    document = _document(row, entry.key)
+    project = str(document.get("project_id") or "")
+    if row is None or entry.base_url is not None or row.blanks != (PROJECT,) or not project:
+        return entry
+    return replace(entry, base_url=row.base_url.replace(f"{{{PROJECT}}}", quote(project, safe="")))
+
+
+def _document(row: Provider | None, key: str | None) -> Mapping[str, object]:
+    """Give the fields of a key that is a document of the provider's kind; else none."""
+    if row is None or row.documents is None or not (key or "").strip().startswith(DOCUMENT_BEGINS):
+        return {}
+    try:
+        found: Mapping[str, object] = msgspec.json.decode(key or "", type=dict[str, object])
+    except msgspec.MsgspecError:
+        raise BadRequest("the key begins like a JSON document and is none", field="key") from None
+    missing = [name for name in DOCUMENT_FIELDS[row.documents] if not found.get(name)]
+    if missing:
+        raise BadRequest(
+            f"the key is a JSON document without {', '.join(missing)}: {row.title} takes "
+            f"{DOCUMENT_TITLES[row.documents]}",
+            field="key",
+        )
+    return found
 
 
 def own_addresses(own_urls: Iterable[str]) -> tuple[tuple[str, int], ...]:
@@ -179,8 +223,15 @@ def _checked_url(
     text = text.rstrip("/")
     for ending in _ENDINGS:
         text = text.removesuffix(ending)
-    suffix = row.url_suffix if row is not None and row.url_suffix else _SUFFIXES.get(dialect, "")
-    return with_suffix(text, suffix), origin
+    return with_suffix(text, _suffix(row, dialect)), origin
+
+
+def _suffix(row: Provider | None, dialect: Dialect) -> str:
+    """Give what an SDK adds to a base URL: none where the provider's own has no such end."""
+    usual = _SUFFIXES.get(dialect, "")
+    if row is None or row.url_suffix:
+        return usual if row is None else row.url_suffix
+    return "" if row.dialect == dialect and not row.base_url.endswith(usual) else usual
 
 
 def _checked_key(row: Provider | None, entry: AccountEntry) -> str | None:
@@ -189,6 +240,11 @@ def _checked_key(row: Provider | None, entry: AccountEntry) -> str | None:
         if row is not None and row.key_variables and entry.base_url is None:
             raise BadRequest(f"{row.title} needs a key", field="key")
         return None
+    if document := _document(row, text):
+        text = msgspec.json.encode(document).decode()
+        if len(text) > DOCUMENT_CHARS_MAX:
+            raise BadRequest(f"a key has at most {DOCUMENT_CHARS_MAX} characters", field="key")
+        return text
     if len(text) > KEY_CHARS_MAX or not text.isascii() or not text.isprintable() or " " in text:
         raise BadRequest(
             f"a key has at most {KEY_CHARS_MAX} visible ASCII characters and no spaces",

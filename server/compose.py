@@ -37,6 +37,7 @@ from .runtime_file import Running, new_token
 from .settings import Settings, Sources
 from .storage import Storage, open_storage
 from .store.guards import StoredGuards
+from .tokens import TokenExchange
 from .workers.agreement import agree
 from .workers.mail import Peers
 from .workers.observed import Observed, observe
@@ -144,6 +145,7 @@ async def compose(
         opened.push_async_callback(peers.close)
         agree(storage, peers)
         http = HttpUpstream(clock, own_addresses=((settings.host, settings.port),))
+        http.tokens = TokenExchange(clock)
         opened.callback(http.close)
         upstream = Upstreams(simulated=SimulatedUpstream(clock), http=http)
         token = new_token() if running is None else running.token

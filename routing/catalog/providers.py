@@ -32,8 +32,25 @@ DeepSeek names hours. Source: their guides on prompt caching, read 2026-11.
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key"]
 """How a credential is sent; see upstream/auth.py."""
 
+Documents = Literal["google", "entra"]
+"""Who exchanges a key that is a document for tokens; see upstream/credentials.py."""
+
 _FILE = Path(__file__).with_name("providers.json")
 _BLANK = re.compile(r"{(\w+)}")
+
+
+class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a dialect's body is asked with where that is not the dialect's own way.
+
+    Attributes:
+        whole, streamed: the paths below the base URL, with a place for the model's name, which
+            then does not stand in the body.
+        fields: what stands in the body beside what the dialect has.
+    """
+
+    whole: str
+    streamed: str
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +68,8 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         url_variables: environment variables that hold another base URL for it.
         url_suffix: what the vendor's SDK itself adds to such a base URL.
         auth: how the key is sent where that is not its dialect's way.
+        documents: who exchanges a key that is a JSON document; None where keys are sent.
+        frame: how it is asked, where that is not its dialect's way.
         headers: sent with every call unless the account or the call gives them.
         price_list: its list in prices.json, None where no list is known.
         port: the usual port of a local server, None for a service in the network.
@@ -75,6 +94,8 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url_variables: tuple[str, ...] = ()
     url_suffix: str = ""
     auth: Auth | None = None
+    documents: Documents | None = None
+    frame: Frame | None = None
     headers: tuple[tuple[str, str], ...] = ()
     port: int | None = None
     streams_usage: bool = True

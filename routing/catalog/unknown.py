@@ -83,6 +83,8 @@ def _how_to_add(provider: Provider) -> str:
     if provider.local:
         where = provider.base_url
         return f"no {provider.title} server is known; start it at {where}, or {command}`"
+    if not provider.key_variables:
+        return f"no key for {provider.title} is known; {command}`"
     variable = provider.key_variables[0]
     if provider.broad_key:
         return f"no key for {provider.title} is known; {command} --key-from {variable}`"

@@ -14,6 +14,7 @@ from typing import Literal
 from ..catalog.providers import Auth, provider_named
 from ..errors import UpstreamFailure
 from ..model import Account, Dialect
+from .credentials import is_document
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -110,8 +111,9 @@ def account_headers(account: Account, scheme: Scheme | None = None) -> Headers:
         )
     scheme = scheme or scheme_of(account)
     found = {"user-agent": USER_AGENT}
-    if account.credential and not own.keys() & CREDENTIAL_HEADERS:
-        found[scheme.header] = scheme.prefix + account.credential
+    as_it_is = account.credential and not is_document(account)
+    if as_it_is and not own.keys() & CREDENTIAL_HEADERS:
+        found[scheme.header] = f"{scheme.prefix}{account.credential}"
     found.update(own)
     return tuple(found.items())
 
@@ -126,6 +128,8 @@ def scheme_of(account: Account) -> Scheme:
     auth = AUTH_OF_DIALECT[account.dialect]
     if row is not None and row.auth is not None and row.dialect == account.dialect:
         auth = row.auth
+    if auth == "x-goog-api-key" and (account.credential or "").startswith("ya29."):
+        auth = "bearer"  # An access token of Google's own, which begins so and ends in an hour.
     if auth == "api-key" and _TOKEN.fullmatch(account.credential or ""):
         # Azure takes its keys there, and Microsoft Entra's tokens as everybody does.
         auth = "bearer"

@@ -7,16 +7,17 @@ with its kind, and its bytes go no further.
 
 import ssl
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 
 from msgspec import Struct, structs
 
-from ..catalog.providers import provider_named
+from ..catalog.providers import Frame, provider_named
 from ..errors import BadRequest, UpstreamFailure
 from ..model import Account, Call, Dialect
 from ..ports import Answer, Clock, Upstream
 from ..wire.codec import Codec
 from ..wire.dropped import spelled
-from ..wire.fitted import fitted
+from ..wire.fitted import fitted, framed
 from ..wire.openai_chat.usage import UsageHider, ask_for_usage, without_usage
 from ..wire.pieces import PieceReader
 from ..wire.quirks import NO_QUIRKS, Quirks
@@ -25,14 +26,17 @@ from ..wire.table import codec
 from .answer import HttpAnswer
 from .classify import Refusal, classify, without_secrets
 from .client import send
+from .credentials import NoTokens, Tokens, is_document, with_bearer
 from .egress import Egress, Permit, Resolve
 from .exchange import Exchange
 from .pool import Lane, Pool, Way
 from .refused import error_body, is_encoded
-from .request import Envelope
+from .request import MODEL_PLACE, Envelope
 from .services import Services
 from .tls import verifying_context
 from .whole import WholeAnswer
+
+UNAUTHORIZED = 401
 
 ACCOUNTS_MAX = 1024
 """Accounts whose envelopes are kept; accounts come and go, so the oldest go."""
@@ -65,6 +69,8 @@ class _Ready(Struct, frozen=True):
         lacks_usage: a forwarded stream would not tell its usage unless it is asked to.
         tells_usage: streams may be asked for usage.
         quirks: None where a body goes out as it is.
+        frame: of the provider's row, in its own dialect.
+        document: the credential has to be exchanged for a token.
     """
 
     account: Account
@@ -74,6 +80,8 @@ class _Ready(Struct, frozen=True):
     lacks_usage: bool
     tells_usage: bool
     quirks: Quirks | None
+    frame: Frame | None
+    document: bool
 
 
 class HttpUpstream:
@@ -85,6 +93,9 @@ class HttpUpstream:
         tls: makes what verifies servers, as verifying_context does from the system's authorities.
         allow_private: which accounts may reach private addresses.
         resolve: the resolver, replaced in tests.
+
+    Attributes:
+        tokens: who exchanges credentials that are documents.
     """
 
     def __init__(
@@ -96,6 +107,7 @@ class HttpUpstream:
         allow_private: Callable[[Account], bool] = may_reach_private,
         resolve: Resolve | None = None,
     ) -> None:
+        self.tokens: Tokens = NoTokens()
         self._clock = clock
         self._allow_private = allow_private
         self._pool = Pool(Egress(own_addresses, resolve), tls)
@@ -127,7 +139,11 @@ class HttpUpstream:
             more = ask_for_usage(body, wanted=operation.wants_usage)
             if more is not None:
                 body, hider = more, UsageHider()
+        if ready.frame is not None:
+            path, body = _framed(call, ready.frame, body)
         head = ready.envelope.head(path, call.headers, body_bytes=len(body))
+        if ready.document:
+            head = with_bearer(head, await self.tokens.token(account))
         connection = await send(ready.lane, head, body, limits)
         headers = connection.headers
         stream = _STREAMS.get(headers.get(b"content-type", b""))
@@ -198,6 +214,8 @@ class HttpUpstream:
             lacks_usage=speaks_chat and known is not None and tells_usage,
             tells_usage=tells_usage,
             quirks=None if quirks == NO_QUIRKS else quirks,
+            frame=known.frame if known is not None and known.dialect == account.dialect else None,
+            document=is_document(account),
         )
         return ready
 
@@ -208,6 +226,8 @@ class HttpUpstream:
             return _malformed(call, "compressed the answer, which it was asked not to do")
         body = b"" if is_encoded(connection) else await error_body(connection)
         account = call.account
+        if connection.status == UNAUTHORIZED and is_document(account):
+            self.tokens.forget(account)
         refusal = Refusal(account.dialect, connection.status, connection.headers, body)
         return classify(
             refusal,
@@ -262,6 +282,14 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
         return path, body, (*told, *dropped)
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
+
+
+def _framed(call: Call, frame: Frame, body: bytes) -> tuple[str, bytes]:
+    """Give path and body as the provider's frame has them."""
+    path = frame.streamed if call.operation.features.stream else frame.whole
+    return path.replace(MODEL_PLACE, quote(call.candidate.model, safe="@")), framed(
+        body, frame.fields
+    )
 
 
 def _is_stream(call: Call, connection: Exchange) -> bool:

@@ -67,6 +67,15 @@ def fitted(body: bytes, quirks: Quirks) -> tuple[bytes, tuple[str, ...]]:
     return (body if fields == before else _encode(fields)), dropped.names
 
 
+def framed(body: bytes, more: tuple[tuple[str, str], ...]) -> bytes:
+    """Give the body without the model's name, which stands in the path, and with more fields."""
+    fields = fields_of(body)
+    fields.pop("model", None)
+    for name, value in more:
+        fields.setdefault(name, msgspec.Raw(_encode(value)))
+    return _encode(fields)
+
+
 def _leave_out(owner: Message, name: str, dropped: Dropped, path: str) -> None:
     value = owner.pop(name, None)
     if value is not None and value != _NULL:

@@ -201,6 +201,9 @@ COMMANDS: tuple[Command, ...] = (
             Option("--proxy-from", "take the proxy's URL from this variable", "VARIABLE"),
             Option("--http2", "speak HTTP/2 where the server agrees", arity="switch"),
             Option("--key-from", "take the key from this environment variable", "VARIABLE"),
+            Option(
+                "--key-file", "take the key from this file, such as a service account's", "PATH"
+            ),
             Option("--no-key", "it needs none", arity="switch"),
             Option("--key", ""),
             JSON,
@@ -208,6 +211,7 @@ COMMANDS: tuple[Command, ...] = (
         examples=(
             "omniroute providers add groq",
             "omniroute providers add openai --name work --key-from WORK_OPENAI_KEY",
+            "omniroute providers add vertex --key-file service-account.json",
             "omniroute providers add box --base-url http://10.0.0.5:8000/v1 "
             "--dialect openai_chat --no-key",
         ),

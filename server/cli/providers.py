@@ -2,10 +2,12 @@
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 from urllib.parse import quote
 
 from omniroute.routing.catalog.providers import PROVIDERS
 
+from ..accounts import DOCUMENT_CHARS_MAX
 from ..management import AccountJson, AccountsJson, AccountWish, TestJson
 from ..settings import Settings, Sources
 from .client import Client, call, decoded, with_gateway
@@ -122,6 +124,8 @@ def _key(arguments: Namespace, settings: Settings) -> str | None:
         return None
     if arguments.key_from is not None:
         return _variable(settings, arguments.key_from)
+    if arguments.key_file is not None:
+        return _file(arguments.key_file)
     if sys.stdin.isatty():
         from getpass import getpass
 
@@ -134,7 +138,7 @@ def _key(arguments: Namespace, settings: Settings) -> str | None:
     if not key:
         raise Stop(
             "no key was given: type it, send it to standard input, name a variable with "
-            "--key-from, or say --no-key for a server that needs none",
+            "--key-from or a file with --key-file, or say --no-key for a server that needs none",
             USAGE,
         )
     return key
@@ -159,6 +163,13 @@ def _variable(settings: Settings, name: str) -> str:
     if not value:
         raise Stop(f"the environment variable {name} is not set", FAILED)
     return value
+
+
+def _file(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")[: DOCUMENT_CHARS_MAX + 1]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Stop(f"the key's file cannot be read: {error}", FAILED) from None
 
 
 def _header(text: str) -> tuple[str, str]:

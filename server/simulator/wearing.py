@@ -8,9 +8,12 @@ refused. Any known provider's name may stand there.
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from omniroute.routing.catalog.providers import Provider, provider_named
+import orjson
+
+from omniroute.routing.catalog.providers import Frame, Provider, provider_named
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.model import Account
+from omniroute.routing.simulator.voices.hearing import decode
 from omniroute.routing.simulator.wearing import refuse_unfit
 from omniroute.routing.upstream.auth import scheme_of
 
@@ -40,7 +43,27 @@ def worn(request: HttpRequest) -> HttpRequest:
     for header, _ in row.headers:
         if not request.header(header):
             raise BadRequest(f"{header}: header is required")
-    return replace(request, path=_BASES.get(row.dialect, "/v1") + path.removeprefix(base))
+    below = path.removeprefix(base)
+    if row.frame is not None:
+        return _unframed(row.frame, below, request)
+    return replace(request, path=_BASES.get(row.dialect, "/v1") + below)
+
+
+def _unframed(frame: Frame, path: str, request: HttpRequest) -> HttpRequest:
+    """Give a message as Anthropic's own address gets it; only its dialect comes in frames."""
+    asked = decode(request.body)
+    for form, stream in ((frame.whole, False), (frame.streamed, True)):
+        before, _, after = form.partition("{model}")
+        model = path.removeprefix(before).removesuffix(after)
+        if before + model + after == path and bool(asked.get("stream")) == stream:
+            break
+    else:
+        raise BadRequest(f"{path} is none of {frame.whole} and {frame.streamed}")
+    if "model" in asked or any(asked.get(name) != value for name, value in frame.fields):
+        raise BadRequest("`model` stands in the path, and other fields in the body")
+    rest = {name: value for name, value in asked.items() if name not in dict(frame.fields)}
+    body = orjson.dumps({"model": model, **rest})
+    return replace(request, path="/v1/messages", body=body)
 
 
 def _require_credential(row: Provider, request: HttpRequest) -> None:
