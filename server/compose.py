@@ -156,6 +156,7 @@ async def compose(
             clock=clock,
             gateway=_gateway(settings, storage, upstream, await observe(storage, peers, place)),
             upstream=upstream,
+            http=http,
             storage=storage,
             authenticator=authenticator,
             facts=Facts(settings, sources, notes, storage, authenticator, version),

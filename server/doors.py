@@ -40,6 +40,7 @@ from .settings import Settings
 from .store.decisions import Decisions
 from .v1 import beside
 from .v1.chat import ChatDoor
+from .v1.counting import CountDoor
 from .v1.gemini import GeminiDoor
 from .v1.services import ServiceDoors
 
@@ -112,7 +113,16 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
 
 def _hot(parts: Parts) -> dict[str, Door]:
     chats: dict[str, Door] = {path: _chat(parts, dialect) for path, dialect in CHATS.items()}
-    return chats | beside.hot(parts)
+    counts: dict[str, Door] = {
+        "/v1/messages/count_tokens": _count(parts, "anthropic"),
+        "/v1/responses/input_tokens": _count(parts, "openai_responses"),
+    }
+    return chats | counts | beside.hot(parts)
+
+
+def _count(parts: Parts, dialect: Dialect) -> CountDoor:
+    limit = parts.settings.body_bytes_max
+    return CountDoor(parts.gateway, parts.authenticator, dialect, parts.http, limit)
 
 
 def _chat(parts: Parts, dialect: Dialect) -> ChatDoor:
@@ -134,7 +144,7 @@ def _services(parts: Parts) -> ServiceDoors:
 
 def _gemini_methods(parts: Parts, services: ServiceDoors) -> dict[str, Door]:
     chats: dict[str, Door] = dict.fromkeys(GEMINI_ANSWERS, _chat(parts, "gemini"))
-    return chats | services.methods()
+    return {**chats, "countTokens": _count(parts, "gemini")} | services.methods()
 
 
 def _management(parts: Parts) -> tuple[Row, ...]:

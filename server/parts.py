@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.ports import Clock, Upstream
+from omniroute.routing.upstream.upstream import HttpUpstream
 
 from .auth import Authenticator
 from .facts import Facts
@@ -18,6 +19,7 @@ class Parts:
 
     Attributes:
         upstream: for a test call of one account, past health and budgets.
+        http: providers over HTTP, for what is no chat.
         token: presented as a key, it gives admin rights.
         peers: the other workers of this gateway.
     """
@@ -27,6 +29,7 @@ class Parts:
     clock: Clock
     gateway: Gateway
     upstream: Upstream
+    http: HttpUpstream
     storage: Storage
     authenticator: Authenticator
     facts: Facts

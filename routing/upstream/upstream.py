@@ -169,6 +169,26 @@ class HttpUpstream:
         answer.dropped = dropped
         return answer
 
+    async def fetch(self, call: Call, path: str, body: bytes) -> bytes:
+        """Give the body of what an account answers to a POST that is no chat.
+
+        Raises:
+            UpstreamFailure: it was refused, could not be sent, or what came is no JSON.
+        """
+        account = call.account
+        ready = self._ready.get(account.account_id)
+        if ready is None or ready.account is not account:
+            ready = self._make_ready(account)
+        head = ready.envelope.head(path, call.headers, body_bytes=len(body))
+        connection = await send(ready.lane, head, body, call.limits)
+        await self._judged(call, ready.envelope, connection, forward=False)
+        try:
+            if (waiting := connection.whole()) is not None:
+                await waiting
+            return connection.take()
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Cut every connection and open no more."""
         self._pool.close()

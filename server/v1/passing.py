@@ -51,6 +51,8 @@ class Passing:
     query: frozenset[bytes] = frozenset()
 
 
+_BETA = frozenset({b"beta"})
+"""The SDKs of OpenAI and Anthropic send it with their beta resources."""
 _OPENAI_ANSWERED = (
     *(b"openai-", b"x-ratelimit-", b"x-should-retry", b"retry-after"),
     # What Codex shows of an account's limits, and notices of its catalogue.
@@ -66,6 +68,7 @@ PASSING: dict[Dialect, Passing] = {
             *(b"x-grok-conv-id", b"x-session-affinity"),
         ),
         answered=_OPENAI_ANSWERED,
+        query=_BETA,
     ),
     "openai_responses": Passing(
         asked=(
@@ -75,12 +78,12 @@ PASSING: dict[Dialect, Passing] = {
             *(b"session_id", b"conversation_id", b"x-session-affinity"),
         ),
         answered=_OPENAI_ANSWERED,
+        query=_BETA,
     ),
     "anthropic": Passing(
         asked=(b"anthropic-", b"x-claude-code-session-id"),
         answered=(b"anthropic-", b"request-id", b"x-should-retry", b"retry-after"),
-        # Anthropic's SDKs send it with their beta resources.
-        query=frozenset({b"beta"}),
+        query=_BETA,
     ),
     "gemini": Passing(
         asked=(b"x-goog-", b"x-gemini-"),

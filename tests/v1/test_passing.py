@@ -210,7 +210,8 @@ async def test_headers_of_a_stream_pass_as_those_of_a_whole_answer_do(tmp_path: 
     [
         ("anthropic", "beta=true", "/v1/messages?beta=true"),
         ("anthropic", "beta=true&key=sk-fake&x=1", "/v1/messages?beta=true"),
-        ("openai_chat", "beta=true&api-version=1", "/v1/chat/completions"),
+        ("openai_responses", "beta=true&model=x", "/v1/responses?beta=true"),
+        ("openai_chat", "api-version=1", "/v1/chat/completions"),
         ("gemini", "key=sk-fake&alt=json", "/v1beta/models/m:generateContent"),
     ],
 )
