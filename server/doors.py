@@ -144,7 +144,8 @@ def _services(parts: Parts) -> ServiceDoors:
 
 def _gemini_methods(parts: Parts, services: ServiceDoors) -> dict[str, Door]:
     chats: dict[str, Door] = dict.fromkeys(GEMINI_ANSWERS, _chat(parts, "gemini"))
-    return {**chats, "countTokens": _count(parts, "gemini")} | services.methods()
+    chats["countTokens"] = _count(parts, "gemini")
+    return chats | services.methods()
 
 
 def _management(parts: Parts) -> tuple[Row, ...]:
