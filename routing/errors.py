@@ -4,6 +4,7 @@
     ├── NotAuthenticated     no key, or one that is not ours
     ├── NotAllowed           the caller's key lacks a scope, or a model
     ├── BadRequest           the request cannot be understood; a client error
+    │   └── PreviousResponseNotFound  what it goes on from is not kept
     ├── NotFound             what was asked for does not exist for this caller
     │   └── ModelNotFound    no model, combo or provider goes by that name
     ├── Conflict             it exists already, or changed in the meantime
@@ -105,6 +106,12 @@ class TooLarge(BadRequest):
 
     status = 413
     code = "request_too_large"
+
+
+class PreviousResponseNotFound(BadRequest):
+    """A response that a request goes on from is not kept, or is another caller's."""
+
+    code = "previous_response_not_found"
 
 
 class NotFound(RoutingError):

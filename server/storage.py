@@ -24,6 +24,7 @@ from .store.data_folder import make_data_folder
 from .store.database import Database, open_database
 from .store.experience import StoredExperience
 from .store.kept_answers import KeptAnswers
+from .store.kept_responses import KeptResponses
 from .store.keyring import RING_VARIABLE, open_key_ring
 from .store.keys import Keys
 from .store.learned_limits import StoredLimits
@@ -57,6 +58,7 @@ class Storage:
     counters: StoredCounters
     limits: StoredLimits
     answers: KeptAnswers
+    responses: KeptResponses
     learned: StoredExperience
     retention: Retention
     clock: Clock
@@ -92,6 +94,7 @@ class Storage:
             await self.budgets.sweep(now_unix_s)
             await self.tasks.prune(now_unix_s=now_unix_s)
             await self.answers.prune(now_unix_s=now_unix_s)
+            await self.responses.prune(now_unix_s=now_unix_s)
         if now - self._corrected_s >= CORRECT_S:
             self._corrected_s = now
             await self.budgets.correct()
@@ -144,16 +147,15 @@ async def open_storage(
                 claim_s=settings.total_s + CLAIM_SLACK_S,
                 mismatched=Mismatches(changes, clock).note,
             ),
+            responses=KeptResponses(database),
             learned=StoredExperience(database, clock),
             retention=Retention(database, ring, DECISION_CHAINS, days=settings.retention_days),
             clock=clock,
         )
-        await storage.configs.load()
-        await storage.budgets.load()
-        await storage.keys.load()
-        await storage.counters.load()
-        await storage.limits.load()
-        await storage.learned.load()
+        for load in (storage.configs.load, storage.budgets.load, storage.keys.load):
+            await load()
+        for load in (storage.counters.load, storage.limits.load, storage.learned.load):
+            await load()
         async with asyncio.TaskGroup() as group:
             writers = [
                 group.create_task(storage.ledger.run()),

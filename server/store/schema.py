@@ -20,6 +20,7 @@ REVISIONS = (
     "0014",
     "0015",
     "0016",
+    "0017",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

@@ -8,8 +8,10 @@ from ..exchange import Door
 from ..parts import Parts
 from .asking import Asker
 from .completions import CompletionsDoor
+from .kept_responses import KeptResponsesDoor
 from .models import ModelsDoor
 from .ollama import OllamaDoor, OllamaLists
+from .responses import ResponsesDoor
 
 OLLAMA_CHAT = ("/api/chat", "/v1/api/chat")
 OLLAMA_GENERATE = ("/api/generate", "/v1/api/generate")
@@ -26,6 +28,14 @@ def hot(parts: Parts) -> dict[str, Door]:
     }
 
 
+def responses(parts: Parts, chat: Door) -> ResponsesDoor:
+    """Give the door of Responses, over the one that answers them without kept state."""
+    storage, settings = parts.storage, parts.settings
+    return ResponsesDoor(
+        chat, parts.authenticator, storage.responses, parts.clock, settings.body_bytes_max
+    )
+
+
 def routes(parts: Parts) -> list[Route]:
     """Give the routes of what is not hot."""
     models = ModelsDoor(parts.gateway, parts.authenticator)
@@ -34,6 +44,7 @@ def routes(parts: Parts) -> list[Route]:
         Route("/api/tags", ollama.tags, methods=["GET"]),
         Route("/api/show", ollama.show, methods=["POST"]),
         Route("/api/version", ollama.version, methods=["GET"]),
+        *KeptResponsesDoor(parts.authenticator, parts.storage.responses).routes(),
         Route("/v1/models", models.list_all, methods=["GET"]),
         Route("/v1/models/{model:path}", models.get_one, methods=["GET"]),
         Route("/v1beta/models", models.list_gemini, methods=["GET"]),

@@ -26,6 +26,7 @@ from omniroute.server.store.checkpoints_table import CheckpointRow
 from omniroute.server.store.database import CannotOpenStore, Statement, open_database
 from omniroute.server.store.experience_table import ExperienceRow
 from omniroute.server.store.kept_answers_table import KeptAnswerRow
+from omniroute.server.store.kept_responses_table import KeptResponseRow
 from omniroute.server.store.learned_limits_table import LearnedLimitRow
 from omniroute.server.store.schema import HEAD, REVISIONS
 from omniroute.server.store.table import Table
@@ -83,7 +84,8 @@ def differences(connection: Connection) -> list[object]:
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
     # Declared in modules of their own: importing them is what puts them among the tables.
-    others = (KeptAnswerRow, BudgetRow, CheckpointRow, LearnedLimitRow, ExperienceRow, TaskRow)
+    kept = (KeptAnswerRow, KeptResponseRow)
+    others = (*kept, BudgetRow, CheckpointRow, LearnedLimitRow, ExperienceRow, TaskRow)
     for row in others:
         assert row.metadata is Table.metadata
     seen, tables = inspect(connection), Table.metadata.tables.values()
