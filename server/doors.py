@@ -135,6 +135,8 @@ def _chat(parts: Parts, dialect: Dialect) -> ChatDoor:
         settings.first_byte_hold_s,
         settings.body_bytes_max,
         parts.storage.answers,
+        parts.response_cache,
+        settings.response_cache_s or 0.0,
     )
 
 

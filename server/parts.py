@@ -10,6 +10,7 @@ from .auth import Authenticator
 from .facts import Facts
 from .settings import Settings
 from .storage import Storage
+from .v1.cache import ResponseCache
 from .workers.mail import Peers
 
 
@@ -35,3 +36,4 @@ class Parts:
     facts: Facts
     token: str = field(repr=False)
     peers: Peers
+    response_cache: ResponseCache = field(default_factory=ResponseCache)

@@ -61,6 +61,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     body_bytes_max: int = 32 * 2**20
     first_byte_hold_s: float = 10.0
+    response_cache_s: float | None = None
     connect_s: float = 3.0
     first_byte_s: float = 60.0
     idle_s: float = 60.0

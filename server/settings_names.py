@@ -191,6 +191,14 @@ SETTINGS: tuple[Setting, ...] = (
         unit="seconds",
     ),
     Setting(
+        "response_cache_s",
+        "never",
+        "For how long an answer is given again to the same question of the same key; never asks "
+        "the models each time, unless a request says `x-omniroute-cache`.",
+        _set_by("OMNIROUTE_RESPONSE_CACHE_S", kind="seconds_or_never"),
+        unit="seconds",
+    ),
+    Setting(
         "connect_s",
         "3",
         "How long connecting to a provider may take.",

@@ -8,12 +8,13 @@ framework, no database and no log line on this path.
 import asyncio
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import structs
 
+from omniroute.routing.access import require
 from omniroute.routing.conversation import Delta
-from omniroute.routing.engine import new_request_id
+from omniroute.routing.engine import ROUTE, new_request_id
 from omniroute.routing.errors import BadRequest, RoutingError, UpstreamFailure
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Dialect, RouteRequest
@@ -28,6 +29,7 @@ from ..auth import Authenticator
 from ..exchange import ClientGone, Exchange, Head, Header, headers_of, lines_of
 from .answers import EVENTS, JSON, Keeper, budget_lines, cost_line, origin_lines, send_error
 from .bodies import check_declared
+from .cache import MISS, ResponseCache, Tape, cache_name, send_kept
 from .gemini_path import asked_of
 from .idempotency import Answers, answer_once, idempotency_name
 from .limits import Wishes, wishes_of
@@ -46,6 +48,8 @@ class ChatDoor:
         hold_s: how long a stream's status line waits for content before it commits.
         body_bytes_max: the largest body.
         answers: where answers to idempotent requests are kept; None keeps none.
+        cache: where answers are kept for the same question.
+        cache_s: for how long, where the client does not say; 0 is not at all.
     """
 
     gateway: Gateway
@@ -54,6 +58,8 @@ class ChatDoor:
     hold_s: float
     body_bytes_max: int
     answers: Answers | None = None
+    cache: ResponseCache = field(default_factory=ResponseCache)
+    cache_s: float = 0.0
 
     async def __call__(self, exchange: Exchange) -> None:
         """Answer one POST, whatever happens, in the dialect's own words."""
@@ -66,6 +72,10 @@ class ChatDoor:
                 body = await exchange.read(self.body_bytes_max)
             wishes = wishes_of(head)
             request = self._request(head, body, request_id, caller, wishes)
+            kept_s = self.cache_s if wishes.cache_s is None else wishes.cache_s
+            if kept_s and wishes.name is None and caller.keep_content:
+                await self._cached(request, caller, exchange, kept_s)
+                return
             if request.operation.features.stream:
                 await self._stream(request, caller, exchange)
                 return
@@ -127,6 +137,29 @@ class ChatDoor:
         headers, body = await answer_once(answers, caller.key_id, known, asked, make)
         return lines_of(headers), body
 
+    async def _cached(
+        self, request: RouteRequest, caller: Caller, exchange: Exchange, kept_s: float
+    ) -> None:
+        """Give the answer that is kept, or have one made and keep it when it is good."""
+        require(caller, ROUTE)
+        engine = self.gateway.route
+        name = cache_name(request, caller, config_version=engine.configs.current().version)
+        kept = self.cache.find(name, request.at_s)
+        stream = request.operation.features.stream
+        if kept is not None:
+            await send_kept(exchange, kept, request.at_s, stream=stream)
+        elif stream:
+            tape = Tape(exchange)
+            reply = await self._stream(request, caller, tape)
+            if reply is not None and _answered(reply) and tape.parts is not None:
+                self.cache.keep(name, tape.lines, b"".join(tape.parts), engine.clock.now(), kept_s)
+        else:
+            lines, body = await self._answer(request, caller)
+            self.cache.keep(name, lines, body, engine.clock.now(), kept_s)
+            wait = exchange.whole(200, lines + MISS, body)
+            if wait is not None:
+                await wait
+
     async def _answer(self, request: RouteRequest, caller: Caller) -> tuple[bytes, bytes]:
         reply = await self.gateway.route.open(request, caller)
         try:
@@ -135,7 +168,10 @@ class ChatDoor:
             reply.close()
         return JSON + origin_lines(reply) + cost_line(reply) + budget_lines(reply), body
 
-    async def _stream(self, request: RouteRequest, caller: Caller, exchange: Exchange) -> None:
+    async def _stream(
+        self, request: RouteRequest, caller: Caller, exchange: Exchange
+    ) -> Reply | None:
+        """Send an answer as it comes, and give its reply; None where an error was sent."""
         own = codec(self.dialect)
         keeper = Keeper(exchange, self.dialect, request.request_id, hold_s=self.hold_s)
         try:
@@ -148,7 +184,7 @@ class ChatDoor:
                 wait = send_error(exchange, own, error, request_id=request.request_id)
             if wait is not None:
                 await wait
-            return
+            return None
         except asyncio.CancelledError:
             keeper.drop()
             raise
@@ -160,6 +196,7 @@ class ChatDoor:
             await _pump(reply, own, request, exchange)
         finally:
             reply.close()
+        return reply
 
 
 async def _pump(reply: Reply, own: Codec, request: RouteRequest, exchange: Exchange) -> None:
@@ -175,6 +212,10 @@ async def _pump(reply: Reply, own: Codec, request: RouteRequest, exchange: Excha
     wait = exchange.end(last)
     if wait is not None:
         await wait
+
+
+def _answered(reply: Reply) -> bool:
+    return reply.outcome is not None and reply.outcome.status == "answered"
 
 
 async def _fold(reply: Reply, own: Codec) -> bytes:

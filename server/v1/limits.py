@@ -10,6 +10,7 @@ from omniroute.routing.preference import mode_named
 from omniroute.routing.wire.sessions import HEADERS as SESSION_HEADERS
 
 from ..exchange import Head, Header
+from .cache import CACHE_HEADER, cache_wish
 from .idempotency import NAME_HEADER
 
 BUDGET_HEADER = b"x-omniroute-budget"
@@ -29,6 +30,7 @@ class Wishes(msgspec.Struct, frozen=True):
         via: the gateways that it came through.
         session: the headers that name a session.
         name: its idempotency key.
+        cache_s: for how long its answer is kept; None where it does not say.
     """
 
     client_request_id: str | None = None
@@ -37,12 +39,14 @@ class Wishes(msgspec.Struct, frozen=True):
     mode: str | None = None
     session: tuple[Header, ...] = ()
     name: bytes | None = None
+    cache_s: int | None = None
 
 
 NO_WISHES = Wishes()
 _WISHED = frozenset(
     {
         *(REQUEST_ID_HEADER, HOP_HEADER_BYTES, BUDGET_HEADER, MODE_HEADER, NAME_HEADER),
+        CACHE_HEADER,
         *SESSION_HEADERS,
     }
 )
@@ -59,6 +63,7 @@ def wishes_of(head: Head) -> Wishes:
         return NO_WISHES
     client_request_id, via = named.get(REQUEST_ID_HEADER), named.get(HOP_HEADER_BYTES, b"")
     budget, mode = named.get(BUDGET_HEADER), named.get(MODE_HEADER)
+    cache = named.get(CACHE_HEADER)
     return Wishes(
         None if client_request_id is None else _kept(client_request_id),
         _kept(via),
@@ -66,6 +71,7 @@ def wishes_of(head: Head) -> Wishes:
         None if mode is None else mode_named(mode.decode("latin-1")),
         tuple([pair for pair in head.headers if pair[0] in SESSION_HEADERS]),
         named.get(NAME_HEADER),
+        None if cache is None else cache_wish(cache),
     )
 
 

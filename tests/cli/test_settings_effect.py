@@ -137,6 +137,11 @@ async def first_byte_hold_s(folder: Path, variables: Environment) -> bool:
     return heard.text.startswith(":")
 
 
+async def response_cache_s(folder: Path, variables: Environment) -> bool:
+    heard = await chat(folder, variables, "sim/fast@latency=0")
+    return "x-omniroute-cache" in heard.headers
+
+
 async def first_byte_s(folder: Path, variables: Environment) -> bool:
     heard = await chat(folder, variables, f"sim/fast@latency={LONGER_S}")
     return heard.status_code == 504
@@ -323,6 +328,7 @@ PROBES = {
     "allowed_origins": Probe("https://app.example", allowed_origins),
     "body_bytes_max": Probe("1024", body_bytes_max),
     "first_byte_hold_s": Probe(str(BRIEF_S), first_byte_hold_s),
+    "response_cache_s": Probe("60", response_cache_s),
     "connect_s": Probe(str(BRIEF_S), connect_s),
     "first_byte_s": Probe(str(BRIEF_S), first_byte_s),
     "idle_s": Probe(str(BRIEF_S), idle_s),
