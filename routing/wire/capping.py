@@ -17,7 +17,7 @@ from msgspec import structs
 from ..errors import BudgetExceeded
 from ..model import Dialect, Operation
 from .efforts import ANSWER_TOKENS_MIN, THINKING_TOKENS_MIN
-from .openai_chat.render import limit_name
+from .openai_models import limit_name
 from .splice import fields_of, splice_field
 
 _FIELDS: Mapping[Dialect, tuple[str, ...]] = {

@@ -4,7 +4,7 @@
 `{"anthropic": {"cache_control": {...}}}`; a renderer writes back only its own. A block that
 no value carries (a document, a server tool's result) is a Text whose rest holds the whole
 block, with its "type": it goes out whole in its own dialect and as its text in others; where
-it has none it is refused, with a message that names it.
+it has none it is refused, with a message that names it, unless it is OMISSIBLE.
 """
 
 import re
@@ -18,6 +18,9 @@ from ..conversation import Chat, Image, Json, Text, Tool
 from ..errors import BadRequest
 from ..model import Dialect
 from .fields import encode_text
+
+OMISSIBLE = "omissible"
+"""In the rest of a block that no value carries: other dialects may leave it out without harm."""
 
 # Anthropic documents this key for tool input that is no valid JSON object.
 # Source: Anthropic's "Fine-grained tool streaming" page, read 2026-11.
@@ -34,7 +37,6 @@ _DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
 _REFUSED: dict[Dialect, dict[str, tuple[object, ...]]] = {
     "openai_chat": {
         "n": (1,),
-        "logprobs": (False,),
         "audio": (),
         "modalities": (["text"],),
         "functions": ([],),
@@ -55,6 +57,9 @@ _REFUSED: dict[Dialect, dict[str, tuple[object, ...]]] = {
         "generationConfig.responseFormat": ([],),
     },
 }
+
+# They tell nobody how likely a token was.
+_NO_LOGPROBS: tuple[Dialect, ...] = ("anthropic",)
 
 
 def own(rest: Json, dialect: Dialect) -> Mapping[str, object]:
@@ -86,13 +91,18 @@ def own_block(part: Text, dialect: Dialect) -> Mapping[str, object] | None:
         return block
     if not part.text:
         for source, other in part.rest.items():
-            if isinstance(other, Mapping) and "type" in other:
+            if isinstance(other, Mapping) and "type" in other and OMISSIBLE not in other:
                 raise inexpressible(f"a part of type {other['type']!r} of {source}", dialect)
     return None
 
 
 def require_function(tool: Tool, dialect: Dialect) -> None:
-    """Raise BadRequest when a tool is another dialect's own kind and no function."""
+    """Raise BadRequest when a tool is another dialect's own kind and no function.
+
+    One that its client runs itself has parameters, and goes elsewhere as a function.
+    """
+    if tool.parameters or tool.kind == "custom":
+        return
     for source, other in tool.rest.items():
         if source != dialect and isinstance(other, Mapping) and "type" in other:
             raise inexpressible(f"a tool of type {other['type']!r} of {source}", dialect, "tools")
@@ -108,6 +118,8 @@ def refuse_foreign(chat: Chat, dialect: Dialect) -> None:
             value = _at(fields, name)
             if value is not None and value not in neutral:
                 raise inexpressible(f"`{name}`", dialect, name)
+    if chat.logprobs is not None and dialect in _NO_LOGPROBS:
+        raise inexpressible("`logprobs`", dialect, "logprobs")
 
 
 def inexpressible(what: str, dialect: Dialect, field: str | None = None) -> BadRequest:

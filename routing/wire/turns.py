@@ -8,7 +8,20 @@ Nothing is invented: a call without a result stays without one.
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 
-from ..conversation import Json, Message, Part, Role, Text, ToolCall, ToolResult
+from ..conversation import (
+    Audio,
+    Document,
+    Image,
+    Json,
+    Message,
+    Part,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+
+Media = Image | Document | Audio
 
 SYSTEM: tuple[Role, ...] = ("system", "developer")
 """Who gives instructions: OpenAI has two words for it."""
@@ -78,6 +91,28 @@ def without_system(
     return system, turns
 
 
+def shown_by_user(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Give the turns with what the assistant showed (images, files) shown by the user.
+
+    OpenAI's dialects take nothing but text from the assistant. The user shows it right after,
+    behind the results of the turn's calls.
+    """
+    ordered: list[Message] = []
+    waiting: list[Part] = []
+    for message in messages:
+        if waiting and message.role != "tool":
+            ordered.append(_showing(waiting))
+            waiting = []
+        if message.role == "assistant" and any(isinstance(one, Media) for one in message.parts):
+            waiting = [part for part in message.parts if isinstance(part, Media)]
+            others = tuple(part for part in message.parts if not isinstance(part, Media))
+            if others:
+                ordered.append(Message("assistant", others, message.name))
+        else:
+            ordered.append(message)
+    return (*ordered, _showing(waiting)) if waiting else tuple(ordered)
+
+
 def merged(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Give the turns alternating: neighbours of one side as one; tools are the user's side.
 
@@ -112,6 +147,10 @@ def _staying(messages: Sequence[Message]) -> frozenset[int]:
             staying.update(run)
         run, before = [], side
     return frozenset(staying.union(run) if before == "user" else staying)
+
+
+def _showing(parts: Sequence[Part]) -> Message:
+    return Message("user", (Text("Shown by the assistant:"), *parts))
 
 
 def _results(turn: int, message: Message) -> list[_Place]:

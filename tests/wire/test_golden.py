@@ -76,7 +76,8 @@ def test_an_openai_chat_request_is_read() -> None:
         top_p=0.9,
         stop=("\n",),
         stream=True,
-        rest={"openai_chat": {"seed": 7, "stream_options": {"include_usage": True}}},
+        seed=7,
+        rest={"openai_chat": {"stream_options": {"include_usage": True}}},
     )
 
 
@@ -208,6 +209,7 @@ def test_a_responses_request_is_read() -> None:
         reasoning_effort="low",
         json_schema={"name": "weather", "schema": {"type": "object"}, "strict": False},
         stream=True,
+        reasoning_shown=True,
         rest={
             "openai_responses": {
                 "store": False,

@@ -448,7 +448,7 @@ def test_cache_markers_come_from_either_dialect() -> None:
         ({"n": 2}, "n"),
         ({"logprobs": True}, "logprobs"),
         ({"modalities": ["text", "audio"]}, "modalities"),
-        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools"),
+        ({"tools": [{"type": "code", "code": {"name": "x"}}]}, "tools"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
     ],
 )
@@ -467,11 +467,11 @@ def test_what_is_neutral_is_not_refused() -> None:
 
 
 def test_a_part_without_a_value_is_refused_elsewhere_and_kept_at_home() -> None:
-    audio = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
-    asked = _openai({"role": "user", "content": [audio]})
+    file = {"type": "file", "file": {"file_id": "file-1"}}
+    asked = _openai({"role": "user", "content": [file]})
 
-    assert _translated("openai_chat", "openai_chat", asked)["messages"][0]["content"] == [audio]
-    with pytest.raises(BadRequest, match="'input_audio'"):
+    assert _translated("openai_chat", "openai_chat", asked)["messages"][0]["content"] == [file]
+    with pytest.raises(BadRequest, match="'file'"):
         _translated("openai_chat", "gemini", asked)
 
 

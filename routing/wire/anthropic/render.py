@@ -45,6 +45,7 @@ from ..parts import (
     refuse_foreign,
     tool_id,
 )
+from ..plain import plain
 from ..signatures import unmarked
 from ..turns import merged, regrouped, without_system
 from .blocks import DIALECT
@@ -69,6 +70,7 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     refuse_foreign(chat, DIALECT)
     facts, dropped = facts_of(model), Dropped()
     dropped.note_chat(chat, DIALECT)
+    chat = plain(chat, DIALECT, dropped)
     rest = dict(own(chat.rest, DIALECT))
     thinking = write_thinking(chat, facts, rest, dropped)
     rest.pop("thinking", None)

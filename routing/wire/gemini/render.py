@@ -36,6 +36,7 @@ from ..codec import Rendered
 from ..dropped import Dropped
 from ..fields import encode, present
 from ..parts import arguments_object, own, own_block, refuse_foreign
+from ..plain import plain
 from ..signatures import NO_PROOF, unmarked
 from ..turns import merged, regrouped, without_system
 from .media import DIALECT, write_media
@@ -58,6 +59,7 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     refuse_foreign(chat, DIALECT)
     facts, dropped = facts_of(model), Dropped()
     dropped.note_chat(chat, DIALECT)
+    chat = plain(chat, DIALECT, dropped)
     rest = dict(own(chat.rest, DIALECT))
     writer = _Writer(chat, facts, dropped)
     body: dict[str, object] = {}

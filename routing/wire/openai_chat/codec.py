@@ -30,9 +30,10 @@ from ..fields import Fields, encode
 from ..sniffing import SseSniffer, WholeSniffer
 from ..sse import SseReader
 from .answer import parse_answer, render_answer, sniff_answer
-from .parse import DIALECT, parse_request
+from .parse import parse_request
 from .render import render_request
 from .stream import RARE, ChunkReader, ChunkWriter
+from .thoughts import DIALECT
 
 _IMAGES = re.compile(rb'"type"\s*:\s*"image')
 

@@ -1,7 +1,7 @@
 """An OpenAI chat completion request into a Chat.
 
 A `response_format` of json_object is an empty `json_schema`: JSON of any shape. Deprecated
-functions and custom (non-function) tools have no value and are refused or kept opaque.
+functions have no value and are refused where they cannot be forwarded.
 
 Source: OpenAI API reference, "Create chat completion", read 2026-11.
 """
@@ -10,11 +10,11 @@ from typing import Literal
 
 from ...conversation import (
     Chat,
-    Image,
+    Document,
     Message,
     Part,
-    Reasoning,
     Role,
+    Shown,
     Text,
     Tool,
     ToolCall,
@@ -22,11 +22,10 @@ from ...conversation import (
     ToolResult,
 )
 from ...errors import BadRequest
-from ...model import Dialect
 from ..fields import Fields, body_fields, encode_text, refusing_depth
+from ..media import audio_of, data_url
 from ..parts import image_of, kept, opaque
-
-DIALECT: Dialect = "openai_chat"
+from .thoughts import DIALECT, read_signature, read_thoughts
 
 _MODES: tuple[Literal["auto", "none", "required"], ...] = ("auto", "none", "required")
 _ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool")
@@ -44,8 +43,7 @@ def parse_request(body: bytes) -> Chat:
     if not fields.has("messages"):
         raise fields.wrong("messages", "a list")
     messages = tuple(_message(item) for item in fields.items("messages"))
-    tools = tuple(_tool(item) for item in fields.items("tools"))
-    choice, tools = _tool_choice(fields, tools)
+    choice, tools = _tool_choice(fields, read_tools(fields))
     limits = (fields.tokens_or_none("max_completion_tokens"), fields.tokens_or_none("max_tokens"))
     return Chat(
         messages=messages,
@@ -58,8 +56,28 @@ def parse_request(body: bytes) -> Chat:
         reasoning_effort=fields.text_or_none("reasoning_effort"),
         json_schema=_json_schema(fields.child_or_none("response_format")),
         stream=fields.flag_or_none("stream") or False,
+        seed=fields.integer_or_none("seed"),
+        frequency_penalty=fields.number_or_none("frequency_penalty"),
+        presence_penalty=fields.number_or_none("presence_penalty"),
+        logprobs=_logprobs(fields),
+        user=fields.text_or_none("user") or fields.text_or_none("safety_identifier"),
         rest=kept(DIALECT, fields.rest()),
     )
+
+
+def read_tools(fields: Fields) -> tuple[Tool, ...]:
+    """Give the tools of a request.
+
+    Raises:
+        BadRequest: one is not valid; names the field.
+    """
+    return tuple(_tool(item) for item in fields.items("tools"))
+
+
+def _logprobs(fields: Fields) -> int | None:
+    if not fields.flag_or_none("logprobs"):
+        return None
+    return fields.tokens_or_none("top_logprobs") or 0
 
 
 def _message(fields: Fields) -> Message:
@@ -69,8 +87,7 @@ def _message(fields: Fields) -> Message:
         raise fields.unknown("role", _ROLES)
     name = fields.text_or_none("name")
     if role == "tool":
-        parts = tuple(part for part in _content(fields) if isinstance(part, Text | Image))
-        return Message("tool", (ToolResult(fields.text("tool_call_id"), parts),), name)
+        return Message("tool", (ToolResult(fields.text("tool_call_id"), _content(fields)),), name)
     if role == "assistant":
         return Message("assistant", _assistant_parts(fields), name)
     if not fields.has("content"):
@@ -83,18 +100,20 @@ def _assistant_parts(fields: Fields) -> tuple[Part, ...]:
         if fields.has(name):
             path = fields.path_of(name)
             raise BadRequest(f"`{path}` is not supported; use tool calls and text", field=path)
-    # Two names for one thing: DeepSeek's, and that of OpenRouter and others.
-    thought = fields.text_or_none("reasoning_content") or fields.text_or_none("reasoning")
     refusal = fields.text_or_none("refusal")
-    parts: list[Part] = [Reasoning(thought)] if thought else []
+    parts = read_thoughts(fields)
     parts.extend(_content(fields))
     if refusal:
         parts.append(Text(refusal))
-    parts.extend(_tool_call(item) for item in fields.items("tool_calls"))
+    # Where OpenRouter and others put the images that a model has made.
+    parts.extend(_part(item) for item in fields.items("images"))
+    for item in fields.items("tool_calls"):
+        parts.extend(read_signature(item))
+        parts.append(_tool_call(item))
     return tuple(parts)
 
 
-def _content(fields: Fields) -> tuple[Part, ...]:
+def _content(fields: Fields) -> tuple[Shown, ...]:
     content = fields.value("content")
     if content is None:
         return ()
@@ -105,26 +124,56 @@ def _content(fields: Fields) -> tuple[Part, ...]:
     return tuple(_part(item) for item in fields.items("content"))
 
 
-def _part(fields: Fields) -> Part:
-    kind = fields.text("type")
-    if kind == "text":
-        text = fields.text("text")
-        return Text(text, rest=kept(DIALECT, fields.rest()))
-    if kind == "image_url":
-        image = fields.child("image_url")
-        url = image.text("url")
-        rest = fields.rest()
-        if image.rest():
-            rest["image_url"] = image.rest()
-        return image_of(url, kept(DIALECT, rest), image.path_of("url"))
-    if kind == "refusal":
-        return opaque(DIALECT, fields.values, fields.text("refusal"))
-    return opaque(DIALECT, fields.values)
+def _part(fields: Fields) -> Shown:
+    match fields.text("type"):
+        case "text":
+            text = fields.text("text")
+            return Text(text, rest=kept(DIALECT, fields.rest()))
+        case "image_url":
+            image = fields.child("image_url")
+            url = image.text("url")
+            rest = fields.rest()
+            if image.rest():
+                rest["image_url"] = image.rest()
+            return image_of(url, kept(DIALECT, rest), image.path_of("url"))
+        case "input_audio":
+            return audio_of(fields.child("input_audio"), kept(DIALECT, fields.rest()))
+        case "file":
+            return _file(fields)
+        case "refusal":
+            return opaque(DIALECT, fields.values, fields.text("refusal"))
+        case _:
+            return opaque(DIALECT, fields.values)
+
+
+def _file(fields: Fields) -> Text | Document:
+    """Give a file; one that only its provider has is kept as it is.
+
+    Some servers take a URL, either as `file_url` or in the place of the data.
+    """
+    file = fields.child("file")
+    title, data = file.text_or_none("filename"), file.text_or_none("file_data")
+    url = file.text_or_none("file_url")
+    if data is not None and data[:4].lower() == "http":
+        url, data = data, None
+    if url is None and data is None:
+        return opaque(DIALECT, fields.values)
+    rest = fields.rest()
+    if data is None:
+        # Which of the two ways the server knows, only the client can tell.
+        rest["file"] = file.values
+        return Document(url=url, title=title, rest=kept(DIALECT, rest))
+    media_type, data = data_url(data, title, file.path_of("file_data"))
+    return Document(media_type=media_type, data=data, title=title, rest=kept(DIALECT, rest))
 
 
 def _tool_call(fields: Fields) -> ToolCall:
-    if fields.text_or_none("type") not in (None, "function"):
-        raise fields.unknown("type", ("function",))
+    kind = fields.text_or_none("type")
+    if kind == "custom":
+        custom = fields.child("custom")
+        return ToolCall(fields.text("id"), custom.text("name"), custom.text("input"), kind="custom")
+    if kind not in (None, "function"):
+        raise fields.unknown("type", ("function", "custom"))
     function = fields.child("function")
     arguments = function.value("arguments")
     if isinstance(arguments, dict):  # some clients keep them parsed
@@ -136,6 +185,8 @@ def _tool_call(fields: Fields) -> ToolCall:
 
 def _tool(fields: Fields) -> Tool:
     kind = fields.text("type")
+    if kind == "custom":
+        return _custom(fields)
     if kind != "function":
         return Tool(kind, rest={DIALECT: fields.values})
     function = fields.child("function")
@@ -146,6 +197,23 @@ def _tool(fields: Fields) -> Tool:
     if function.rest():
         rest["function"] = function.rest()
     return Tool(name, description, parameters, kept(DIALECT, rest))
+
+
+def _custom(fields: Fields) -> Tool:
+    """Give a tool that takes free text; in this dialect it stays the block that it was."""
+    custom = fields.child("custom")
+    wanted = custom.child_or_none("format")
+    grammar: dict[str, object] | None = None
+    if wanted is not None and wanted.text("type") == "grammar":
+        inner = wanted.child("grammar")
+        grammar = {"syntax": inner.text("syntax"), "definition": inner.text("definition")}
+    return Tool(
+        custom.text("name"),
+        custom.text_or_none("description") or "",
+        rest={DIALECT: fields.values},
+        kind="custom",
+        grammar=grammar,
+    )
 
 
 def _tool_choice(
@@ -163,17 +231,22 @@ def _tool_choice(
         raise fields.unknown("tool_choice", _MODES)
     chosen = fields.child("tool_choice")
     kind = chosen.text("type")
-    if kind == "function":
-        name = chosen.child("function").text("name")
-        return ToolChoice("named", name=name, parallel=parallel), tools
+    if kind in ("function", "custom"):
+        return ToolChoice("named", name=_named(chosen), parallel=parallel), tools
     if kind == "allowed_tools":
         allowed = chosen.child("allowed_tools")
-        names = {item.child("function").text("name") for item in allowed.items("tools")}
+        names = {_named(item) for item in allowed.items("tools")}
         left = tuple(tool for tool in tools if tool.name in names)
+        if not left:
+            raise allowed.wrong("tools", "a list of tools that are in `tools`")
         if allowed.text("mode") == "required":
             return ToolChoice("required", parallel=parallel), left
         return ToolChoice("auto", parallel=parallel), left
-    raise chosen.unknown("type", ("function", "allowed_tools"))
+    raise chosen.unknown("type", ("function", "custom", "allowed_tools"))
+
+
+def _named(fields: Fields) -> str:
+    return fields.child("custom" if fields.value("type") == "custom" else "function").text("name")
 
 
 def _json_schema(fields: Fields | None) -> dict[str, object] | None:
@@ -183,9 +256,11 @@ def _json_schema(fields: Fields | None) -> dict[str, object] | None:
     if kind == "text":
         return None
     if kind == "json_object":
-        return {}
+        # Together, Fireworks and llama.cpp take a schema here.
+        schema = fields.mapping("schema")
+        return {"schema": schema} if schema else {}
     if kind == "json_schema":
-        schema = fields.child("json_schema")
-        schema.text("name")
-        return schema.values
+        schema_fields = fields.child("json_schema")
+        schema_fields.text("name")
+        return schema_fields.values
     raise fields.unknown("type", ("text", "json_object", "json_schema"))

@@ -1,15 +1,24 @@
 """A Chat into an OpenAI chat completion request.
 
-What is left out: fields of other dialects that are hints; reasoning signatures, for which
-the dialect has no place. A stream is always asked for its usage.
+What differs from other dialects and how it is met:
+- A tool's result is text: images and files of it are shown by the user right after the results,
+  and what the assistant showed after its turn.
+- Thoughts go as text, in the field that most compatible servers read; proofs only to whom they
+  are of (thoughts.py).
+- Most servers know functions alone: custom tools and namespaces become functions (wire/plain).
+- Fields that only OpenAI's own models know go to these alone; models that think refuse the
+  parameters of sampling. What is left out is named.
+- There is no place for `top_k`, and for whether a tool's result is an error: they are left out
+  and named. A document or a sound by URL is refused.
+- A stream is always asked for its usage.
 
 Source: OpenAI API reference, "Create chat completion", read 2026-11.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ...conversation import (
+    Audio,
     Chat,
     Document,
     Image,
@@ -26,24 +35,18 @@ from ...conversation import (
 from ..codec import Rendered
 from ..dropped import Dropped
 from ..fields import encode, present
-from ..parts import (
-    image_url,
-    inexpressible,
-    own,
-    own_block,
-    refuse_foreign,
-    require_function,
-    tool_id,
-)
-from ..turns import regrouped
-from .parse import DIALECT
-
-# OpenAI's reasoning models refuse max_tokens; many compatible servers know only that.
-# Source: OpenAI API reference, "max_tokens" (deprecated), read 2026-11.
-_NEW_LIMIT_MODELS = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9]|gpt-\d\d)")
+from ..media import audio_format, document_text, file_data, file_name
+from ..openai_hints import carried, image_detail, note_sampling, reasoning_effort, user_name
+from ..openai_models import limit_name, reasons, thinks
+from ..parts import image_url, inexpressible, own, own_block, refuse_foreign, tool_id
+from ..plain import is_own, plain
+from ..turns import regrouped, shown_by_user
+from .thoughts import DIALECT, signature_field, thought_fields
 
 # The name of a schema is demanded here and unknown to other dialects.
 SCHEMA_NAME = "answer"
+
+Rest = dict[str, object]
 
 
 def render_request(chat: Chat, *, model: str) -> Rendered:
@@ -54,23 +57,22 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     """
     refuse_foreign(chat, DIALECT)
     dropped = Dropped()
-    dropped.note_chat(chat, DIALECT)
-    rest = dict(own(chat.rest, DIALECT))
+    rest = {**carried(chat, DIALECT, model, dropped), **own(chat.rest, DIALECT)}
+    chat = plain(chat, DIALECT, dropped)
     body: dict[str, object] = {"model": model}
-    body["messages"] = [
-        rendered for message in regrouped(chat.messages) for rendered in _messages(message)
-    ]
+    body["messages"] = _Turns(model, dropped).rendered(chat.messages)
     if chat.tools:
         body["tools"] = [_tool(tool) for tool in chat.tools]
         if chat.tool_choice is not None:
-            body.update(_tool_choice(chat.tool_choice))
+            body.update(_tool_choice(chat.tool_choice, chat.tools))
     if chat.output_tokens_max is not None:
         body[limit_name(model)] = chat.output_tokens_max
     body |= present(
-        temperature=chat.temperature,
-        top_p=chat.top_p,
+        **_sampling(chat, model, dropped),
         stop=list(chat.stop) or None,
-        reasoning_effort=chat.reasoning_effort,
+        seed=chat.seed,
+        user=user_name(chat.user),
+        reasoning_effort=reasoning_effort(chat, model, dropped, taken=thinks(model)),
     )
     if chat.json_schema is not None:
         body["response_format"] = _response_format(chat.json_schema)
@@ -85,59 +87,97 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     return Rendered(encode({**rest, **body}), dropped.names)
 
 
-def limit_name(model: str) -> str:
-    """Give the field that bounds the answer of a model."""
-    return "max_completion_tokens" if _NEW_LIMIT_MODELS.search(model) else "max_tokens"
-
-
-def _messages(message: Message) -> Iterable[dict[str, object]]:
-    """Give the messages of one turn: each tool result is a message of its own."""
-    if message.role == "tool":
-        yield from _results(part for part in message.parts if isinstance(part, ToolResult))
-    elif message.role == "assistant":
-        yield _assistant(message)
-    else:
-        rendered: dict[str, object] = {"role": message.role, "content": _content(message.parts)}
-        yield {**rendered, "name": message.name} if message.name else rendered
-
-
-def _results(results: Iterable[ToolResult]) -> Iterable[dict[str, object]]:
-    """Give the results' messages; their images follow as the user's, where they are accepted."""
-    images: list[Part] = []
-    for result in results:
-        texts = tuple(part for part in result.parts if isinstance(part, Text))
-        pictures = [part for part in result.parts if not isinstance(part, Text)]
-        call_id = tool_id(result.call_id)
-        content = _content(texts) if texts else ""
-        yield {"role": "tool", "tool_call_id": call_id, "content": content}
-        if pictures:
-            images += [Text(f"Images of the tool result {call_id}:"), *pictures]
-    if images:
-        yield {"role": "user", "content": _content(images)}
-
-
-def _assistant(message: Message) -> dict[str, object]:
-    texts = tuple(part for part in message.parts if isinstance(part, Text))
-    thought = "".join(part.text for part in message.parts if isinstance(part, Reasoning))
-    calls = [_tool_call(part) for part in message.parts if isinstance(part, ToolCall)]
-    rendered: dict[str, object] = {
-        "role": "assistant",
-        "content": _content(texts) if texts else None,
+def _sampling(chat: Chat, model: str, dropped: Dropped) -> dict[str, object]:
+    dropped.note_if("top_k", chat.top_k)
+    if reasons(model):
+        note_sampling(chat, dropped)
+        for name in ("frequency_penalty", "presence_penalty", "logprobs"):
+            dropped.note_if(name, getattr(chat, name))
+        return {}
+    sampling: dict[str, object] = {
+        "temperature": chat.temperature,
+        "top_p": chat.top_p,
+        "frequency_penalty": chat.frequency_penalty,
+        "presence_penalty": chat.presence_penalty,
     }
-    if message.name:
-        rendered["name"] = message.name
-    if thought:
-        rendered["reasoning_content"] = thought
-    if calls:
-        rendered["tool_calls"] = calls
-    elif not texts:
-        rendered["content"] = ""  # null is allowed only beside tool calls
-    return rendered
+    if chat.logprobs is not None:
+        sampling["logprobs"] = True
+        sampling["top_logprobs"] = chat.logprobs or None
+    return sampling
 
 
-def _content(parts: Iterable[Part]) -> str | list[dict[str, object]]:
+class _Turns:
+    """Writes the messages of turns."""
+
+    def __init__(self, model: str, dropped: Dropped) -> None:
+        self._signs = "gemini" in model.lower()
+        self._dropped = dropped
+
+    def rendered(self, messages: Sequence[Message]) -> list[Rest]:
+        """Give the messages of all turns: each tool result is a message of its own."""
+        turns = shown_by_user(regrouped(messages))
+        return [one for message in turns for one in self._messages(message)]
+
+    def _messages(self, message: Message) -> Iterable[Rest]:
+        if message.role == "tool":
+            yield from self._results(one for one in message.parts if isinstance(one, ToolResult))
+        elif message.role == "assistant":
+            yield self._assistant(message)
+        else:
+            content = _content(message.parts)
+            if not content and any(isinstance(part, Text) and part.rest for part in message.parts):
+                return  # nothing is left of what only another dialect knows
+            rendered: Rest = {"role": message.role, "content": content}
+            yield {**rendered, "name": message.name} if message.name else rendered
+
+    def _results(self, results: Iterable[ToolResult]) -> Iterable[Rest]:
+        """Give the results' messages; what is no text of them follows as the user's."""
+        shown: list[Part] = []
+        for result in results:
+            texts = tuple(part for part in result.parts if _is_text(part))
+            others = [part for part in result.parts if not _is_text(part)]
+            call_id = tool_id(result.call_id)
+            content = _content(texts) if texts else ""
+            if result.is_error:
+                self._dropped.note("is_error")
+            yield {"role": "tool", "tool_call_id": call_id, "content": content}
+            if others:
+                what = "Images" if all(isinstance(one, Image) for one in others) else "Files"
+                shown += [Text(f"{what} of the tool result {call_id}:"), *others]
+        if shown:
+            yield {"role": "user", "content": _content(shown)}
+
+    def _assistant(self, message: Message) -> Rest:
+        texts = tuple(part for part in message.parts if isinstance(part, Text))
+        thoughts = [part for part in message.parts if isinstance(part, Reasoning)]
+        calls = list(self._calls(message.parts))
+        content = _content(texts)
+        rendered: Rest = {"role": "assistant", "content": content if texts else None}
+        if message.name:
+            rendered["name"] = message.name
+        rendered |= thought_fields(thoughts)
+        if calls:
+            rendered["tool_calls"] = calls
+        elif not texts:
+            rendered["content"] = ""  # null is allowed only beside tool calls
+        return rendered
+
+    def _calls(self, parts: Sequence[Part]) -> Iterable[Rest]:
+        before: Part | None = None
+        for part in parts:
+            if isinstance(part, ToolCall):
+                signed = before if self._signs and isinstance(before, Reasoning) else None
+                yield {**_tool_call(part), **signature_field(signed)}
+            before = part
+
+
+def _is_text(part: Shown) -> bool:
+    return isinstance(part, Text) or (isinstance(part, Document) and part.text is not None)
+
+
+def _content(parts: Iterable[Part]) -> str | list[Rest]:
     """Give a string for one plain text or for nothing, else a list of parts."""
-    rendered = [_part(part) for part in parts if isinstance(part, Shown)]
+    rendered = [block for part in parts if isinstance(part, Shown) for block in _blocks(part)]
     if len(rendered) == 1 and rendered[0].keys() == {"type", "text"}:
         text = rendered[0]["text"]
         if isinstance(text, str):
@@ -145,51 +185,81 @@ def _content(parts: Iterable[Part]) -> str | list[dict[str, object]]:
     return rendered or ""
 
 
-def _part(part: Shown) -> dict[str, object]:
-    rest = own(part.rest, DIALECT)
-    if isinstance(part, Image):
-        details = rest.get("image_url")
-        image = {"url": image_url(part), **(details if isinstance(details, dict) else {})}
-        return {**rest, "type": "image_url", "image_url": image}
-    if isinstance(part, Document) and part.text is not None:
-        return {"type": "text", "text": part.text}
-    if not isinstance(part, Text):
-        raise inexpressible("a file", DIALECT)
-    block = own_block(part, DIALECT)
-    return dict(block) if block is not None else {"type": "text", "text": part.text, **rest}
+def _blocks(part: Shown) -> Iterable[Rest]:
+    """Give a part's block, none for a text that stands for a block of another dialect."""
+    rest = dict(own(part.rest, DIALECT))
+    match part:
+        case Text():
+            block = own_block(part, DIALECT)
+            if block is not None:
+                yield dict(block)
+            elif part.text or not part.rest:
+                yield {"type": "text", "text": part.text, **rest}
+        case Image():
+            detail = image_detail(part)
+            details = {} if detail == "auto" else {"detail": detail}
+            own_details = rest.get("image_url")
+            image = {"url": image_url(part), **details}
+            image |= own_details if isinstance(own_details, dict) else {}
+            yield {**rest, "type": "image_url", "image_url": image}
+        case Audio():
+            if part.url is not None:
+                raise inexpressible("a sound by URL", DIALECT)
+            sound = {"data": part.data or "", "format": audio_format(part)}
+            yield {**rest, "type": "input_audio", "input_audio": sound}
+        case Document():
+            yield _document(part, rest)
 
 
-def _tool_call(call: ToolCall) -> dict[str, object]:
+def _document(part: Document, rest: Rest) -> Rest:
+    if part.text is not None:
+        return {**rest, "type": "text", "text": document_text(part)}
+    if part.url is None:
+        file: object = {"filename": file_name(part), "file_data": file_data(part)}
+    elif (file := rest.get("file")) is None:
+        raise inexpressible("a document by URL", DIALECT)
+    return {**rest, "type": "file", "file": file}
+
+
+def _tool_call(call: ToolCall) -> Rest:
+    call_id = tool_id(call.call_id)
+    if call.kind == "custom":
+        custom = {"name": call.name, "input": call.arguments}
+        return {"id": call_id, "type": "custom", "custom": custom}
     function = {"name": call.name, "arguments": call.arguments or "{}"}
-    return {"id": tool_id(call.call_id), "type": "function", "function": function}
+    return {"id": call_id, "type": "function", "function": function}
 
 
-def _tool(tool: Tool) -> dict[str, object]:
+def _tool(tool: Tool) -> Rest:
     rest = own(tool.rest, DIALECT)
-    if "type" in rest:
+    if is_own(tool, DIALECT):
         return dict(rest)
-    require_function(tool, DIALECT)
     details = rest.get("function")
     function: dict[str, object] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
     function["parameters"] = tool.parameters or {"type": "object", "properties": {}}
+    if own(tool.rest, "openai_responses").get("strict"):
+        function["strict"] = True
     if isinstance(details, dict):
         function.update(details)
     return {**rest, "type": "function", "function": function}
 
 
-def _tool_choice(choice: ToolChoice) -> dict[str, object]:
+def _tool_choice(choice: ToolChoice, tools: Sequence[Tool]) -> Rest:
     chosen: object = choice.mode
     if choice.mode == "named":
-        chosen = {"type": "function", "function": {"name": choice.name or ""}}
-    rendered = {"tool_choice": chosen}
+        name = choice.name or ""
+        custom = any(tool.name == name and tool.kind == "custom" for tool in tools)
+        kind = "custom" if custom else "function"
+        chosen = {"type": kind, kind: {"name": name}}
+    rendered: Rest = {"tool_choice": chosen}
     if choice.parallel is not None:
         rendered["parallel_tool_calls"] = choice.parallel
     return rendered
 
 
-def _response_format(json_schema: object) -> dict[str, object]:
+def _response_format(json_schema: object) -> Rest:
     if not isinstance(json_schema, dict) or not json_schema:
         return {"type": "json_object"}
     return {"type": "json_schema", "json_schema": {"name": SCHEMA_NAME, **json_schema}}

@@ -26,11 +26,14 @@ from ..fields import Fields, body_fields, encode
 from ..sniffing import SseSniffer, WholeSniffer
 from ..sse import SseReader
 from .answer import parse_answer, render_answer, sniff_answer
-from .parse import DIALECT, parse_request
+from .parse import parse_request
 from .render import render_request
 from .stream import EVENT_BYTES_MAX, RARE, ResponseReader, ResponseWriter
+from .tools import DIALECT
 
 _IMAGES = re.compile(rb'"type"\s*:\s*"input_image"')
+# Some clients write their tools among the input.
+_TOOLS = b'"additional_tools"'
 _TEXT_OR_LIST = b'"['
 # Where the conversation may come from instead of `input`.
 _STORED = ("previous_response_id", "conversation", "prompt")
@@ -65,7 +68,7 @@ class OpenaiResponses:
             input_tokens=input_tokens(body),
             input_tokens_max=input_tokens_max(body),
             output_tokens_max=routed.max_output_tokens,
-            tools=is_filled_list(routed.tools),
+            tools=is_filled_list(routed.tools) or _TOOLS in bytes(routed.input),
             images=_IMAGES.search(body) is not None,
             json_schema=holds(routed.text, b'"json_schema"'),
             family=family_of_input(routed.input),

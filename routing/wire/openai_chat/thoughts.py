@@ -1,0 +1,88 @@
+"""Thoughts in OpenAI chat completions, which have no field of OpenAI's own for them.
+
+Compatible servers have three: `reasoning_content` (DeepSeek and most others), `reasoning`
+(OpenRouter, newer vLLM), both the text alone, and `reasoning_details` (OpenRouter), a list whose
+entries carry the vendor's proof: a signature, or data that only the vendor reads. Such an entry
+travels whole as a marked signature, so that it comes back as it was to servers of this dialect,
+and nowhere else. Google's compatible endpoint and ours put a Gemini signature beside the call that
+it is of, as `extra_content`.
+
+Source: OpenRouter, "Reasoning tokens"; DeepSeek, "Reasoning model"; Google, "OpenAI
+compatibility", "Thought signatures", all read 2026-11.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from ...conversation import Part, Reasoning
+from ...model import Dialect
+from ..fields import Fields, encode_text
+from ..signatures import marked, unmarked
+
+DIALECT: Dialect = "openai_chat"
+
+_GEMINI_PATH = ("google", "thought_signature")
+_TEXTS = ("text", "summary")
+
+
+def read_thoughts(fields: Fields) -> list[Part]:
+    """Give the thoughts of an assistant's message, in whichever field they stand."""
+    details = fields.items("reasoning_details")
+    # Two names for one thing, and of the texts beside details they say nothing new.
+    thought = fields.text_or_none("reasoning_content") or fields.text_or_none("reasoning")
+    if details:
+        return [part for detail in details for part in _detail(detail)]
+    return [Reasoning(thought)] if thought else []
+
+
+def read_signature(call: Fields) -> list[Part]:
+    """Give the signature that stands beside a call, as the thought before it."""
+    value: object = call.value("extra_content")
+    for name in _GEMINI_PATH:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return [Reasoning(signature=marked(value, "gemini"))] if isinstance(value, str) else []
+
+
+def thought_fields(thoughts: Sequence[Reasoning]) -> dict[str, object]:
+    """Give the fields that say the thoughts: details where they have proofs of this dialect."""
+    details = [detail for thought in thoughts for detail in _details(thought)]
+    text = "".join(thought.text for thought in thoughts)
+    if any(one.keys() != {"type", "text"} for one in details):
+        return {"reasoning_details": details}
+    return {"reasoning_content": text} if text else {}
+
+
+def signature_field(thought: Reasoning | None) -> dict[str, object]:
+    """Give what stands beside a call of a Gemini model that was signed."""
+    signature = None if thought is None else unmarked(thought.signature, "gemini")
+    outer, inner = _GEMINI_PATH
+    return {"extra_content": {outer: {inner: signature}}} if signature else {}
+
+
+def _detail(fields: Fields) -> Iterable[Reasoning]:
+    text = next((one for name in _TEXTS if (one := fields.text_or_none(name))), "")
+    proof = {name: value for name, value in fields.values.items() if name not in _TEXTS}
+    kind = fields.text("type").rpartition(".")[2]
+    if fields.has("data"):
+        yield Reasoning(text, encrypted=marked(encode_text(proof), DIALECT))
+    elif kind == "summary" or fields.has("signature"):
+        yield Reasoning(text, signature=marked(encode_text(proof), DIALECT))
+    elif text:
+        yield Reasoning(text)
+
+
+def _details(thought: Reasoning) -> Iterable[dict[str, object]]:
+    proof = unmarked(thought.signature, DIALECT) or unmarked(thought.encrypted, DIALECT)
+    if proof is None:
+        if thought.text:
+            yield {"type": "reasoning.text", "text": thought.text}
+        return
+    try:
+        detail = msgspec.json.decode(proof)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        detail = None
+    if isinstance(detail, dict):
+        kind = str(detail.get("type", "")).rpartition(".")[2]
+        text = {kind if kind in _TEXTS else "text": thought.text} if thought.text else {}
+        yield {**detail, **text}
