@@ -96,6 +96,14 @@ def own_block(part: Text, dialect: Dialect) -> Mapping[str, object] | None:
     return None
 
 
+def is_omitted(part: Text, dialect: Dialect) -> bool:
+    """Whether a Text is a block of another dialect's alone that may be left out."""
+    return not part.text and any(
+        source != dialect and isinstance(block, Mapping) and OMISSIBLE in block
+        for source, block in part.rest.items()
+    )
+
+
 def require_function(tool: Tool, dialect: Dialect) -> None:
     """Raise BadRequest when a tool is another dialect's own kind and no function.
 

@@ -38,7 +38,7 @@ from ..fields import encode, present
 from ..media import audio_format, document_text, file_data, file_name
 from ..openai_hints import carried, image_detail, note_sampling, reasoning_effort, user_name
 from ..openai_models import limit_name, reasons, thinks
-from ..parts import image_url, inexpressible, own, own_block, refuse_foreign, tool_id
+from ..parts import image_url, inexpressible, is_omitted, own, own_block, refuse_foreign, tool_id
 from ..plain import is_own, plain
 from ..turns import regrouped, shown_by_user
 from .thoughts import DIALECT, signature_field, thought_fields
@@ -124,10 +124,10 @@ class _Turns:
         elif message.role == "assistant":
             yield self._assistant(message)
         else:
-            content = _content(message.parts)
-            if not content and any(isinstance(part, Text) and part.rest for part in message.parts):
-                return  # nothing is left of what only another dialect knows
-            rendered: Rest = {"role": message.role, "content": content}
+            parts = [one for one in message.parts if not _is_omitted(one)]
+            if message.parts and not parts:
+                return
+            rendered: Rest = {"role": message.role, "content": _content(parts)}
             yield {**rendered, "name": message.name} if message.name else rendered
 
     def _results(self, results: Iterable[ToolResult]) -> Iterable[Rest]:
@@ -171,6 +171,10 @@ class _Turns:
             before = part
 
 
+def _is_omitted(part: Part) -> bool:
+    return isinstance(part, Text) and bool(part.rest) and is_omitted(part, DIALECT)
+
+
 def _is_text(part: Shown) -> bool:
     return isinstance(part, Text) or (isinstance(part, Document) and part.text is not None)
 
@@ -193,7 +197,7 @@ def _blocks(part: Shown) -> Iterable[Rest]:
             block = own_block(part, DIALECT)
             if block is not None:
                 yield dict(block)
-            elif part.text or not part.rest:
+            elif not is_omitted(part, DIALECT):
                 yield {"type": "text", "text": part.text, **rest}
         case Image():
             detail = image_detail(part)

@@ -21,7 +21,7 @@ from ...conversation import (
 from ..dropped import Dropped
 from ..media import document_text, file_data, file_name
 from ..openai_hints import image_detail
-from ..parts import image_url, inexpressible, own, own_block, tool_id
+from ..parts import image_url, inexpressible, is_omitted, own, own_block, tool_id
 from ..signatures import unmarked
 from ..turns import shown_by_user
 from .items import ITEM
@@ -135,7 +135,7 @@ def _blocks(part: Shown, text: str) -> Iterable[Item]:
             block = own_block(part, DIALECT)
             if block is not None:
                 yield dict(block)
-            elif part.text or not part.rest:
+            elif not is_omitted(part, DIALECT):
                 rest = own(part.rest, DIALECT) if text == "input_text" else {}
                 yield {"type": text, "text": part.text, **rest}
         case Image():
