@@ -31,6 +31,7 @@ FailureKind = Literal[
     "overloaded",  # 529, or an overloaded_error inside a stream
     "server_error",  # other 5xx
     "bad_request",  # the request itself is at fault: no candidate would do better
+    "inexpressible",  # the provider's dialect lacks a word for it: another's may have one
     "context_too_long",  # another model may have more room
     "content_policy",
     "model_gone",  # 404, or the provider does not know the model
@@ -46,6 +47,10 @@ FailureKind = Literal[
     "too_large",  # past a bound of ours
     "busy",  # our own limit: the account has no room, or its circuit opened meanwhile
 ]
+
+
+NOT_SENT: frozenset[FailureKind] = frozenset({"busy", "inexpressible"})
+"""The kinds with which a candidate was passed over, and its provider not asked."""
 
 
 class RoutingError(Exception):
@@ -99,6 +104,12 @@ class BadRequest(RoutingError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class Inexpressible(BadRequest):
+    """What is asked for can be said in the client's wire format, but not in the provider's."""
+
+    code = "unsupported_feature"
 
 
 class TooLarge(BadRequest):
@@ -249,7 +260,7 @@ class AllFailed(UpstreamFailure):
 
     def __init__(self, message: str, failures: Sequence[UpstreamFailure]) -> None:
         hints = [one.retry_after_s for one in failures if one.retry_after_s is not None]
-        last = next((one for one in reversed(failures) if one.kind != "busy"), failures[-1])
+        last = next((one for one in reversed(failures) if one.kind not in NOT_SENT), failures[-1])
         super().__init__(
             message,
             kind=last.kind,
@@ -266,6 +277,7 @@ _STATUS_BY_KIND: dict[FailureKind, int] = {
     "overloaded": 503,
     "busy": 503,
     "bad_request": 400,
+    "inexpressible": 400,
     "context_too_long": 400,
     "content_policy": 400,
     "model_gone": 404,

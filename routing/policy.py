@@ -31,6 +31,8 @@ FALLS_BACK: Mapping[FailureKind, bool] = {
     "overloaded": True,
     "server_error": True,
     "bad_request": False,
+    # It was not sent; a provider of the client's own dialect would be told it.
+    "inexpressible": True,
     # Only to a candidate with more room: the engine compares the context sizes.
     "context_too_long": True,
     "content_policy": False,
@@ -57,6 +59,7 @@ COUNTS_FOR_BREAKER: Mapping[FailureKind, float] = {
     "overloaded": 0.5,
     "server_error": 1.0,
     "bad_request": 0.0,
+    "inexpressible": 0.0,
     "context_too_long": 0.0,
     "content_policy": 0.0,
     "model_gone": 0.0,

@@ -59,9 +59,10 @@ def all_failed(
 ) -> UpstreamFailure:
     """Give the error for a request whose every attempt failed."""
     tried = tuple(map(_tried, attempts))
-    if len(failures) == 1 and not FALLS_BACK[failures[0].kind]:
-        failures[0].tried = tried
-        return failures[0]
+    only = failures[0] if len(failures) == 1 else None
+    if only is not None and (only.kind == "inexpressible" or not FALLS_BACK[only.kind]):
+        only.tried = tried
+        return only
     told = "; ".join(f"{one.candidate.name}: {one.failure} ({one.detail})" for one in attempts)
     failed = AllFailed(
         f"{len(failures)} of {len(failures)} attempts failed. {told}. "

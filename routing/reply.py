@@ -12,7 +12,7 @@ from itertools import count
 
 from .accounting.payment import Payment
 from .again import wait_before_retry_s
-from .errors import BudgetExceeded, RoutingError, UpstreamFailure
+from .errors import NOT_SENT, BudgetExceeded, RoutingError, UpstreamFailure
 from .hedge import normal_s, race
 from .leg import NOTHING_USED, Leg, left_s
 from .model import (
@@ -199,8 +199,7 @@ class Reply:
             except BudgetExceeded as error:
                 refused = error
             except UpstreamFailure as failure:
-                # Who was busy for us was passed over, not tried.
-                failed += failure.kind != "busy"
+                failed += failure.kind not in NOT_SENT
                 if not FALLS_BACK[failure.kind]:
                     break
             else:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from msgspec import structs
 
-from ..errors import BadRequest, FailureKind, UpstreamFailure
+from ..errors import BadRequest, FailureKind, Inexpressible, UpstreamFailure
 from ..model import Call, Dialect, Limits, Piece
 from ..ports import Answer, Clock
 from ..wire.codec import Rendered
@@ -247,7 +247,8 @@ def _performance(call: Call, occasion: Occasion) -> tuple[Performance, tuple[str
         dropped = spelled(rendered.dropped, call.operation.dialect)
         return _played(call, model, occasion, rendered.body), dropped
     except BadRequest as error:
-        return refuse(refused(error), openai_chat, occasion, kind="bad_request"), ()
+        kind: FailureKind = "inexpressible" if isinstance(error, Inexpressible) else "bad_request"
+        return refuse(refused(error), openai_chat, occasion, kind=kind), ()
 
 
 def _played(call: Call, model: SimulatedModel, occasion: Occasion, body: bytes) -> Performance:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from msgspec import Struct, structs
 
 from ..catalog.providers import Frame, provider_named
-from ..errors import BadRequest, UpstreamFailure
+from ..errors import BadRequest, Inexpressible, UpstreamFailure
 from ..model import Account, Call, Dialect
 from ..ports import Answer, Clock, Upstream
 from ..wire.codec import Codec
@@ -300,6 +300,8 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
             return path, body, told
         body, dropped = fitted(body, ready.quirks)
         return path, body, (*told, *dropped)
+    except Inexpressible as error:
+        raise UpstreamFailure(str(error), kind="inexpressible") from error
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
 

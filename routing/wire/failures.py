@@ -76,6 +76,7 @@ _REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 421, 422, 508})
 _OPENAI_CODE_BY_KIND: dict[FailureKind, str] = {
     "context_too_long": "context_length_exceeded",
     "content_policy": "content_policy_violation",
+    "inexpressible": "unsupported_feature",
     "rate_limited": "rate_limit_exceeded",
     "model_gone": "model_not_found",
     "quota_exhausted": "insufficient_quota",

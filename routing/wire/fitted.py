@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from ..errors import BadRequest
+from ..errors import Inexpressible
 from .dropped import Dropped
 from .quirks import Quirks
 from .splice import fields_of
@@ -47,7 +47,7 @@ def fitted(body: bytes, quirks: Quirks) -> tuple[bytes, tuple[str, ...]]:
     """Give the body for the provider, and the names of what it is not told.
 
     Raises:
-        BadRequest: the request demands what the provider cannot do.
+        Inexpressible: the request demands what the provider cannot do.
     """
     if quirks.only_the_role and _DEVELOPER_BYTES not in body:
         return body, ()
@@ -90,7 +90,7 @@ def _format(given: msgspec.Raw, dropped: Dropped) -> msgspec.Raw:
     if wanted.type != "json_schema":
         return given
     if wanted.json_schema is not None and wanted.json_schema.strict:
-        raise BadRequest(
+        raise Inexpressible(
             "the provider gives JSON but follows no schema, and `strict` demands it: leave "
             "`strict` out, or ask for another model",
             field="response_format",

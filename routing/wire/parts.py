@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from ..conversation import Chat, Image, Json, Text, Tool
-from ..errors import BadRequest
+from ..errors import BadRequest, Inexpressible
 from ..model import Dialect
 from .fields import encode_text
 
@@ -130,9 +130,9 @@ def refuse_foreign(chat: Chat, dialect: Dialect) -> None:
         raise inexpressible("`logprobs`", dialect, "logprobs")
 
 
-def inexpressible(what: str, dialect: Dialect, field: str | None = None) -> BadRequest:
+def inexpressible(what: str, dialect: Dialect, field: str | None = None) -> Inexpressible:
     """Give the error of a request that one dialect can say and another cannot."""
-    return BadRequest(
+    return Inexpressible(
         f"{what} cannot be expressed in the {dialect} dialect of the model that would answer; "
         "leave it out, or ask for a model whose provider speaks the dialect of this endpoint",
         field=field,

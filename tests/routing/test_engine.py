@@ -158,6 +158,24 @@ async def test_a_fault_of_the_request_is_not_tried_elsewhere() -> None:
     assert len(here.upstream.calls) == 1
 
 
+async def test_what_one_dialect_cannot_say_is_told_to_a_provider_of_another() -> None:
+    here = duo(one=failing(fails("inexpressible")))
+
+    reply = await here.gateway.route.open(ask(here), ADMIN)
+
+    assert await text_of(reply) == "hello"
+    assert [one.failure for one in reply.attempts] == ["inexpressible", None]
+
+
+async def test_what_no_dialect_could_say_does_not_hide_that_another_would_answer_later() -> None:
+    here = duo(one=failing(fails("rate_limited")), two=failing(fails("inexpressible")))
+
+    with pytest.raises(AllFailed) as raised:
+        await here.gateway.route.open(ask(here), ADMIN)
+
+    assert raised.value.status == 429
+
+
 async def test_when_all_fail_the_error_names_every_attempt_and_the_earliest_retry() -> None:
     here = duo(
         one=failing(fails("rate_limited", retry_after_s=30)),

@@ -121,7 +121,16 @@ async def test_a_models_own_failure_counts_in_its_family_alone(kind: FailureKind
 
 
 @pytest.mark.parametrize(
-    "kind", ["bad_request", "content_policy", "rate_limited", "server_error", "auth", "connect"]
+    "kind",
+    [
+        "bad_request",
+        "inexpressible",
+        "content_policy",
+        "rate_limited",
+        "server_error",
+        "auth",
+        "connect",
+    ],
 )
 async def test_the_callers_and_the_providers_failures_tell_nothing_of_the_model(
     kind: FailureKind,

@@ -31,6 +31,7 @@ def reasons(here: World) -> list[str]:
         ("overloaded", 503),
         ("auth", 502),
         ("bad_request", 400),
+        ("inexpressible", 400),
         ("context_too_long", 400),
         ("content_policy", 400),
         ("model_gone", 404),

@@ -33,6 +33,7 @@ def test_only_the_requests_own_faults_end_it() -> None:
         "quota_exhausted",
         "model_gone",
         "bad_request",
+        "inexpressible",
         "context_too_long",
         "content_policy",
         "busy",

@@ -240,7 +240,7 @@ def _response_tools(draw: st.DrawFn) -> tuple[Tool, ...]:
 
 @st.composite
 def _response_tool(
-    draw: st.DrawFn, name: str, namespace: str | None, about: dict[str, object]
+    draw: st.DrawFn, name: str, namespace: str | None, about: Mapping[str, str]
 ) -> Tool:
     rest: dict[str, object] = {"namespace": about} if about else {}
     if draw(st.booleans()):
