@@ -12,7 +12,7 @@ from hashlib import blake2s
 
 from msgspec import structs
 
-from ..conversation import Chat, Image
+from ..conversation import Chat, Image, Json
 from ..model import Dialect
 from .dropped import Dropped
 from .openai_models import effort_of, is_openai, reasons
@@ -91,6 +91,15 @@ def user_name(user: str | None) -> str | None:
     if user is None or len(user) <= USER_CHARS_MAX:
         return user
     return blake2s(user.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def breakpoint_of(rest: Json) -> dict[str, object]:
+    """Give the mark at which what comes before is cached, from either of the dialects."""
+    for dialect in _OTHER if rest else ():
+        fields = own(rest, dialect)
+        if "type" not in fields and fields.get("prompt_cache_breakpoint") is not None:
+            return {"prompt_cache_breakpoint": fields["prompt_cache_breakpoint"]}
+    return {}
 
 
 def image_detail(image: Image) -> object:

@@ -113,7 +113,7 @@ def test_openai_chat_to_anthropic() -> None:
 def test_anthropic_to_openai_chat() -> None:
     chat = codec("anthropic").parse_request(golden("anthropic", "tools.request"))
 
-    body = _rendered("openai_chat", chat, "gpt-4o")
+    body = _rendered("openai_chat", chat, "deepseek-chat")
 
     assert [message["role"] for message in body["messages"]] == [
         "user",

@@ -3,8 +3,8 @@
 What differs from other dialects and how it is met:
 - A tool's result is text: images and files of it are shown by the user right after the results,
   and what the assistant showed after its turn.
-- Thoughts go as text, in the field that most compatible servers read; proofs only to whom they
-  are of (thoughts.py).
+- Thoughts go as text, in the field that most compatible servers read, and not to OpenAI's own
+  models, which have none; proofs only to whom they are of (thoughts.py).
 - Most servers know functions alone: custom tools and namespaces become functions (wire/plain).
 - Fields that only OpenAI's own models know go to these alone; models that think refuse the
   parameters of sampling. What is left out is named.
@@ -37,7 +37,7 @@ from ..dropped import Dropped
 from ..fields import encode, present
 from ..media import audio_format, document_text, file_data, file_name
 from ..openai_hints import carried, image_detail, note_sampling, reasoning_effort, user_name
-from ..openai_models import limit_name, reasons, thinks
+from ..openai_models import is_openai, limit_name, reasons, thinks
 from ..parts import image_url, inexpressible, is_omitted, own, own_block, refuse_foreign, tool_id
 from ..plain import is_own, plain
 from ..turns import regrouped, shown_by_user
@@ -111,6 +111,7 @@ class _Turns:
 
     def __init__(self, model: str, dropped: Dropped) -> None:
         self._signs = "gemini" in model.lower()
+        self._knows_no_thoughts = is_openai(model)
         self._dropped = dropped
 
     def rendered(self, messages: Sequence[Message]) -> list[Rest]:
@@ -155,12 +156,19 @@ class _Turns:
         rendered: Rest = {"role": "assistant", "content": content if texts else None}
         if message.name:
             rendered["name"] = message.name
-        rendered |= thought_fields(thoughts)
+        rendered |= self._thoughts(thoughts)
         if calls:
             rendered["tool_calls"] = calls
         elif not texts:
             rendered["content"] = ""  # null is allowed only beside tool calls
         return rendered
+
+    def _thoughts(self, thoughts: Sequence[Reasoning]) -> Rest:
+        fields = thought_fields(thoughts)
+        if self._knows_no_thoughts and "reasoning_content" in fields:
+            self._dropped.note("thoughts")
+            return {}
+        return fields
 
     def _calls(self, parts: Sequence[Part]) -> Iterable[Rest]:
         before: Part | None = None

@@ -20,7 +20,7 @@ from ...conversation import (
 )
 from ..dropped import Dropped
 from ..media import document_text, file_data, file_name
-from ..openai_hints import image_detail
+from ..openai_hints import breakpoint_of, image_detail
 from ..parts import image_url, inexpressible, is_omitted, own, own_block, tool_id
 from ..signatures import unmarked
 from ..turns import shown_by_user
@@ -136,10 +136,11 @@ def _blocks(part: Shown, text: str) -> Iterable[Item]:
             if block is not None:
                 yield dict(block)
             elif not is_omitted(part, DIALECT):
-                rest = own(part.rest, DIALECT) if text == "input_text" else {}
+                asked = text == "input_text"
+                rest = {**breakpoint_of(part.rest), **own(part.rest, DIALECT)} if asked else {}
                 yield {"type": text, "text": part.text, **rest}
         case Image():
-            rest = own(part.rest, DIALECT)
+            rest = {**breakpoint_of(part.rest), **own(part.rest, DIALECT)}
             detail = image_detail(part)
             url = image_url(part)
             yield {"detail": detail, **rest, "type": "input_image", "image_url": url}
@@ -152,7 +153,8 @@ def _blocks(part: Shown, text: str) -> Iterable[Item]:
 def _document(part: Document, text: str) -> Item:
     if part.text is not None:
         return {"type": text, "text": document_text(part)}
-    rendered: Item = {**own(part.rest, DIALECT), "type": "input_file"}
+    rest = {**breakpoint_of(part.rest), **own(part.rest, DIALECT)}
+    rendered: Item = {**rest, "type": "input_file"}
     if part.url is not None:
         # Beside a URL no name is taken.
         return {**rendered, "file_url": part.url}
