@@ -27,7 +27,20 @@ _PARTS: dict[str, str] = {
 _TOOLS: dict[str, str] = {"gemini": "tools.functionDeclarations"}
 
 # Objects that say nothing themselves: what is in them is named.
-_OUTER = ("function", "generationConfig", "image_url", "metadata", "output_config")
+_OUTER = (
+    *("function", "generationConfig", "image_url", "metadata", "output_config"),
+    *("reasoning", "text"),
+)
+
+# What is so anyway, or is done by us whatever the provider's dialect: None stands for any value.
+_NEUTRAL: dict[str, tuple[object, ...] | None] = {
+    "include": (["reasoning.encrypted_content"],),
+    "modalities": (["text"],),
+    "n": (1,),
+    "namespace": None,
+    "stream_options": None,
+    "truncation": ("disabled",),
+}
 
 _THINKING = "generationConfig.thinkingConfig"
 _SPELLINGS: dict[Dialect, dict[str, str]] = {
@@ -131,6 +144,7 @@ class Dropped:
         """Note the fields of a chat that only another dialect knows."""
         if chat.rest:
             told = ("effort",) if chat.reasoning_effort is not None else ()
+            told = (*told, "summary") if chat.reasoning_shown is not None else told
             self.note_rest(chat.rest, dialect, told=told)
 
     @property
@@ -143,6 +157,9 @@ class Dropped:
     ) -> None:
         for name, value in fields.items():
             if name in told or value is None or value is False or value in ({}, []):
+                continue
+            neutral = _NEUTRAL.get(name, ())
+            if neutral is None or value in neutral:
                 continue
             path = f"{within}.{name}" if within else name
             if name in _OUTER and isinstance(value, Mapping):

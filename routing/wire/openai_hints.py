@@ -15,7 +15,8 @@ from msgspec import structs
 from ..conversation import Chat, Image, Json
 from ..model import Dialect
 from .dropped import Dropped
-from .openai_models import effort_of, is_openai, reasons
+from .efforts import effort_of, nearest
+from .openai_models import efforts_of, is_openai, reasons
 from .parts import own
 
 # Source: OpenAI API reference, "user" and "safety_identifier", read 2026-11.
@@ -70,11 +71,11 @@ def reasoning_effort(chat: Chat, model: str, dropped: Dropped, *, taken: bool) -
     """
     if chat.reasoning_effort is not None:
         if taken:
-            return chat.reasoning_effort
+            return nearest(chat.reasoning_effort, efforts_of(model)) or chat.reasoning_effort
         dropped.note("reasoning_effort")
     elif chat.reasoning_tokens_max is not None:
         if reasons(model):
-            return effort_of(chat.reasoning_tokens_max, model)
+            return nearest(effort_of(chat.reasoning_tokens_max), efforts_of(model))
         dropped.note("reasoning_tokens_max")
     return None
 

@@ -20,13 +20,11 @@ _THINKING = re.compile(
     r"gemini-(?:2\.5|[3-9])|think|reason|-r1",
     re.IGNORECASE,
 )
-# Those before took "minimal" for the least thinking, and these take "none".
-_KNOWS_NONE = re.compile(r"(?:^|/)gpt-(?:5\.[1-9]|[6-9]|\d\d)")
-_KNOWS_MINIMAL = re.compile(r"(?:^|/)gpt-5(?:-|$)")
+_GPT = re.compile(r"(?:^|/)gpt-(\d{1,2})(?:\.(\d{1,2}))?(-codex)?")
 
-LOW_TOKENS_MAX = 2048
-MEDIUM_TOKENS_MAX = 16384
-"""Up to so many tokens of thought are the efforts low and medium."""
+# From which version on a word of effort is known, and up to which.
+_OTHERS = ("none", "minimal", "low", "medium", "high")
+_BASE = ("low", "medium", "high")
 
 
 def limit_name(model: str) -> str:
@@ -49,14 +47,16 @@ def thinks(model: str) -> bool:
     return reasons(model) or _THINKING.search(model) is not None
 
 
-def effort_of(tokens_max: int, model: str) -> str:
-    """Give the effort that stands for a budget of thought."""
-    if tokens_max > MEDIUM_TOKENS_MAX:
-        return "high"
-    if tokens_max > LOW_TOKENS_MAX:
-        return "medium"
-    if tokens_max == 0 and _KNOWS_NONE.search(model):
-        return "none"
-    if tokens_max == 0 and _KNOWS_MINIMAL.search(model):
-        return "minimal"
-    return "low"
+def efforts_of(model: str) -> tuple[str, ...]:
+    """Give the words for an effort of thought that a model takes, from the least."""
+    if not reasons(model):
+        return _OTHERS
+    found = _GPT.search(model)
+    if found is None:
+        return _BASE
+    version = (int(found[1]), int(found[2] or 0))
+    if version < (5, 1):
+        return _BASE if found[3] else ("minimal", *_BASE)
+    most = ("xhigh",) if version >= (5, 2) else ()
+    most = (*most, "max") if version >= (5, 6) else most
+    return (*_BASE, *most) if found[3] else ("none", *_BASE, *most)

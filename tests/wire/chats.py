@@ -139,7 +139,7 @@ _OPENAI: Mapping[str, Made[Any]] = {
     **SAMPLING,
     "user": st.text(min_size=1, max_size=64),
     "logprobs": st.integers(0, 20),
-    "reasoning_effort": st.sampled_from(["none", "low", "high", "xhigh"]),
+    "reasoning_effort": st.sampled_from(["none", "minimal", "low", "high"]),
     "json_schema": st.just({})
     | st.fixed_dictionaries(
         {"name": NAMES, "schema": SCHEMAS}, optional={"strict": st.booleans(), "description": WORDS}

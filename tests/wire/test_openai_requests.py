@@ -28,7 +28,7 @@ from omniroute.routing.conversation import (
 from omniroute.routing.errors import Inexpressible
 from omniroute.routing.model import Dialect
 from omniroute.routing.wire.codec import Rendered
-from omniroute.routing.wire.openai_models import effort_of
+from omniroute.routing.wire.openai_models import efforts_of
 from omniroute.routing.wire.table import codec
 
 from .answers import golden
@@ -391,6 +391,7 @@ def test_only_models_that_think_are_told_how_hard(model: str, effort: str | None
         (0, "gpt-5.1", "none"),
         (0, "gpt-5-mini", "minimal"),
         (0, "o3", "low"),
+        (0, "gpt-5.3-codex", "low"),
         (1024, "gpt-5.5", "low"),
         (8192, "gpt-5.5", "medium"),
         (32_000, "gpt-5.5", "high"),
@@ -399,9 +400,42 @@ def test_only_models_that_think_are_told_how_hard(model: str, effort: str | None
 def test_a_budget_of_thought_is_an_effort(tokens: int, model: str, effort: str) -> None:
     chat = Chat((ASKED,), reasoning_tokens_max=tokens)
 
-    assert effort_of(tokens, model) == effort
+    assert effort in efforts_of(model)
     assert _rendered("openai_chat", chat, model)["reasoning_effort"] == effort
     assert _rendered("openai_responses", chat, model)["reasoning"]["effort"] == effort
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "told"),
+    [
+        ("gpt-5.6", "max", "max"),
+        ("gpt-5.5", "max", "xhigh"),
+        ("gpt-5.1", "max", "high"),
+        ("o3", "minimal", "low"),
+        ("deepseek-v3.2", "xhigh", "high"),
+        ("gpt-5.5", "unheard-of", "unheard-of"),
+    ],
+)
+def test_a_word_for_effort_that_a_model_does_not_know_is_the_nearest_one(
+    model: str, asked: str, told: str
+) -> None:
+    chat = Chat((ASKED,), reasoning_effort=asked)
+
+    assert _rendered("openai_chat", chat, model)["reasoning_effort"] == told
+
+
+def test_marks_for_the_cache_reach_claude_through_a_reseller_and_are_named_elsewhere() -> None:
+    marker = {"cache_control": {"type": "ephemeral"}}
+    chat = Chat((Message("user", (Text("hi", {"anthropic": marker}),)),))
+
+    reseller = _told("openai_chat", chat, "anthropic/claude-sonnet-4.5")
+    other = _told("openai_chat", chat, "gpt-4o")
+
+    assert json.loads(reseller.body)["messages"][0]["content"] == [
+        {"type": "text", "text": "hi", **marker}
+    ]
+    assert reseller.dropped == ()
+    assert other.dropped == ("messages.content.cache_control",)
 
 
 def test_a_model_that_thinks_for_another_dialect_gives_its_thoughts_to_carry() -> None:

@@ -210,6 +210,7 @@ def test_other_dialects_do_not_get_fields_that_are_not_theirs() -> None:
         "top_p": 0.9,
         "stop": ["\n\nHuman:"],
         "stream": True,
+        "user": "someone",
         "stream_options": {"include_usage": True},
     }
 

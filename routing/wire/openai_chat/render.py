@@ -36,9 +36,25 @@ from ..codec import Rendered
 from ..dropped import Dropped
 from ..fields import encode, present
 from ..media import audio_format, document_text, file_data, file_name
-from ..openai_hints import carried, image_detail, note_sampling, reasoning_effort, user_name
+from ..openai_hints import (
+    breakpoint_of,
+    carried,
+    image_detail,
+    note_sampling,
+    reasoning_effort,
+    user_name,
+)
 from ..openai_models import is_openai, limit_name, reasons, thinks
-from ..parts import image_url, inexpressible, is_omitted, own, own_block, refuse_foreign, tool_id
+from ..parts import (
+    cache_marker,
+    image_url,
+    inexpressible,
+    is_omitted,
+    own,
+    own_block,
+    refuse_foreign,
+    tool_id,
+)
 from ..plain import is_own, plain
 from ..turns import regrouped, shown_by_user
 from .thoughts import DIALECT, signature_field, thought_fields
@@ -63,6 +79,8 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     body["messages"] = _Turns(model, dropped).rendered(chat.messages)
     if chat.tools:
         body["tools"] = [_tool(tool) for tool in chat.tools]
+        for tool in chat.tools:
+            dropped.note_tool(tool.rest, DIALECT, told=("strict",))
         if chat.tool_choice is not None:
             body.update(_tool_choice(chat.tool_choice, chat.tools))
     if chat.output_tokens_max is not None:
@@ -111,7 +129,9 @@ class _Turns:
 
     def __init__(self, model: str, dropped: Dropped) -> None:
         self._signs = "gemini" in model.lower()
-        self._knows_no_thoughts = is_openai(model)
+        # Resellers of Claude take its marks for the cache in this dialect, too.
+        self._caches = "claude" in model.lower()
+        self._is_openai = is_openai(model)
         self._dropped = dropped
 
     def rendered(self, messages: Sequence[Message]) -> list[Rest]:
@@ -128,7 +148,7 @@ class _Turns:
             parts = [one for one in message.parts if not _is_omitted(one)]
             if message.parts and not parts:
                 return
-            rendered: Rest = {"role": message.role, "content": _content(parts)}
+            rendered: Rest = {"role": message.role, "content": self._content(parts)}
             yield {**rendered, "name": message.name} if message.name else rendered
 
     def _results(self, results: Iterable[ToolResult]) -> Iterable[Rest]:
@@ -138,7 +158,8 @@ class _Turns:
             texts = tuple(part for part in result.parts if _is_text(part))
             others = [part for part in result.parts if not _is_text(part)]
             call_id = tool_id(result.call_id)
-            content = _content(texts) if texts else ""
+            content = self._content(texts) if texts else ""
+            self._dropped.note_part(result.rest, DIALECT)
             if result.is_error:
                 self._dropped.note("is_error")
             yield {"role": "tool", "tool_call_id": call_id, "content": content}
@@ -146,13 +167,13 @@ class _Turns:
                 what = "Images" if all(isinstance(one, Image) for one in others) else "Files"
                 shown += [Text(f"{what} of the tool result {call_id}:"), *others]
         if shown:
-            yield {"role": "user", "content": _content(shown)}
+            yield {"role": "user", "content": self._content(shown)}
 
     def _assistant(self, message: Message) -> Rest:
         texts = tuple(part for part in message.parts if isinstance(part, Text))
         thoughts = [part for part in message.parts if isinstance(part, Reasoning)]
         calls = list(self._calls(message.parts))
-        content = _content(texts)
+        content = self._content(texts)
         rendered: Rest = {"role": "assistant", "content": content if texts else None}
         if message.name:
             rendered["name"] = message.name
@@ -163,9 +184,29 @@ class _Turns:
             rendered["content"] = ""  # null is allowed only beside tool calls
         return rendered
 
+    def _content(self, parts: Iterable[Part]) -> str | list[Rest]:
+        """Give a string for one plain text or for nothing, else a list of parts."""
+        rendered = [
+            block for part in parts if isinstance(part, Shown) for block in self._blocks(part)
+        ]
+        if len(rendered) == 1 and rendered[0].keys() == {"type", "text"}:
+            text = rendered[0]["text"]
+            if isinstance(text, str):
+                return text
+        return rendered or ""
+
+    def _blocks(self, part: Shown) -> Iterable[Rest]:
+        if not part.rest:
+            return _blocks(part)
+        markers: Rest = cache_marker(part.rest, DIALECT) if self._caches else {}
+        if self._is_openai:
+            markers |= breakpoint_of(part.rest)
+        self._dropped.note_part(part.rest, DIALECT, told=("detail", *markers))
+        return ({**block, **markers} for block in _blocks(part))
+
     def _thoughts(self, thoughts: Sequence[Reasoning]) -> Rest:
         fields = thought_fields(thoughts)
-        if self._knows_no_thoughts and "reasoning_content" in fields:
+        if self._is_openai and "reasoning_content" in fields:
             self._dropped.note("thoughts")
             return {}
         return fields
@@ -174,6 +215,7 @@ class _Turns:
         before: Part | None = None
         for part in parts:
             if isinstance(part, ToolCall):
+                self._dropped.note_part(part.rest, DIALECT)
                 signed = before if self._signs and isinstance(before, Reasoning) else None
                 yield {**_tool_call(part), **signature_field(signed)}
             before = part
@@ -185,16 +227,6 @@ def _is_omitted(part: Part) -> bool:
 
 def _is_text(part: Shown) -> bool:
     return isinstance(part, Text) or (isinstance(part, Document) and part.text is not None)
-
-
-def _content(parts: Iterable[Part]) -> str | list[Rest]:
-    """Give a string for one plain text or for nothing, else a list of parts."""
-    rendered = [block for part in parts if isinstance(part, Shown) for block in _blocks(part)]
-    if len(rendered) == 1 and rendered[0].keys() == {"type", "text"}:
-        text = rendered[0]["text"]
-        if isinstance(text, str):
-            return text
-    return rendered or ""
 
 
 def _blocks(part: Shown) -> Iterable[Rest]:

@@ -29,6 +29,9 @@ from .tools import DIALECT, client_call_item, client_tool_of
 
 Item = dict[str, object]
 
+# Of a part in the other dialect of OpenAI, what is said here too.
+_TOLD = ("detail", "prompt_cache_breakpoint")
+
 
 def input_items(messages: Sequence[Message], tools: Sequence[Tool], dropped: Dropped) -> list[Item]:
     """Give the items of all turns.
@@ -84,12 +87,13 @@ class _Items:
 
     def _message(self, message: Message, parts: list[Shown]) -> Iterable[Item]:
         text = "output_text" if message.role == "assistant" else "input_text"
-        content = [block for part in parts for block in _blocks(part, text)]
+        content = [block for part in parts for block in self._blocks(part, text)]
         if content or (not message.parts and message.role != "assistant"):
             role = "user" if message.role == "tool" else message.role
             yield {"type": "message", "role": role, "content": content}
 
     def _call(self, call: ToolCall) -> Item:
+        self._dropped.note_part(call.rest, DIALECT)
         call_id = tool_id(call.call_id)
         client_tool = None if call.namespace else self._client_tools.get(call.name)
         if client_tool is not None:
@@ -107,10 +111,22 @@ class _Items:
             item = _own_item(result.parts[0])
             if item is not None:
                 return {**item, "call_id": call_id}
+        self._dropped.note_part(result.rest, DIALECT)
         if result.is_error:
             self._dropped.note("is_error")
         kind = "custom_tool_call" if result.call_id in self._custom else "function_call"
-        return {"type": f"{kind}_output", "call_id": call_id, "output": _output(result)}
+        return {"type": f"{kind}_output", "call_id": call_id, "output": self._output(result)}
+
+    def _output(self, result: ToolResult) -> object:
+        blocks = [block for part in result.parts for block in self._blocks(part, "input_text")]
+        if len(blocks) == 1 and blocks[0].keys() == {"type", "text"}:
+            return blocks[0]["text"]
+        return blocks or ""
+
+    def _blocks(self, part: Shown, text: str) -> Iterable[Item]:
+        if part.rest:
+            self._dropped.note_part(part.rest, DIALECT, told=_TOLD)
+        return _blocks(part, text)
 
     def _thought(self, part: Reasoning) -> Iterable[Item]:
         encrypted = unmarked(part.encrypted, DIALECT)
@@ -159,10 +175,3 @@ def _document(part: Document, text: str) -> Item:
         # Beside a URL no name is taken.
         return {**rendered, "file_url": part.url}
     return {**rendered, "filename": file_name(part), "file_data": file_data(part)}
-
-
-def _output(result: ToolResult) -> object:
-    blocks = [block for part in result.parts for block in _blocks(part, "input_text")]
-    if len(blocks) == 1 and blocks[0].keys() == {"type", "text"}:
-        return blocks[0]["text"]
-    return blocks or ""

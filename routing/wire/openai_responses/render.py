@@ -52,6 +52,8 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     body["input"] = input_items(regrouped(chat.messages), tools, dropped)
     if tools:
         body["tools"] = _tools(tools)
+        for tool in tools:
+            dropped.note_tool(tool.rest, DIALECT, told=("strict",))
         if chat.tool_choice is not None:
             body.update(_tool_choice(chat.tool_choice, tools))
     body |= present(
