@@ -12,6 +12,7 @@ from ..accounting.clamp import least_bound
 from ..catalog.names import name_allowed
 from ..model import Candidate, RouteRequest
 from ..moment import CandidateState
+from ..wire.bounds import context_tokens_needed
 
 Refusal = tuple[str, str]
 _AUDIO = ("speech", "transcription")
@@ -94,10 +95,13 @@ def _capable(request: RouteRequest, candidate: Candidate, state: CandidateState)
 
 def _fits(request: RouteRequest, candidate: Candidate, state: CandidateState) -> Refusal | None:
     room = candidate.facts.context_tokens_max
-    features = request.operation.features
-    needed = features.input_tokens + (features.output_tokens_max or 0)
+    operation = request.operation
     # What is no chat has inputs of their own, each with a room of its own.
-    if room is None or needed <= room or request.operation.kind != "chat":
+    if room is None or operation.kind != "chat":
+        return None
+    same_dialect = candidate.dialect == operation.dialect
+    needed = context_tokens_needed(operation.features, same_dialect=same_dialect)
+    if needed <= room:
         return None
     return "context_too_long", f"about {needed} tokens are needed and its context holds {room}"
 

@@ -12,17 +12,15 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Protocol
 
-from msgspec import structs
-
 from ..errors import BadRequest, FailureKind, Inexpressible, UpstreamFailure
 from ..model import Call, Dialect, Limits, Piece
 from ..ports import Answer, Clock
 from ..wire.codec import Rendered
-from ..wire.dropped import spelled
 from ..wire.pieces import PieceReader
 from ..wire.services.reading import asked_of
 from ..wire.splice import splice_model
 from ..wire.table import codec
+from ..wire.translation import translated
 from .director import refused, script_for
 from .models import MODELS, SimulatedModel, find_model
 from .performance import Cut, Frame, Head, Performance
@@ -244,8 +242,7 @@ def _performance(call: Call, occasion: Occasion) -> tuple[Performance, tuple[str
             asked = asked_of(call.operation, call.candidate.model)
             return perform_service(asked, occasion), tuple(asked.hints)
         rendered = _own_request(call)
-        dropped = spelled(rendered.dropped, call.operation.dialect)
-        return _played(call, model, occasion, rendered.body), dropped
+        return _played(call, model, occasion, rendered.body), rendered.dropped
     except BadRequest as error:
         kind: FailureKind = "inexpressible" if isinstance(error, Inexpressible) else "bad_request"
         return refuse(refused(error), openai_chat, occasion, kind=kind), ()
@@ -270,10 +267,8 @@ def _own_request(call: Call) -> Rendered:
     """Give the request's body in the simulator's dialect, and what that cannot say."""
     operation, model = call.operation, call.candidate.model
     if operation.dialect != DIALECT:
-        chat = codec(operation.dialect).parse_request(operation.body)
         # What we do not act on is in the client's dialect, and only that one knows it.
-        chat = structs.replace(chat, stream=operation.features.stream)
-        return codec(DIALECT).render_request(chat, model=model)
+        return translated(operation, call.candidate, DIALECT)
     if not operation.model_in_body:
         return Rendered(operation.body)
     named = operation.model_in_body

@@ -9,20 +9,20 @@ import ssl
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from ..catalog.providers import Frame, provider_named
 from ..errors import BadRequest, Inexpressible, UpstreamFailure
 from ..model import Account, Call, Dialect
 from ..ports import Answer, Clock, Upstream
 from ..wire.codec import Codec
-from ..wire.dropped import spelled
 from ..wire.fitted import fitted, framed
 from ..wire.openai_chat.usage import UsageHider, ask_for_usage, without_usage
 from ..wire.pieces import PieceReader
 from ..wire.quirks import NO_QUIRKS, Quirks
 from ..wire.splice import splice_model
 from ..wire.table import codec
+from ..wire.translation import translated
 from .answer import HttpAnswer
 from .classify import Refusal, classify, without_secrets
 from .client import send
@@ -290,16 +290,12 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
             if ready.quirks is None:
                 return path, body, ()
             return path, *fitted(body, ready.quirks)
-        chat = codec(operation.dialect).parse_request(operation.body)
-        # Whether it streams may stand in the client's path instead of its body.
-        chat = structs.replace(chat, stream=operation.features.stream)
-        rendered = theirs.render_request(chat, model=model)
+        rendered = translated(operation, call.candidate, call.account.dialect)
         body = rendered.body if ready.tells_usage else without_usage(rendered.body)
-        told = spelled(rendered.dropped, operation.dialect)
         if ready.quirks is None:
-            return path, body, told
+            return path, body, rendered.dropped
         body, dropped = fitted(body, ready.quirks)
-        return path, body, (*told, *dropped)
+        return path, body, (*rendered.dropped, *dropped)
     except Inexpressible as error:
         raise UpstreamFailure(str(error), kind="inexpressible") from error
     except BadRequest as error:

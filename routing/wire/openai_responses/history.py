@@ -14,7 +14,7 @@ import msgspec
 from ...errors import BadRequest
 from ..fields import Fields, encode
 from ..splice import fields_of
-from .parse import DIALECT
+from .tools import DIALECT
 
 ITEMS_MAX = 10_000
 
