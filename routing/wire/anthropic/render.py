@@ -5,6 +5,7 @@ What differs from other dialects and how it is met:
   thought beside it.
 - Instructions stand apart: all system and developer turns go there, in order. A model that takes
   them inside the conversation keeps one there, if it stands where Anthropic takes it.
+- What the assistant showed (images, files) is shown by the user: Anthropic takes none from it.
 - Turns alternate, and results stand in the user's turn right after their calls.
 - Temperature ends at 1: a higher one is sent as 1. `top_p` 1 is the default and left out,
   because newer models refuse it beside a temperature; those newer still take no sampling at all.
@@ -47,7 +48,7 @@ from ..parts import (
 )
 from ..plain import plain
 from ..signatures import unmarked
-from ..turns import merged, regrouped, without_system
+from ..turns import merged, regrouped, shown_by_user, without_system
 from .blocks import DIALECT
 from .documents import document_source
 from .models import Facts, facts_of
@@ -103,7 +104,8 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
 
 def _conversation(chat: Chat, facts: Facts, dropped: Dropped) -> dict[str, object]:
     # What is empty goes first, so that the turns around it are joined.
-    spoken = [turn for turn in regrouped(chat.messages) if any(map(_is_said, turn.parts))]
+    turns = shown_by_user(regrouped(chat.messages))
+    spoken = [turn for turn in turns if any(map(_is_said, turn.parts))]
     system, turns = without_system(spoken, inside=facts.system_inside)
     written: dict[str, object] = {}
     if system:
