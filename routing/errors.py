@@ -4,7 +4,9 @@
     ├── NotAuthenticated     no key, or one that is not ours
     ├── NotAllowed           the caller's key lacks a scope, or a model
     ├── BadRequest           the request cannot be understood; a client error
-    │   └── PreviousResponseNotFound  what it goes on from is not kept
+    │   ├── PreviousResponseNotFound  what it goes on from is not kept
+    │   ├── TooLarge         it is larger than a named limit
+    │   └── UnknownEncoding  its body is packed in a way that is not read
     ├── NotFound             what was asked for does not exist for this caller
     │   └── ModelNotFound    no model, combo or provider goes by that name
     ├── Conflict             it exists already, or changed in the meantime
@@ -123,6 +125,13 @@ class PreviousResponseNotFound(BadRequest):
     """A response that a request goes on from is not kept, or is another caller's."""
 
     code = "previous_response_not_found"
+
+
+class UnknownEncoding(BadRequest):
+    """The request's body is packed in a way that is not read."""
+
+    status = 415
+    code = "unknown_encoding"
 
 
 class NotFound(RoutingError):

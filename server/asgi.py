@@ -10,7 +10,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from .exchange import Door, Head, Header, Wait, headers_of
-from .v1.bodies import read_body
+from .v1.bodies import GZIP, read_body
 
 
 def head_of(scope: Scope) -> Head:
@@ -58,7 +58,7 @@ class AsgiExchange:
 
     async def read(self, bytes_max: int) -> bytes:
         """Give the body; from then on the client's going is noticed."""
-        body = await read_body(self._scope, self._receive, bytes_max=bytes_max)
+        body = await read_body(self._scope, self._receive, bytes_max=bytes_max, packed=GZIP)
         # Lives exactly as long as the answering, so it is not a task left alone.
         watching = _watch(self._receive, self._leave)
         self._watcher = asyncio.get_running_loop().create_task(watching)

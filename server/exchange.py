@@ -19,6 +19,7 @@ When the client leaves, the task that runs the door is cancelled.
 """
 
 from collections.abc import Awaitable, Callable
+from copy import copy
 from typing import Protocol
 
 from omniroute.routing.model import Caller
@@ -70,6 +71,15 @@ class Head:
         self.caller: Caller | None = None
         self.generation = -1
         self.passed: tuple[tuple[tuple[str, str], ...], str] | None = None
+
+    def without(self, name: bytes) -> "Head":
+        """Give a head without a header: itself where it has none of that name."""
+        if name not in self.named:
+            return self
+        left = copy(self)
+        left.named = dict(self.named)
+        left.forget(name)
+        return left
 
     def forget(self, name: bytes) -> None:
         """Be without a header."""

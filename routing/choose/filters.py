@@ -99,8 +99,9 @@ def _fits(request: RouteRequest, candidate: Candidate, state: CandidateState) ->
     # What is no chat has inputs of their own, each with a room of its own.
     if room is None or operation.kind != "chat":
         return None
-    same_dialect = candidate.dialect == operation.dialect
-    needed = context_tokens_needed(operation.features, same_dialect=same_dialect)
+    # Anthropic's clients must name a bound, and name the longest that they know of.
+    is_meant = candidate.dialect == operation.dialect and operation.dialect != "anthropic"
+    needed = context_tokens_needed(operation.features, is_meant=is_meant)
     if needed <= room:
         return None
     return "context_too_long", f"about {needed} tokens are needed and its context holds {room}"

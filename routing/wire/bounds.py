@@ -17,10 +17,15 @@ from ..model import Dialect, Features, ModelFacts
 ANSWER_TOKENS_ENOUGH = 4096
 
 
-def context_tokens_needed(features: Features, *, same_dialect: bool) -> int:
-    """Give the room that a model's context must have for a question and its answer."""
+def context_tokens_needed(features: Features, *, is_meant: bool) -> int:
+    """Give the room that a model's context must have for a question and its answer.
+
+    Args:
+        features: of the question.
+        is_meant: the client's bound on the answer was made for such a model.
+    """
     asked = features.output_tokens_max or 0
-    if not same_dialect:
+    if not is_meant:
         asked = min(asked, ANSWER_TOKENS_ENOUGH)
     return features.input_tokens + asked
 

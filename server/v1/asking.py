@@ -37,7 +37,7 @@ from .answers import (
     error_lines,
     origin_lines,
 )
-from .bodies import check_declared
+from .bodies import read_unpacked
 from .idempotency import Answers, answer_once, idempotency_name
 from .limits import Wishes, wishes_of
 from .outflow import Rendered
@@ -116,8 +116,7 @@ async def answered(asker: Asker, teller: Teller, exchange: Exchange, answer: Ans
     try:
         head = exchange.head
         caller = asker.authenticator.caller_of(head)
-        check_declared(head.named, asker.body_bytes_max)
-        body = await exchange.read(asker.body_bytes_max)
+        body = await read_unpacked(exchange, asker.body_bytes_max)
         wishes = wishes_of(head)
         session = session_of(wishes.session, _fields(body))
         await answer(Asked(request_id, caller, wishes, body, session))

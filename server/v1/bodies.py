@@ -1,40 +1,96 @@
-"""A request's body, read once as bytes under a limit."""
+"""A request's body, read once as bytes under a limit, and unpacked under the same one.
 
+What comes as gzip is unpacked as far as the limit and no further: a small body that unpacks into a
+huge one is refused when it passes the limit, whatever it still holds.
+"""
+
+import asyncio
+import zlib
 from collections.abc import Mapping
 
 from starlette.types import Receive, Scope
 
-from omniroute.routing.errors import BadRequest, TooLarge
+from omniroute.routing.errors import BadRequest, TooLarge, UnknownEncoding
 
-from ..exchange import ClientGone
+from ..exchange import ClientGone, Exchange
+
+GZIP = frozenset({b"gzip", b"x-gzip"})
+PLAIN = frozenset({b"", b"identity"})
+GZIP_BITS = 31
+"""What zlib takes for: a header and a check of gzip's, and its widest window."""
+UNPACKED_HERE_BYTES_MAX = 16 * 1024
+"""A body that is longer as it came is unpacked beside the event loop."""
 
 
-def check_declared(named: Mapping[bytes, bytes], bytes_max: int) -> None:
-    """Look at what a request's headers say of its body.
+async def read_unpacked(exchange: Exchange, bytes_max: int) -> bytes:
+    """Give a request's body, unpacked where it came packed.
+
+    Raises:
+        TooLarge: it has more than `bytes_max`, as it came or unpacked.
+        UnknownEncoding: it is packed in a way that we do not read.
+        BadRequest: it is not what its content-encoding says.
+        ClientGone: it never came.
+    """
+    named = exchange.head.named
+    check_declared(named, bytes_max)
+    body = await exchange.read(bytes_max)
+    if named.get(b"content-encoding", b"").lower() not in GZIP:
+        return body
+    if len(body) <= UNPACKED_HERE_BYTES_MAX:
+        return unpacked(body, bytes_max)
+    return await asyncio.to_thread(unpacked, body, bytes_max)
+
+
+def unpacked(body: bytes, bytes_max: int) -> bytes:
+    """Give what a gzip body holds. Raises as `read_unpacked`."""
+    parts: list[bytes] = []
+    room = bytes_max
+    while body:
+        reader = zlib.decompressobj(GZIP_BITS)
+        try:
+            part = reader.decompress(body, room + 1)
+        except zlib.error as error:
+            raise BadRequest(f"the body is not what its content-encoding says: {error}") from None
+        room -= len(part)
+        if room < 0:
+            raise too_large(bytes_max)
+        if not reader.eof:
+            raise BadRequest("the body is not what its content-encoding says: it ends too early")
+        parts.append(part)
+        body = reader.unused_data
+    return b"".join(parts)
+
+
+def check_declared(
+    named: Mapping[bytes, bytes], bytes_max: int, *, packed: frozenset[bytes] = GZIP
+) -> None:
+    """Look at what a request's headers say of its body; `packed` is how it may be.
 
     Raises:
         TooLarge: it declares more than `bytes_max`.
-        BadRequest: it is encoded in a way that we do not read.
+        UnknownEncoding: it is packed in a way that we do not read.
     """
     length, encoding = named.get(b"content-length", b""), named.get(b"content-encoding")
     if length.isdigit() and int(length) > bytes_max:
         raise too_large(bytes_max)
-    if encoding is not None and encoding.lower() != b"identity":
-        raise BadRequest(
-            f"content-encoding {encoding.decode('latin-1')!r} is not read here; send the body "
-            "as it is"
+    if encoding is not None and encoding.lower() not in packed | PLAIN:
+        raise UnknownEncoding(
+            f"content-encoding {encoding.decode('latin-1')[:64]!r} is not read here; send the body "
+            f"as it is{', or as gzip' if packed else ''}"
         )
 
 
-async def read_body(scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
-    """Give the whole body.
+async def read_body(
+    scope: Scope, receive: Receive, *, bytes_max: int, packed: frozenset[bytes] = frozenset()
+) -> bytes:
+    """Give the whole body, as it came; `packed` is how it may be.
 
     Raises:
         TooLarge: it declares or has more than `bytes_max`.
-        BadRequest: it is encoded in a way that we do not read.
+        UnknownEncoding: it is packed in a way that we do not read.
         ClientGone: it never came.
     """
-    check_declared(dict(scope["headers"]), bytes_max)
+    check_declared(dict(scope["headers"]), bytes_max, packed=packed)
     message = await receive()
     if message["type"] != "http.request":
         raise ClientGone

@@ -28,7 +28,7 @@ from omniroute.routing.wire.table import codec
 from ..auth import Authenticator
 from ..exchange import ClientGone, Exchange, Head, Header, headers_of, lines_of
 from .answers import EVENTS, JSON, Keeper, budget_lines, cost_line, origin_lines, send_error
-from .bodies import check_declared
+from .bodies import read_unpacked
 from .cache import MISS, ResponseCache, Tape, cache_name, send_kept
 from .gemini_path import asked_of
 from .idempotency import Answers, answer_once, idempotency_name
@@ -68,8 +68,7 @@ class ChatDoor:
             caller = self.authenticator.caller_of(exchange.head)
             head, body = exchange.head, exchange.body
             if body is None or b"content-encoding" in head.named or len(body) > self.body_bytes_max:
-                check_declared(head.named, self.body_bytes_max)
-                body = await exchange.read(self.body_bytes_max)
+                body = await read_unpacked(exchange, self.body_bytes_max)
             wishes = wishes_of(head)
             request = self._request(head, body, request_id, caller, wishes)
             kept_s = self.cache_s if wishes.cache_s is None else wishes.cache_s

@@ -36,7 +36,7 @@ from omniroute.routing.wire.token_counts import (
 from ..auth import Authenticator
 from ..exchange import ClientGone, Exchange, Head, line
 from .answers import JSON, send_error
-from .bodies import check_declared
+from .bodies import read_unpacked
 from .gemini_path import asked_of
 from .mistakes import where_it_belongs
 from .passing import passed_of
@@ -78,8 +78,7 @@ class CountDoor:
         try:
             head = exchange.head
             caller = self.authenticator.caller_of(head)
-            check_declared(head.named, self.body_bytes_max)
-            body = await exchange.read(self.body_bytes_max)
+            body = await read_unpacked(exchange, self.body_bytes_max)
             lines, answer = await self._count(head, body, caller, request_id)
         except ClientGone:
             return

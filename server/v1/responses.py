@@ -34,7 +34,7 @@ from ..auth import Authenticator
 from ..exchange import ClientGone, Door, Exchange, Wait
 from ..store.kept_responses import ROW_BYTES_MAX, KeptResponse, KeptResponses
 from .answers import send_error
-from .bodies import check_declared
+from .bodies import read_unpacked
 
 EVENT_BYTES_MAX = 2 * ROW_BYTES_MAX
 """A longer last event is not kept."""
@@ -68,8 +68,7 @@ class ResponsesDoor:
         """Answer one POST, whatever happens, in the dialect's own words."""
         try:
             caller = self.authenticator.caller_of(exchange.head)
-            check_declared(exchange.head.named, self.body_bytes_max)
-            body = await exchange.read(self.body_bytes_max)
+            body = await read_unpacked(exchange, self.body_bytes_max)
             given = await self._given(exchange, caller, body)
         except ClientGone:
             return
@@ -158,7 +157,7 @@ class Given:
     """An Exchange whose body was read before, and may be another one than came."""
 
     def __init__(self, exchange: Exchange, body: bytes) -> None:
-        self.head = exchange.head
+        self.head = exchange.head.without(b"content-encoding")
         self.body: bytes | None = body
         self._given = body
         self._exchange = exchange
@@ -176,7 +175,7 @@ class Keeping:
     """An Exchange that keeps the answer on its way: whole, or a stream's last event."""
 
     def __init__(self, exchange: Exchange, body: bytes, keep: Keep) -> None:
-        self.head = exchange.head
+        self.head = exchange.head.without(b"content-encoding")
         self.body: bytes | None = body
         self._given = body
         self._exchange = exchange

@@ -30,7 +30,7 @@ from omniroute.routing.wire.table import codec
 from ..auth import Authenticator
 from ..exchange import ClientGone, Door, Exchange, Header, headers_of, line, lines_of
 from .answers import JSON, budget_lines, cost_line, origin_lines, send_error
-from .bodies import check_declared
+from .bodies import read_unpacked
 from .gemini_path import asked_of
 from .idempotency import Answers, answer_once, idempotency_name
 from .limits import Wishes, wishes_of
@@ -99,8 +99,7 @@ class ServiceDoor:
     async def _body(self, exchange: Exchange) -> bytes:
         head, body = exchange.head, exchange.body
         if body is None or b"content-encoding" in head.named or len(body) > self.body_bytes_max:
-            check_declared(head.named, self.body_bytes_max)
-            body = await exchange.read(self.body_bytes_max)
+            body = await read_unpacked(exchange, self.body_bytes_max)
         return body
 
     async def _once(

@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from omniroute.server.compose import Composed
+from omniroute.server.exchange import Head
 from omniroute.server.simulator.simulator import Simulator
 from omniroute.server.v1.responses import Keeping
 from tests.v1.whole import HOST, client, opened
@@ -225,7 +226,7 @@ class Taken:
     """An Exchange that remembers what it was sent."""
 
     def __init__(self) -> None:
-        self.head: Any = None
+        self.head = Head("POST", "/v1/responses", [], peer=None)
         self.body: bytes | None = None
         self.sent: list[bytes] = []
 

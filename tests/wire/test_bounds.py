@@ -47,8 +47,8 @@ def test_a_bound_is_lowered_to_what_the_model_can_do_and_it_is_said(
 
 
 def test_a_large_bound_does_not_keep_another_vendors_model_from_answering() -> None:
-    away = context_tokens_needed(FROM_CLAUDE_CODE, same_dialect=False)
-    home = context_tokens_needed(FROM_CLAUDE_CODE, same_dialect=True)
+    away = context_tokens_needed(FROM_CLAUDE_CODE, is_meant=False)
+    home = context_tokens_needed(FROM_CLAUDE_CODE, is_meant=True)
 
     assert (away, home) == (12_000 + ANSWER_TOKENS_ENOUGH, 140_000)
 
