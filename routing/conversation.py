@@ -194,12 +194,13 @@ class TokenLogprob(Struct, frozen=True, gc=False):
 
 
 class ToolCallDelta(Struct, frozen=True, gc=False):
-    """A piece of a tool call. `call_id` and `name` come with the first piece of an index."""
+    """A piece of a tool call. `call_id`, `name` and `kind` come with the first of an index."""
 
     index: int
     call_id: str | None = None
     name: str | None = None
     arguments: str = ""
+    kind: ToolKind = "function"
 
 
 class AnswerError(Struct, frozen=True, gc=False):

@@ -22,7 +22,7 @@ from .codec import Head
 from .failures import openai_error
 from .features import CHOICES_MAX
 from .fields import Fields, body_fields, encode
-from .openai_chat.answer import usage_json
+from .openai_chat.counts import usage_json
 from .parts import kept
 from .sse import DONE, data_event
 

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Annotated, TypeVar, get_args
 
 import msgspec
+from msgspec import structs
 
 from ..conversation import Usage
 
@@ -70,13 +71,19 @@ def usage(
 ) -> Usage:
     """Give usage in which no part is larger than the whole it is a part of."""
     cached_tokens = min(cached or 0, input_tokens)
+    written = min(cache_write or 0, input_tokens - cached_tokens)
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         cached_input_tokens=cached_tokens,
-        cache_write_tokens=min(cache_write or 0, input_tokens - cached_tokens),
+        cache_write_tokens=written,
         reasoning_tokens=min(reasoning or 0, output_tokens),
     )
+
+
+def kept_for_an_hour(found: Usage, tokens: int) -> Usage:
+    """Give usage of which so many of the cache-writing tokens are kept for an hour."""
+    return structs.replace(found, cache_write_1h_tokens=min(tokens, found.cache_write_tokens))
 
 
 @cache

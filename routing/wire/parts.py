@@ -26,6 +26,9 @@ OMISSIBLE = "omissible"
 # Source: Anthropic's "Fine-grained tool streaming" page, read 2026-11.
 INVALID_JSON = "INVALID_JSON"
 
+CUSTOM_INPUT = "input"
+"""The argument in which a custom tool's text goes where tools take objects."""
+
 # Anthropic accepts these characters in a tool_use id, OpenAI at most 40 of any.
 # Source: both vendors' API references, read 2026-11.
 _TOOL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
@@ -209,6 +212,20 @@ def arguments_object(arguments: str) -> msgspec.Raw:
     if is_object(arguments):
         return msgspec.Raw(arguments.strip().encode())
     return msgspec.Raw(encode_text({INVALID_JSON: arguments}).encode())
+
+
+def custom_object(text: str) -> dict[str, object]:
+    """Give a custom tool's free text as the object of a dialect whose tools take objects."""
+    return {CUSTOM_INPUT: text}
+
+
+def image_note(image: Image) -> str:
+    """Give the words that stand for a generated image where a dialect's answers hold none."""
+    if image.url is not None:
+        return f"[an image: {image.url}]"
+    kind = image.media_type or "image"
+    size = len(image.data or "") * 3 // 4
+    return f"[an image, {kind}, of about {size} bytes, which this endpoint's answers cannot hold]"
 
 
 def is_object(arguments: str) -> bool:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
-from omniroute.routing.conversation import Delta, Finish, ToolCallDelta, Usage
+from omniroute.routing.conversation import (
+    Delta,
+    Finish,
+    Image,
+    TokenLogprob,
+    ToolCallDelta,
+    ToolKind,
+    Usage,
+)
 from omniroute.routing.model import Dialect
 from omniroute.routing.wire.codec import Head
 from omniroute.routing.wire.table import codec
@@ -83,7 +91,7 @@ def _fold_openai_chat(steps: list[tuple[str, Any]]) -> Any:
     message = choice["message"]
     for call in message.get("tool_calls") or ():
         del call["index"]
-        call["function"].pop("parsed_arguments", None)
+        call.get("function", {}).pop("parsed_arguments", None)
     kept = {"content", "refusal", "role", "logprobs"}
     return _without_null(
         {**whole, "choices": [{**choice, "message": _without_null(message, kept)}]}
@@ -130,26 +138,36 @@ def _grow_block(index: int, content: list[Any], delta: Any, inputs: dict[int, st
 def _fold_openai_responses(steps: list[tuple[str, Any]]) -> Any:
     """The last event holds the whole; every item in it must have been streamed as it is."""
     last, pieces, done = steps[-1][1], dict[str, str](), dict[int, Any]()
+    weights: dict[str, list[Any]] = {}
     for number, (name, step) in enumerate(steps):
         assert (name, step["sequence_number"]) == (step["type"], number)
         if name.endswith(".delta"):
             pieces[step["item_id"]] = pieces.get(step["item_id"], "") + step["delta"]
+            weights[step["item_id"]] = weights.get(step["item_id"], []) + step.get("logprobs", [])
         if name == "response.output_item.done":
             done[step["output_index"]] = step["item"]
     output = [item for _, item in sorted(done.items())]
     assert output == last["response"]["output"]
     for item in output:
-        shown = item.get("content") or item.get("summary") or [{"text": item.get("arguments")}]
-        assert shown[0]["text"] == pieces.get(item["id"], "")
+        shown = item.get("content") or item.get("summary") or [item]
+        text = next((shown[0][name] for name in _SAYING if name in shown[0]), "")
+        assert text == pieces.get(item["id"], "")
+        assert shown[0].get("logprobs", []) == weights.get(item["id"], [])
     return last["response"]
+
+
+_SAYING = ("text", "refusal", "arguments", "input")
 
 
 def _fold_gemini(steps: list[tuple[str, Any]]) -> Any:
     """By Google's SDKs: parts in order, texts of one kind joined, the last of all else."""
     whole: Any = {}
     parts: list[Any] = []
+    weights: dict[str, list[Any]] = {}
     for _, chunk in steps:
         (candidate,) = chunk["candidates"]
+        for name, tokens in candidate.pop("logprobsResult", {}).items():
+            weights.setdefault(name, []).extend(tokens)
         for part in candidate["content"]["parts"]:
             last = parts[-1] if parts else {}
             if "text" in part and "text" in last and part.get("thought") == last.get("thought"):
@@ -158,6 +176,8 @@ def _fold_gemini(steps: list[tuple[str, Any]]) -> Any:
                 parts.append(part)
         whole = {**whole, **chunk}
     whole["candidates"][0]["content"]["parts"] = parts
+    if weights:
+        whole["candidates"][0]["logprobsResult"] = weights
     return whole
 
 
@@ -168,24 +188,63 @@ _tokens = st.integers(0, 10**6)
 def usages(draw: st.DrawFn) -> Usage:
     cached, written, fresh = draw(_tokens), draw(_tokens), draw(_tokens)
     reasoning, said = draw(_tokens), draw(_tokens)
+    hour = draw(st.integers(0, written))
     return Usage(
         input_tokens=cached + written + fresh,
         output_tokens=reasoning + said,
         cached_input_tokens=cached,
         cache_write_tokens=written,
         reasoning_tokens=reasoning,
+        cache_write_1h_tokens=hour,
     )
 
 
+_logprob = st.floats(-30, 0).map(lambda one: round(one, 3))
+_logprobs = st.lists(
+    st.builds(
+        TokenLogprob,
+        st.text(max_size=3),
+        _logprob,
+        st.lists(st.tuples(st.text(max_size=3), _logprob), max_size=2).map(tuple),
+    ),
+    max_size=2,
+).map(tuple)
+_images = st.builds(
+    Image, media_type=st.sampled_from(["image/png", "image/webp"]), data=st.just("iVBORw0KGgo=")
+)
+SIGNATURES = ("c2lnbmF0dXJl", "gemini#c2ln", "openai_chat#sig")
+_signature = st.sampled_from(SIGNATURES)
+_plain = st.one_of(
+    st.builds(Delta, text=st.text(min_size=1)),
+    st.builds(Delta, text=st.text(min_size=1), logprobs=_logprobs),
+    st.builds(Delta, refusal=st.text(min_size=1)),
+    st.builds(Delta, image=_images),
+)
+_shown = st.one_of(_plain, st.builds(Delta, logprobs=_logprobs))
+_thoughts = st.one_of(
+    st.builds(Delta, reasoning=st.text(min_size=1)),
+    st.builds(Delta, reasoning_signature=_signature),
+    st.builds(Delta, reasoning_encrypted=st.just("openai_responses#gAAA")),
+    st.builds(Delta, reasoning=st.text(), reasoning_signature=_signature),
+)
+_exact = st.one_of(_plain, st.builds(Delta, reasoning=st.text(min_size=1)))
+
+
 @st.composite
-def answers(draw: st.DrawFn) -> list[Delta]:
-    """Deltas as readers give them, with the pieces of several calls in any order."""
+def answers(draw: st.DrawFn, *, exact: bool = False, custom: bool = False) -> list[Delta]:
+    """Deltas as readers give them, with the pieces of several calls in any order.
+
+    With `exact` there is only what every dialect holds in its place: no thought has a proof
+    or a part that only its provider can read, and no probabilities stand without their text.
+    """
     calls = draw(st.integers(0, 3))
-    pieces = [_call_pieces(draw) for _ in range(calls)]
+    kinds: tuple[ToolKind, ...] = ("function", "custom") if custom else ("function",)
+    pieces = [_call_pieces(draw, draw(st.sampled_from(kinds))) for _ in range(calls)]
     begun: dict[int, int] = {}
     deltas: list[Delta] = []
+    said = _exact if exact else st.one_of(_shown, _thoughts)
     for _ in range(draw(st.integers(0, 8))):
-        deltas.append(draw(_said))
+        deltas.append(draw(said))
         if any(pieces) and draw(st.booleans()):
             which = draw(st.sampled_from([n for n in range(calls) if pieces[n]]))
             deltas.append(_next_piece(pieces, begun, which))
@@ -194,25 +253,26 @@ def answers(draw: st.DrawFn) -> list[Delta]:
     if draw(st.booleans()):
         deltas.append(Delta(usage=draw(usages())))
     if draw(st.booleans()):
-        deltas.append(Delta(finish=draw(st.sampled_from(FINISHES)), ended=True))
+        deltas.append(_finished(draw(st.sampled_from(FINISHES))))
     if draw(st.booleans()):
         deltas.append(Delta(usage=draw(usages()), ended=True))
     return deltas
 
 
-_said = st.one_of(
-    st.builds(Delta, text=st.text(min_size=1)),
-    st.builds(Delta, reasoning=st.text(min_size=1)),
-    st.builds(Delta, reasoning_signature=st.just("c2lnbmF0dXJl")),
-)
+def _finished(finish: Finish) -> Delta:
+    sequence = "STOP" if finish == "stop_sequence" else None
+    return Delta(finish=finish, stop_sequence=sequence, ended=True)
 
 
-def _call_pieces(draw: st.DrawFn) -> list[ToolCallDelta]:
+def _call_pieces(draw: st.DrawFn, kind: ToolKind) -> list[ToolCallDelta]:
     arguments = draw(st.dictionaries(st.text(), st.text(), max_size=3))
     spelled = draw(st.booleans())
     text = json.dumps(arguments) if arguments or spelled else ""
+    if kind == "custom":
+        text = draw(st.text())
     call_id = draw(st.sampled_from(["call_a", "functions.f:0", None]))
-    first = ToolCallDelta(0, call_id, draw(st.sampled_from(["f", "get_weather"])))
+    name = draw(st.sampled_from(["f", "get_weather"]))
+    first = ToolCallDelta(0, call_id, name, kind=kind)
     size = max(1, draw(st.integers(1, 20)))
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
     return [first, *(ToolCallDelta(0, arguments=piece) for piece in pieces)]
@@ -222,4 +282,4 @@ def _next_piece(pieces: list[list[ToolCallDelta]], begun: dict[int, int], which:
     piece = pieces[which].pop(0)
     number = begun.setdefault(which, len(begun))
     call_id = f"{piece.call_id}{number}" if piece.call_id else None
-    return Delta(tool_call=ToolCallDelta(number, call_id, piece.name, piece.arguments))
+    return Delta(tool_call=ToolCallDelta(number, call_id, piece.name, piece.arguments, piece.kind))

@@ -7,6 +7,7 @@ import httpx2
 import openai
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
 
@@ -41,10 +42,24 @@ def test_a_stream_folds_to_the_whole_answer(dialect: Dialect, deltas: list[Delta
     assert folded(dialect, stream) == whole
 
 
+@pytest.mark.parametrize("dialect", ["anthropic", "openai_responses", "gemini"])
+@settings(deadline=None)
+@given(deltas=answers(custom=True))
+def test_a_stream_with_custom_calls_folds_to_the_whole_answer(
+    dialect: Dialect, deltas: list[Delta]
+) -> None:
+    stream = streamed(dialect, deltas)
+
+    whole = json.loads(codec(dialect).render_answer(deltas, HEAD))
+
+    assert folded(dialect, stream) == whole
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @settings(deadline=None)
-@given(deltas=answers())
-def test_what_is_written_is_read_back(dialect: Dialect, deltas: list[Delta]) -> None:
+@given(data=st.data())
+def test_what_is_written_is_read_back(dialect: Dialect, data: st.DataObject) -> None:
+    deltas = data.draw(answers(exact=dialect in ("openai_chat", "gemini"), custom=True))
     theirs = codec(dialect)
 
     streamed_again = theirs.render_answer(read(dialect, [streamed(dialect, deltas)]), HEAD)
@@ -93,6 +108,7 @@ def test_an_anthropic_stream_has_one_block_a_call_with_rising_indexes() -> None:
     assert [(name, step.get("index")) for name, step in steps] == [
         ("message_start", None),
         ("content_block_start", 0),
+        ("ping", None),
         ("content_block_delta", 0),
         ("content_block_stop", 0),
         ("content_block_start", 1),
@@ -174,7 +190,7 @@ def test_invalid_arguments_of_a_whole_answer_are_wrapped_not_repaired() -> None:
         ),
         (
             "openai_responses",
-            b'event: error\ndata: {"type":"error","sequence_number":5,'
+            b'event: error\ndata: {"type":"error","sequence_number":6,'
             b'"code":"upstream_error","message":"the provider is overloaded","param":null,'
             b'"error":{"message":"the provider is overloaded","type":"service_unavailable",'
             b'"param":null,"code":"upstream_error"}}\n\n',
@@ -189,7 +205,11 @@ def test_an_error_ends_a_stream_in_its_dialect_and_nothing_follows(
 
     written = writer.error(OVERLOADED)
 
-    assert written == expected
+    *before, last = written.removesuffix(b"\n\n").split(b"\n\n")
+    assert last + b"\n\n" == expected
+    assert [b"event: response.failed" in one for one in before] == (
+        [True] if dialect == "openai_responses" else []
+    )
     assert writer.end() == writer.error(OVERLOADED) == writer.write(Delta(text="lo")) == b""
 
 

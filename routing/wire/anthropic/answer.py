@@ -11,13 +11,13 @@ from typing import Any, assert_never
 
 import msgspec
 
-from ...conversation import Delta, Finish, Reasoning, Text, ToolCall, ToolCallDelta, Usage
+from ...conversation import Delta, Finish, Image, Reasoning, Text, ToolCall, ToolCallDelta, Usage
 from ..codec import Head
-from ..counting import TOKENS_MAX, Count, counts_of, decoded, usage
+from ..counting import TOKENS_MAX, Count, counts_of, decoded, kept_for_an_hour, usage
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
-from ..fold import AnswerPart, fold
-from ..parts import arguments_object, tool_id
+from ..fold import Answer, AnswerPart, Refusal, fold
+from ..parts import arguments_object, custom_object, image_note, tool_id
 
 _FINISHES: dict[str, Finish] = {
     "end_turn": "stop",
@@ -44,6 +44,7 @@ class Block(msgspec.Struct, gc=False):
     text: str | None = None
     thinking: str | None = None
     signature: str | None = None
+    data: str | None = None
     id: str | None = None
     name: str | None = None
     input: Any = None
@@ -55,6 +56,7 @@ class _Whole(msgspec.Struct, gc=False):
     model: str | None = None
     content: list[Block] | None = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
     usage: Any = None
     error: Any = None
 
@@ -63,12 +65,18 @@ class _Written(msgspec.Struct, gc=False):
     thinking_tokens: Count | None = None
 
 
+class _Kept(msgspec.Struct, gc=False):
+    ephemeral_5m_input_tokens: Count | None = None
+    ephemeral_1h_input_tokens: Count | None = None
+
+
 class _Counts(msgspec.Struct, gc=False):
     input_tokens: Count | None = None
     cache_read_input_tokens: Count | None = None
     cache_creation_input_tokens: Count | None = None
     output_tokens: Count | None = None
     output_tokens_details: _Written | None = None
+    cache_creation: _Kept | None = None
 
 
 class _WithCounts(_Whole, gc=False):
@@ -94,7 +102,8 @@ def parse_answer(body: bytes) -> Sequence[Delta]:
     found = usage_of(whole.usage)
     if found is not None:
         deltas.append(Delta(usage=found))
-    return [*deltas, Delta(finish=finish_of(whole.stop_reason or "end_turn"), ended=True)]
+    finish = finish_of(whole.stop_reason or "end_turn")
+    return [*deltas, Delta(finish=finish, stop_sequence=whole.stop_sequence or None, ended=True)]
 
 
 def sniff_answer(body: bytes) -> Delta:
@@ -116,9 +125,9 @@ def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
     return encode(
         {
             **message_json(head),
-            "content": [_content(part) for part in answer.parts],
-            "stop_reason": finish_word(answer.finish),
-            "stop_sequence": None,
+            "content": _blocks(answer),
+            "stop_reason": finish_word(answer.finish, refused=bool(answer.refusal)),
+            "stop_sequence": answer.stop_sequence,
             "usage": usage_json(answer.usage),
         }
     )
@@ -134,9 +143,9 @@ def finish_of(word: str) -> Finish:
     return _FINISHES.get(word, "stop")
 
 
-def finish_word(finish: Finish) -> str:
-    """Give a finish in this dialect's words."""
-    return _WORDS[finish]
+def finish_word(finish: Finish, *, refused: bool = False) -> str:
+    """Give a finish in this dialect's words; a model that refused in words did not just stop."""
+    return "refusal" if refused and finish == "stop" else _WORDS[finish]
 
 
 class Counted:
@@ -155,9 +164,11 @@ class Counted:
         for name in _Counts.__struct_fields__:
             if getattr(later, name) is None:
                 setattr(later, name, getattr(earlier, name))
-        written = later.output_tokens_details
+        written, kept = later.output_tokens_details, later.cache_creation
         if written is None or written.thinking_tokens is None:
             later.output_tokens_details = earlier.output_tokens_details
+        if kept is None or kept == _Kept():
+            later.cache_creation = earlier.cache_creation
         self._counts = later
         return usage_of(later)
 
@@ -168,15 +179,19 @@ def usage_of(reported: object) -> Usage | None:
     if counts.input_tokens is None or counts.output_tokens is None:
         return None
     cached = counts.cache_read_input_tokens or 0
-    cache_write = counts.cache_creation_input_tokens or 0
-    written = counts.output_tokens_details
-    return usage(
+    kept, written = counts.cache_creation or _Kept(), counts.output_tokens_details
+    for_an_hour = kept.ephemeral_1h_input_tokens or 0
+    cache_write = counts.cache_creation_input_tokens
+    if cache_write is None:
+        cache_write = min(for_an_hour + (kept.ephemeral_5m_input_tokens or 0), TOKENS_MAX)
+    found = usage(
         input_tokens=min(counts.input_tokens + cached + cache_write, TOKENS_MAX),
         output_tokens=counts.output_tokens,
         cached=cached,
         cache_write=cache_write,
         reasoning=None if written is None else written.thinking_tokens,
     )
+    return kept_for_an_hour(found, for_an_hour) if for_an_hour else found
 
 
 def usage_json(found: Usage | None) -> dict[str, object]:
@@ -187,6 +202,10 @@ def usage_json(found: Usage | None) -> dict[str, object]:
         "input_tokens": found.input_tokens - apart,
         "cache_creation_input_tokens": found.cache_write_tokens,
         "cache_read_input_tokens": found.cached_input_tokens,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": found.cache_write_tokens - found.cache_write_1h_tokens,
+            "ephemeral_1h_input_tokens": found.cache_write_1h_tokens,
+        },
         "output_tokens": found.output_tokens,
     }
 
@@ -211,6 +230,8 @@ def _block(block: Block, calls: int) -> list[Delta]:
             return [
                 Delta(reasoning=block.thinking or "", reasoning_signature=block.signature or None)
             ]
+        case "redacted_thinking" if block.data:
+            return [Delta(reasoning_encrypted=block.data)]
         case "tool_use":
             if not block.name:
                 raise malformed("a tool_use block without a name")
@@ -222,22 +243,41 @@ def _block(block: Block, calls: int) -> list[Delta]:
             return [Delta(content=True)]  # seen by a client of this dialect, and no value
 
 
-def _content(part: AnswerPart) -> dict[str, object]:
+def _blocks(answer: Answer) -> list[dict[str, object]]:
+    return [block for part in answer.parts for block in _content(part)]
+
+
+def _content(part: AnswerPart) -> list[dict[str, object]]:
     match part:
-        case Text():
-            return {"type": "text", "text": part.text}
+        case Text() if not part.text:
+            return []  # only probabilities, of which nothing is shown here
+        case Text() | Refusal():
+            return [{"type": "text", "text": part.text}]
+        case Image():
+            return [{"type": "text", "text": image_note(part)}]
         case Reasoning():
-            return {
-                "type": "thinking",
-                "thinking": part.text,
-                "signature": part.signature or "",
-            }
+            return _thoughts(part)
         case ToolCall():
-            return {
-                "type": "tool_use",
-                "id": tool_id(part.call_id),
-                "name": part.name,
-                "input": arguments_object(part.arguments),
-            }
+            custom = part.kind == "custom"
+            arguments = part.arguments
+            return [
+                {
+                    "type": "tool_use",
+                    "id": tool_id(part.call_id),
+                    "name": part.name,
+                    "input": custom_object(arguments) if custom else arguments_object(arguments),
+                }
+            ]
         case _:
             assert_never(part)
+
+
+def _thoughts(part: Reasoning) -> list[dict[str, object]]:
+    """Give a thought's blocks; what only its provider can read has one of its own."""
+    blocks: list[dict[str, object]] = []
+    if part.text or part.signature is not None:
+        signature = part.signature or ""
+        blocks.append({"type": "thinking", "thinking": part.text, "signature": signature})
+    if part.encrypted is not None:
+        blocks.append({"type": "redacted_thinking", "data": part.encrypted})
+    return blocks

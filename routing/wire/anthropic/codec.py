@@ -31,7 +31,8 @@ from .answer import parse_answer, render_answer, sniff_answer
 from .blocks import DIALECT
 from .parse import parse_request
 from .render import render_request
-from .stream import RARE, MessageReader, MessageWriter, error_json
+from .stream import RARE, MessageReader
+from .writer import MessageWriter, error_json
 
 UNTHREADED = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
 """What Anthropic's SDK takes as the word to send the whole conversation with each turn.

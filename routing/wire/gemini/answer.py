@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from typing import Any, assert_never
 
 import msgspec
+from msgspec import structs
 
 from ...conversation import (
     AnswerError,
     Delta,
     Finish,
+    Image,
     Reasoning,
     Text,
+    TokenLogprob,
     ToolCall,
     ToolCallDelta,
     Usage,
@@ -25,10 +28,11 @@ from ..codec import Head
 from ..counting import TOKENS_MAX, Count, counts_of, decoded, usage
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
-from ..fold import AnswerPart, finish_without_word, fold
-from ..parts import arguments_object
-from ..signatures import marked
+from ..fold import AnswerPart, Refusal, finish_without_word, fold
+from ..parts import arguments_object, custom_object
+from ..signatures import marked, unmarked
 from ..sniffing import summary
+from .logprobs import logprobs_json, logprobs_of
 from .media import DIALECT
 
 _FILTERED = (
@@ -37,6 +41,7 @@ _FILTERED = (
     "BLOCKLIST",
     "PROHIBITED_CONTENT",
     "SPII",
+    "LANGUAGE",
     "IMAGE_SAFETY",
     "IMAGE_PROHIBITED_CONTENT",
     "IMAGE_RECITATION",
@@ -48,6 +53,7 @@ _FAILED = (
     "UNEXPECTED_TOOL_CALL",
     "TOO_MANY_TOOL_CALLS",
     "MALFORMED_RESPONSE",
+    "MISSING_THOUGHT_SIGNATURE",
 )
 _WORDS: dict[Finish, str] = {
     "stop": "STOP",
@@ -64,11 +70,23 @@ class _Call(msgspec.Struct, gc=False):
     args: Any = None
 
 
+class _Blob(msgspec.Struct, rename="camel", gc=False):
+    mime_type: str | None = None
+    data: str | None = None
+
+
+class _File(msgspec.Struct, rename="camel", gc=False):
+    mime_type: str | None = None
+    file_uri: str | None = None
+
+
 class _Part(msgspec.Struct, rename="camel", gc=False):
     text: str | None = None
     thought: bool | None = None
     thought_signature: str | None = None
     function_call: _Call | None = None
+    inline_data: _Blob | None = None
+    file_data: _File | None = None
 
 
 class _Content(msgspec.Struct, gc=False):
@@ -79,6 +97,7 @@ class _Candidate(msgspec.Struct, rename="camel", gc=False):
     content: _Content | None = None
     finish_reason: str | None = None
     index: int = 0
+    logprobs_result: Any = None
 
 
 class _Feedback(msgspec.Struct, rename="camel", gc=False):
@@ -138,13 +157,14 @@ class ChunkReader:
         for candidate in chunk.candidates or ():
             if candidate.index == 0:
                 parts = candidate.content.parts if candidate.content is not None else None
-                deltas += [delta for part in parts or () for delta in self._part(part)]
+                found = [delta for part in parts or () for delta in self._part(part)]
+                deltas += _weighed(found, logprobs_of(candidate.logprobs_result))
                 reason = candidate.finish_reason
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
             reason = "SAFETY"
-        found = usage_of(chunk.usage_metadata)
-        if reason or found:
-            deltas.append(self._last(reason, found))
+        counted = usage_of(chunk.usage_metadata)
+        if reason or counted:
+            deltas.append(self._last(reason, counted))
         return deltas
 
     def _part(self, part: _Part) -> list[Delta]:
@@ -162,6 +182,9 @@ class ChunkReader:
             return [*signed, Delta(tool_call=piece)]
         if part.text:
             return [Delta(reasoning=part.text) if part.thought else Delta(text=part.text)]
+        image = _image_of(part)
+        if image is not None:
+            return [Delta(image=image)]
         if part.text is None and part.thought_signature is None:
             return [Delta(content=True)]  # seen by a client of this dialect, and no value
         return []
@@ -209,37 +232,60 @@ def sniff_answer(body: bytes) -> Delta:
 def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
     """Give the whole answer that the Deltas fold to."""
     answer = fold(deltas, head)
-    parts = [part_json(part) for part in _joined(answer.parts)]
-    return encode(chunk_json(head, parts, finish=answer.finish, usage=answer.usage))
+    parts = [part_json(part, proof=proof) for part, proof in _proven(answer.parts)]
+    whole = chunk_json(
+        head, parts, finish=answer.finish, usage=answer.usage, logprobs=answer.logprobs
+    )
+    return encode(whole)
 
 
-def _joined(parts: Sequence[AnswerPart]) -> list[AnswerPart]:
-    """Give the parts without what only a signature set apart: none is shown here."""
-    joined: list[AnswerPart] = []
+def _proven(parts: Sequence[AnswerPart]) -> list[tuple[AnswerPart, str | None]]:
+    """Give the parts as clients join them, each call with its signature.
+
+    Texts that follow each other are one, also where a signature set them apart: it is shown
+    at the next call alone.
+    """
+    proven: list[tuple[AnswerPart, str | None]] = []
+    proof: str | None = None
     for part in parts:
-        last = joined[-1] if joined else None
-        if isinstance(part, Reasoning) and not part.text:
-            continue
-        if isinstance(part, Reasoning) and isinstance(last, Reasoning):
-            joined[-1] = Reasoning(last.text + part.text)
-        elif isinstance(part, Text) and isinstance(last, Text):
-            joined[-1] = Text(last.text + part.text)
+        last = proven[-1][0] if proven else None
+        if isinstance(part, Reasoning):
+            if part.signature is not None:
+                proof = unmarked(part.signature, DIALECT) or proof
+            if part.text and isinstance(last, Reasoning):
+                proven[-1] = (Reasoning(last.text + part.text), None)
+            elif part.text:
+                proven.append((Reasoning(part.text), None))
+        elif isinstance(part, Text | Refusal):
+            if isinstance(last, Text):
+                proven[-1] = (Text(last.text + part.text), None)
+            else:
+                proven.append((Text(part.text), None))
+        elif isinstance(part, ToolCall):
+            proven.append((part, proof))
+            proof = None
         else:
-            joined.append(part)
-    return joined
+            proven.append((part, None))
+    return proven
 
 
-def part_json(part: AnswerPart) -> dict[str, object]:
-    """Give a part in this dialect's words."""
+def part_json(part: AnswerPart, *, proof: str | None = None) -> dict[str, object]:
+    """Give a part in this dialect's words, with the signature of a call if it has one."""
     match part:
-        case Text():
+        case Text() | Refusal():
             return {"text": part.text}
         case Reasoning():
             return {"text": part.text, "thought": True}
+        case Image():
+            return _image_json(part)
         case ToolCall():
-            arguments = arguments_object(part.arguments)
-            call = {"id": part.call_id, "name": part.name, "args": arguments}
-            return {"functionCall": call}
+            custom = part.kind == "custom"
+            arguments = part.arguments
+            args = custom_object(arguments) if custom else arguments_object(arguments)
+            call: dict[str, object] = {
+                "functionCall": {"id": part.call_id, "name": part.name, "args": args}
+            }
+            return call if proof is None else {**call, "thoughtSignature": proof}
         case _:
             assert_never(part)
 
@@ -250,9 +296,12 @@ def chunk_json(
     *,
     finish: Finish | None = None,
     usage: Usage | None = None,
+    logprobs: Sequence[TokenLogprob] = (),
 ) -> dict[str, object]:
     """Give a chunk; a whole answer is a chunk with everything in it."""
     candidate: dict[str, object] = {"content": {"parts": parts, "role": "model"}, "index": 0}
+    if logprobs:
+        candidate["logprobsResult"] = logprobs_json(logprobs)
     if finish is not None:
         candidate["finishReason"] = _WORDS[finish]
     chunk: dict[str, object] = {"candidates": [candidate]}
@@ -288,3 +337,29 @@ def _usage_json(found: Usage) -> dict[str, object]:
         "thoughtsTokenCount": found.reasoning_tokens,
         "cachedContentTokenCount": found.cached_input_tokens,
     }
+
+
+def _weighed(deltas: list[Delta], logprobs: tuple[TokenLogprob, ...]) -> list[Delta]:
+    """Give a chunk's Deltas with its probabilities at the last text, where there is one."""
+    if logprobs:
+        for at in reversed(range(len(deltas))):
+            if deltas[at].text:
+                deltas[at] = structs.replace(deltas[at], logprobs=logprobs)
+                break
+    return deltas
+
+
+def _image_of(part: _Part) -> Image | None:
+    inline, stored = part.inline_data, part.file_data
+    if inline is not None and inline.data and (inline.mime_type or "").startswith("image/"):
+        return Image(media_type=inline.mime_type, data=inline.data)
+    if stored is not None and stored.file_uri and (stored.mime_type or "").startswith("image/"):
+        return Image(url=stored.file_uri, media_type=stored.mime_type)
+    return None
+
+
+def _image_json(image: Image) -> dict[str, object]:
+    if image.url is not None:
+        stored = {"fileUri": image.url, "mimeType": image.media_type or "image/png"}
+        return {"fileData": stored}
+    return {"inlineData": {"mimeType": image.media_type or "image/png", "data": image.data or ""}}

@@ -7,16 +7,29 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
-from ...conversation import Delta, Finish, Reasoning, Text, ToolCall, ToolCallDelta, Usage
+from ...conversation import (
+    Delta,
+    Finish,
+    Image,
+    Reasoning,
+    Text,
+    TokenLogprob,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
 from ...errors import RoutingError
 from ..codec import Head
 from ..failures import attempts_json, status_of, words_of
 from ..fields import encode, encode_text
-from ..fold import AnswerPart, finish_without_word
+from ..fold import AnswerPart, Refusal, finish_without_word
 from ..parts import is_object, missing_id
+from ..signatures import unmarked
 from ..sse import DONE, Event, data_event
 from .answer import ChunkReader, chunk_json, part_json
+from .media import DIALECT
 
 # Usage stands in every chunk and is read only in the last one, with the finish.
 RARE = (
@@ -59,18 +72,33 @@ class _Held:
     part: AnswerPart
     pieces: list[str] = field(default_factory=list)
     tries: int = 0
+    proof: str | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
 
     def whole(self) -> AnswerPart:
         text = "".join(self.pieces)
-        if isinstance(self.part, ToolCall):
-            return ToolCall(self.part.call_id, self.part.name, text)
-        return Text(text) if isinstance(self.part, Text) else Reasoning(text)
+        match self.part:
+            case Text() | Refusal():
+                return Text(text)
+            case Reasoning():
+                return Reasoning(text)
+            case Image():
+                return self.part
+            case ToolCall():
+                return ToolCall(self.part.call_id, self.part.name, text, self.part.kind)
+            case _:
+                assert_never(self.part)
 
     def is_whole(self) -> bool:
         if not isinstance(self.part, ToolCall):
             return True
         # Only a closing brace can end an object: the rest need not be tried.
-        if self.tries >= _TRIES_MAX or not self.pieces or self.pieces[-1].rstrip()[-1:] != "}":
+        if (
+            self.part.kind == "custom"
+            or self.tries >= _TRIES_MAX
+            or not self.pieces
+            or self.pieces[-1].rstrip()[-1:] != "}"
+        ):
             return False
         self.tries += 1
         return is_object("".join(self.pieces))
@@ -85,6 +113,7 @@ class ChunkWriter:
         self._calls: dict[int, _Held] = {}
         self._finish: Finish | None = None
         self._usage: Usage | None = None
+        self._proof: str | None = None
         self._ended = False
 
     def write(self, delta: Delta) -> bytes:
@@ -95,8 +124,14 @@ class ChunkWriter:
         self._finish = delta.finish
         if delta.reasoning:
             self._held.append(_Held(Reasoning(), [delta.reasoning]))
-        if delta.text:
-            self._held.append(_Held(Text(""), [delta.text]))
+        if delta.reasoning_signature is not None:
+            self._proof = unmarked(delta.reasoning_signature, DIALECT) or self._proof
+        if delta.text or delta.logprobs:
+            self._held.append(_Held(Text(""), [delta.text], logprobs=delta.logprobs))
+        if delta.refusal:
+            self._held.append(_Held(Text(""), [delta.refusal]))
+        if delta.image is not None:
+            self._held.append(_Held(delta.image))
         if delta.tool_call is not None:
             self._piece(delta.tool_call)
         return self._released()
@@ -122,15 +157,19 @@ class ChunkWriter:
         held = self._calls.get(piece.index)
         if held is None:
             call_id = piece.call_id or missing_id(self._head.answer_id, len(self._calls))
-            held = self._calls[piece.index] = _Held(ToolCall(call_id, piece.name or "", ""))
+            call = ToolCall(call_id, piece.name or "", "", piece.kind)
+            held = self._calls[piece.index] = _Held(call, proof=self._proof)
+            self._proof = None
             self._held.append(held)
         held.pieces.append(piece.arguments)
 
     def _released(self, *, everything: bool = False) -> bytes:
         written: list[bytes] = []
         while self._held and (everything or self._held[0].is_whole()):
-            part = self._held.popleft().whole()
-            written.append(data_event(encode(chunk_json(self._head, [part_json(part)]))))
+            held = self._held.popleft()
+            part = part_json(held.whole(), proof=held.proof)
+            chunk = chunk_json(self._head, [part], logprobs=held.logprobs)
+            written.append(data_event(encode(chunk)))
         return b"".join(written)
 
 

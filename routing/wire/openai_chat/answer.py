@@ -1,8 +1,7 @@
 """OpenAI chat completions, whole: reading a provider's, writing a client's, and usage.
 
-Compatible providers bend the format; what they are known to do is read: `reasoning` for
-`reasoning_content` (OpenRouter), content as a list of parts (Mistral), reasoning tokens
-beside the completion's (xAI), cache counts under other names (DeepSeek).
+Compatible providers bend the format; `said` reads what they are known to do inside a message,
+`counts` what they do to usage.
 
 Source: OpenAI API reference, "The chat completion object", read 2026-11; the providers' own
 references for what bends.
@@ -13,12 +12,27 @@ from typing import Any
 
 import msgspec
 
-from ...conversation import Delta, Finish, ToolCallDelta, Usage
+from ...conversation import Delta, Finish, Reasoning, ToolCall, ToolCallDelta
 from ..codec import Head
-from ..counting import TOKENS_MAX, Count, counts_of, decoded, usage
+from ..counting import decoded
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
 from ..fold import Answer, fold
+from .counts import Counts, usage_json, usage_of
+from .said import (
+    Call,
+    Said,
+    call_json,
+    encrypted_detail,
+    google_proof,
+    image_json,
+    logprobs_json,
+    logprobs_of,
+    proof_of,
+    signed_detail,
+    spoken,
+)
+from .thinking import ThoughtSplitter
 
 _FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -29,38 +43,12 @@ _FINISHES: dict[str, Finish] = {
 }
 
 
-class Function(msgspec.Struct, gc=False):
-    """A called function, whole or a piece of it."""
-
-    name: str | None = None
-    arguments: str | None = None
-
-
-class Call(msgspec.Struct, gc=False):
-    """A tool call, whole or a piece of it; only pieces have an index."""
-
-    index: int | None = None
-    id: str | None = None
-    function: Function | None = None
-
-
-class Said(msgspec.Struct, gc=False):
-    """A message or a delta. The untyped fields are only looked at for being there."""
-
-    content: str | list[Any] | None = None
-    reasoning_content: str | None = None
-    reasoning: Any = None
-    refusal: str | None = None
-    tool_calls: list[Call] | None = None
-    function_call: Any = None
-    audio: Any = None
-    images: Any = None
-
-
 class _Choice(msgspec.Struct, gc=False):
     message: Said
     index: int = 0
     finish_reason: str | None = None
+    logprobs: Any = None
+    stop_reason: Any = None
 
 
 class _Whole(msgspec.Struct, gc=False):
@@ -71,26 +59,8 @@ class _Whole(msgspec.Struct, gc=False):
     error: Any = None
 
 
-class _Read(msgspec.Struct, gc=False):
-    cached_tokens: Count | None = None
-    cache_write_tokens: Count | None = None
-
-
-class _Written(msgspec.Struct, gc=False):
-    reasoning_tokens: Count | None = None
-
-
-class _Counts(msgspec.Struct, gc=False):
-    prompt_tokens: Count | None = None
-    completion_tokens: Count | None = None
-    total_tokens: Count | None = None
-    prompt_tokens_details: _Read | None = None
-    completion_tokens_details: _Written | None = None
-    prompt_cache_hit_tokens: Count | None = None
-
-
 class _Counted(_Whole, gc=False):
-    usage: _Counts | None = None
+    usage: Counts | None = None
 
 
 _decoder = msgspec.json.Decoder(_Whole)
@@ -106,14 +76,21 @@ def parse_answer(body: bytes) -> Sequence[Delta]:
     whole, choice = _read(body)
     said = choice.message
     deltas = [Delta(model=whole.model, answer_id=whole.id)]
-    deltas += spoken(said)
+    deltas += spoken(said, logprobs_of(choice.logprobs))
     calls = said.tool_calls or []
-    deltas += [Delta(tool_call=_whole_call(number, call)) for number, call in enumerate(calls)]
+    for number, call in enumerate(calls):
+        proof = proof_of(call)
+        if proof is not None:
+            deltas.append(Delta(reasoning_signature=proof))
+        deltas.append(Delta(tool_call=_whole_call(number, call)))
     found = usage_of(whole.usage)
     if found is not None:
         deltas.append(Delta(usage=found))
     finish = finish_of(choice.finish_reason or "stop", has_calls=bool(calls))
-    return [*deltas, Delta(finish=finish, ended=True)]
+    sequence = stop_sequence_of(choice.stop_reason, finish)
+    finish = "stop_sequence" if sequence is not None else finish
+    last = Delta(finish=finish, stop_sequence=sequence, ended=True)
+    return ThoughtSplitter().split([*deltas, last])
 
 
 def sniff_answer(body: bytes) -> Delta:
@@ -132,6 +109,7 @@ def sniff_answer(body: bytes) -> Delta:
 def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
     """Give the whole answer that the Deltas fold to."""
     answer = fold(deltas, head)
+    logprobs = answer.logprobs
     body: dict[str, object] = {
         "id": head.answer_id,
         "object": "chat.completion",
@@ -141,7 +119,7 @@ def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
             {
                 "index": 0,
                 "message": _message(answer),
-                "logprobs": None,
+                "logprobs": logprobs_json(logprobs) if logprobs else None,
                 "finish_reason": finish_word(answer.finish),
             }
         ],
@@ -149,21 +127,6 @@ def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
     if answer.usage is not None:
         body["usage"] = usage_json(answer.usage)
     return encode(body)
-
-
-def spoken(said: Said) -> list[Delta]:
-    """Give the thoughts and the text of a message or a delta, in this order."""
-    thought = said.reasoning_content or said.reasoning
-    deltas = [Delta(reasoning=thought)] if isinstance(thought, str) and thought else []
-    if isinstance(said.content, list):
-        deltas += [delta for part in said.content for delta in _part(part)]
-    elif said.content:
-        deltas.append(Delta(text=said.content))
-    if said.refusal:
-        deltas.append(Delta(text=said.refusal))
-    if not deltas and (said.audio or said.images or said.function_call):
-        deltas.append(Delta(content=True))  # seen by a client of this dialect, and no value
-    return deltas
 
 
 def finish_of(word: str, *, has_calls: bool) -> Finish:
@@ -177,38 +140,12 @@ def finish_word(finish: Finish) -> str:
     return "stop" if finish == "stop_sequence" else finish
 
 
-def usage_of(reported: object) -> Usage | None:
-    """Give a usage object's counts, None when it does not report both of them."""
-    counts = counts_of(reported, _Counts)
-    prompt, completion = counts.prompt_tokens, counts.completion_tokens
-    if prompt is None or completion is None:
-        return None
-    read, written = counts.prompt_tokens_details, counts.completion_tokens_details
-    reasoning = 0 if written is None else written.reasoning_tokens or 0
-    if reasoning and counts.total_tokens == prompt + completion + reasoning:
-        completion = min(completion + reasoning, TOKENS_MAX)  # the total proves them separate
-    cached = None if read is None else read.cached_tokens
-    return usage(
-        input_tokens=prompt,
-        output_tokens=completion,
-        cached=counts.prompt_cache_hit_tokens if cached is None else cached,
-        cache_write=None if read is None else read.cache_write_tokens,
-        reasoning=reasoning,
-    )
+def stop_sequence_of(reported: object, finish: Finish) -> str | None:
+    """Give the stop sequence that ended an answer, where the server names it.
 
-
-def usage_json(found: Usage) -> dict[str, object]:
-    """Give usage in this dialect's words."""
-    return {
-        "prompt_tokens": found.input_tokens,
-        "completion_tokens": found.output_tokens,
-        "total_tokens": found.input_tokens + found.output_tokens,
-        "prompt_tokens_details": {
-            "cached_tokens": found.cached_input_tokens,
-            "cache_write_tokens": found.cache_write_tokens,
-        },
-        "completion_tokens_details": {"reasoning_tokens": found.reasoning_tokens},
-    }
+    Source: vLLM, "OpenAI-Compatible Server", `stop_reason` of a choice, read 2026-11.
+    """
+    return reported if finish == "stop" and isinstance(reported, str) and reported else None
 
 
 def _read(body: bytes) -> tuple[_Whole, _Choice]:
@@ -223,19 +160,11 @@ def _read(body: bytes) -> tuple[_Whole, _Choice]:
     return whole, whole.choices[0]
 
 
-def _part(part: object) -> list[Delta]:
-    if not isinstance(part, dict):
-        return []
-    text = part.get("text")
-    if isinstance(text, str) and text:
-        return [Delta(text=text)]
-    thinking = part.get("thinking")
-    pieces = thinking if isinstance(thinking, list) else []
-    found = [piece.get("text") for piece in pieces if isinstance(piece, dict)]
-    return [Delta(reasoning=thought) for thought in found if isinstance(thought, str) and thought]
-
-
 def _whole_call(number: int, call: Call) -> ToolCallDelta:
+    if call.custom is not None and call.custom.name:
+        return ToolCallDelta(
+            number, call.id or None, call.custom.name, call.custom.input or "", kind="custom"
+        )
     if call.function is None or not call.function.name:
         raise malformed("a tool call without a function's name")
     return ToolCallDelta(
@@ -247,17 +176,35 @@ def _message(answer: Answer) -> dict[str, object]:
     message: dict[str, object] = {
         "role": "assistant",
         "content": answer.text or None,
-        "refusal": None,
+        "refusal": answer.refusal or None,
     }
     if answer.reasoning:
         message["reasoning_content"] = answer.reasoning
-    if answer.calls:
-        message["tool_calls"] = [
-            {
-                "id": call.call_id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in answer.calls
-        ]
+    details, calls = _details_and_calls(answer)
+    if details:
+        message["reasoning_details"] = details
+    if answer.images:
+        message["images"] = [image_json(one, at) for at, one in enumerate(answer.images)]
+    if calls:
+        message["tool_calls"] = calls
     return message
+
+
+def _details_and_calls(answer: Answer) -> tuple[list[object], list[object]]:
+    """Give what proves the thoughts, and the calls; Google's proofs stand at the calls."""
+    details: list[object] = []
+    calls: list[object] = []
+    proof: str | None = None
+    for part in answer.parts:
+        if isinstance(part, Reasoning):
+            if part.signature is not None:
+                google = google_proof(part.signature)
+                proof = google or proof
+                if google is None:
+                    details.append(signed_detail(part.text, part.signature, len(details)))
+            if part.encrypted is not None:
+                details.append(encrypted_detail(part.encrypted, len(details)))
+        elif isinstance(part, ToolCall):
+            calls.append(call_json(part, proof=proof))
+            proof = None
+    return details, calls

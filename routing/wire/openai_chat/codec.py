@@ -32,7 +32,7 @@ from ..sse import SseReader
 from .answer import parse_answer, render_answer, sniff_answer
 from .parse import parse_request
 from .render import render_request
-from .stream import RARE, ChunkReader, ChunkWriter
+from .stream import RARE, ChunkReader, ChunkWriter, TranslatedReader
 from .thoughts import DIALECT
 
 _IMAGES = re.compile(rb'"type"\s*:\s*"image')
@@ -96,7 +96,7 @@ class OpenaiChat:
         return SseSniffer(ChunkReader().read, RARE) if stream else _WHOLE
 
     def reader(self) -> StreamReader:
-        return SseReader(ChunkReader().read)
+        return SseReader(TranslatedReader().read)
 
     def parse_answer(self, body: bytes) -> Sequence[Delta]:
         return parse_answer(body)

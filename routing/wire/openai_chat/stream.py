@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ...conversation import Delta, Finish, ToolCallDelta, Usage
+from ...conversation import Delta, Finish, TokenLogprob, ToolCall, ToolCallDelta, ToolKind, Usage
 from ...errors import RoutingError
 from ..codec import Head
 from ..failures import malformed, openai_error, reported
@@ -21,7 +21,23 @@ from ..fields import encode
 from ..fold import finish_without_word
 from ..parts import missing_id
 from ..sse import DONE, Event, data_event
-from .answer import Call, Said, finish_of, finish_word, spoken, usage_json, usage_of
+from .answer import finish_of, finish_word, stop_sequence_of
+from .counts import usage_json, usage_of
+from .said import (
+    Call,
+    Said,
+    call_json,
+    encrypted_detail,
+    google_proof,
+    image_json,
+    logprobs_json,
+    logprobs_of,
+    proof_of,
+    signed_detail,
+    spoken,
+    thought_of,
+)
+from .thinking import ThoughtSplitter
 from .usage import USAGE
 
 # Null usage and a null finish stand in most chunks and must not match. What tells usage at all
@@ -38,6 +54,9 @@ class _Choice(msgspec.Struct):
     delta: Said | None = None
     index: int = 0
     finish_reason: str | None = None
+    logprobs: Any = None
+    stop_reason: Any = None
+    usage: Any = None
 
 
 class _Chunk(msgspec.Struct):
@@ -68,6 +87,7 @@ class ChunkReader:
         self._count = 0
         self._latest = 0
         self._silent: dict[int, None] = {}
+        self._told = False
 
     def read(self, event: Event) -> Sequence[Delta]:
         """Give the Deltas of one event.
@@ -94,25 +114,44 @@ class ChunkReader:
             self._begun = True
             deltas.append(Delta(model=chunk.model, answer_id=chunk.id or None))
         finish: Finish | None = None
+        sequence: str | None = None
+        counts = chunk.usage
         for choice in chunk.choices or ():
             if choice.index:
                 continue
             if choice.delta is not None:
-                deltas += spoken(choice.delta)
-                calls = choice.delta.tool_calls or ()
-                deltas += [Delta(tool_call=self._piece(call)) for call in calls]
+                deltas += self._spoken(choice.delta, logprobs_of(choice.logprobs))
+                for call in choice.delta.tool_calls or ():
+                    deltas += self._call(call)
             if choice.finish_reason:
                 finish = finish_of(choice.finish_reason, has_calls=bool(self._count))
+                sequence = stop_sequence_of(choice.stop_reason, finish)
+                finish = "stop_sequence" if sequence is not None else finish
                 deltas += self._unargued()
-        usage = usage_of(chunk.usage)
+            counts = counts or choice.usage  # where Moonshot tells it
+        usage = usage_of(counts)
         if finish or usage:
-            deltas.append(Delta(finish=finish, usage=usage, ended=finish is not None))
+            ended = finish is not None
+            deltas.append(Delta(finish=finish, stop_sequence=sequence, usage=usage, ended=ended))
         return deltas
+
+    def _spoken(self, said: Said, logprobs: tuple[TokenLogprob, ...]) -> list[Delta]:
+        if not said.reasoning_details:
+            self._told = self._told or bool(thought_of(said))
+            return spoken(said, logprobs)
+        # In both fields piece by piece, or the whole thought once more with its proof.
+        told, self._told = self._told and not thought_of(said), False
+        return spoken(said, logprobs, told=told)
 
     def _unargued(self) -> Sequence[Delta]:
         """Give an empty object to each call that ended without a byte of arguments."""
         silent, self._silent = self._silent, {}
         return [Delta(tool_call=ToolCallDelta(number, arguments="{}")) for number in silent]
+
+    def _call(self, call: Call) -> list[Delta]:
+        proof = proof_of(call)
+        piece = Delta(tool_call=self._piece(call))
+        return [piece] if proof is None else [Delta(reasoning_signature=proof), piece]
 
     def _piece(self, call: Call) -> ToolCallDelta:
         """Give one piece; the name and the id only with the first of its call.
@@ -120,8 +159,7 @@ class ChunkReader:
         Some servers give every call the index 0, or none, and tell calls apart by id.
         """
         index = call.index if call.index is not None else self._latest
-        name = call.function.name if call.function is not None else None
-        arguments = (call.function.arguments if call.function is not None else None) or ""
+        name, arguments = _called(call)
         known = self._calls.get(index)
         if known is not None and not (name and _is_another(call, known)):
             if arguments:
@@ -133,9 +171,32 @@ class ChunkReader:
         self._calls[index] = known
         self._latest = index
         self._count += 1
+        if call.custom is not None:
+            return ToolCallDelta(known.number, known.call_id, name, arguments, kind="custom")
         if not arguments:
             self._silent[known.number] = None
         return ToolCallDelta(known.number, known.call_id, name, arguments)
+
+
+class TranslatedReader:
+    """Reads chunks for a client of another dialect: thoughts in the text are told apart."""
+
+    def __init__(self) -> None:
+        self._chunks = ChunkReader()
+        self._splitter = ThoughtSplitter()
+
+    def read(self, event: Event) -> Sequence[Delta]:
+        """Give the Deltas of one event; raises as ChunkReader does."""
+        return self._splitter.split(self._chunks.read(event))
+
+
+def _called(call: Call) -> tuple[str | None, str]:
+    """Give the name and the arguments that a piece has."""
+    if call.function is not None:
+        return call.function.name, call.function.arguments or ""
+    if call.custom is not None:
+        return call.custom.name, call.custom.input or ""
+    return None, ""
 
 
 def _is_another(call: Call, known: _Known) -> bool:
@@ -144,7 +205,11 @@ def _is_another(call: Call, known: _Known) -> bool:
 
 
 class ChunkWriter:
-    """Writes chunks: the role first, the finish once, usage if asked for, `[DONE]` once."""
+    """Writes chunks: the role first, the finish once, usage if asked for, `[DONE]` once.
+
+    A thought's proof comes when the thought is over, with its whole text; Google's stand at
+    the call that they belong to.
+    """
 
     def __init__(self, head: Head) -> None:
         self._head = head
@@ -160,12 +225,19 @@ class ChunkWriter:
         # Who asks for usage gets it as null in every chunk but the last.
         null_usage = b',"usage":null}' if head.include_usage else b"}"
         self._delta = self._prefix + b',"choices":[{"index":0,"delta":'
+        self._text = b"data: " + self._delta + b'{"content":'
         self._running = b',"logprobs":null,"finish_reason":null}]' + null_usage
+        self._text_end = b"}" + self._running + b"\n\n"
+        self._weighed = b',"logprobs":%b,"finish_reason":null}]' + null_usage
         self._finished = b',"logprobs":null,"finish_reason":%b}]' + null_usage
         self._begun = False
         self._finish: Finish | None = None
         self._usage: Usage | None = None
-        self._calls: set[int] = set()
+        self._calls: dict[int, ToolKind] = {}
+        self._thought: list[str] = []
+        self._details = 0
+        self._images = 0
+        self._proof: str | None = None
         self._ended = False
 
     def write(self, delta: Delta) -> bytes:
@@ -173,19 +245,21 @@ class ChunkWriter:
         self._usage = delta.usage or self._usage
         if self._ended or self._finish is not None:
             return b""  # nothing may follow a finish but the usage
-        chunks: list[bytes] = []
-        if delta.reasoning:
-            chunks.append(b'{"reasoning_content":' + encode(delta.reasoning) + b"}")
-        if delta.text:
-            chunks.append(b'{"content":' + encode(delta.text) + b"}")
+        chunks = self._thoughts(delta)
+        if delta.text or delta.logprobs:
+            chunks.append(self._content(delta.text, delta.logprobs))
+        if delta.refusal:
+            self._thought.clear()
+            chunks.append(self._chunk({"refusal": delta.refusal}))
+        if delta.image is not None:
+            self._thought.clear()
+            chunks.append(self._chunk({"images": [image_json(delta.image, self._images)]}))
+            self._images += 1
         if delta.tool_call is not None:
-            chunks.append(encode({"tool_calls": [self._call(delta.tool_call)]}))
-        written = b"".join(data_event(self._delta + chunk + self._running) for chunk in chunks)
-        if written or delta.finish:
-            written = self._begin() + written
+            chunks.append(self._chunk({"tool_calls": [self._call(delta.tool_call)]}))
         if delta.finish:
-            written += self._finish_chunk(delta.finish)
-        return written
+            chunks.append(self._finish_chunk(delta.finish))
+        return self._begin() + b"".join(chunks) if chunks else b""
 
     def end(self) -> bytes:
         """Give the finish if it is still owed, the usage if it was asked for, and the end."""
@@ -221,12 +295,46 @@ class ChunkWriter:
 
     def _call(self, piece: ToolCallDelta) -> dict[str, object]:
         if piece.index in self._calls:
+            if self._calls[piece.index] == "custom":
+                return {"index": piece.index, "custom": {"input": piece.arguments}}
             return {"index": piece.index, "function": {"arguments": piece.arguments}}
         call_id = piece.call_id or missing_id(self._head.answer_id, len(self._calls))
-        self._calls.add(piece.index)
-        return {
-            "index": piece.index,
-            "id": call_id,
-            "type": "function",
-            "function": {"name": piece.name or "", "arguments": piece.arguments},
-        }
+        self._calls[piece.index] = piece.kind
+        self._thought.clear()
+        proof, self._proof = self._proof, None
+        call = ToolCall(call_id, piece.name or "", piece.arguments, piece.kind)
+        return {"index": piece.index, **call_json(call, proof=proof)}
+
+    def _thoughts(self, delta: Delta) -> list[bytes]:
+        chunks: list[bytes] = []
+        if delta.reasoning:
+            self._thought.append(delta.reasoning)
+            chunks.append(self._chunk({"reasoning_content": delta.reasoning}))
+        if delta.reasoning_signature is not None:
+            google = google_proof(delta.reasoning_signature)
+            self._proof = google or self._proof
+            if google is None:
+                text = "".join(self._thought)
+                detail = signed_detail(text, delta.reasoning_signature, self._details)
+                chunks.append(self._detail(detail))
+            self._thought.clear()
+        if delta.reasoning_encrypted is not None:
+            detail = encrypted_detail(delta.reasoning_encrypted, self._details)
+            chunks.append(self._detail(detail))
+            self._thought.clear()
+        return chunks
+
+    def _detail(self, detail: dict[str, object]) -> bytes:
+        self._details += 1
+        return self._chunk({"reasoning_details": [detail]})
+
+    def _content(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> bytes:
+        if self._thought:
+            self._thought.clear()
+        if not logprobs:
+            return self._text + encode(text) + self._text_end
+        weighed = self._weighed.replace(b"%b", encode(logprobs_json(logprobs)))
+        return data_event(self._delta + encode({"content": text} if text else {}) + weighed)
+
+    def _chunk(self, said: dict[str, object]) -> bytes:
+        return data_event(self._delta + encode(said) + self._running)

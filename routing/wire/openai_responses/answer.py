@@ -4,23 +4,27 @@ Source: OpenAI API reference, "The response object", read 2026-11.
 """
 
 from collections.abc import Sequence
-from typing import Any, assert_never
+from typing import Any
 
 import msgspec
 
-from ...conversation import Delta, Finish, Reasoning, Text, ToolCall, ToolCallDelta, Usage
+from ...conversation import Delta, Finish, Image, ToolCallDelta, Usage
 from ..codec import Head
 from ..counting import Count, counts_of, decoded, usage
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
-from ..fold import AnswerPart, fold
+from ..fold import fold
+from ..openai_chat.said import logprobs_of
+from ..signatures import marked
+from .output import Echo, item_id, item_json, response_json, shown
+from .tools import DIALECT
 
 _FINISHES: dict[str, Finish] = {
     "max_output_tokens": "length",
     "content_filter": "content_filter",
 }
-_REASONS: dict[Finish, str] = {finish: reason for reason, finish in _FINISHES.items()}
-_PREFIXES: dict[type[AnswerPart], str] = {Text: "msg", Reasoning: "rs", ToolCall: "fc"}
+_FAILED = ("failed", "cancelled")
+_CALLS = ("function_call", "custom_tool_call")
 
 
 class Shown(msgspec.Struct, gc=False):
@@ -29,6 +33,7 @@ class Shown(msgspec.Struct, gc=False):
     type: str | None = None
     text: str | None = None
     refusal: str | None = None
+    logprobs: Any = None
 
 
 class Item(msgspec.Struct, gc=False):
@@ -41,6 +46,10 @@ class Item(msgspec.Struct, gc=False):
     call_id: str | None = None
     name: str | None = None
     arguments: str | None = None
+    input: str | None = None
+    encrypted_content: str | None = None
+    result: str | None = None
+    output_format: str | None = None
 
 
 class _Incomplete(msgspec.Struct, gc=False):
@@ -94,7 +103,7 @@ def parse_answer(body: bytes) -> Sequence[Delta]:
     calls = 0
     for item in output:
         deltas += _item(item, calls)
-        calls += item.type == "function_call"
+        calls += is_call(item)
     found = usage_of(response.usage)
     if found is not None:
         deltas.append(Delta(usage=found))
@@ -104,7 +113,7 @@ def parse_answer(body: bytes) -> Sequence[Delta]:
 def sniff_answer(body: bytes) -> Delta:
     """Give what accounting needs of a whole answer; raises as `parse_answer` does."""
     response, output = _read(body)
-    has_calls = any(item.type == "function_call" for item in output)
+    has_calls = any(map(is_call, output))
     return Delta(
         content=True,
         usage=usage_of(response.usage),
@@ -118,10 +127,12 @@ def sniff_answer(body: bytes) -> Delta:
 def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
     """Give the whole answer that the Deltas fold to."""
     answer = fold(deltas, head)
-    # A signature alone is a thought without words: nothing of it can be shown here.
-    shown = [part for part in answer.parts if not isinstance(part, Reasoning) or part.text]
-    output = [item_json(part, item_id(part, head, number)) for number, part in enumerate(shown)]
-    return encode(response_json(head, output, finish=answer.finish, usage=answer.usage))
+    parts = enumerate(filter(shown, answer.parts))
+    output = [item_json(part, item_id(part, head, number)) for number, part in parts]
+    echo = Echo(head.asked)
+    return encode(
+        response_json(head, echo, output=output, finish=answer.finish, usage=answer.usage)
+    )
 
 
 def finish_of(response: Response, *, has_calls: bool) -> Finish:
@@ -147,94 +158,29 @@ def usage_of(reported: object) -> Usage | None:
     )
 
 
-def item_id(part: AnswerPart, head: Head, number: int) -> str:
-    """Give the id of an answer's item; items are told apart by their number in the output."""
-    return f"{_PREFIXES[type(part)]}_{head.answer_id.removeprefix('resp_')}_{number}"
+def is_call(item: Item) -> bool:
+    """Whether an item is a call of the client's own tools."""
+    return item.type in _CALLS
 
 
-def item_json(part: AnswerPart, identity: str, *, begun: bool = False) -> dict[str, object]:
-    """Give an item of the output; one that has just begun is empty and says so."""
-    status = "in_progress" if begun else "completed"
-    match part:
-        case Text():
-            content = [] if begun else [text_json(part.text)]
-            return {
-                "id": identity,
-                "type": "message",
-                "status": status,
-                "role": "assistant",
-                "content": content,
-            }
-        case Reasoning():
-            summary = [summary_json(part.text)] if part.text and not begun else []
-            return {"id": identity, "type": "reasoning", "summary": summary, "status": status}
-        case ToolCall():
-            return {
-                "id": identity,
-                "type": "function_call",
-                "status": status,
-                "call_id": part.call_id,
-                "name": part.name,
-                "arguments": "" if begun else part.arguments,
-            }
-        case _:
-            assert_never(part)
+def image_of_item(item: Item) -> Image | None:
+    """Give the image of an item that holds one."""
+    if item.type != "image_generation_call" or not item.result:
+        return None
+    return Image(media_type=f"image/{item.output_format or 'png'}", data=item.result)
 
 
-def text_json(text: str) -> dict[str, object]:
+def encrypted_of(item: Item) -> str | None:
+    """Give what of a thought only its provider can read."""
+    return marked(item.encrypted_content, DIALECT) if item.encrypted_content else None
+
+
+def said(part: Shown) -> list[Delta]:
     """Give a message's part."""
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-
-
-def summary_json(text: str) -> dict[str, object]:
-    """Give a thought's part."""
-    return {"type": "summary_text", "text": text}
-
-
-def response_json(
-    head: Head,
-    output: list[dict[str, object]],
-    *,
-    finish: Finish | None,
-    usage: Usage | None,
-) -> dict[str, object]:
-    """Give a response; without a finish it is in progress.
-
-    The fields about the request are demanded by clients; they say what is neutral.
-    """
-    reason = _REASONS.get(finish) if finish is not None else None
-    status = "completed" if reason is None else "incomplete"
-    return {
-        "id": head.answer_id,
-        "object": "response",
-        "created_at": head.created_unix_s,
-        "status": "in_progress" if finish is None else status,
-        "model": head.model,
-        "output": output,
-        "error": None,
-        "incomplete_details": None if reason is None else {"reason": reason},
-        "usage": None if usage is None else _usage_json(usage),
-        "instructions": None,
-        "metadata": {},
-        "parallel_tool_calls": True,
-        "temperature": None,
-        "tool_choice": "auto",
-        "tools": [],
-        "top_p": None,
-    }
-
-
-def _usage_json(found: Usage) -> dict[str, object]:
-    return {
-        "input_tokens": found.input_tokens,
-        "input_tokens_details": {
-            "cached_tokens": found.cached_input_tokens,
-            "cache_write_tokens": found.cache_write_tokens,
-        },
-        "output_tokens": found.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": found.reasoning_tokens},
-        "total_tokens": found.input_tokens + found.output_tokens,
-    }
+    if part.refusal:
+        return [Delta(refusal=part.refusal)]
+    logprobs = logprobs_of({"content": part.logprobs}) if part.logprobs else ()
+    return [Delta(text=part.text or "", logprobs=logprobs)] if part.text or logprobs else []
 
 
 def _read(body: bytes) -> tuple[Response, list[Item]]:
@@ -244,6 +190,8 @@ def _read(body: bytes) -> tuple[Response, list[Item]]:
         raise malformed(f"not a response, {len(body)} bytes ({error})") from None
     if response.error is not None:
         raise failure_of(reported(response.error))
+    if response.status in _FAILED:
+        raise failure_of(reported(f"the response is {response.status}"))
     if response.output is None:
         raise malformed("a response without output")
     return response, response.output
@@ -252,16 +200,24 @@ def _read(body: bytes) -> tuple[Response, list[Item]]:
 def _item(item: Item, calls: int) -> list[Delta]:
     match item.type:
         case "message":
-            texts = [part.text or part.refusal for part in item.content or ()]
-            return [Delta(text=text) for text in texts if text]
+            return [delta for part in item.content or () for delta in said(part)]
         case "reasoning":
             pieces = item.summary or item.content or ()
             text = "\n\n".join(piece.text for piece in pieces if piece.text)
-            return [Delta(reasoning=text)] if text else []
-        case "function_call":
+            encrypted = encrypted_of(item)
+            if not text and encrypted is None:
+                return []
+            return [Delta(reasoning=text, reasoning_encrypted=encrypted)]
+        case "function_call" | "custom_tool_call":
             if not item.name:
                 raise malformed("a function call without a name")
-            call = ToolCallDelta(calls, item.call_id, item.name, item.arguments or "{}")
+            if item.type == "custom_tool_call":
+                text = item.input or ""
+                call = ToolCallDelta(calls, item.call_id, item.name, text, kind="custom")
+            else:
+                call = ToolCallDelta(calls, item.call_id, item.name, item.arguments or "{}")
             return [Delta(tool_call=call)]
         case _:
-            return [Delta(content=True)]  # seen by a client of this dialect, and no value
+            image = image_of_item(item)
+            # What has no value is seen by a client of this dialect.
+            return [Delta(content=True) if image is None else Delta(image=image)]

@@ -28,8 +28,9 @@ from ..sse import SseReader
 from .answer import parse_answer, render_answer, sniff_answer
 from .parse import parse_request
 from .render import render_request
-from .stream import EVENT_BYTES_MAX, RARE, ResponseReader, ResponseWriter
+from .stream import EVENT_BYTES_MAX, RARE, ResponseReader
 from .tools import DIALECT
+from .writer import ResponseWriter
 
 _IMAGES = re.compile(rb'"type"\s*:\s*"input_image"')
 # Some clients write their tools among the input.
