@@ -9,13 +9,14 @@ out of bounds and repeated names are refused, with a message that lists what is 
 """
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from ..catalog.simulated import DIRECTIVES_MARK
 from ..errors import BadRequest
 from .faults import FAULTS
+from .script import Saying
 
 SECONDS_MAX = 3_600.0
 TOKENS_MAX = 10**12
@@ -41,6 +42,12 @@ class Directives(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
         input_tokens: reported usage, instead of the counted one.
         output_tokens: the same for the output.
         cached_tokens: how many input tokens are reported as read from a cache.
+        written_tokens: how many as written to one.
+        written_1h_tokens: how many of those as kept for an hour.
+        reasoning_tokens: how many output tokens are reported as thoughts.
+        says: a refusal instead of the text, an image after it, before it a thought that only the
+            provider can read, or one between tags.
+        finish: why the answer ends, instead of its own reason.
     """
 
     fault: str | None = None
@@ -55,6 +62,11 @@ class Directives(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     input_tokens: _Tokens | None = None
     output_tokens: _Tokens | None = None
     cached_tokens: _Tokens | None = None
+    written_tokens: _Tokens | None = None
+    written_1h_tokens: _Tokens | None = None
+    reasoning_tokens: _Tokens | None = None
+    says: Saying | None = None
+    finish: Literal["length", "content_filter"] | None = None
 
     def over(self, base: "Directives") -> "Directives":
         """Give these directives, with those of `base` where none is given."""

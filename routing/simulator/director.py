@@ -14,6 +14,7 @@ and cuts in the middle of a word if it must, as a model would.
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import assert_never
 
 import orjson
 
@@ -27,6 +28,7 @@ from .script import (
     Asked,
     Disturbance,
     OfferedTool,
+    Picture,
     Refusal,
     Script,
     Speech,
@@ -40,6 +42,11 @@ BYTES_PER_TOKEN = 4
 SAID_CHARS_MAX = 2_000
 TOOL_CALLS_MAX = 8
 ARGUMENT_CHARS = 12
+
+REFUSAL = "I'm sorry, but I can't help with that."
+IMAGE = "iVBORw0KGgpzaW11bGF0ZWQ="
+UNREADABLE = "c2VjcmV0LXRob3VnaHQ="  # a secret thought, in base64
+TAGGED = "The tags are mine, so < is not yours."
 
 _WORD = re.compile(r"\S+\s*|\s+")
 _TOOL_WORD = re.compile(r"\btools?\b", re.IGNORECASE)
@@ -63,6 +70,7 @@ def script_for(asked: Asked, control: Directives = NONE) -> Script:
     directives = written.over(control)
     model = find_model(asked.model) or FAST
     steps, finish = _steps(asked, model, directives)
+    steps = _saying(steps, directives)
     stop_sequence = None
     if asked.stop:
         steps, stop_sequence = _stopped(steps, asked.stop)
@@ -70,6 +78,7 @@ def script_for(asked: Asked, control: Directives = NONE) -> Script:
     if asked.output_tokens_max is not None:
         steps, was_cut = _shortened(steps, asked.output_tokens_max * BYTES_PER_TOKEN)
         finish = "length" if was_cut else finish
+    finish = directives.finish or finish
     reports = asked.stream_usage or not asked.stream
     script = Script(
         model=asked.model,
@@ -79,6 +88,7 @@ def script_for(asked: Asked, control: Directives = NONE) -> Script:
         timing=_timing(model, directives),
         chunk_bytes=directives.chunk,
         stop_sequence=stop_sequence if finish == "stop_sequence" else None,
+        logprobs=asked.logprobs,
     )
     if directives.fault is None:
         return script
@@ -105,6 +115,23 @@ def _steps(
     if calls:
         return (*thoughts, *(_call(tool) for tool in calls)), "tool_calls"
     return (*thoughts, Speech(_words(_text(asked, model, directives)))), "stop"
+
+
+def _saying(steps: tuple[Step, ...], directives: Directives) -> tuple[Step, ...]:
+    """Give the steps with what the directives want to be said."""
+    match directives.says:
+        case None:
+            return steps
+        case "refusal":
+            return (Speech(_words(REFUSAL), refuses=True),)
+        case "image":
+            return (*steps, Picture((IMAGE,)))
+        case "secret":
+            return (Thought((UNREADABLE,), secret=True), *steps)
+        case "tags":
+            return (Thought(_words(TAGGED), tagged=True), *steps)
+        case _:
+            assert_never(directives.says)
 
 
 def _wanted_tools(asked: Asked) -> tuple[OfferedTool, ...]:
@@ -193,6 +220,8 @@ def _shortened(steps: tuple[Step, ...], left: int) -> tuple[tuple[Step, ...], bo
     """Keep what fits into so many bytes; give whether something was cut."""
     kept: list[Step] = []
     for step in steps:
+        if isinstance(step, Picture):
+            kept.append(step)
         if not isinstance(step, Thought | Speech | ToolUse):
             continue
         pieces, rest = _fitting(step.pieces, left)
@@ -220,11 +249,16 @@ def _usage(asked: Asked, steps: tuple[Step, ...], directives: Directives) -> Usa
     spoken = sum(_size(step.pieces) for step in steps if isinstance(step, Speech | ToolUse))
     input_tokens = _chosen(directives.input_tokens, tokens(asked.input_bytes))
     output_tokens = _chosen(directives.output_tokens, tokens(thought + spoken))
+    cached = min(directives.cached_tokens or 0, input_tokens)
+    written = min(directives.written_tokens or 0, input_tokens - cached)
+    reasoning = _chosen(directives.reasoning_tokens, tokens(thought) if thought else 0)
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        cached_input_tokens=min(directives.cached_tokens or 0, input_tokens),
-        reasoning_tokens=min(tokens(thought), output_tokens) if thought else 0,
+        cached_input_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=min(reasoning, output_tokens),
+        cache_write_1h_tokens=min(directives.written_1h_tokens or 0, written),
     )
 
 

@@ -45,6 +45,8 @@ Effect = Literal[
 ]
 ToolChoice = Literal["auto", "none", "required"]
 Thinking = Literal["none", "hidden", "shown"]
+Saying = Literal["refusal", "image", "secret", "tags"]
+"""What a model says beside, or instead of, its text: see Directives.says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Asked:
     stop: tuple[str, ...] = ()
     thinking: Thinking = "none"
     json_schema: Json | None = None
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +109,33 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """Reasoning, in the pieces it is streamed in. Hidden reasoning is counted, not shown."""
+    """Reasoning, in the pieces it is streamed in. Hidden reasoning is counted, not shown.
+
+    Attributes:
+        secret: it is sent as data that only the provider can read.
+        tagged: it stands in the text, between tags, where the dialect is OpenAI's chats.
+    """
 
     pieces: tuple[str, ...]
     shown: bool = True
+    secret: bool = False
+    tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Text, in the pieces it is streamed in."""
+    """Text, in the pieces it is streamed in; `refuses` says that it is a refusal."""
 
     pieces: tuple[str, ...]
+    refuses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A generated image; its one piece is base64."""
+
+    pieces: tuple[str, ...]
+    media_type: str = "image/png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +153,10 @@ class Breakdown:
     refusal: Refusal
 
 
-Step = Thought | Speech | ToolUse | Breakdown
+Step = Thought | Speech | Picture | ToolUse | Breakdown
+
+LOGPROB = -0.25
+"""What every simulated token weighs, and the one alternative to it twice as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +189,7 @@ class Script:
         stop_sequence: the client's own text that ended the answer.
         endings: how often a stream says that it finished.
         terminated: whether a stream has the dialect's last event.
+        logprobs: whether the tokens of the text, its pieces, are weighed.
     """
 
     model: str
@@ -181,6 +204,7 @@ class Script:
     stop_sequence: str | None = None
     endings: int = 1
     terminated: bool = True
+    logprobs: bool = False
 
     @property
     def text(self) -> str:

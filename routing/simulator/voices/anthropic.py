@@ -16,6 +16,7 @@ from ..script import (
     Asked,
     Breakdown,
     OfferedTool,
+    Picture,
     Reason,
     Refusal,
     Script,
@@ -98,6 +99,10 @@ def answer(script: Script, occasion: Occasion) -> bytes:
     number = 0
     for step in script.steps:
         match step:
+            case Picture():
+                continue  # its answers have none
+            case Thought(secret=True):
+                blocks.append(_secret(step))
             case Thought():
                 if step.shown:
                     thinking = "".join(step.pieces)
@@ -112,7 +117,7 @@ def answer(script: Script, occasion: Occasion) -> bytes:
             case Breakdown():
                 break
     whole = _message(script, occasion)
-    whole |= {"content": blocks, "stop_reason": _STOP_REASONS[script.finish]}
+    whole |= {"content": blocks, "stop_reason": _stop_reason(script)}
     whole["stop_sequence"] = script.stop_sequence
     if script.usage is not None:
         whole["usage"] = _usage(script.usage, script.usage.output_tokens)
@@ -126,19 +131,18 @@ def events(script: Script, occasion: Occasion) -> Iterator[Event]:
     yield _event("message_start", message=message)
     index = number = 0
     for step in script.steps:
-        match step:
-            case Thought():
-                if not step.shown:
-                    continue
-                yield from _thought_events(step, index)
-            case Speech():
-                yield from _speech_events(step, index)
-            case ToolUse():
-                yield from _call_events(step, index, _call_block(step, number, occasion, {}))
-                number += 1
-            case Breakdown():
-                yield Event(sse(_error_body(step.refusal, occasion), "error"))
-                return
+        if isinstance(step, Breakdown):
+            yield Event(sse(_error_body(step.refusal, occasion), "error"))
+            return
+        if isinstance(step, ToolUse):
+            yield from _call_events(step, index, _call_block(step, number, occasion, {}))
+            number += 1
+        elif isinstance(step, Picture) or (isinstance(step, Thought) and not step.shown):
+            continue  # answers have no images
+        elif isinstance(step, Thought):
+            yield from _thought_events(step, index)
+        else:
+            yield from _speech_events(step, index)
         index += 1
     for _ in range(script.endings):
         yield _message_delta(script)
@@ -172,13 +176,22 @@ def _event(kind: str, *, content: bool = False, **fields: object) -> Event:
 
 def _message_delta(script: Script) -> Event:
     delta = {
-        "stop_reason": _STOP_REASONS[script.finish],
+        "stop_reason": _stop_reason(script),
         "stop_sequence": script.stop_sequence,
     }
     if script.usage is None:
         return _event("message_delta", delta=delta)
     usage = _usage(script.usage, script.usage.output_tokens)
     return _event("message_delta", delta=delta, usage=usage)
+
+
+def _stop_reason(script: Script) -> str:
+    refuses = any(isinstance(step, Speech) and step.refuses for step in script.steps)
+    return "refusal" if refuses else _STOP_REASONS[script.finish]
+
+
+def _secret(step: Thought) -> Json:
+    return {"type": "redacted_thinking", "data": "".join(step.pieces)}
 
 
 def _block_start(index: int, block: Json, *, content: bool = False) -> Event:
@@ -191,6 +204,10 @@ def _delta(index: int, kind: str, name: str, piece: str, *, content: bool = True
 
 
 def _thought_events(step: Thought, index: int) -> Iterator[Event]:
+    if step.secret:
+        yield _block_start(index, _secret(step))
+        yield _event("content_block_stop", index=index)
+        return
     yield _block_start(index, {"type": "thinking", "thinking": "", "signature": ""})
     for piece in step.pieces:
         yield _delta(index, "thinking_delta", "thinking", piece)
@@ -229,12 +246,20 @@ def _object(pieces: tuple[str, ...]) -> Json:
 
 
 def _usage(usage: Usage, output_tokens: int) -> Json:
-    return {
-        "input_tokens": usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens,
-        "cache_creation_input_tokens": usage.cache_write_tokens,
+    written, for_an_hour = usage.cache_write_tokens, usage.cache_write_1h_tokens
+    told = {
+        "input_tokens": usage.input_tokens - usage.cached_input_tokens - written,
+        "cache_creation_input_tokens": written,
         "cache_read_input_tokens": usage.cached_input_tokens,
         "output_tokens": output_tokens,
     }
+    if not written:
+        return told
+    kept = {
+        "ephemeral_5m_input_tokens": written - for_an_hour,
+        "ephemeral_1h_input_tokens": for_an_hour,
+    }
+    return {**told, "cache_creation": kept}
 
 
 def _error_body(refusal: Refusal, occasion: Occasion) -> Json:

@@ -8,16 +8,19 @@ are not part of `candidatesTokenCount`. A blocked prompt is a 200 without candid
 model and whether to stream stand in the path, so `read` leaves both to the caller.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from ...conversation import Finish, Json, Usage
 from ...errors import BadRequest
 from ..script import (
+    LOGPROB,
     Asked,
     Breakdown,
     OfferedTool,
+    Picture,
     Reason,
     Refusal,
     Script,
@@ -97,6 +100,7 @@ def read(body: bytes) -> Asked:
         stop=texts_of(settings.get(_spelled(settings, "stopSequences")), "stopSequences"),
         thinking=_thinking(_either(settings, "thinkingConfig")),
         json_schema=_json_schema(settings),
+        logprobs=flag_of(settings, _spelled(settings, "responseLogprobs")),
     )
 
 
@@ -112,7 +116,9 @@ def answer(script: Script, occasion: Occasion) -> bytes:
         for step in script.steps
         if not isinstance(step, Breakdown) and _speaks(step)
     ]
-    return orjson.dumps(_chunk(script, occasion, parts, finish=_finish(script)))
+    chunk = _chunk(script, occasion, parts, finish=_finish(script))
+    words = [piece for step in script.steps if isinstance(step, Speech) for piece in step.pieces]
+    return orjson.dumps(_weighed(chunk, words) if script.logprobs else chunk)
 
 
 def events(script: Script, occasion: Occasion) -> Iterator[Event]:
@@ -131,6 +137,8 @@ def events(script: Script, occasion: Occasion) -> Iterator[Event]:
             chunk = _chunk(
                 script, occasion, [_part(step, piece, script)], tokens_sent=-(-sent // 4)
             )
+            if script.logprobs and isinstance(step, Speech):
+                chunk = _weighed(chunk, [piece])
             yield frame.event(chunk, content=True)
     if script.terminated:
         last = _chunk(script, occasion, [{"text": ""}], finish=_finish(script))
@@ -189,15 +197,31 @@ def _chunk(
     return chunk
 
 
+def _weighed(chunk: Mapping[str, Any], tokens: Sequence[str]) -> Json:
+    """Give a chunk whose candidate says what each token weighs, with one alternative."""
+    if not tokens:
+        return chunk
+    chosen = [{"token": token, "tokenId": 1, "logProbability": LOGPROB} for token in tokens]
+    other = {"token": "or", "tokenId": 2, "logProbability": 2 * LOGPROB}
+    result = {
+        "topCandidates": [{"candidates": [one, other]} for one in chosen],
+        "chosenCandidates": chosen,
+    }
+    (candidate,) = chunk["candidates"]
+    return {**chunk, "candidates": [{**candidate, "logprobsResult": result}]}
+
+
 def _speaks(step: Step) -> bool:
     """Whether a client sees the step: hidden thoughts and broken arguments are left out."""
     if isinstance(step, Thought):
-        return step.shown
+        return step.shown and not step.secret
     return not isinstance(step, ToolUse) or _arguments(step) is not None
 
 
-def _part(step: Thought | Speech | ToolUse, piece: str, script: Script) -> Json:
+def _part(step: Thought | Speech | Picture | ToolUse, piece: str, script: Script) -> Json:
     match step:
+        case Picture():
+            return {"inlineData": {"mimeType": step.media_type, "data": piece}}
         case Thought():
             return {"text": piece, "thought": True}
         case Speech():

@@ -3,19 +3,23 @@
 Source: OpenAI API reference, "Chat Completions" (create, the chat completion object, the
 chat completion chunk object) and "Error codes", October 2026. Thoughts are sent as
 `reasoning_content`, which is not OpenAI's but what OpenAI-compatible servers agree on
-(DeepSeek API reference, vLLM "Reasoning outputs").
+(DeepSeek API reference, vLLM "Reasoning outputs"); secret ones as `reasoning_details`, and
+images as `images` (OpenRouter, "Reasoning tokens", "Image generation").
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import orjson
 
 from ...conversation import Finish, Json, Usage
 from ...errors import BadRequest
 from ..script import (
+    LOGPROB,
     Asked,
     Breakdown,
     OfferedTool,
+    Picture,
     Refusal,
     Script,
     Speech,
@@ -82,6 +86,7 @@ def read(body: bytes) -> Asked:
         stop=texts_of(asked.get("stop"), "stop"),
         thinking="none" if asked.get("reasoning_effort") == "none" else "shown",
         json_schema=_json_schema(object_of(asked, "response_format")),
+        logprobs=flag_of(asked, "logprobs"),
     )
 
 
@@ -94,34 +99,25 @@ def headers(occasion: Occasion, *, stream: bool) -> Headers:
 
 
 def answer(script: Script, occasion: Occasion) -> bytes:
-    thoughts = "".join(
-        piece
-        for step in script.steps
-        if isinstance(step, Thought) and step.shown
-        for piece in step.pieces
-    )
-    calls = [
-        {
-            "id": occasion.name("call_", number),
-            "type": "function",
-            "function": {"name": step.name, "arguments": "".join(step.pieces)},
-        }
-        for number, step in enumerate(step for step in script.steps if isinstance(step, ToolUse))
-    ]
-    message: dict[str, object] = {
+    message: dict[str, Any] = {
         "role": "assistant",
-        "content": None if calls and not script.text else script.text,
+        "content": "" if _speaks(script) else None,
         "refusal": None,
         "annotations": [],
     }
-    if thoughts:
-        message["reasoning_content"] = thoughts
-    if calls:
-        message["tool_calls"] = calls
+    for field, value in _said(script, occasion):
+        old = message.get(field)
+        message[field] = value if old is None else old + value
+    words = [
+        piece
+        for step in script.steps
+        if isinstance(step, Speech) and not step.refuses
+        for piece in step.pieces
+    ]
     choice = {
         "index": 0,
         "message": message,
-        "logprobs": None,
+        "logprobs": weights(words) if script.logprobs and words else None,
         "finish_reason": _FINISHES[script.finish],
     }
     whole = _frame("chat.completion", script, occasion)
@@ -135,15 +131,15 @@ def events(script: Script, occasion: Occasion) -> Iterator[Event]:
     frame = _frame("chat.completion.chunk", script, occasion)
     if script.usage is not None:
         frame["usage"] = None
-    calls_only = not script.text and any(isinstance(step, ToolUse) for step in script.steps)
-    opening = {"role": "assistant", "content": None if calls_only else "", "refusal": None}
-    yield Event(_chunk(frame, opening))
+    content = "" if _speaks(script) else None
+    yield Event(_chunk(frame, {"role": "assistant", "content": content, "refusal": None}))
     number = 0
     for step in script.steps:
         if isinstance(step, Breakdown):
             yield Event(sse(error_body(step.refusal)))
             return
-        yield from _step_events(step, number, frame, occasion)
+        for delta, weighed in _deltas(step, number, script, occasion):
+            yield Event(_chunk(frame, delta, logprobs=weighed), content=True)
         number += isinstance(step, ToolUse)
     for _ in range(script.endings):
         yield Event(_chunk(frame, {}, _FINISHES[script.finish]))
@@ -172,34 +168,97 @@ def _frame(kind: str, script: Script, occasion: Occasion) -> dict[str, object]:
     }
 
 
-def _chunk(frame: Json, delta: Json, finish: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    return sse({**frame, "choices": [choice]})
+def weights(tokens: Sequence[str]) -> Json:
+    """Give what each token weighs, with one alternative."""
+    return {"content": [weight(token) for token in tokens], "refusal": None}
 
 
-def _step_events(
-    step: Thought | Speech | ToolUse, number: int, frame: Json, occasion: Occasion
-) -> Iterator[Event]:
+def weight(token: str) -> Json:
+    """Give what a token weighs."""
+    other = {"token": "or", "logprob": 2 * LOGPROB, "bytes": [111, 114]}
+    spelled = {"token": token, "logprob": LOGPROB, "bytes": list(token.encode())}
+    return {**spelled, "top_logprobs": [spelled, other]}
+
+
+def _speaks(script: Script) -> bool:
+    """Whether the message has content: calls alone and refusals leave it null."""
+    return bool(script.text) or not any(
+        isinstance(step, ToolUse) or (isinstance(step, Speech) and step.refuses)
+        for step in script.steps
+    )
+
+
+def _said(script: Script, occasion: Occasion) -> Iterator[tuple[str, Any]]:
+    """Give the fields of a whole message, in the order of what they say."""
+    number = 0
+    for step in script.steps:
+        if isinstance(step, Breakdown):
+            return
+        if isinstance(step, ToolUse):
+            yield "tool_calls", [_call_json(step, "".join(step.pieces), number, occasion)]
+            number += 1
+        else:
+            field, values = _field(step)
+            yield from ((field, value) for value in values)
+
+
+def _deltas(
+    step: Thought | Speech | Picture | ToolUse, number: int, script: Script, occasion: Occasion
+) -> Iterator[tuple[Json, Json | None]]:
+    """Give a step's deltas, and what their tokens weigh."""
     if isinstance(step, ToolUse):
-        call = {
-            "index": number,
-            "id": occasion.name("call_", number),
-            "type": "function",
-            "function": {"name": step.name, "arguments": ""},
-        }
-        yield Event(_chunk(frame, {"tool_calls": [call]}), content=True)
-    for piece in step.pieces:
-        match step:
-            case Thought(shown=False):
-                continue
-            case Thought():
-                delta: Json = {"reasoning_content": piece}
-            case Speech():
-                delta = {"content": piece}
-            case ToolUse():
-                part = {"index": number, "function": {"arguments": piece}}
-                delta = {"tool_calls": [part]}
-        yield Event(_chunk(frame, delta), content=True)
+        yield {"tool_calls": [{"index": number, **_call_json(step, "", number, occasion)}]}, None
+        for piece in step.pieces:
+            yield {"tool_calls": [{"index": number, "function": {"arguments": piece}}]}, None
+        return
+    field, values = _field(step)
+    weighs = script.logprobs and isinstance(step, Speech) and not step.refuses
+    for value in values:
+        yield {field: value}, weights([value]) if weighs else None
+
+
+def _field(step: Thought | Speech | Picture) -> tuple[str, Sequence[Any]]:
+    """Give the field of a message that a step goes into, and its pieces."""
+    match step:
+        case Picture():
+            return "images", [[_image(step)]]
+        case Thought(secret=True):
+            return "reasoning_details", [[_secret(step)]]
+        case Thought(tagged=True):
+            return "content", _tagged(step)
+        case Thought():
+            return "reasoning_content", step.pieces if step.shown else ()
+        case Speech():
+            return "refusal" if step.refuses else "content", step.pieces
+
+
+def _call_json(step: ToolUse, arguments: str, number: int, occasion: Occasion) -> Json:
+    return {
+        "id": occasion.name("call_", number),
+        "type": "function",
+        "function": {"name": step.name, "arguments": arguments},
+    }
+
+
+def _image(step: Picture) -> Json:
+    url = f"data:{step.media_type};base64,{''.join(step.pieces)}"
+    return {"type": "image_url", "image_url": {"url": url}, "index": 0}
+
+
+def _secret(step: Thought) -> Json:
+    return {"type": "reasoning.encrypted", "data": "".join(step.pieces), "index": 0}
+
+
+def _tagged(step: Thought) -> tuple[str, ...]:
+    """Give a thought as text, the tags cut where chunks are cut."""
+    return "<thi", "nk>\n", *step.pieces, "</", "think>\n\n"
+
+
+def _chunk(
+    frame: Json, delta: Json, finish: str | None = None, *, logprobs: Json | None = None
+) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+    return sse({**frame, "choices": [choice]})
 
 
 def _usage(usage: Usage) -> Json:
@@ -207,7 +266,11 @@ def _usage(usage: Usage) -> Json:
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_input_tokens, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_input_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "audio_tokens": 0,
+        },
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning_tokens,
             "audio_tokens": 0,

@@ -7,7 +7,7 @@ events", October 2026. Every event has the next `sequence_number`; an item's eve
 item is empty.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import orjson
 
@@ -17,6 +17,7 @@ from ..script import (
     Asked,
     Breakdown,
     OfferedTool,
+    Picture,
     Refusal,
     Script,
     Speech,
@@ -41,8 +42,10 @@ from .hearing import (
     object_of,
     objects_of,
     text_of,
+    texts_of,
     weigh,
 )
+from .openai_chat import weight
 from .openai_errors import WORDS, error_body
 from .voice import JSON_TYPE, STREAM_TYPE, Event, Headers, Occasion, Reply, retry_headers, sse
 
@@ -72,6 +75,7 @@ def read(body: bytes) -> Asked:
         output_tokens_max=count_of(asked, "max_output_tokens"),
         thinking=_thinking(object_of(asked, "reasoning")),
         json_schema=_json_schema(object_of(object_of(asked, "text"), "format")),
+        logprobs="message.output_text.logprobs" in texts_of(asked.get("include"), "include"),
     )
 
 
@@ -112,7 +116,9 @@ def events(script: Script, occasion: Occasion) -> Iterator[Event]:
             case Thought():
                 yield from _thought_events(step, place, count)
             case Speech():
-                yield from _speech_events(step, place, count)
+                yield from _speech_events(step, place, count, weighed=script.logprobs)
+            case Picture():
+                yield count.event("response.image_generation_call.completed", place)
             case ToolUse():
                 yield from _call_events(step, place, count)
         yield count.event("response.output_item.done", {"output_index": index, "item": item})
@@ -148,11 +154,12 @@ _EMPTY: dict[type[Step], Json] = {
     Thought: {"summary": []},
     Speech: {"content": []},
     ToolUse: {"arguments": ""},
+    Picture: {"result": None},
 }
 
 
 def _thought_events(step: Thought, place: Json, count: _Counter) -> Iterator[Event]:
-    if not step.shown:
+    if not step.shown or step.secret:
         return
     kind = "response.reasoning_summary"
     place = {**place, "summary_index": 0}
@@ -164,15 +171,17 @@ def _thought_events(step: Thought, place: Json, count: _Counter) -> Iterator[Eve
     yield count.event(f"{kind}_part.done", {**place, "part": whole})
 
 
-def _speech_events(step: Speech, place: Json, count: _Counter) -> Iterator[Event]:
-    place = {**place, "content_index": 0, "logprobs": []}
-    part = {name: value for name, value in place.items() if name != "logprobs"}
-    whole = "".join(step.pieces)
-    yield count.event("response.content_part.added", {**part, "part": _text_part("")})
+def _speech_events(step: Speech, place: Json, count: _Counter, *, weighed: bool) -> Iterator[Event]:
+    place = {**place, "content_index": 0}
+    empty, whole = _part(Speech((), step.refuses)), _part(step, weighed=weighed)
+    kind, holds = ("refusal", "refusal") if step.refuses else ("output_text", "text")
+    yield count.event("response.content_part.added", {**place, "part": empty})
     for piece in step.pieces:
-        yield count.event("response.output_text.delta", {**place, "delta": piece}, content=True)
-    yield count.event("response.output_text.done", {**place, "text": whole})
-    yield count.event("response.content_part.done", {**part, "part": _text_part(whole)})
+        told = {**place, **_logprobs(step, (piece,), weighed=weighed), "delta": piece}
+        yield count.event(f"response.{kind}.delta", told, content=True)
+    said = {**_logprobs(step, step.pieces, weighed=weighed), holds: whole[holds]}
+    yield count.event(f"response.{kind}.done", {**place, **said})
+    yield count.event("response.content_part.done", {**place, "part": whole})
 
 
 def _call_events(step: ToolUse, place: Json, count: _Counter) -> Iterator[Event]:
@@ -197,18 +206,26 @@ def _failed(
 def _item(step: Step, index: int, occasion: Occasion, script: Script) -> Json:
     match step:
         case Thought():
-            return {
-                "id": occasion.name("rs_", index),
-                "type": "reasoning",
-                "summary": [_summary("".join(step.pieces))] if step.shown else [],
-            }
+            text = "".join(step.pieces)
+            thought = {"id": occasion.name("rs_", index), "type": "reasoning"}
+            if step.secret:
+                return {**thought, "summary": [], "encrypted_content": text}
+            return {**thought, "summary": [_summary(text)] if step.shown else []}
         case Speech():
             return {
                 "id": occasion.name("msg_", index),
                 "type": "message",
                 "status": "incomplete" if script.finish in _INCOMPLETE else "completed",
                 "role": "assistant",
-                "content": [_text_part("".join(step.pieces))],
+                "content": [_part(step, weighed=script.logprobs)],
+            }
+        case Picture():
+            return {
+                "id": occasion.name("ig_", index),
+                "type": "image_generation_call",
+                "status": "completed",
+                "result": "".join(step.pieces),
+                "output_format": step.media_type.removeprefix("image/"),
             }
         case ToolUse():
             return {
@@ -227,8 +244,19 @@ def _summary(text: str) -> Json:
     return {"type": "summary_text", "text": text}
 
 
-def _text_part(text: str) -> Json:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def _part(step: Speech, *, weighed: bool = False) -> Json:
+    text = "".join(step.pieces)
+    if step.refuses:
+        return {"type": "refusal", "refusal": text}
+    logprobs = _logprobs(step, step.pieces, weighed=weighed)
+    return {"type": "output_text", "text": text, "annotations": [], **logprobs}
+
+
+def _logprobs(step: Speech, tokens: Sequence[str], *, weighed: bool) -> Json:
+    """Give what the tokens weigh; a refusal has no field for it."""
+    if step.refuses:
+        return {}
+    return {"logprobs": [weight(token) for token in tokens] if weighed else []}
 
 
 def _finished(script: Script, occasion: Occasion, items: list[Json]) -> Json:

@@ -198,7 +198,7 @@ def usage_json(found: Usage | None) -> dict[str, object]:
     """Give usage in this dialect's words; zero where it is unknown, since it is demanded."""
     found = found or Usage()
     apart = found.cached_input_tokens + found.cache_write_tokens
-    return {
+    counts: dict[str, object] = {
         "input_tokens": found.input_tokens - apart,
         "cache_creation_input_tokens": found.cache_write_tokens,
         "cache_read_input_tokens": found.cached_input_tokens,
@@ -208,6 +208,9 @@ def usage_json(found: Usage | None) -> dict[str, object]:
         },
         "output_tokens": found.output_tokens,
     }
+    if found.reasoning_tokens:
+        counts["output_tokens_details"] = {"thinking_tokens": found.reasoning_tokens}
+    return counts
 
 
 def _read(body: bytes) -> tuple[_Whole, list[Block]]:
