@@ -29,7 +29,7 @@ CACHE_S = 300.0
 DeepSeek names hours. Source: their guides on prompt caching, read 2026-11.
 """
 
-Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key"]
+Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "aws"]
 """How a credential is sent; see upstream/auth.py."""
 
 Documents = Literal["google", "entra"]
@@ -126,15 +126,21 @@ def read_rows(text: bytes) -> tuple[Provider, ...]:
 
     Raises:
         msgspec.ValidationError: a row is not as it must be; says which and why.
-        ValueError: a name, an alias or a variable stands in two rows.
+        ValueError: a name or an alias stands in two rows, or a variable in rows of two servers:
+            a key is sent to one place only.
     """
     rows = msgspec.json.decode(text, type=tuple[Provider, ...])
-    seen: set[str] = set()
+    names: set[str] = set()
+    hosts: dict[str, str] = {}
     for row in rows:
-        for name in (row.name, *row.aliases, *row.variables):
-            if name in seen:
+        for name in (row.name, *row.aliases):
+            if name in names:
                 raise ValueError(f"{name!r} stands twice, the second time at {row.name}")
-            seen.add(name)
+            names.add(name)
+        host = row.base_url.partition("://")[2].partition("/")[0]
+        for variable in row.variables:
+            if hosts.setdefault(variable, host) != host:
+                raise ValueError(f"{variable!r} stands twice, the second time at {row.name}")
     return rows
 
 

@@ -15,6 +15,7 @@ from ..catalog.providers import Auth, provider_named
 from ..errors import UpstreamFailure
 from ..model import Account, Dialect
 from .credentials import is_document
+from .sigv4 import aws_keys
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -39,6 +40,8 @@ SCHEMES: Mapping[Auth, Scheme] = {
     "x-api-key": Scheme("x-api-key"),
     "x-goog-api-key": Scheme("x-goog-api-key"),
     "api-key": Scheme("api-key"),
+    # For API keys; keys of IAM sign each request instead, see sigv4.py.
+    "aws": Scheme("authorization", "Bearer "),
 }
 
 AUTH_OF_DIALECT: Mapping[Dialect, Auth] = {
@@ -111,7 +114,7 @@ def account_headers(account: Account, scheme: Scheme | None = None) -> Headers:
         )
     scheme = scheme or scheme_of(account)
     found = {"user-agent": USER_AGENT}
-    as_it_is = account.credential and not is_document(account)
+    as_it_is = account.credential and not is_document(account) and aws_keys(account) is None
     if as_it_is and not own.keys() & CREDENTIAL_HEADERS:
         found[scheme.header] = f"{scheme.prefix}{account.credential}"
     found.update(own)
@@ -178,7 +181,9 @@ def secrets_of(account: Account) -> tuple[str, ...]:
 
     The longest first: one that holds a shorter one would else leave its rest readable.
     """
+    keys = aws_keys(account)
     values = [account.credential or ""]
+    values += [] if keys is None else [keys.secret, keys.session_token or ""]
     values += [value for name, value in account.headers if _SECRET_NAME.search(name)]
     values.append(password_in(account.proxy or ""))
     words = {word for value in values for word in (value, value.rpartition(" ")[2])}

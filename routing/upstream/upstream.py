@@ -33,6 +33,7 @@ from .pool import Lane, Pool, Way
 from .refused import error_body, is_encoded
 from .request import MODEL_PLACE, Envelope
 from .services import Services
+from .sigv4 import AwsKeys, aws_keys, with_signature
 from .tls import verifying_context
 from .whole import WholeAnswer
 
@@ -71,6 +72,7 @@ class _Ready(Struct, frozen=True):
         quirks: None where a body goes out as it is.
         frame: of the provider's row, in its own dialect.
         document: the credential has to be exchanged for a token.
+        aws: the keys that sign each request.
     """
 
     account: Account
@@ -82,6 +84,7 @@ class _Ready(Struct, frozen=True):
     quirks: Quirks | None
     frame: Frame | None
     document: bool
+    aws: AwsKeys | None
 
 
 class HttpUpstream:
@@ -144,6 +147,9 @@ class HttpUpstream:
         head = ready.envelope.head(path, call.headers, body_bytes=len(body))
         if ready.document:
             head = with_bearer(head, await self.tokens.token(account))
+        elif ready.aws is not None:
+            host, now_unix_s = ready.envelope.origin.authority, self._clock.unix()
+            head = with_signature(head, body, ready.aws, host, at_unix_s=now_unix_s)
         connection = await send(ready.lane, head, body, limits)
         headers = connection.headers
         stream = _STREAMS.get(headers.get(b"content-type", b""))
@@ -236,6 +242,7 @@ class HttpUpstream:
             quirks=None if quirks == NO_QUIRKS else quirks,
             frame=known.frame if known is not None and known.dialect == account.dialect else None,
             document=is_document(account),
+            aws=aws_keys(account),
         )
         return ready
 
@@ -292,10 +299,11 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
             return path, *fitted(body, ready.quirks)
         rendered = translated(operation, call.candidate, call.account.dialect)
         body = rendered.body if ready.tells_usage else without_usage(rendered.body)
-        if ready.quirks is None:
-            return path, body, rendered.dropped
-        body, dropped = fitted(body, ready.quirks)
-        return path, body, (*rendered.dropped, *dropped)
+        dropped = rendered.dropped
+        if ready.quirks is not None:
+            body, more = fitted(body, ready.quirks)
+            dropped = (*dropped, *spelled(more, operation.dialect))
+        return path, body, dropped
     except Inexpressible as error:
         raise UpstreamFailure(str(error), kind="inexpressible") from error
     except BadRequest as error:
