@@ -16,6 +16,7 @@ from ..errors import BadRequest, Inexpressible, UpstreamFailure
 from ..model import Account, Call, Dialect
 from ..ports import Answer, Clock, Upstream
 from ..wire.codec import Codec
+from ..wire.dropped import spelled
 from ..wire.fitted import fitted, framed
 from ..wire.openai_chat.usage import UsageHider, ask_for_usage, without_usage
 from ..wire.pieces import PieceReader

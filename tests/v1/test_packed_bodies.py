@@ -103,7 +103,9 @@ async def test_a_packing_that_is_not_read_is_a_415_in_the_dialects_words(
 
 
 @pytest.mark.parametrize(
-    "body", [b"{}", b"", gzip.compress(b"{}")[:-4], zlib.compress(b"{}"), b"\x1f\x8b" * 10]
+    "body",
+    [b"{}", b"", gzip.compress(b"{}")[:-4], zlib.compress(b"{}"), b"\x1f\x8b" * 10],
+    ids=("plain", "empty", "cut", "deflate", "heads"),
 )
 async def test_a_body_that_is_not_packed_as_it_says_is_a_400(here: Mounted, body: bytes) -> None:
     answer = await here.client.post(CHATS["openai_chat"], content=body, headers=GZIP)
