@@ -60,6 +60,20 @@ class Said(msgspec.Struct, gc=False):
     images: Any = None
 
 
+def is_text_alone(said: Said) -> bool:
+    """Whether a message or a delta has no field beside its content."""
+    return (
+        said.reasoning_content is None
+        and said.reasoning is None
+        and said.tool_calls is None
+        and said.refusal is None
+        and said.reasoning_details is None
+        and said.images is None
+        and said.function_call is None
+        and said.audio is None
+    )
+
+
 def thought_of(said: Said) -> str:
     """Give the thought of a message or a delta, where it stands in a field of its own."""
     thought = said.reasoning_content or said.reasoning

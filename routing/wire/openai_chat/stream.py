@@ -30,6 +30,7 @@ from .said import (
     encrypted_detail,
     google_proof,
     image_json,
+    is_text_alone,
     logprobs_json,
     logprobs_of,
     proof_of,
@@ -108,7 +109,15 @@ class ChunkReader:
             return (Delta(error=reported(chunk.error)),)
         return self._deltas(chunk)
 
-    def _deltas(self, chunk: _Chunk) -> list[Delta]:
+    def _deltas(self, chunk: _Chunk) -> Sequence[Delta]:
+        choices = chunk.choices
+        if self._begun and chunk.usage is None and choices is not None and len(choices) == 1:
+            plain = _plain_text(choices[0])
+            if plain is not None:
+                return (Delta(text=plain),)
+        return self._all_deltas(chunk)
+
+    def _all_deltas(self, chunk: _Chunk) -> list[Delta]:
         deltas: list[Delta] = []
         if not self._begun and chunk.model:  # Azure begins with a chunk that names none
             self._begun = True
@@ -188,6 +197,21 @@ class TranslatedReader:
     def read(self, event: Event) -> Sequence[Delta]:
         """Give the Deltas of one event; raises as ChunkReader does."""
         return self._splitter.split(self._chunks.read(event))
+
+
+def _plain_text(choice: _Choice) -> str | None:
+    """Give the text of a choice that says nothing else, as nearly all of a stream's do."""
+    said = choice.delta
+    if (
+        said is None
+        or choice.index
+        or choice.finish_reason is not None
+        or choice.logprobs is not None
+        or choice.usage is not None
+    ):
+        return None
+    content = said.content
+    return content if content and type(content) is str and is_text_alone(said) else None
 
 
 def _called(call: Call) -> tuple[str | None, str]:
