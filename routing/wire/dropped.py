@@ -50,6 +50,7 @@ _SPELLINGS: dict[Dialect, dict[str, str]] = {
         "reasoning_tokens_max": "reasoning.max_tokens",
         "reasoning_shown": "reasoning.exclude",
         "thoughts": "messages.reasoning_content",
+        "title": "messages.content.file.filename",
         "parallel": "parallel_tool_calls",
     },
     "openai_responses": {
@@ -60,6 +61,7 @@ _SPELLINGS: dict[Dialect, dict[str, str]] = {
         "reasoning_tokens_max": "reasoning.max_tokens",
         "reasoning_shown": "reasoning.summary",
         "thoughts": "input.reasoning",
+        "title": "input.content.filename",
         "parallel": "parallel_tool_calls",
     },
     "anthropic": {
@@ -70,6 +72,7 @@ _SPELLINGS: dict[Dialect, dict[str, str]] = {
         "reasoning_shown": "thinking.display",
         "stop": "stop_sequences",
         "thoughts": "messages.content.thinking",
+        "title": "messages.content.title",
         "parallel": "tool_choice.disable_parallel_tool_use",
         "user": "metadata.user_id",
     },

@@ -30,7 +30,7 @@ from omniroute.routing.wire.dropped import spelled
 from omniroute.routing.wire.table import codec
 
 from .answers import golden
-from .vendor_rules import anthropic_faults
+from .vendor_rules import anthropic_faults, gemini_faults
 
 BUDGETED = "claude-haiku-4-5"
 ADAPTIVE = "claude-opus-5"
@@ -81,6 +81,38 @@ def _plain(body: dict[str, Any]) -> dict[str, Any]:
 
 def _listed(content: Any) -> Any:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+@pytest.mark.parametrize("case", ["claude_code", "documents"])
+def test_what_gemini_is_asked_for_an_anthropic_client_is_pinned(case: str) -> None:
+    chat = codec("anthropic").parse_request(golden("anthropic", f"{case}.request"))
+
+    written = codec("gemini").render_request(chat, model="gemini-3-flash-preview")
+
+    assert json.loads(written.body) == json.loads(golden("gemini", f"from_{case}.request"))
+    assert gemini_faults(json.loads(written.body)) == []
+
+
+def test_what_claude_code_says_to_nobody_but_anthropic_is_named() -> None:
+    chat = codec("anthropic").parse_request(golden("anthropic", "claude_code.request"))
+
+    written = codec("gemini").render_request(chat, model="gemini-3-flash-preview")
+
+    assert spelled(written.dropped, "anthropic") == (
+        *("context_management", "tools.defer_loading", "messages.content.cache_control"),
+        *("messages.content.thinking", "metadata.user_id"),
+    )
+
+
+def test_what_of_a_file_and_a_redacted_thought_gemini_is_not_told_is_named() -> None:
+    chat = codec("anthropic").parse_request(golden("anthropic", "documents.request"))
+
+    written = codec("gemini").render_request(chat, model="gemini-2.5-flash")
+
+    said = ("context", "citations", "title", "cache_control", "thinking")
+    assert spelled(written.dropped, "anthropic") == tuple(
+        f"messages.content.{name}" for name in said
+    )
 
 
 def test_claude_codes_turns_are_read_in_their_order() -> None:
@@ -623,3 +655,22 @@ def test_what_the_client_wrote_is_named_in_its_own_spelling() -> None:
         *("user", "generationConfig.thinkingConfig.thinkingLevel"),
         *("generationConfig.topK", "safetySettings"),
     )
+
+
+CLIENT_TOOLS = [
+    {"type": "bash_20250124", "name": "bash"},
+    {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"},
+    {"type": "memory_20250818", "name": "memory"},
+]
+
+
+def test_tools_that_the_client_runs_are_functions_elsewhere() -> None:
+    chat = parsed({"tools": CLIENT_TOOLS})
+
+    foreign = json.loads(codec("openai_chat").render_request(chat, model="gpt-4o").body)
+    home, _ = rendered(chat)
+
+    functions = [tool["function"] for tool in foreign["tools"]]
+    assert [one["name"] for one in functions] == [tool["name"] for tool in CLIENT_TOOLS]
+    assert all("command" in one["parameters"]["properties"] for one in functions)
+    assert home["tools"] == CLIENT_TOOLS

@@ -457,6 +457,21 @@ def test_gemini_clis_loop_goes_on_at_anthropic() -> None:
     )
 
 
+def test_what_anthropic_is_asked_for_gemini_cli_is_pinned() -> None:
+    chat = codec("gemini").parse_request(golden("gemini", "gemini_cli.request"))
+
+    written = codec("anthropic").render_request(chat, model="claude-opus-5")
+
+    assert json.loads(written.body) == json.loads(golden("anthropic", "from_gemini_cli.request"))
+    assert anthropic_faults(json.loads(written.body)) == []
+
+
+def test_defect_6_6_no_safety_settings_are_made() -> None:
+    body, _ = asked(tools=(TOOL,))
+
+    assert body.keys() == {"contents", "tools"}
+
+
 def _parts(body: Any, place: int) -> Any:
     return body["contents"][place]["parts"]
 

@@ -87,7 +87,7 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
             body["tool_choice"] = write_choice(chat.tool_choice)
     if thinking.field is not None:
         body["thinking"] = thinking.field
-    body |= _sampling(chat, without_sampling(chat, facts, dropped, thinks=thinking.is_on))
+    body |= _sampling(chat, facts, dropped, thinks=thinking.is_on)
     if chat.stop:
         body["stop_sequences"] = list(chat.stop)
     config = _output_config(chat.json_schema, thinking.effort, rest.pop("output_config", None))
@@ -199,7 +199,7 @@ def _thought(part: Reasoning, dropped: Dropped) -> list[dict[str, object]]:
     encrypted = unmarked(part.encrypted, DIALECT)
     if encrypted is not None:
         return [{"type": "redacted_thinking", "data": encrypted}]
-    if part.text:
+    if part.text or part.encrypted:
         dropped.note("thoughts")
     return []
 
@@ -217,8 +217,11 @@ def _result(part: ToolResult, dropped: Dropped) -> dict[str, object]:
     return rendered
 
 
-def _sampling(chat: Chat, refused: set[str]) -> dict[str, object]:
+def _sampling(chat: Chat, facts: Facts, dropped: Dropped, *, thinks: bool) -> dict[str, object]:
+    refused = without_sampling(chat, facts, dropped, thinks=thinks)
     sampling: dict[str, object] = {}
+    if not facts.sampling:  # what is left is the default, which need not be said
+        return sampling
     if chat.temperature is not None and "temperature" not in refused:
         sampling["temperature"] = min(chat.temperature, _TEMPERATURE_MAX)
     if chat.top_p is not None and chat.top_p != 1 and "top_p" not in refused:

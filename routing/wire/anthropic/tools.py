@@ -18,6 +18,7 @@ from ..dropped import Dropped
 from ..fields import Fields
 from ..parts import cache_marker, kept, own, require_function
 from .blocks import DIALECT, changed_tool
+from .client_tools import client_tool
 
 ASIDE = "tools.defer_loading"
 """In the rest of a chat: the tools that are not offered, each with its place among all."""
@@ -166,8 +167,12 @@ def _is_search(tool: Tool) -> bool:
 
 def _tool(fields: Fields) -> Tool:
     kind = fields.text_or_none("type")
-    if kind not in (None, "custom"):
-        return Tool(fields.text_or_none("name") or kind or "", rest={DIALECT: fields.values})
+    if kind is not None and kind != "custom":
+        name, rest = fields.text_or_none("name") or kind, kept(DIALECT, fields.values)
+        known = client_tool(kind)
+        if known is None:
+            return Tool(name, rest=rest)
+        return Tool(name, known.description, known.parameters, rest)
     name = fields.text("name")
     description = fields.text_or_none("description") or ""
     parameters = fields.child("input_schema").values

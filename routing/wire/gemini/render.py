@@ -128,7 +128,7 @@ class _Writer:
                 signature = unmarked(part.signature, DIALECT)
                 if signature is not None:
                     proof = {"thoughtSignature": signature}
-                if part.text:
+                if part.text or part.encrypted:
                     self._dropped.note("thoughts")
                 continue
             for rendered in self._part(part):
@@ -157,6 +157,8 @@ class _Writer:
 
     def _media(self, part: Image | Document | Audio) -> dict[str, object]:
         self._dropped.note_part(part.rest, DIALECT)
+        if isinstance(part, Document) and part.text is None:
+            self._dropped.note_if("title", part.title)
         return write_media(part)
 
     def _result(self, part: ToolResult) -> Iterable[dict[str, object]]:
