@@ -34,10 +34,15 @@ _OUTER = (
 
 # What is so anyway, or is done by us whatever the provider's dialect: None stands for any value.
 _NEUTRAL: dict[str, tuple[object, ...] | None] = {
+    "candidateCount": (1,),
     "include": (["reasoning.encrypted_content"],),
     "modalities": (["text"],),
     "n": (1,),
     "namespace": None,
+    "responseMimeType": ("text/plain",),
+    "responseModalities": (["TEXT"], ["text"]),
+    "service_tier": ("auto", "default"),
+    "serviceTier": ("unspecified", "standard"),
     "stream_options": None,
     "truncation": ("disabled",),
 }

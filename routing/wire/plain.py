@@ -33,7 +33,10 @@ INPUT = "input"
 """The argument that holds a custom tool's text."""
 
 # An agent works without them; a request for nothing but them would be another one.
-_OFFERS = ("web_search", "tool_search", "programmatic_tool_calling")
+_OFFERS = (
+    *("web_search", "web_fetch", "tool_search", "programmatic_tool_calling"),
+    *("googleSearch", "googleMaps", "urlContext"),
+)
 
 _Key = tuple[str | None, str]
 

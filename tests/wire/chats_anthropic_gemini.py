@@ -30,7 +30,7 @@ from omniroute.routing.conversation import (
 Made = st.SearchStrategy
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12)
-SAID = st.text(min_size=1, max_size=12)
+SAID = st.text(min_size=1, max_size=12).filter(str.strip)  # white space alone says nothing
 BASE64 = st.sampled_from(["AAAA", "iVBORw0KGgo="])
 URLS = st.sampled_from(["https://example.com/a", "https://example.com/b.png"])
 ARGUMENTS = st.sampled_from(["{}", '{"x":1}', '{"title":{"type":["a",null]}}'])
@@ -164,6 +164,7 @@ def anthropic_chats(draw: st.DrawFn, model: str) -> Chat:
         settings |= {"temperature": draw(_NUMBERS)} if "temperature" in names else {}
         settings |= {"top_k": draw(st.integers(0, 500))} if "top_k" in names else {}
     tools = draw(_tools(_kept("anthropic", _MARKER, {"strict": True})))
+    tools = tools or (Tool("f", "", {"type": "object"}),)  # calls demand that there are tools
     resulting = st.lists(_ANTHROPIC_SHOWN, max_size=2).map(tuple)
     turns = _conversations(
         _ANTHROPIC_SHOWN, _anthropic_answers(), resulting, system_inside=adaptive

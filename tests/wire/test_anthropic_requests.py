@@ -674,3 +674,60 @@ def test_tools_that_the_client_runs_are_functions_elsewhere() -> None:
     assert [one["name"] for one in functions] == [tool["name"] for tool in CLIENT_TOOLS]
     assert all("command" in one["parameters"]["properties"] for one in functions)
     assert home["tools"] == CLIENT_TOOLS
+
+
+def test_calls_of_tools_that_are_offered_no_more_stay_calls() -> None:
+    turns = (
+        HELLO,
+        Message("assistant", (ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}"))),
+        Message("tool", (ToolResult("a", (Text("1"),)), ToolResult("b", (Text("2"),)))),
+    )
+
+    body, _ = rendered(Chat(messages=turns))
+
+    assert [tool["name"] for tool in body["tools"]] == ["f", "g"]
+    assert body["tool_choice"] == {"type": "none"}
+
+
+def test_white_space_alone_is_not_sent() -> None:
+    turns = (
+        Message("user", (Text("\n "), Text("hello"))),
+        Message("assistant", (Text(" "),)),
+        Message("user", (Text("there"),)),
+    )
+
+    body, written = rendered(Chat(messages=turns, stop=("\n", "END")))
+
+    assert [block["text"] for block in body["messages"][0]["content"]] == ["hello", "there"]
+    assert body["stop_sequences"] == ["END"]
+    assert spelled(written.dropped, "openai_chat") == ("stop",)
+
+
+@pytest.mark.parametrize("kind", ["web_search_20250305", "web_fetch_20250910"])
+def test_a_search_beside_tools_is_left_out_elsewhere_and_named(kind: str) -> None:
+    own = {"type": kind, "name": "search"}
+    chat = parsed({"tools": [own, {"name": "f", "input_schema": {"type": "object"}}]})
+
+    written = codec("gemini").render_request(chat, model="gemini-2.5-flash")
+
+    assert [tool["name"] for tool in json.loads(written.body)["tools"][0]["functionDeclarations"]]
+    assert written.dropped == ("tools.search",)
+
+
+def test_what_is_the_default_is_not_named_as_left_out() -> None:
+    hello = [{"role": "user", "content": "hi"}]
+    asked_for = {
+        "model": "m",
+        "messages": hello,
+        "n": 1,
+        "stream_options": {"include_usage": True},
+        "service_tier": "auto",
+        "store": False,
+        "logit_bias": {},
+        "verbosity": "low",
+    }
+    chat = codec("openai_chat").parse_request(json.dumps(asked_for).encode())
+
+    written = codec("anthropic").render_request(chat, model=BOTH)
+
+    assert written.dropped == ("verbosity",)

@@ -41,6 +41,11 @@ def anthropic_faults(body: dict[str, Any]) -> list[str]:
     faults += _call_faults(body["messages"])
     faults += [f"system: {fault}" for block in body.get("system", ()) for fault in _text(block)]
     faults += [f"tools: {tool}" for tool in body.get("tools", ()) if not _is_tool(tool)]
+    kinds = {block["type"] for message in body["messages"] for block in message["content"]}
+    if kinds & {"tool_use", "tool_result"} and "tools" not in body:
+        faults.append("requests which include tool_use or tool_result blocks must define tools")
+    if not all(stop.strip() for stop in body.get("stop_sequences", ())):
+        faults.append("each stop sequence must contain non-whitespace")
     if "tool_choice" in body and "tools" not in body:
         faults.append("tool_choice without tools")
     if _markers(body) > MARKERS_MAX:
@@ -63,7 +68,7 @@ def _turn_faults(message: dict[str, Any]) -> list[str]:
 
 
 def _text(block: dict[str, Any]) -> list[str]:
-    return [] if block["text"] else ["text content blocks must be non-empty"]
+    return [] if block["text"].strip() else ["text content blocks must contain non-whitespace text"]
 
 
 def _shown(block: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ What differs from other dialects and how it is met:
 - Turns alternate, and results stand in the user's turn right after their calls.
 - Temperature ends at 1: a higher one is sent as 1. `top_p` 1 is the default and left out,
   because newer models refuse it beside a temperature; those newer still take no sampling at all.
+- Texts and stop sequences of white space alone are refused, and left out.
 - Thoughts go back only with Anthropic's own signature; unsigned ones are left out.
 - A `json_schema` is sent as `output_config.format`; JSON of any shape cannot be asked for.
 - A last turn of the assistant is one to go on from (a prefill), which newer models refuse: so it
@@ -33,7 +34,7 @@ from ...conversation import (
     ToolCall,
     ToolResult,
 )
-from ...errors import BadRequest
+from ...errors import Inexpressible
 from ..codec import Rendered
 from ..dropped import Dropped
 from ..fields import encode
@@ -80,16 +81,15 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
         limit = MAX_TOKENS_DEFAULT + thinking.tokens
     body: dict[str, object] = {"model": model, "max_tokens": limit}
     body |= _conversation(chat, facts, dropped)
-    tools = write_tools(chat.tools, rest, dropped)
-    if tools:
-        body["tools"] = tools
-        if chat.tool_choice is not None:
-            body["tool_choice"] = write_choice(chat.tool_choice)
+    body |= _offered(chat, rest, dropped)
     if thinking.field is not None:
         body["thinking"] = thinking.field
     body |= _sampling(chat, facts, dropped, thinks=thinking.is_on)
-    if chat.stop:
-        body["stop_sequences"] = list(chat.stop)
+    stops = [stop for stop in chat.stop if stop.strip()]
+    if stops:
+        body["stop_sequences"] = stops
+    if len(stops) < len(chat.stop):
+        dropped.note("stop")
     config = _output_config(chat.json_schema, thinking.effort, rest.pop("output_config", None))
     if config:
         body["output_config"] = config
@@ -100,6 +100,28 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     for name in ("seed", "frequency_penalty", "presence_penalty"):
         dropped.note_if(name, getattr(chat, name) or None)
     return Rendered(encode({**rest, **body}), dropped.names)
+
+
+def _offered(chat: Chat, rest: dict[str, object], dropped: Dropped) -> dict[str, object]:
+    """Give the tools and how they are chosen.
+
+    Anthropic refuses calls without tools in the request: where the client offers none any more,
+    those that were called are named, and that none is to be called.
+    """
+    tools = write_tools(chat.tools, rest, dropped)
+    if not tools:
+        called = {
+            part.name: {"name": part.name, "input_schema": {"type": "object"}}
+            for turn in chat.messages
+            for part in turn.parts
+            if isinstance(part, ToolCall)
+        }
+        if not called:
+            return {}
+        return {"tools": list(called.values()), "tool_choice": {"type": "none"}}
+    if chat.tool_choice is None:
+        return {"tools": tools}
+    return {"tools": tools, "tool_choice": write_choice(chat.tool_choice)}
 
 
 def _conversation(chat: Chat, facts: Facts, dropped: Dropped) -> dict[str, object]:
@@ -124,13 +146,13 @@ def _prefill(content: object, facts: Facts) -> None:
     """Make the last turn one that Anthropic goes on from.
 
     Raises:
-        BadRequest: the model goes on from no turn of its own.
+        Inexpressible: the model goes on from no turn of its own.
     """
     last = content[-1] if isinstance(content, list) else {}
     if last.get("type") != "text":
         return
     if not facts.prefill:
-        raise BadRequest(
+        raise Inexpressible(
             "the last of `messages` is the assistant's, and the model that would answer goes on "
             "from no turn of its own; end with the user's turn, or ask for another model",
             field="messages",
@@ -141,7 +163,7 @@ def _prefill(content: object, facts: Facts) -> None:
 def _is_said(part: Part) -> bool:
     """Whether a part has a block; most need not be rendered to know."""
     if isinstance(part, Text):
-        return bool(part.text or own_block(part, DIALECT))
+        return bool(part.text.strip() or own_block(part, DIALECT))
     return not isinstance(part, Reasoning) or bool(_thought(part, Dropped()))
 
 
@@ -152,7 +174,7 @@ def _blocks(part: Part, dropped: Dropped) -> list[dict[str, object]]:
         if block is not None:
             return [dict(block)]
         text = {"type": "text", "text": part.text, **_markers(part.rest, dropped)}
-        return [text] if part.text else []
+        return [text] if part.text.strip() else []
     if isinstance(part, Reasoning):
         return _thought(part, dropped)
     return [{**_block(part, dropped), **_markers(part.rest, dropped)}]
