@@ -104,11 +104,11 @@ def flat_names(tools: Iterable[Tool]) -> dict[_Key, str]:
     Tools without a namespace keep theirs. The same tools always give the same names.
     """
     tools = tuple(tools)
-    names: dict[_Key, str] = {(None, one.name): one.name for one in tools if not one.namespace}
+    names: dict[_Key, str] = {(None, one.name): one.name for one in tools if one.namespace is None}
     taken = set(names.values())
     for tool in tools:
         key = (tool.namespace, tool.name)
-        if not tool.namespace or key in names:
+        if tool.namespace is None or key in names:
             continue
         name = flat_name(tool.namespace, tool.name)
         names[key] = _hashed(tool.namespace, tool.name) if name in taken else name
@@ -174,7 +174,7 @@ def _is_offer(tool: Tool, dialect: Dialect) -> bool:
 
 def _calls_specially(messages: Iterable[Message]) -> bool:
     return any(
-        isinstance(part, ToolCall) and (part.kind != "function" or part.namespace)
+        isinstance(part, ToolCall) and (part.kind != "function" or part.namespace is not None)
         for message in messages
         for part in message.parts
     )
@@ -185,7 +185,8 @@ def _with_first_of_namespace(tools: Iterable[Tool]) -> Iterable[tuple[Tool, bool
     seen: set[str] = set()
     for tool in tools:
         first = tool.namespace is not None and tool.namespace not in seen
-        seen |= {tool.namespace} if tool.namespace else set()
+        if tool.namespace is not None:
+            seen.add(tool.namespace)
         yield tool, first
 
 
@@ -254,7 +255,7 @@ def _part(part: Part, names: Mapping[_Key, str], homely: set[_Key]) -> Part:
 def _call(call: ToolCall, names: Mapping[_Key, str]) -> ToolCall:
     name = names.get((call.namespace, call.name))
     if name is None:
-        name = flat_name(call.namespace, call.name) if call.namespace else call.name
+        name = call.name if call.namespace is None else flat_name(call.namespace, call.name)
     arguments = wrapped(call.arguments) if call.kind == "custom" else call.arguments
     return ToolCall(call.call_id, name, arguments)
 

@@ -182,11 +182,7 @@ def test_only_what_openai_encrypted_itself_goes_back_to_responses() -> None:
             "summary": [{"type": "summary_text", "text": "own"}],
             "encrypted_content": "gAAA",
         },
-        {
-            "type": "message",
-            "role": "assistant",
-            "content": [{"type": "output_text", "text": "Oslo."}],
-        },
+        {"type": "message", "role": "assistant", "content": "Oslo."},
     ]
     assert "thoughts" in rendered.dropped
 

@@ -445,6 +445,15 @@ def test_a_chats_custom_tool_is_a_custom_tool_for_responses_and_a_function_for_o
     assert anthropic["messages"][1]["content"][0]["input"] == {"input": "hi"}
 
 
+def test_a_namespace_without_a_name_is_a_mistake() -> None:
+    group = {"type": "namespace", "name": "", "tools": [_function("f")]}
+
+    with pytest.raises(BadRequest) as refused:
+        _translated("openai_chat", _asking(tools=[group]))
+
+    assert refused.value.field == "tools[0].name"
+
+
 def test_a_flat_name_does_not_double_what_stands_between() -> None:
     assert flat_name("mcp__srv", "tool") == flat_name("mcp__srv__", "tool") == "mcp__srv__tool"
 

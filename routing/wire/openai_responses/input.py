@@ -86,11 +86,24 @@ class _Items:
             yield from self._thought(part)
 
     def _message(self, message: Message, parts: list[Shown]) -> Iterable[Item]:
-        text = "output_text" if message.role == "assistant" else "input_text"
-        content = [block for part in parts for block in self._blocks(part, text)]
-        if content or (not message.parts and message.role != "assistant"):
+        if message.role == "assistant":
+            yield from self._answer(parts)
+            return
+        content = [block for part in parts for block in self._blocks(part, "input_text")]
+        if content or not message.parts:
             role = "user" if message.role == "tool" else message.role
             yield {"type": "message", "role": role, "content": content}
+
+    def _answer(self, parts: list[Shown]) -> Iterable[Item]:
+        """Give what the assistant said, each text alone: with no id, only a string is valid."""
+        for part in parts:
+            for block in self._blocks(part, "output_text"):
+                plain = block.keys() == {"type", "text"}
+                yield {
+                    "type": "message",
+                    "role": "assistant",
+                    "content": block["text"] if plain else [block],
+                }
 
     def _call(self, call: ToolCall) -> Item:
         self._dropped.note_part(call.rest, DIALECT)

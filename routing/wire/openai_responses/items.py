@@ -120,7 +120,7 @@ def _call(fields: Fields, kind: str) -> ToolCall:
         fields.text("name"),
         fields.text("input" if custom else "arguments"),
         kind="custom" if custom else "function",
-        namespace=fields.text_or_none("namespace"),
+        namespace=fields.text_or_none("namespace") or None,
     )
 
 

@@ -194,6 +194,8 @@ def _tools(fields: Fields) -> Iterable[Tool]:
         yield _tool(fields, None)
         return
     name = fields.text("name")
+    if not name:
+        raise fields.wrong("name", "the name of a group of tools")
     description = fields.text_or_none("description")
     for item in fields.items("tools"):
         yield _tool(item, name, {"description": description} if description else {})
