@@ -3,8 +3,9 @@
 Old names are documented ones that their vendors have retired, with what stands in for each.
 They count only when nobody serves the old name itself, and `Resolved.renamed` and the header
 x-omniroute-replaced say so: a model is never swapped in silence. Source: OmniRoute's reference,
-section 3.2; for its two rows that lead from a Haiku to a Sonnet, Anthropic's own page on model
-deprecations, which names a Haiku (read 2026-11-22).
+section 3.2. Where that leads to what its vendor has retired since, or to another kind of model,
+the vendors' own pages on deprecations (OpenAI's for what was shut down on 2026-10-23, Anthropic's
+for Haiku; read 2026-11-22).
 """
 
 from collections.abc import Iterable
@@ -42,10 +43,14 @@ OLD_NAMES: dict[str, str] = {
     "claude-3-haiku-20240307": "claude-haiku-4-5",
     "claude-3-5-haiku-20241022": "claude-haiku-4-5",
     "claude-3-5-haiku-latest": "claude-haiku-4-5",
-    "gpt-4-turbo-preview": "gpt-4-turbo",
-    "gpt-4-0125-preview": "gpt-4-turbo",
-    "gpt-4-1106-preview": "gpt-4-turbo",
-    "gpt-3.5-turbo-0125": "gpt-3.5-turbo",
+    "gpt-4": "gpt-5.6-sol",
+    "gpt-4-turbo-preview": "gpt-5.6-sol",
+    "gpt-4-0125-preview": "gpt-5.6-sol",
+    "gpt-4-1106-preview": "gpt-5.6-sol",
+    "gpt-3.5-turbo": "gpt-5.6-terra",
+    "gpt-3.5-turbo-0125": "gpt-5.6-terra",
+    "o3-mini": "gpt-5.6-sol",
+    "o4-mini": "gpt-5.6-terra",
     "kimi-k2p5": "moonshotai/Kimi-K2.5",
     "accounts/fireworks/models/kimi-k2p5": "moonshotai/Kimi-K2.5",
     "kimi-k2": "moonshotai/Kimi-K2",

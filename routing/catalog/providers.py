@@ -11,6 +11,7 @@ field that nobody knows, a wrong type or a missing name ends the start. All rows
 Sources: each row's `source`, the vendor's own documentation, as of 2026-11. Addresses, key
 variables and models were compared with OmniRoute's reference, sections 5.1, 5.3 and 5.4, and
 with models.dev (read at its state of 2026-07-02); where they differ the vendor's page counts.
+The newest models of the large vendors are those of the price lists of 2026-11-22.
 Which of the reference's rows are left out, and why, is docs/decisions/0040.
 """
 

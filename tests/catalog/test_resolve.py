@@ -139,6 +139,13 @@ def test_an_old_name_is_replaced_and_it_is_told() -> None:
     assert resolved.renamed == "gemini-2.5-pro"
 
 
+def test_what_openai_has_shut_down_leads_to_what_openai_names_instead() -> None:
+    resolved = ask(config(account("openai")), "gpt-4")
+
+    assert names(resolved) == ["openai/gpt-5.6-sol"]
+    assert resolved.renamed == "gpt-5.6-sol"
+
+
 def test_no_old_name_leads_to_another_or_to_itself() -> None:
     assert OLD_NAMES.keys() & set(OLD_NAMES.values()) == set()
 

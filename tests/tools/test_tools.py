@@ -720,7 +720,7 @@ async def test_health_tells_what_is_left_of_a_providers_limits(era: str) -> None
 async def test_combos_are_listed_with_their_parts_and_metrics(era: str) -> None:
     here = world(
         combos=[
-            combo("duo", "one/m", "m", "inner", "meta/llama"),
+            combo("duo", "one/m", "m", "inner", "nobody/llama"),
             combo("inner", "two/m", active=False, description="for rainy days"),
         ]
     )
@@ -736,7 +736,7 @@ async def test_combos_are_listed_with_their_parts_and_metrics(era: str) -> None:
         ("one", "m", None),
         (None, "m", None),
         (None, None, "inner"),
-        (None, "meta/llama", None),
+        (None, "nobody/llama", None),
     ]
     assert [one["priority"] for one in duo["models"]] == [1, 2, 3, 4]
     assert (inner["enabled"], inner["description"], inner["metrics"]) == (
