@@ -2,7 +2,8 @@
 
 Only what the provider would refuse is touched; all else keeps the client's own bytes. What is
 said by another name or role is no loss. What is left out is named, and what would change the
-meaning of the request is refused: a schema that the answer must follow, where none is known.
+meaning of the request is not sent there: a schema that the answer must follow, where none is
+known. Another candidate may know it.
 """
 
 from collections.abc import Iterator

@@ -197,7 +197,7 @@ async def test_what_a_row_refuses_is_left_out_and_said(
     )
 
 
-async def test_a_schema_that_must_be_followed_is_refused_where_none_is_known(
+async def test_a_schema_that_must_be_followed_is_not_sent_where_none_is_known(
     simulator: Simulator, calls: HttpUpstream
 ) -> None:
     row = provider_named("deepseek")
@@ -208,7 +208,7 @@ async def test_a_schema_that_must_be_followed_is_refused_where_none_is_known(
     with pytest.raises(UpstreamFailure, match="follows no schema") as failure:
         await calls.open(call_as(row, simulator, body, "openai_chat", stream=False))
 
-    assert failure.value.kind == "bad_request"
+    assert failure.value.kind == "inexpressible"
 
 
 async def test_a_row_without_quirks_is_sent_the_clients_own_bytes(

@@ -157,7 +157,7 @@ def _differences(row: Provider) -> str:
     if quirks.text_only:
         words.append("text parts are joined to a string")
     if quirks.schema == "json_object":
-        words.append("a schema becomes `json_object`, or is refused when it is `strict`")
+        words.append("a schema becomes `json_object`, and goes elsewhere when it is `strict`")
     if not quirks.tools:
         words.append("requests with tools go elsewhere")
     if quirks.tool_id_chars is not None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute.routing.errors import BadRequest
+from omniroute.routing.errors import Inexpressible
 from omniroute.routing.wire.fitted import fitted
 from omniroute.routing.wire.quirks import ONLY_THE_ROLE, Quirks
 
@@ -137,10 +137,10 @@ def test_a_schema_that_is_a_wish_becomes_json() -> None:
     assert dropped == ("response_format.json_schema",)
 
 
-def test_a_schema_that_is_demanded_is_refused() -> None:
+def test_a_schema_that_is_demanded_is_not_asked_for() -> None:
     demand = {"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": {}}}
 
-    with pytest.raises(BadRequest, match="strict"):
+    with pytest.raises(Inexpressible, match="strict"):
         fitted(body_of(response_format=demand), STRICT)
 
 
