@@ -9,7 +9,7 @@ name it gave, so two keys that name the same session never meet, and a record te
 how a client names things.
 
 Source: the clients' requests as they were seen in 2026-11; OpenAI API reference,
-"prompt_cache_key", read 2026-11.
+"prompt_cache_key" and "conversation"; xAI, "Maximizing cache hits"; read 2026-11.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,6 +25,10 @@ HEADERS: dict[bytes, int] = {
             b"x-session-id",  # OpenCode, Kilo, Cline
             b"x-claude-code-session-id",  # Claude Code
             b"session-id",  # Codex
+            b"session_id",  # older Codex
+            b"thread-id",  # Codex, of one thread of a session
+            b"conversation_id",  # older Codex
+            b"x-grok-conv-id",  # xAI's clients
             b"x-session-affinity",  # OpenCode, where it names no session
         )
     )
@@ -46,9 +50,14 @@ class _Metadata(msgspec.Struct):
     user_id: str | None = None
 
 
+class _Conversation(msgspec.Struct):
+    id: str | None = None
+
+
 class _Body(msgspec.Struct):
     prompt_cache_key: str | None = None
     metadata: _Metadata | None = None
+    conversation: str | _Conversation | None = None
 
 
 class _User(msgspec.Struct):
@@ -99,7 +108,7 @@ def _hash(text: str, size: int) -> str:
 
 
 def _in_body(fields: Mapping[str, msgspec.Raw]) -> str | None:
-    """Give what the body names: OpenAI's cache key, or a session in the metadata.
+    """Give what the body names: OpenAI's cache key or conversation, or a session in the metadata.
 
     Claude Code puts it into `metadata.user_id`, as JSON within the string; older ones as
     `user_..._session_...`.
@@ -109,8 +118,9 @@ def _in_body(fields: Mapping[str, msgspec.Raw]) -> str | None:
         body = _bodies.decode(msgspec.json.encode(named))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None  # another shape than those that name a session
-    name = body.prompt_cache_key
-    metadata = body.metadata
+    name, metadata, conversation = body.prompt_cache_key, body.metadata, body.conversation
+    if not name:
+        name = conversation.id if isinstance(conversation, _Conversation) else conversation
     if not name and metadata is not None:
         name = metadata.session_id or _of_user(metadata.user_id or "")
     return name[:NAME_BYTES_MAX] if name else None

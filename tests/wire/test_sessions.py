@@ -28,6 +28,9 @@ def named(headers: list[tuple[bytes, bytes]], body: bytes) -> str | None:
         ("OpenCode", b"x-session-id"),
         ("Claude Code", b"x-claude-code-session-id"),
         ("Codex", b"session-id"),
+        ("older Codex", b"session_id"),
+        ("Codex's threads", b"thread-id"),
+        ("xAI's clients", b"x-grok-conv-id"),
         ("OpenCode without a session", b"x-session-affinity"),
     ],
 )
@@ -41,6 +44,8 @@ def test_a_clients_own_header_names_its_session(client: str, header: bytes) -> N
     ("client", "fields"),
     [
         ("Codex", {"prompt_cache_key": UUID}),
+        ("OpenAI's clients", {"conversation": UUID}),
+        ("OpenAI's clients by object", {"conversation": {"id": UUID}}),
         ("Claude Code", {"metadata": {"user_id": CODE_USER}}),
         ("older Claude Code", {"metadata": {"user_id": OLDER_USER}}),
         ("anyone", {"metadata": {"session_id": UUID}}),
