@@ -18,7 +18,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from omniroute.routing.catalog.listing import OWNED_BY_COMBO, OWNED_BY_US
-from omniroute.routing.catalog.providers import LOCAL_PROVIDERS, PROVIDERS, Provider, provider_named
+from omniroute.routing.catalog.providers import (
+    ALL_PROVIDERS,
+    LOCAL_PROVIDERS,
+    Provider,
+    provider_named,
+)
 from omniroute.routing.catalog.resolve import TARGET_CHARS_MAX
 from omniroute.routing.errors import BadRequest, UpstreamFailure
 from omniroute.routing.model import Account
@@ -85,7 +90,7 @@ def accounts_from_environment(
             of the user's environment.
     """
     look = _Look(environ, tuple(own_urls), own_key_prefix, from_file)
-    found = [look.account(row) for row in PROVIDERS]
+    found = [look.account(row) for row in ALL_PROVIDERS]
     return tuple(one for one in found if one is not None), tuple(look.notes)
 
 

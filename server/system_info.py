@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from omniroute.routing.catalog.providers import PROVIDERS
+from omniroute.routing.catalog.providers import ALL_PROVIDERS
 
 from .doctor import SettingInForce
 from .doctor_facts import LocalServer
@@ -137,7 +137,7 @@ def known_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Give the names of set variables that some part of OmniRoute reads or is asked about."""
     known = {one.name for row in SETTINGS for one in row.variables}
     known |= {row.name for row in DOCUMENTED}
-    known |= {name for row in PROVIDERS for name in row.variables}
+    known |= {name for row in ALL_PROVIDERS for name in row.variables}
     return tuple(
         sorted(
             name

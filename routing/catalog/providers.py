@@ -37,6 +37,7 @@ Documents = Literal["google", "entra"]
 """Who exchanges a key that is a document for tokens; see upstream/credentials.py."""
 
 _FILE = Path(__file__).with_name("providers.json")
+_SERVICES_FILE = Path(__file__).with_name("service_providers.json")
 _BLANK = re.compile(r"{(\w+)}")
 
 
@@ -151,7 +152,12 @@ PROVIDERS: tuple[Provider, ...] = read_rows(_FILE.read_bytes())
 # Where two share a port, a server found there is taken for the first of them.
 LOCAL_PROVIDERS = tuple(one for one in PROVIDERS if one.local)
 
-_BY_NAME = {name: one for one in PROVIDERS for name in (one.name, *one.aliases)}
+SERVICE_PROVIDERS: tuple[Provider, ...] = read_rows(_SERVICES_FILE.read_bytes())
+"""Providers of no chats: of vectors, pictures, sounds and the like alone; see services.py."""
+
+ALL_PROVIDERS = (*PROVIDERS, *SERVICE_PROVIDERS)
+
+_BY_NAME = {name: one for one in ALL_PROVIDERS for name in (one.name, *one.aliases)}
 
 
 def provider_named(name: str) -> Provider | None:

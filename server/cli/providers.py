@@ -5,7 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 from urllib.parse import quote
 
-from omniroute.routing.catalog.providers import PROVIDERS
+from omniroute.routing.catalog.providers import ALL_PROVIDERS
 
 from ..accounts import DOCUMENT_CHARS_MAX
 from ..management import AccountJson, AccountsJson, AccountWish, TestJson
@@ -38,7 +38,7 @@ def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
 def show_known(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     """List the catalogue's providers; asks no gateway."""
     if arguments.json:
-        show_json(PROVIDERS)
+        show_json(ALL_PROVIDERS)
         return OK
     headings = ("NAME", "TITLE", "SPEAKS", "KEY", "URL")
     show(
@@ -46,7 +46,7 @@ def show_known(arguments: Namespace, settings: Settings, sources: Sources) -> in
             headings,
             [
                 (one.name, one.title, one.dialect, listed(one.key_variables), one.base_url)
-                for one in PROVIDERS
+                for one in ALL_PROVIDERS
             ],
         )
     )

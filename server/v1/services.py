@@ -177,13 +177,9 @@ class ServiceDoor:
 
 
 def _head_lines(reply: Reply) -> bytes:
-    """Give what the answer is, where it comes from, and what its provider was not told."""
-    lines = line(b"content-type", reply.headers.get(b"content-type", BYTES).decode("latin-1"))
-    winner, dropped = reply.winner, reply.dropped
-    # The other case is origin_lines' own.
-    if dropped and winner is not None and winner.dialect == reply.request.operation.dialect:
-        lines += line(b"x-omniroute-dropped", ", ".join(dropped))
-    return lines + origin_lines(reply)
+    """Give what the answer is, and where it comes from."""
+    kind = reply.headers.get(b"content-type", BYTES).decode("latin-1")
+    return line(b"content-type", kind) + origin_lines(reply)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The pages that are made of tables: docs/settings.md, docs/cli.md and the pinned help.
 
-Of docs/providers.md the part between its two marks is made.
+Of docs/providers.md and docs/media.md the part between two marks is made.
 
 `python -m tests.cli.pages` writes them anew; tests hold them equal to the tables.
 """
@@ -11,7 +11,8 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 
-from omniroute.routing.catalog.providers import PROVIDERS, Provider
+from omniroute.routing.catalog.providers import PROVIDERS, Provider, provider_named
+from omniroute.routing.catalog.services import SERVICES, Service
 from omniroute.server.cli.command import Command, Option
 from omniroute.server.cli.commands import COMMANDS
 from omniroute.server.cli.exits import EXITS
@@ -22,6 +23,8 @@ from omniroute.server.settings_names import SETTINGS, Setting
 ROOT = Path(__file__).parent.parent.parent
 HELP = Path(__file__).parent / "help"
 PROVIDERS_PAGE = ROOT / "docs/providers.md"
+MEDIA_PAGE = ROOT / "docs/media.md"
+MEDIA_SOURCE = "providers.json", "services.py"
 BEGIN, END = (
     f"<!-- The rows {where} here are made by `python -m tests.cli.pages` from "
     "routing/catalog/providers.json; do not edit. -->"
@@ -37,6 +40,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs/settings.md": settings_page(),
         ROOT / "docs/cli.md": cli_page(),
         PROVIDERS_PAGE: providers_page(),
+        MEDIA_PAGE: media_page(),
         **{HELP / f"{name}.txt": text for name, text in helps().items()},
     }
 
@@ -128,6 +132,21 @@ def providers_page() -> str:
     headings = ("Provider", "Name", "Speaks", "Address", "Key", "Base URL", "Differs", "Source")
     rows = _table(headings, [_provider(row) for row in PROVIDERS])
     return f"{before}{BEGIN}\n\n{rows}\n\n{END}{after}"
+
+
+def media_page() -> str:
+    """Give the page as it stands, with the rows between its marks as the table has them."""
+    text = MEDIA_PAGE.read_text(encoding="utf-8")
+    begin, end = (mark.replace(*MEDIA_SOURCE) for mark in (BEGIN, END))
+    before, after = text.partition(begin)[0], text.partition(end)[2]
+    rows = _table(("Kind", "Provider", "Key", "Models"), [_service(row) for row in SERVICES])
+    return f"{before}{begin}\n\n{rows}\n\n{end}{after}"
+
+
+def _service(row: Service) -> tuple[str, ...]:
+    known = provider_named(row.provider)
+    keys = () if known is None else known.key_variables
+    return row.kind, f"`{row.provider}`", _codes(keys) or "none needed", _codes(row.models) or "any"
 
 
 def _provider(row: Provider) -> tuple[str, ...]:

@@ -31,11 +31,12 @@ class Heard:
 
 @dataclass(frozen=True)
 class Told:
-    """What a vendor answers."""
+    """What a vendor answers; one that breaks off never ends."""
 
     body: bytes = b""
     content_type: str = "application/json"
     status: int = 200
+    breaks_off: bool = False
 
 
 def told(**fields: object) -> Told:
@@ -79,11 +80,14 @@ async def shop(
         request = Heard(method, path, {a.lower(): c for a, _, c in pairs}, exchange.body)
         heard.append(request)
         answer = vendor(request)
+        length = len(answer.body) + answer.breaks_off
         head = (
             f"HTTP/1.1 {answer.status} Said\r\ncontent-type: {answer.content_type}\r\n"
-            f"content-length: {len(answer.body)}\r\n\r\n"
+            f"content-length: {length}\r\n\r\n"
         )
         await exchange.send(head.encode() + answer.body)
+        if answer.breaks_off:
+            exchange.close()
 
     known = provider_named(provider)
     base = "/v1" if known is None else "/" + known.base_url.partition("://")[2].partition("/")[2]
