@@ -7,6 +7,7 @@ else to the Starlette application. An ASGI client reaches the same hot doors thr
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,7 +20,7 @@ from omniroute.routing.errors import NotFound, RoutingError
 
 from .asgi import answer
 from .errors import NotForHere, Refusals, refusal, refuse, refuse_fault
-from .exchange import Door, Head, Header
+from .exchange import Door, Head, Header, SocketDoor
 from .guard import Guard
 from .paths import meant
 from .turnstile import Turnstile
@@ -43,6 +44,7 @@ class Front:
         app: answers what is not hot.
         draining: no new work is taken; /ready says so.
         mcp_only_port: a port where nothing but /mcp is answered.
+        sockets: answers a WebSocket at exactly this path, on connections of our own.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Front:
         self.turnstile = Turnstile()
         self.draining = False
         self.mcp_only_port: int | None = None
+        self.sockets: Mapping[str, SocketDoor] = {}
         self._guard = guard
         self._hot = hot
         self._below = tuple(below.items())
@@ -66,9 +69,7 @@ class Front:
 
     def hot_door(self, head: Head) -> Door | None:
         """Give the door that answers by itself; None leaves the request to this application."""
-        if head.method != "POST":
-            return None
-        door = self._posted(head.path)
+        door = self._posted(head.path) if head.method == "POST" else self._socket(head)
         if door is None:
             return None
         return door if self._refused(head.headers, head.path, head.port) is None else None
@@ -106,6 +107,12 @@ class Front:
     def not_ready(self) -> str | None:
         """Give why no new work is taken, None when it is."""
         return "the gateway is shutting down" if self.draining else None
+
+    def _socket(self, head: Head) -> Door | None:
+        if head.named.get(b"upgrade", b"").lower() != b"websocket":
+            return None
+        # Only a connection of our own asks for doors by the head, and its exchanges can upgrade.
+        return cast("Door | None", self.sockets.get(meant(head.path)))
 
     def _door_below(self, path: str) -> Door | None:
         for prefix, door in self._below:

@@ -87,12 +87,14 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
 
     parts.peers.on(CANCELED, cancel)
     services = _services(parts)
+    hot = _hot(parts) | services.hot()
     front = Front(
         Guard(hosts=hosts, origins=settings.allowed_origins),
-        hot=_hot(parts) | services.hot(),
+        hot=hot,
         doors=dict.fromkeys(MCP_PATHS, mcp.app),
         below={GEMINI: GeminiDoor(_gemini_methods(parts, services))},
     )
+    front.sockets = beside.sockets(parts, hot)
     rows = _management(parts)
     front.app = build_app(
         [

@@ -11,6 +11,7 @@ costs: reference "performance", 2.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -63,6 +64,7 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         peer, here: addresses and ports of the other side and of ours.
+        tunnel: takes all bytes of a connection that went over to another protocol.
         writable: None; while the client does not take what was sent, set when it has.
     """
 
@@ -80,6 +82,7 @@ class Connection(asyncio.Protocol):
         self.peer: tuple[str, int] | None = None
         self.here: tuple[str, int] | None = None
         self.writable: asyncio.Event | None = None
+        self.tunnel: Callable[[bytes], None] | None = None
         self._keep_alive_s = config.timeout_keep_alive
         self._state = server_state
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -117,7 +120,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop whoever answers, and forget what waits."""
         self._state.connections.discard(self)
-        self._is_deaf = True
+        self._is_deaf, self.tunnel = True, None
         self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -142,6 +145,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read what came: a request that is whole and like the last one, or part of any."""
         if self._is_deaf:
+            if self.tunnel is not None:
+                self.tunnel(data)
             return
         remembered = self._remembered
         if remembered is not None and self._arriving is None and not self._in_head:
@@ -250,6 +255,8 @@ class Connection(asyncio.Protocol):
             self.close()
         else:
             self._answering.keeps_alive = False
+            if self._answering.on_shutdown is not None:
+                self._answering.on_shutdown()
 
     def _parse(self, data: bytes) -> None:
         if self._unparsed_bytes:

@@ -124,7 +124,44 @@ class Exchange(Protocol):
         ...
 
 
+class Upgradable(Exchange, Protocol):
+    """An Exchange whose connection can go over to another protocol."""
+
+    def upgrade(
+        self, answer: bytes, take: Callable[[bytes], None], shut: Callable[[], None]
+    ) -> None:
+        """Send the answer that ends HTTP here.
+
+        Args:
+            answer: the whole head of it.
+            take: is given all bytes that come from then on.
+            shut: is called when the gateway ends.
+        """
+        ...
+
+    def send(self, data: bytes) -> Wait:
+        """Send bytes of the other protocol."""
+        ...
+
+    def hold(self) -> None:
+        """Read no more for now."""
+        ...
+
+    def go_on(self) -> None:
+        """Read again."""
+        ...
+
+    def hang_up(self) -> None:
+        """End the connection when all that was sent is gone."""
+        ...
+
+    def gone(self) -> None:
+        """End the connection, and whoever answers: nobody listens."""
+        ...
+
+
 Door = Callable[[Exchange], Awaitable[None]]
+SocketDoor = Callable[[Upgradable], Awaitable[None]]
 
 
 def line(name: bytes, text: str) -> bytes:

@@ -49,6 +49,7 @@ class OwnExchange:
         is_here: its body has come in full.
         on_part: called when more of the body is here.
         on_left: called when the client leaves; without it the task is cancelled.
+        on_shutdown: called when the gateway ends, of a connection that went over.
         has_left: the client is gone.
         is_started, is_answered: how far the answer is.
         task: answers it.
@@ -64,6 +65,7 @@ class OwnExchange:
     is_here = False
     on_part: Callable[[], object] | None = None
     on_left: Callable[[], object] | None = None
+    on_shutdown: Callable[[], object] | None = None
     _size = 0
     _bytes_max: int | None = None
     _head: bytes | None = None
@@ -225,6 +227,43 @@ class OwnExchange:
         head, self._head = self._head or b"", None
         self._finish(b"%b%b%b" % (head, data, LAST_CHUNK))
         return None
+
+    # What a door calls whose connection goes over to another protocol. See Upgradable.
+
+    def upgrade(
+        self, answer: bytes, take: Callable[[bytes], None], shut: Callable[[], None]
+    ) -> None:
+        """Send the answer that ends HTTP here."""
+        self.begin()
+        self.is_answered, self.keeps_alive = True, False
+        self.connection.tunnel, self.on_shutdown = take, shut
+        self.connection.transport.write(answer)
+
+    def send(self, data: bytes) -> Wait:
+        """Send bytes of the other protocol."""
+        connection = self.connection
+        if not self.has_left:
+            connection.transport.write(data)
+        writable = connection.writable
+        return None if writable is None else _set(writable)
+
+    def hold(self) -> None:
+        """Read no more for now."""
+        self.connection.pause_reading()
+
+    def go_on(self) -> None:
+        """Read again."""
+        self.connection.resume_reading()
+
+    def hang_up(self) -> None:
+        """End the connection when all that was sent is gone."""
+        self.connection.tunnel = None
+        self.connection.close()
+
+    def gone(self) -> None:
+        """End the connection, and whoever answers."""
+        self.hang_up()
+        self.leave()
 
     def begin(self) -> None:
         """Note that the answer begins.

@@ -8,6 +8,7 @@ from .rows import Row
 
 OTHER_ROUTES = (
     ("post", "/v1/chat/completions", "Answer an OpenAI chat, streamed or whole"),
+    ("get", "/v1/responses", "Responses over a WebSocket"),
     ("get", "/v1/responses/{response}", "A kept response"),
     ("delete", "/v1/responses/{response}", "Delete a kept response"),
     ("get", "/v1/responses/{response}/input_items", "What a kept response was asked"),

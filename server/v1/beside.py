@@ -1,10 +1,12 @@
 """The endpoints beside chats, made of a gateway's parts and named with their paths."""
 
+from collections.abc import Mapping
+
 from starlette.routing import Route
 
 from omniroute.routing.wire.ollama import parse_chat, parse_generate
 
-from ..exchange import Door
+from ..exchange import Door, SocketDoor, Upgradable
 from ..parts import Parts
 from .asking import Asker
 from .completions import CompletionsDoor
@@ -13,6 +15,7 @@ from .models import ModelsDoor
 from .ollama import OllamaDoor, OllamaLists
 from .responses import ResponsesDoor
 
+RESPONSES = "/v1/responses"
 OLLAMA_CHAT = ("/api/chat", "/v1/api/chat")
 OLLAMA_GENERATE = ("/api/generate", "/v1/api/generate")
 
@@ -34,6 +37,20 @@ def responses(parts: Parts, chat: Door) -> ResponsesDoor:
     return ResponsesDoor(
         chat, parts.authenticator, storage.responses, parts.clock, settings.body_bytes_max
     )
+
+
+def sockets(parts: Parts, hot: Mapping[str, Door]) -> dict[str, SocketDoor]:
+    """Give the doors of WebSockets, each over the door that answers a POST to its path."""
+    responses = hot[RESPONSES]
+    limit = parts.settings.body_bytes_max
+
+    async def answer(exchange: Upgradable) -> None:
+        from .responses_socket import ResponsesSocketDoor  # noqa: PLC0415 - the first client pays
+
+        kept = parts.storage.responses
+        await ResponsesSocketDoor(responses, parts.authenticator, kept, limit)(exchange)
+
+    return {RESPONSES: answer}
 
 
 def routes(parts: Parts) -> list[Route]:

@@ -73,7 +73,10 @@ def items_of(asked: Asked) -> list[Item]:
     Raises:
         BadRequest: the input is neither a text nor a list of items.
     """
-    value = msgspec.json.decode(asked.input) if asked.input else None
+    try:
+        value = msgspec.json.decode(asked.input) if asked.input else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"`input` is not valid: {error}", field="input") from None
     if isinstance(value, str):
         text = {"type": "input_text", "text": value}
         return [{"type": "message", "role": "user", "content": [text]}]
