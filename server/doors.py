@@ -38,7 +38,7 @@ from .parts import Parts
 from .repeats import Repeats
 from .settings import Settings
 from .store.decisions import Decisions
-from .v1 import beside
+from .v1 import beside, scoped
 from .v1.chat import ChatDoor
 from .v1.counting import CountDoor
 from .v1.gemini import GeminiDoor
@@ -92,7 +92,10 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         Guard(hosts=hosts, origins=settings.allowed_origins),
         hot=hot,
         doors=dict.fromkeys(MCP_PATHS, mcp.app),
-        below={GEMINI: GeminiDoor(_gemini_methods(parts, services))},
+        below={
+            GEMINI: GeminiDoor(_gemini_methods(parts, services)),
+            scoped.PREFIX: beside.scoped(parts, hot),
+        },
     )
     front.sockets = beside.sockets(parts, hot)
     rows = _management(parts)

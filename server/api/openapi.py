@@ -8,6 +8,8 @@ from .rows import Row
 
 OTHER_ROUTES = (
     ("post", "/v1/chat/completions", "Answer an OpenAI chat, streamed or whole"),
+    ("post", "/v1/providers/{provider}/{endpoint}", "An endpoint of /v1 at one provider"),
+    ("get", "/v1/providers/{provider}/models", "A provider's models"),
     ("get", "/v1/responses", "Responses over a WebSocket"),
     ("get", "/v1/responses/{response}", "A kept response"),
     ("delete", "/v1/responses/{response}", "Delete a kept response"),

@@ -14,6 +14,7 @@ from .kept_responses import KeptResponsesDoor
 from .models import ModelsDoor
 from .ollama import OllamaDoor, OllamaLists
 from .responses import ResponsesDoor
+from .scoped import ScopedDoor
 
 RESPONSES = "/v1/responses"
 OLLAMA_CHAT = ("/api/chat", "/v1/api/chat")
@@ -39,6 +40,12 @@ def responses(parts: Parts, chat: Door) -> ResponsesDoor:
     )
 
 
+def scoped(parts: Parts, hot: Mapping[str, Door]) -> ScopedDoor:
+    """Give the door that has one provider answer what the other doors take."""
+    limit = parts.settings.body_bytes_max
+    return ScopedDoor(parts.gateway, parts.authenticator, hot, limit)
+
+
 def sockets(parts: Parts, hot: Mapping[str, Door]) -> dict[str, SocketDoor]:
     """Give the doors of WebSockets, each over the door that answers a POST to its path."""
     responses = hot[RESPONSES]
@@ -57,7 +64,9 @@ def routes(parts: Parts) -> list[Route]:
     """Give the routes of what is not hot."""
     models = ModelsDoor(parts.gateway, parts.authenticator)
     ollama = OllamaLists(_asker(parts))
+    by_provider = scoped(parts, {})
     return [
+        Route("/v1/providers/{provider}/models", by_provider.models, methods=["GET"]),
         Route("/api/tags", ollama.tags, methods=["GET"]),
         Route("/api/show", ollama.show, methods=["POST"]),
         Route("/api/version", ollama.version, methods=["GET"]),
