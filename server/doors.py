@@ -118,7 +118,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
 
 def _hot(parts: Parts) -> dict[str, Door]:
     chats: dict[str, Door] = {path: _chat(parts, dialect) for path, dialect in CHATS.items()}
-    chats["/v1/responses"] = beside.responses(parts, chats["/v1/responses"])
+    chats |= beside.responses(parts, chats["/v1/responses"])
     counts: dict[str, Door] = {
         "/v1/messages/count_tokens": _count(parts, "anthropic"),
         "/v1/responses/input_tokens": _count(parts, "openai_responses"),

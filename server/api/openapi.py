@@ -8,6 +8,7 @@ from .rows import Row
 
 OTHER_ROUTES = (
     ("post", "/v1/chat/completions", "Answer an OpenAI chat, streamed or whole"),
+    ("post", "/v1/responses/compact", "Make a conversation short"),
     ("post", "/v1/providers/{provider}/{endpoint}", "An endpoint of /v1 at one provider"),
     ("get", "/v1/providers/{provider}/models", "A provider's models"),
     ("get", "/v1/responses", "Responses over a WebSocket"),

@@ -9,6 +9,7 @@ from omniroute.routing.wire.ollama import parse_chat, parse_generate
 from ..exchange import Door, SocketDoor, Upgradable
 from ..parts import Parts
 from .asking import Asker
+from .compact import CompactDoor, Limits
 from .completions import CompletionsDoor
 from .kept_responses import KeptResponsesDoor
 from .models import ModelsDoor
@@ -32,12 +33,14 @@ def hot(parts: Parts) -> dict[str, Door]:
     }
 
 
-def responses(parts: Parts, chat: Door) -> ResponsesDoor:
-    """Give the door of Responses, over the one that answers them without kept state."""
+def responses(parts: Parts, chat: Door) -> dict[str, Door]:
+    """Give the doors of Responses, over the one that answers them without kept state."""
     storage, settings = parts.storage, parts.settings
-    return ResponsesDoor(
-        chat, parts.authenticator, storage.responses, parts.clock, settings.body_bytes_max
-    )
+    limits = Limits(settings.body_bytes_max, settings.first_byte_hold_s)
+    compact = CompactDoor(chat, parts.gateway, parts.authenticator, storage.responses, limits)
+    limit = settings.body_bytes_max
+    door = ResponsesDoor(chat, compact, storage.responses, parts.clock, limit)
+    return {RESPONSES: door, f"{RESPONSES}/compact": compact}
 
 
 def scoped(parts: Parts, hot: Mapping[str, Door]) -> ScopedDoor:

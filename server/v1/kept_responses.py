@@ -12,7 +12,7 @@ from omniroute.routing.model import Caller
 
 from ..auth import Authenticator
 from ..store.kept_responses import KeptResponse, KeptResponses
-from .responses import items_in, output_of
+from .kept_history import items_in, output_of
 
 PAGE = 20
 PAGE_MAX = 100

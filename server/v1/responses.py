@@ -16,10 +16,16 @@ from functools import partial
 import msgspec
 
 from omniroute.routing.engine import new_request_id
-from omniroute.routing.errors import PreviousResponseNotFound, RoutingError, StorageUnavailable
+from omniroute.routing.errors import RoutingError, StorageUnavailable
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import Clock
-from omniroute.routing.wire.fields import encode
+from omniroute.routing.wire.fields import body_fields, encode
+from omniroute.routing.wire.openai_responses.compaction import (
+    MARK_BYTES,
+    TRIGGER_BYTES,
+    is_triggered,
+    restored,
+)
 from omniroute.routing.wire.openai_responses.history import (
     Item,
     asked_of,
@@ -30,11 +36,12 @@ from omniroute.routing.wire.openai_responses.history import (
 )
 from omniroute.routing.wire.table import codec
 
-from ..auth import Authenticator
 from ..exchange import ClientGone, Door, Exchange, Wait
 from ..store.kept_responses import ROW_BYTES_MAX, KeptResponse, KeptResponses
 from .answers import send_error
 from .bodies import read_unpacked
+from .compact import CompactDoor
+from .kept_history import history
 
 EVENT_BYTES_MAX = 2 * ROW_BYTES_MAX
 """A longer last event is not kept."""
@@ -45,7 +52,6 @@ _EDGE = 64
 
 log = logging.getLogger("omniroute")
 
-_items = msgspec.json.Decoder(list[dict[str, object]])
 _object = msgspec.json.Decoder(dict[str, object])
 Keep = Callable[[bytes], Awaitable[None]]
 
@@ -56,10 +62,11 @@ class ResponsesDoor:
 
     Attributes:
         chat: answers what has no kept state.
+        compact: makes conversations short.
     """
 
     chat: Door
-    authenticator: Authenticator
+    compact: CompactDoor
     kept: KeptResponses
     clock: Clock
     body_bytes_max: int
@@ -67,9 +74,11 @@ class ResponsesDoor:
     async def __call__(self, exchange: Exchange) -> None:
         """Answer one POST, whatever happens, in the dialect's own words."""
         try:
-            caller = self.authenticator.caller_of(exchange.head)
+            caller = self.compact.authenticator.caller_of(exchange.head)
             body = await read_unpacked(exchange, self.body_bytes_max)
-            given = await self._given(exchange, caller, body)
+            given, body = await self._given(exchange, caller, body)
+            items = items_of(asked_of(body)) if TRIGGER_BYTES in body else []
+            shortens = is_triggered(items) and not self.compact.is_native(_model_of(body))
         except ClientGone:
             return
         except RoutingError as error:
@@ -78,21 +87,31 @@ class ResponsesDoor:
             if wait is not None:
                 await wait
             return
-        await self.chat(given)
+        if shortens:
+            await self.compact.answer(given, body, items)
+        else:
+            await self.chat(given)
 
-    async def _given(self, exchange: Exchange, caller: Caller, body: bytes) -> Exchange:
+    async def _given(
+        self, exchange: Exchange, caller: Caller, body: bytes
+    ) -> tuple[Exchange, bytes]:
+        """Give the exchange and the body of what is asked, with what it goes on from."""
         asked = asked_of(body)
         previous = asked.previous_response_id
         keeps = asked.store is not False and caller.keep_content
-        if previous is None and not keeps:
-            return Given(exchange, body)
+        is_short = MARK_BYTES in body
+        if previous is None and not keeps and not is_short:
+            return Given(exchange, body), body
         items = items_of(asked)
         if previous is not None:
             before = await history(self.kept, caller.key_id, previous)
-            body = joined(body, [*replayed(before), *items])
+            body = joined(body, restored([*replayed(before), *items]))
+        elif is_short:
+            body = joined(body, restored(items))
         if not keeps:
-            return Given(exchange, body)
-        return Keeping(exchange, body, partial(self._keep, caller.key_id, previous, items))
+            return Given(exchange, body), body
+        keep = partial(self._keep, caller.key_id, previous, items)
+        return Keeping(exchange, body, keep), body
 
     async def _keep(
         self, key_id: str, previous_id: str | None, items: Sequence[Item], body: bytes
@@ -116,31 +135,6 @@ class ResponsesDoor:
         else:
             if not stored:
                 log.info("response_not_kept", extra={"reason": "it is too long"})
-
-
-async def history(kept: KeptResponses, key_id: str, response_id: str) -> list[Item]:
-    """Give all items of a conversation, up to and with a response.
-
-    Raises:
-        PreviousResponseNotFound: it is not kept for this key, or not all of it.
-    """
-    rows = await kept.chain(key_id, response_id)
-    if rows is None:
-        raise PreviousResponseNotFound(
-            f"Previous response with id {response_id!r} not found.", field="previous_response_id"
-        )
-    return [item for row in rows for item in (*items_in(row), *output_of(row))]
-
-
-def items_in(row: KeptResponse) -> list[dict[str, object]]:
-    """Give the items that a kept response was asked beside those before it."""
-    return _items.decode(row.items)
-
-
-def output_of(row: KeptResponse) -> list[dict[str, object]]:
-    """Give the items that a kept response answered."""
-    output = _object.decode(row.response)["output"]
-    return [one for one in output if isinstance(one, dict)] if isinstance(output, list) else []
 
 
 def response_of(body: bytes) -> dict[str, object] | None:
@@ -234,6 +228,10 @@ class Keeping:
         wait = send()
         if wait is not None:
             await wait
+
+
+def _model_of(body: bytes) -> str:
+    return body_fields(body).text("model")
 
 
 def _told(events: bytes) -> bytes:

@@ -40,7 +40,8 @@ from ..auth import Authenticator
 from ..exchange import Door, Exchange, Head, Upgradable, Wait, headers_of
 from ..store.kept_responses import KeptResponses
 from .answers import send_error
-from .responses import history, response_of
+from .kept_history import history
+from .responses import response_of
 from .sockets import Socket, handshake_refused
 
 CREATE = "response.create"
@@ -152,7 +153,7 @@ class _Session:
         output = response["output"]
         output = output if isinstance(output, list) else []
         answered = [one for one in output if isinstance(one, dict)]
-        self.conversations[str(response["id"])] = encode([*items, *replayed(answered)])
+        self.conversations[str(response["id"])] = encode(replayed([*items, *answered]))
         sizes = sum(map(len, self.conversations.values()))
         while self.conversations and (
             sizes > REMEMBERED_BYTES_MAX or len(self.conversations) > REMEMBERED_MAX

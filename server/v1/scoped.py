@@ -26,7 +26,7 @@ from ..auth import Authenticator
 from ..exchange import ClientGone, Door, Exchange, Head
 from ..paths import meant
 from .answers import send_error
-from .bodies import check_declared
+from .bodies import read_unpacked
 from .model_shapes import row_json
 from .responses import Given
 
@@ -58,8 +58,7 @@ class ScopedDoor:
             accounts = _accounts(self.gateway, provider)
             if door is None:
                 raise NotFound(f"nothing is answered at {PREFIX}{provider}/{rest}")
-            check_declared(head.named, self.body_bytes_max)
-            body = await exchange.read(self.body_bytes_max)
+            body = await read_unpacked(exchange, self.body_bytes_max)
             given = Given(exchange, _forced(body, accounts))
         except ClientGone:
             return
@@ -69,7 +68,7 @@ class ScopedDoor:
             if wait is not None:
                 await wait
             return
-        given.head = _head(head, f"/v1/{rest}")
+        given.head = _head(head.without(b"content-encoding"), f"/v1/{rest}")
         await door(given)
 
     async def models(self, request: Request) -> Response:

@@ -17,6 +17,10 @@ from ..splice import fields_of
 from .tools import DIALECT
 
 ITEMS_MAX = 10_000
+COMPACTION = "compaction"
+"""An item that stands for what was said before it."""
+TRIGGER = "compaction_trigger"
+"""An item that asks for one."""
 
 Item = Mapping[str, object]
 
@@ -27,6 +31,7 @@ _ID_PREFIXES = {
     "reasoning": "rs",
 }
 _LEFT_OUT = frozenset({"id", "status"})
+_STAYING = ("user", "developer", "system")
 assert DIALECT == "openai_responses"  # noqa: S101 - what this module is about
 
 
@@ -93,13 +98,23 @@ def identified(items: Sequence[Item], response_id: str) -> list[Item]:
 
 
 def replayed(items: Iterable[Item]) -> list[Item]:
-    """Give items of former requests and answers as input of another one."""
+    """Give items of former requests and answers as input of another one.
+
+    A summary of what was said takes the place of all before it but what the user and the
+    instructions say.
+    """
     found: list[Item] = []
     for item in items:
-        if item.get("type") != "reasoning":
-            found.append({name: value for name, value in item.items() if name not in _LEFT_OUT})
-        elif item.get("encrypted_content"):
+        kind = item.get("type")
+        if kind == COMPACTION:
+            found = [one for one in found if one.get("role") in _STAYING]
             found.append(item)
+        elif kind == "reasoning":
+            found += [item] if item.get("encrypted_content") else []
+        elif kind == "item_reference":
+            found.append(item)
+        elif kind != TRIGGER:
+            found.append({name: value for name, value in item.items() if name not in _LEFT_OUT})
     return found
 
 
