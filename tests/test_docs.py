@@ -55,9 +55,11 @@ def test_every_client_file_is_json_that_starts_the_relay() -> None:
 def test_no_lock_names_an_address() -> None:
     folders = ("requirements", "tests/environments/*", "benchmarks/peers/*")
     locks = [lock for folder in folders for lock in ROOT.glob(f"{folder}/*.txt")]
+    packages = list(ROOT.glob("tests/coding_clients/packages/*/package-lock.json"))
 
     assert locks
-    assert [lock for lock in locks if "://" in lock.read_text()] == []
+    assert packages
+    assert [lock for lock in (*locks, *packages) if "://" in lock.read_text()] == []
 
 
 def test_every_mcp_tool_has_its_heading() -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
-UPSTREAMS = ("openai_chat", "openai_responses", "anthropic", "gemini")
+from tests.four_providers import DIALECTS
+
+UPSTREAMS = DIALECTS
 FAULTS = ("rate_limited", "bad_key", "forbidden", "model_gone", "context_too_long", "server_error",
           "overloaded", "error_later", "hang_up")  # fmt: skip
 SAID = "[simulated by sim/fast] You said: hello there"

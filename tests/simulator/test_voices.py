@@ -140,6 +140,17 @@ def test_a_body_that_is_no_request_is_refused(dialect: Dialect, body: bytes) -> 
         VOICES[dialect].read(body)
 
 
+def test_anthropic_hears_a_system_message_between_turns() -> None:
+    said = {"role": "user", "content": "hello there"}
+    reminder = {"role": "system", "content": "Remember to be brief."}
+
+    asked = anthropic.read(
+        raw_json({"model": "fast", "max_tokens": 9, "messages": [reminder, said, reminder]})
+    )
+
+    assert asked.said == "hello there"
+
+
 def test_anthropic_needs_a_limit_of_tokens() -> None:
     with pytest.raises(BadRequest, match="max_tokens: Field required"):
         listen("anthropic", max_tokens=None)

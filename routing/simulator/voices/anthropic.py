@@ -305,7 +305,8 @@ def _asked(asked: Json, limit: int | None) -> Asked:
 
 def _turn(message: Json) -> Turn:
     role = message.get("role")
-    if role not in ("user", "assistant"):
+    # Newer models take a system message between turns (Claude Code sends its reminders so).
+    if role not in ("user", "assistant", "system"):
         raise BadRequest(f"messages: no role is named {role!r}", field="messages")
     content = message.get("content")
     if isinstance(content, str):
