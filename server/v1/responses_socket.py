@@ -11,6 +11,7 @@ speak; both 2026-11. Whoever is told `previous_response_not_found` sends everyth
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -162,6 +163,11 @@ class _Session:
             sizes -= len(self.conversations.pop(oldest))
 
 
+_LAST = re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"')
+LAST_WITHIN = 200
+"""How far into an event its type is looked for."""
+
+
 class Frames:
     """An Exchange of one request on a socket: its events leave as frames."""
 
@@ -172,6 +178,7 @@ class Frames:
         self._given = body
         self._socket = socket
         self._rest: list[bytes] = []
+        self._is_over = False
 
     async def read(self, bytes_max: int) -> bytes:
         """Give the body."""
@@ -209,7 +216,11 @@ class Frames:
 
     async def _send(self, events: Sequence[bytes]) -> None:
         for event in events:
-            if self.response is None and b'"response.' in event[:200]:
+            # What follows the response's end on a stream would be read as the next one's begin.
+            if self._is_over:
+                return
+            if _LAST.search(event, 0, LAST_WITHIN) is not None:
+                self._is_over = True
                 self.response = _last(event)
             await self._socket.send(event)
 
