@@ -26,9 +26,6 @@ OMISSIBLE = "omissible"
 # Source: Anthropic's "Fine-grained tool streaming" page, read 2026-11.
 INVALID_JSON = "INVALID_JSON"
 
-CUSTOM_INPUT = "input"
-"""The argument in which a custom tool's text goes where tools take objects."""
-
 # Anthropic accepts these characters in a tool_use id, OpenAI at most 40 of any.
 # Source: both vendors' API references, read 2026-11.
 _TOOL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
@@ -212,11 +209,6 @@ def arguments_object(arguments: str) -> msgspec.Raw:
     if is_object(arguments):
         return msgspec.Raw(arguments.strip().encode())
     return msgspec.Raw(encode_text({INVALID_JSON: arguments}).encode())
-
-
-def custom_object(text: str) -> dict[str, object]:
-    """Give a custom tool's free text as the object of a dialect whose tools take objects."""
-    return {CUSTOM_INPUT: text}
 
 
 def image_note(image: Image) -> str:

@@ -34,6 +34,7 @@ from omniroute.routing.conversation import (
 from omniroute.routing.model import Account, Dialect
 from omniroute.routing.simulator.directives import Directives
 from omniroute.routing.simulator.director import IMAGE, REFUSAL, TAGGED, UNREADABLE
+from omniroute.routing.simulator.script import LOGPROB
 from omniroute.routing.simulator.voices.table import VOICES
 from omniroute.routing.wire.codec import Head
 from omniroute.routing.wire.fold import Answer, fold
@@ -51,7 +52,9 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "require
 WEATHER, TIME = Tool("get_weather", "Weather", SCHEMA), Tool("get_time", "Time", SCHEMA)
 ARGUMENTS = {"city": "simulated"}
 PNG = "iVBORw0KGgo="
+SIGNATURE = "c2ltdWxhdGVk"
 SAID = "[simulated by sim/fast] You said: "
+NO_LOGPROBS: frozenset[Dialect] = frozenset({"anthropic"})
 
 
 def user(text: str) -> Message:
@@ -115,6 +118,14 @@ def _has_image(answer: Answer, source: Dialect, target: Dialect) -> object:
     return _differs([image.data for image in answer.images], [IMAGE])
 
 
+def _is_weighed(answer: Answer, source: Dialect, target: Dialect) -> object:
+    tokens = [one.token for one in answer.logprobs]
+    odds = {one.logprob for one in answer.logprobs}
+    tops = {one.top[1] for one in answer.logprobs}
+    wanted = (answer.text, {LOGPROB}, {("or", 2 * LOGPROB)})
+    return _differs(("".join(tokens), odds, tops), wanted)
+
+
 def _thinks_unreadably(answer: Answer, source: Dialect, target: Dialect) -> object:
     """Whose thought it is travels with it, so that it comes back to its provider alone."""
     found = [
@@ -124,9 +135,7 @@ def _thinks_unreadably(answer: Answer, source: Dialect, target: Dialect) -> obje
     ]
     if "gemini" in (source, target):
         return _differs(found, [])
-    if source == target == "anthropic":
-        return _differs(found, [UNREADABLE])
-    return _differs([one.split("#")[-1] for one in found if one], [UNREADABLE])
+    return _differs([UNREADABLE in one for one in found], [True])
 
 
 def _thinks_first(thought: str, text: str) -> Callable[[Answer, Dialect, Dialect], object]:
@@ -134,6 +143,22 @@ def _thinks_first(thought: str, text: str) -> Callable[[Answer, Dialect, Dialect
         return _differs((answer.reasoning, answer.text), (thought, text))
 
     return seen
+
+
+def _thinks_and_calls(answer: Answer, source: Dialect, target: Dialect) -> object:
+    """A proof comes with its thought, Google's with its call, where it can come back."""
+    signed = [
+        part.signature
+        for part in answer.parts
+        if isinstance(part, Reasoning) and part.signature is not None
+    ]
+    wanted: list[str] = []
+    if target == "anthropic" and source in ("anthropic", "openai_chat"):
+        wanted = [SIGNATURE]
+    if target == "gemini" and source != "openai_responses":
+        wanted = [f"gemini#{SIGNATURE}"]
+    names = [call.name for call in answer.calls]
+    return _differs((answer.reasoning, names, signed), (TAGGED, ["get_time"], wanted))
 
 
 def _costs(answer: Answer, source: Dialect, target: Dialect) -> object:
@@ -236,6 +261,15 @@ CASES: dict[str, Case] = {
     ),
     "a refusal": Case(Chat((user("hi"),)), _is_refused, does={"says": "refusal"}),
     "a generated image": Case(Chat((user("draw"),)), _has_image, does={"says": "image"}),
+    "probabilities": Case(
+        Chat((user("hi there"),), logprobs=2),
+        _is_weighed,
+        {"logprobs": True},
+        without=NO_LOGPROBS,
+    ),
+    "a thought before a call": Case(
+        Chat((user("get_time"),), tools=(TIME,)), _thinks_and_calls, does={"says": "tags"}
+    ),
     "a thought that only its provider reads": Case(
         Chat((user("hi"),)), _thinks_unreadably, does={"says": "secret"}
     ),

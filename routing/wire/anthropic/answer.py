@@ -17,7 +17,8 @@ from ..counting import TOKENS_MAX, Count, counts_of, decoded, kept_for_an_hour, 
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
 from ..fold import Answer, AnswerPart, Refusal, fold
-from ..parts import arguments_object, custom_object, image_note, tool_id
+from ..parts import arguments_object, image_note, tool_id
+from ..plain import wrapped
 
 _FINISHES: dict[str, Finish] = {
     "end_turn": "stop",
@@ -261,14 +262,13 @@ def _content(part: AnswerPart) -> list[dict[str, object]]:
         case Reasoning():
             return _thoughts(part)
         case ToolCall():
-            custom = part.kind == "custom"
-            arguments = part.arguments
+            arguments = wrapped(part.arguments) if part.kind == "custom" else part.arguments
             return [
                 {
                     "type": "tool_use",
                     "id": tool_id(part.call_id),
                     "name": part.name,
-                    "input": custom_object(arguments) if custom else arguments_object(arguments),
+                    "input": arguments_object(arguments),
                 }
             ]
         case _:

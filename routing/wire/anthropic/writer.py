@@ -10,9 +10,10 @@ from ...conversation import Delta, Finish, Image, ToolCallDelta, Usage
 from ...errors import RoutingError
 from ..codec import Head
 from ..failures import attempts_json, words_of
-from ..fields import encode, encode_text
+from ..fields import encode
 from ..fold import finish_without_word
-from ..parts import custom_object, image_note, is_object, missing_id, tool_id
+from ..parts import image_note, is_object, missing_id, tool_id
+from ..plain import wrapped
 from ..sse import named_event
 from .answer import finish_word, message_json, usage_json
 
@@ -208,8 +209,7 @@ class MessageWriter:
         if all_calls:
             for call in self._calls.values():
                 if call.custom:
-                    text = encode_text(custom_object("".join(call.pieces)))
-                    written += self._input(call, text)
+                    written += self._input(call, wrapped("".join(call.pieces)))
                 ended.append(call.block)
             self._calls.clear()
         elif latest is not None and not latest.custom and is_object("".join(latest.pieces)):

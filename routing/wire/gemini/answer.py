@@ -29,7 +29,8 @@ from ..counting import TOKENS_MAX, Count, counts_of, decoded, usage
 from ..failures import failure_of, malformed, reported
 from ..fields import encode
 from ..fold import AnswerPart, Refusal, finish_without_word, fold
-from ..parts import arguments_object, custom_object
+from ..parts import arguments_object
+from ..plain import wrapped
 from ..signatures import marked, unmarked
 from ..sniffing import summary
 from .logprobs import logprobs_json, logprobs_of
@@ -280,8 +281,7 @@ def part_json(part: AnswerPart, *, proof: str | None = None) -> dict[str, object
             return _image_json(part)
         case ToolCall():
             custom = part.kind == "custom"
-            arguments = part.arguments
-            args = custom_object(arguments) if custom else arguments_object(arguments)
+            args = arguments_object(wrapped(part.arguments) if custom else part.arguments)
             call: dict[str, object] = {
                 "functionCall": {"id": part.call_id, "name": part.name, "args": args}
             }

@@ -23,16 +23,15 @@ from .said import (
     Call,
     Said,
     call_json,
-    encrypted_detail,
     google_proof,
     image_json,
     logprobs_json,
     logprobs_of,
     proof_of,
-    signed_detail,
     spoken,
 )
 from .thinking import ThoughtSplitter
+from .thoughts import detail_json
 
 _FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -201,9 +200,11 @@ def _details_and_calls(answer: Answer) -> tuple[list[object], list[object]]:
                 google = google_proof(part.signature)
                 proof = google or proof
                 if google is None:
-                    details.append(signed_detail(part.text, part.signature, len(details)))
+                    signed = Reasoning(part.text, signature=part.signature)
+                    details.append(detail_json(signed, len(details)))
             if part.encrypted is not None:
-                details.append(encrypted_detail(part.encrypted, len(details)))
+                unread = Reasoning(encrypted=part.encrypted)
+                details.append(detail_json(unread, len(details)))
         elif isinstance(part, ToolCall):
             calls.append(call_json(part, proof=proof))
             proof = None

@@ -19,7 +19,7 @@ from ...conversation import Delta, Image, TokenLogprob, ToolCall
 from ...errors import BadRequest
 from ..parts import image_of, image_url
 from ..signatures import marked, unmarked
-from .thoughts import DIALECT
+from .thoughts import proof_in
 
 
 class Function(msgspec.Struct, gc=False):
@@ -148,16 +148,6 @@ def google_proof(signature: str) -> str | None:
     return unmarked(signature, "gemini")
 
 
-def signed_detail(text: str, signature: str, index: int) -> dict[str, object]:
-    """Give a thought with its signature."""
-    return {"type": "reasoning.text", "text": text, "signature": signature, "index": index}
-
-
-def encrypted_detail(data: str, index: int) -> dict[str, object]:
-    """Give a thought that only its provider can read."""
-    return {"type": "reasoning.encrypted", "data": data, "index": index}
-
-
 def image_json(image: Image, index: int) -> dict[str, object]:
     """Give a generated image."""
     return {"type": "image_url", "image_url": {"url": image_url(image)}, "index": index}
@@ -192,12 +182,14 @@ def _detailed(details: object, thought: str, *, told: bool) -> list[Delta]:
     others = bool(thought) and "".join(texts) != thought
     deltas = [Delta(reasoning=thought)] if others else []
     for item, text in zip(items, texts, strict=True):
-        signature, data = _text_of(item, "signature"), _text_of(item, "data")
-        holds = bool(signature) and not (others and text and not told)
+        try:
+            signature, data = proof_in(item)
+        except BadRequest:
+            continue  # nested past all reason: no proof of anything
         delta = Delta(
             reasoning="" if others or told else text,
-            reasoning_signature=marked(signature, DIALECT) if holds else None,
-            reasoning_encrypted=marked(data, DIALECT) if data else None,
+            reasoning_signature=None if others and text and not told else signature,
+            reasoning_encrypted=data,
         )
         if delta != _NOTHING:
             deltas.append(delta)

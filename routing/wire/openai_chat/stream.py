@@ -13,7 +13,16 @@ from typing import Any
 
 import msgspec
 
-from ...conversation import Delta, Finish, TokenLogprob, ToolCall, ToolCallDelta, ToolKind, Usage
+from ...conversation import (
+    Delta,
+    Finish,
+    Reasoning,
+    TokenLogprob,
+    ToolCall,
+    ToolCallDelta,
+    ToolKind,
+    Usage,
+)
 from ...errors import RoutingError
 from ..codec import Head
 from ..failures import malformed, openai_error, reported
@@ -27,18 +36,17 @@ from .said import (
     Call,
     Said,
     call_json,
-    encrypted_detail,
     google_proof,
     image_json,
     is_text_alone,
     logprobs_json,
     logprobs_of,
     proof_of,
-    signed_detail,
     spoken,
     thought_of,
 )
 from .thinking import ThoughtSplitter
+from .thoughts import detail_json
 from .usage import USAGE
 
 # Null usage and a null finish stand in most chunks and must not match. What tells usage at all
@@ -339,16 +347,15 @@ class ChunkWriter:
             self._proof = google or self._proof
             if google is None:
                 text = "".join(self._thought)
-                detail = signed_detail(text, delta.reasoning_signature, self._details)
-                chunks.append(self._detail(detail))
+                chunks.append(self._detail(Reasoning(text, signature=delta.reasoning_signature)))
             self._thought.clear()
         if delta.reasoning_encrypted is not None:
-            detail = encrypted_detail(delta.reasoning_encrypted, self._details)
-            chunks.append(self._detail(detail))
+            chunks.append(self._detail(Reasoning(encrypted=delta.reasoning_encrypted)))
             self._thought.clear()
         return chunks
 
-    def _detail(self, detail: dict[str, object]) -> bytes:
+    def _detail(self, thought: Reasoning) -> bytes:
+        detail = detail_json(thought, self._details)
         self._details += 1
         return self._chunk({"reasoning_details": [detail]})
 

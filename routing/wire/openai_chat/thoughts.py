@@ -22,6 +22,9 @@ from ..signatures import marked, unmarked
 
 DIALECT: Dialect = "openai_chat"
 
+FORMAT = "omniroute-v1"
+"""What our own details say of themselves: their proofs say whose they are."""
+
 _GEMINI_PATH = ("google", "thought_signature")
 _TEXTS = ("text", "summary")
 
@@ -44,6 +47,37 @@ def read_signature(call: Fields) -> list[Part]:
     return [Reasoning(signature=marked(value, "gemini"))] if isinstance(value, str) else []
 
 
+def detail_json(thought: Reasoning, index: int) -> dict[str, object]:
+    """Give a thought with its proof as an answer holds it.
+
+    Args:
+        thought: with a signature, or data that only its provider reads.
+        index: its place among an answer's details.
+    """
+    for detail in _details(thought):
+        if detail.keys() != {"type", "text"}:
+            return {**detail, "index": index}
+    own: dict[str, object] = {"format": FORMAT, "index": index}
+    if thought.encrypted is not None:
+        return {"type": "reasoning.encrypted", "data": thought.encrypted, **own}
+    text, signature = thought.text, thought.signature
+    return {"type": "reasoning.text", "text": text, "signature": signature, **own}
+
+
+def proof_in(detail: Mapping[str, object]) -> tuple[str | None, str | None]:
+    """Give the signature and the unreadable data that a detail of an answer holds, as they travel.
+
+    Raises:
+        BadRequest: it is nested too deeply.
+    """
+    signature, data = (_text_in(detail, name) for name in ("signature", "data"))
+    if detail.get("format") == FORMAT or not (signature or data):
+        return signature, data
+    proof = {name: value for name, value in detail.items() if name not in _TEXTS}
+    whole = marked(encode_text(proof), DIALECT)
+    return (None, whole) if data else (whole, None)
+
+
 def thought_fields(thoughts: Sequence[Reasoning]) -> dict[str, object]:
     """Give the fields that say the thoughts: details where they have proofs of this dialect."""
     details = [detail for thought in thoughts for detail in _details(thought)]
@@ -64,7 +98,10 @@ def _detail(fields: Fields) -> Iterable[Reasoning]:
     text = next((one for name in _TEXTS if (one := fields.text_or_none(name))), "")
     proof = {name: value for name, value in fields.values.items() if name not in _TEXTS}
     kind = fields.text("type").rpartition(".")[2]
-    if fields.has("data"):
+    if fields.value("format") == FORMAT:
+        signature, encrypted = proof_in(fields.values)
+        yield Reasoning(text, signature=signature, encrypted=encrypted)
+    elif fields.has("data"):
         yield Reasoning(text, encrypted=marked(encode_text(proof), DIALECT))
     elif kind == "summary" or fields.has("signature"):
         yield Reasoning(text, signature=marked(encode_text(proof), DIALECT))
@@ -86,3 +123,8 @@ def _details(thought: Reasoning) -> Iterable[dict[str, object]]:
         kind = str(detail.get("type", "")).rpartition(".")[2]
         text = {kind if kind in _TEXTS else "text": thought.text} if thought.text else {}
         yield {**detail, **text}
+
+
+def _text_in(detail: Mapping[str, object], name: str) -> str | None:
+    value = detail.get(name)
+    return value if isinstance(value, str) and value else None

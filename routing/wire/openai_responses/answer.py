@@ -128,8 +128,8 @@ def render_answer(deltas: Sequence[Delta], head: Head) -> bytes:
     """Give the whole answer that the Deltas fold to."""
     answer = fold(deltas, head)
     parts = enumerate(filter(shown, answer.parts))
-    output = [item_json(part, item_id(part, head, number)) for number, part in parts]
     echo = Echo(head.asked)
+    output = [item_json(part, item_id(part, head, number), echo) for number, part in parts]
     return encode(
         response_json(head, echo, output=output, finish=answer.finish, usage=answer.usage)
     )

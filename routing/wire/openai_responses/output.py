@@ -6,16 +6,20 @@ words, and what it left out by the vendor's defaults.
 Source: OpenAI API reference, "The response object", read 2026-11.
 """
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import assert_never
 
 import msgspec
+from msgspec import structs
 
-from ...conversation import Finish, Image, Reasoning, Text, ToolCall, Usage
+from ...conversation import Finish, Image, Reasoning, Text, Tool, ToolCall, Usage
 from ..codec import Head
 from ..fields import present
 from ..fold import AnswerPart, Refusal, Weighed
 from ..openai_chat.said import logprobs_json
 from ..parts import image_url
+from .tools import asked_tools, call_item
 
 _REASONS: dict[Finish, str] = {
     "length": "max_output_tokens",
@@ -47,13 +51,14 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Echo:
-    """What a response repeats of its request.
+    """What a response repeats of its request, and the tools that its calls may name.
 
     Args:
         asked: the client's own body; one that is no object is repeated as if it were empty.
     """
 
     def __init__(self, asked: bytes) -> None:
+        self._asked = asked
         try:
             said = _fields.decode(asked)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -62,6 +67,11 @@ class Echo:
             name: said[name] if name in said and bytes(said[name]) != b"null" else neutral
             for name, neutral in _ECHOED.items()
         }
+
+    @cached_property
+    def tools(self) -> Mapping[str, Tool]:
+        """The client's tools, by the names that models of other dialects call them by."""
+        return asked_tools(self._asked)
 
 
 def shown(part: AnswerPart) -> bool:
@@ -74,7 +84,9 @@ def item_id(part: AnswerPart, head: Head, number: int) -> str:
     return f"{_prefix(part)}_{head.answer_id.removeprefix('resp_')}_{number}"
 
 
-def item_json(part: AnswerPart, identity: str, *, begun: bool = False) -> dict[str, object]:
+def item_json(
+    part: AnswerPart, identity: str, echo: Echo, *, begun: bool = False
+) -> dict[str, object]:
     """Give an item of the output; one that has just begun is empty and says so."""
     state = {"id": identity, "status": "in_progress" if begun else "completed"}
     match part:
@@ -88,9 +100,19 @@ def item_json(part: AnswerPart, identity: str, *, begun: bool = False) -> dict[s
         case Image():
             return {**state, **_image_json(part, begun=begun)}
         case ToolCall():
-            return {**state, **_call_json(part, begun=begun)}
+            arguments = "" if begun else part.arguments
+            return {**state, **call_json(structs.replace(part, arguments=arguments), echo)}
         case _:
             assert_never(part)
+
+
+def call_json(call: ToolCall, echo: Echo) -> dict[str, object]:
+    """Give a call's item as its client knows the tool: by its own kind, name and namespace."""
+    tool = echo.tools.get(call.name)
+    if tool is None and call.kind == "custom":
+        item = {"call_id": call.call_id, "name": call.name, "input": call.arguments}
+        return {"type": "custom_tool_call", **item}
+    return call_item(tool, name=call.name, call_id=call.call_id, arguments=call.arguments)
 
 
 def part_json(part: Text | Refusal | Reasoning) -> dict[str, object]:
@@ -153,14 +175,6 @@ def _prefix(part: AnswerPart) -> str:
             return "fc" if part.kind == "function" else "ctc"
         case _:
             assert_never(part)
-
-
-def _call_json(call: ToolCall, *, begun: bool) -> dict[str, object]:
-    arguments = "" if begun else call.arguments
-    item = {"call_id": call.call_id, "name": call.name}
-    if call.kind == "custom":
-        return {"type": "custom_tool_call", **item, "input": arguments}
-    return {"type": "function_call", **item, "arguments": arguments}
 
 
 def _image_json(image: Image, *, begun: bool) -> dict[str, object]:

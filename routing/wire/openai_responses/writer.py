@@ -24,14 +24,26 @@ from ..fields import encode
 from ..fold import AnswerPart, Refusal, Weighed, finish_without_word
 from ..parts import is_object, missing_id
 from ..sse import named_event
-from .output import Echo, item_id, item_json, part_json, response_json, weights_json
+from .output import (
+    Echo,
+    call_json,
+    item_id,
+    item_json,
+    part_json,
+    response_json,
+    weights_json,
+)
 
 _Spoken = Text | Refusal | Reasoning
 
 
 @dataclass(slots=True)
 class _Open:
-    """An item that was begun and not ended. `part` is of its kind, and empty."""
+    """An item that was begun and not ended. `part` is of its kind, and empty.
+
+    Attributes:
+        is_function: it is a call of a function, whose arguments go out in the pieces they come in.
+    """
 
     part: AnswerPart
     identity: str
@@ -39,6 +51,7 @@ class _Open:
     pieces: list[str] = field(default_factory=list)
     logprobs: tuple[TokenLogprob, ...] = ()
     encrypted: str | None = None
+    is_function: bool = False
 
     def whole(self) -> AnswerPart:
         text = "".join(self.pieces)
@@ -194,7 +207,9 @@ class ResponseWriter:
             call_id = piece.call_id or missing_id(self._head.answer_id, len(self._known))
             self._known.add(piece.index)
             written = self._begin() + self._close()
-            item = self._new(ToolCall(call_id, piece.name or "", "", piece.kind))
+            begun = ToolCall(call_id, piece.name or "", "", piece.kind)
+            item = self._new(begun)
+            item.is_function = call_json(begun, self._echo)["type"] == "function_call"
             self._calls[piece.index] = item
             written += self._added(item)
         call = self._calls.get(piece.index)
@@ -202,10 +217,10 @@ class ResponseWriter:
             return written  # blank space after a whole object is all that can come late
         call.pieces.append(piece.arguments)
         self._latest = piece.index
-        name, _ = _arguments_of(call.part)
-        return written + self._event(
-            f"response.{name}.delta", {**_at(call), "delta": piece.arguments}
-        )
+        if not call.is_function:
+            return written  # what its client gets is made of the whole arguments
+        step = {**_at(call), "delta": piece.arguments}
+        return written + self._event("response.function_call_arguments.delta", step)
 
     def _new(self, part: AnswerPart) -> _Open:
         index = len(self._output)
@@ -214,7 +229,7 @@ class ResponseWriter:
         return _Open(part, identity, index)
 
     def _added(self, item: _Open) -> bytes:
-        begun = item_json(item.part, item.identity, begun=True)
+        begun = item_json(item.part, item.identity, self._echo, begun=True)
         return self._event(
             "response.output_item.added", {"output_index": item.index, "item": begun}
         )
@@ -239,9 +254,7 @@ class ResponseWriter:
         part = item.whole()
         match part:
             case ToolCall():
-                name, holds = _arguments_of(part)
-                step = {**_at(item), "name": part.name, holds: part.arguments}
-                written = self._event(f"response.{name}.done", step)
+                written = self._call_done(item, part)
             case Reasoning() if not part.text:
                 written = b""
             case Text() | Refusal() | Reasoning():
@@ -251,6 +264,21 @@ class ResponseWriter:
             case _:
                 assert_never(part)
         return written + self._finish_item(item, part)
+
+    def _call_done(self, item: _Open, part: ToolCall) -> bytes:
+        told = call_json(part, self._echo)
+        match told["type"]:
+            case "function_call":
+                step = {"name": told["name"], "arguments": told["arguments"]}
+                return self._event(_ARGUMENTS_DONE, {**_at(item), **step})
+            case "custom_tool_call":
+                text = {"delta": told["input"]}
+                written = self._event(f"{_INPUT}.delta", {**_at(item), **text})
+                return written + self._event(
+                    f"{_INPUT}.done", {**_at(item), "input": told["input"]}
+                )
+            case _:
+                return b""
 
     def _part_done(self, item: _Open, part: _Spoken) -> bytes:
         name, place = _channel(part)
@@ -262,7 +290,7 @@ class ResponseWriter:
         return said + self._event(f"response.{_PART_NAMES[name]}.done", closed)
 
     def _finish_item(self, item: _Open, part: AnswerPart) -> bytes:
-        finished = item_json(part, item.identity)
+        finished = item_json(part, item.identity, self._echo)
         self._output[item.index] = finished
         done = {"output_index": item.index, "item": finished}
         return self._event("response.output_item.done", done)
@@ -273,6 +301,8 @@ class ResponseWriter:
         return named_event(name, encode({"type": name, "sequence_number": number, **fields}))
 
 
+_ARGUMENTS_DONE = "response.function_call_arguments.done"
+_INPUT = "response.custom_tool_call_input"
 _PART_NAMES = {
     "output_text": "content_part",
     "refusal": "content_part",
@@ -285,13 +315,6 @@ def _channel(part: _Spoken) -> tuple[str, dict[str, object]]:
     if isinstance(part, Reasoning):
         return "reasoning_summary_text", {"summary_index": 0}
     return "refusal" if isinstance(part, Refusal) else "output_text", {"content_index": 0}
-
-
-def _arguments_of(part: AnswerPart) -> tuple[str, str]:
-    """Give the name of the events of a call's arguments, and the field that holds them."""
-    if isinstance(part, ToolCall) and part.kind == "custom":
-        return "custom_tool_call_input", "input"
-    return "function_call_arguments", "arguments"
 
 
 def _at(item: _Open) -> dict[str, object]:
