@@ -48,7 +48,13 @@ _REFUSED: dict[Dialect, dict[str, tuple[object, ...]]] = {
         "prompt": (),
         "background": (False,),
     },
-    "anthropic": {"container": (), "mcp_servers": ([],), "thread": (), "compaction": ()},
+    "anthropic": {
+        "container": (),
+        "mcp_servers": ([],),
+        "thread": (),
+        "compaction": (),
+        "prefill": (),
+    },
     "gemini": {
         "cachedContent": (),
         "generationConfig.candidateCount": (1,),
@@ -57,6 +63,9 @@ _REFUSED: dict[Dialect, dict[str, tuple[object, ...]]] = {
         "generationConfig.responseFormat": ([],),
     },
 }
+
+# Fields of a rest that no client writes: what they stand for, and which field says it.
+_MEANT = {"prefill": ("an answer to go on from, the assistant's last turn,", "messages")}
 
 # They tell nobody how likely a token was.
 _NO_LOGPROBS: tuple[Dialect, ...] = ("anthropic",)
@@ -125,7 +134,8 @@ def refuse_foreign(chat: Chat, dialect: Dialect) -> None:
         for name, neutral in refused.items():
             value = _at(fields, name)
             if value is not None and value not in neutral:
-                raise inexpressible(f"`{name}`", dialect, name)
+                what, field = _MEANT.get(name, (f"`{name}`", name))
+                raise inexpressible(what, dialect, field)
     if chat.logprobs is not None and dialect in _NO_LOGPROBS:
         raise inexpressible("`logprobs`", dialect, "logprobs")
 

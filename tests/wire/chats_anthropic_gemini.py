@@ -143,7 +143,9 @@ def anthropic_chats(draw: st.DrawFn, model: str) -> Chat:
             {},
             optional={
                 "stop": st.lists(SAID, min_size=1, max_size=6).map(tuple),
-                "json_schema": st.builds(lambda schema: {"schema": schema}, SCHEMAS),
+                "json_schema": SCHEMAS.map(
+                    lambda schema: {"schema": {**schema, "additionalProperties": False}}
+                ),
                 "stream": st.booleans(),
                 "user": SAID,
                 "rest": _kept(

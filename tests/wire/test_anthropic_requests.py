@@ -454,7 +454,10 @@ def test_defect_6_5_sampling_stops_users_and_schemas_reach_anthropic_or_are_name
 
     assert (body["top_p"], body["top_k"], body["stop_sequences"]) == (0.9, 7, ["END"])
     assert body["metadata"] == {"user_id": "someone"}
-    assert body["output_config"]["format"]["schema"] == {"type": "object"}
+    assert body["output_config"]["format"]["schema"] == {
+        "type": "object",
+        "additionalProperties": False,
+    }
     assert dropped == ("seed", "frequency_penalty")
 
 
@@ -731,3 +734,61 @@ def test_what_is_the_default_is_not_named_as_left_out() -> None:
     written = codec("anthropic").render_request(chat, model=BOTH)
 
     assert written.dropped == ("verbosity",)
+
+
+def test_a_schema_of_the_answer_is_said_as_anthropic_takes_it() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "count": {"type": "integer", "minimum": 1, "description": "How many"},
+            "kind": {"oneOf": [{"const": "a"}, {"type": "string", "maxLength": 3}]},
+            "title": {"type": "string", "format": "date"},
+            "one": {"$ref": "#/$defs/one"},
+        },
+        "required": ["count"],
+        "$defs": {"one": {"type": "object", "properties": {}}},
+    }
+
+    short = {"type": "string", "description": '{"maxLength":3}'}
+
+    body, dropped = asked(json_schema={"name": "x", "strict": True, "schema": schema})
+
+    assert body["output_config"]["format"]["schema"] == {
+        "type": "object",
+        "properties": {
+            "count": {"type": "integer", "description": 'How many\n\n{"minimum":1}'},
+            "kind": {"anyOf": [{"const": "a"}, short]},
+            "title": {"type": "string", "format": "date"},
+            "one": {"$ref": "#/$defs/one"},
+        },
+        "required": ["count"],
+        "$defs": {"one": {"type": "object", "properties": {}, "additionalProperties": False}},
+        "additionalProperties": False,
+    }
+    assert dropped == ()
+
+
+def test_an_object_of_any_names_cannot_be_had_and_it_is_said() -> None:
+    schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+
+    _, dropped = asked(json_schema={"schema": schema})
+
+    assert dropped == ("response_format",)
+
+
+def test_a_schema_is_refused_where_the_model_follows_none() -> None:
+    with pytest.raises(BadRequest, match="follows no schema") as refused:
+        asked("claude-sonnet-4-20250514", json_schema={"schema": {"type": "object"}})
+
+    assert refused.value.field == "response_format"
+
+
+def test_an_answer_to_go_on_from_is_refused_where_only_anthropic_would_go_on() -> None:
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "{"}]
+    chat = parsed({"messages": turns})
+
+    for dialect in ("openai_chat", "openai_responses", "gemini"):
+        with pytest.raises(BadRequest, match="an answer to go on from") as refused:
+            codec(dialect).render_request(chat, model="m")
+        assert refused.value.field == "messages"
+    assert rendered(chat, BUDGETED)[0]["messages"][1]["content"][0]["text"] == "{"

@@ -21,6 +21,7 @@ _KINDS = {
     "assistant": ("text", "thinking", "redacted_thinking", "tool_use", "server_tool_use"),
     "system": ("text", "tool_addition", "tool_removal"),
 }
+_BOUNDS = {"minimum", "maximum", "minLength", "maxLength", "maxItems", "multipleOf", "oneOf"}
 _DATA = (
     *("text", "inlineData", "fileData", "functionCall", "functionResponse"),
     *("executableCode", "codeExecutionResult", "toolCall", "toolResponse"),
@@ -50,7 +51,20 @@ def anthropic_faults(body: dict[str, Any]) -> list[str]:
         faults.append("tool_choice without tools")
     if _markers(body) > MARKERS_MAX:
         faults.append("more cache markers than are taken")
-    return faults + _thinking_faults(body)
+    answer = body.get("output_config", {}).get("format", {}).get("schema", {})
+    return faults + _thinking_faults(body) + _schema_faults(answer)
+
+
+def _schema_faults(schema: Any) -> list[str]:
+    """Give what is wrong with the schema of an answer, which follows rules of its own."""
+    if not isinstance(schema, dict):
+        return []
+    faults = [f"for 'object' or others {name} is not supported" for name in _BOUNDS & schema.keys()]
+    if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
+        faults.append("for 'object' type, 'additionalProperties' must be explicitly set to false")
+    below = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()]
+    below += [schema.get("items"), *schema.get("anyOf", ()), *schema.get("allOf", ())]
+    return faults + [fault for one in below for fault in _schema_faults(one)]
 
 
 def _turn_faults(message: dict[str, Any]) -> list[str]:

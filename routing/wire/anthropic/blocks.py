@@ -25,6 +25,9 @@ from ..parts import kept, opaque
 
 DIALECT: Dialect = "anthropic"
 
+PREFILL = "prefill"
+"""In the rest of a chat: the answer is to go on from the last turn."""
+
 PDF = "application/pdf"
 PLAIN = "text/plain"
 

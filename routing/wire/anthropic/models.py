@@ -6,7 +6,7 @@ resellers do (`anthropic.claude-opus-4-6-v1:0`, `anthropic/claude-opus-4.6`). A 
 vendor that speaks this dialect is taken to know what all of Anthropic's once knew.
 
 Sources: Anthropic's documentation, "Adaptive thinking", "Extended thinking", "Effort", "Migration
-guide", "Mid-conversation system messages" and "Errors", read 2026-11.
+guide", "Mid-conversation system messages", "Structured outputs" and "Errors", read 2026-11.
 """
 
 import re
@@ -33,6 +33,7 @@ class Facts(Struct, frozen=True):
         sampling_pair: temperature and top_p in one request.
         prefill: a last turn of the assistant that it goes on from.
         system_inside: a turn of the role system after the user's.
+        schemas: a schema that the answer follows.
     """
 
     adaptive: bool = False
@@ -43,6 +44,7 @@ class Facts(Struct, frozen=True):
     sampling_pair: bool = True
     prefill: bool = True
     system_inside: bool = False
+    schemas: bool = True
 
 
 @lru_cache(NAMES_MAX)
@@ -64,6 +66,7 @@ def facts_of(model: str) -> Facts:
         sampling_pair=version < (4, 1),
         prefill=version < (4, 6),
         system_inside=_takes_system(family, version),
+        schemas=version >= ((4, 1) if family == "opus" else (4, 5)),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from ...conversation import Chat, Message, Role, Text
 from ..fields import Fields, body_fields, refusing_depth
 from ..parts import kept, own
-from .blocks import DIALECT, read_content
+from .blocks import DIALECT, PREFILL, read_content
 from .thinking import read_thinking
 from .tools import read_choice, read_tools
 
@@ -55,6 +55,8 @@ def parse_request(body: bytes) -> Chat:
         "metadata": {} if metadata is None else metadata.rest(),
     }
     rest |= {name: more for name, more in partly.items() if more}
+    if _is_prefilled(messages):
+        rest[PREFILL] = True
     return Chat(
         messages=messages,
         tools=tools,
@@ -72,6 +74,12 @@ def parse_request(body: bytes) -> Chat:
         reasoning_shown=wish.shown,
         rest=kept(DIALECT, rest),
     )
+
+
+def _is_prefilled(messages: Sequence[Message]) -> bool:
+    """Whether the answer is to go on from the last turn, as no other dialect lets it."""
+    last = messages[-1] if messages else Message("user", ())
+    return last.role == "assistant" and any(isinstance(one, Text) for one in last.parts[-1:])
 
 
 def _messages(fields: Fields) -> tuple[Message, ...]:

@@ -11,7 +11,8 @@ What differs from other dialects and how it is met:
   because newer models refuse it beside a temperature; those newer still take no sampling at all.
 - Texts and stop sequences of white space alone are refused, and left out.
 - Thoughts go back only with Anthropic's own signature; unsigned ones are left out.
-- A `json_schema` is sent as `output_config.format`; JSON of any shape cannot be asked for.
+- A `json_schema` is sent as `output_config.format`, in the words that Anthropic takes; JSON of any
+  shape cannot be asked for.
 - A last turn of the assistant is one to go on from (a prefill), which newer models refuse: so it
   is refused for them. For the others it loses the white space at its end, which Anthropic refuses.
 - Seeds and penalties have no place, and are left out and named.
@@ -19,7 +20,7 @@ What differs from other dialects and how it is met:
 Sources: Anthropic API reference, "Create a Message" and its beta; "Prefill", read 2026-11.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from ...conversation import (
@@ -37,7 +38,7 @@ from ...conversation import (
 from ...errors import Inexpressible
 from ..codec import Rendered
 from ..dropped import Dropped
-from ..fields import encode
+from ..fields import encode, present
 from ..parts import (
     arguments_object,
     cache_marker,
@@ -50,9 +51,10 @@ from ..parts import (
 from ..plain import plain
 from ..signatures import unmarked
 from ..turns import merged, regrouped, shown_by_user, without_system
-from .blocks import DIALECT
+from .blocks import DIALECT, PREFILL
 from .documents import document_source
 from .models import Facts, facts_of
+from .schemas import answer_schema
 from .thinking import without_sampling, write_thinking
 from .tools import write_choice, write_tools
 
@@ -75,7 +77,8 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     chat = plain(chat, DIALECT, dropped)
     rest = dict(own(chat.rest, DIALECT))
     thinking = write_thinking(chat, facts, rest, dropped)
-    rest.pop("thinking", None)
+    for name in ("thinking", PREFILL):
+        rest.pop(name, None)
     limit = chat.output_tokens_max
     if limit is None:
         limit = MAX_TOKENS_DEFAULT + thinking.tokens
@@ -85,12 +88,10 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     if thinking.field is not None:
         body["thinking"] = thinking.field
     body |= _sampling(chat, facts, dropped, thinks=thinking.is_on)
-    stops = [stop for stop in chat.stop if stop.strip()]
-    if stops:
-        body["stop_sequences"] = stops
-    if len(stops) < len(chat.stop):
-        dropped.note("stop")
-    config = _output_config(chat.json_schema, thinking.effort, rest.pop("output_config", None))
+    body |= _stops(chat.stop, dropped)
+    config = dict(_object(rest.pop("output_config", None))) | present(
+        effort=thinking.effort, format=_format(chat.json_schema, facts, dropped)
+    )
     if config:
         body["output_config"] = config
     if chat.user is not None:
@@ -253,18 +254,26 @@ def _sampling(chat: Chat, facts: Facts, dropped: Dropped, *, thinks: bool) -> di
     return sampling
 
 
-def _output_config(
-    json_schema: Json | None, effort: str | None, configured: object
-) -> dict[str, object]:
-    config = dict(_object(configured))
-    if effort is not None:
-        config["effort"] = effort
-    if json_schema is not None:
-        schema = json_schema.get("schema")
-        if not isinstance(schema, Mapping):
-            raise inexpressible("a JSON answer without a schema", DIALECT, "response_format")
-        config["format"] = {"type": "json_schema", "schema": schema}
-    return config
+def _stops(stops: Sequence[str], dropped: Dropped) -> dict[str, object]:
+    taken = [stop for stop in stops if stop.strip()]
+    if len(taken) < len(stops):
+        dropped.note("stop")
+    return {"stop_sequences": taken} if taken else {}
+
+
+def _format(json_schema: Json | None, facts: Facts, dropped: Dropped) -> dict[str, object] | None:
+    if json_schema is None:
+        return None
+    schema = json_schema.get("schema")
+    if not isinstance(schema, Mapping):
+        raise inexpressible("a JSON answer without a schema", DIALECT, "response_format")
+    if not facts.schemas:
+        raise Inexpressible(
+            "the model that would answer follows no schema; leave `response_format` out, or ask "
+            "for a newer model",
+            field="response_format",
+        )
+    return {"type": "json_schema", "schema": answer_schema(schema, dropped)}
 
 
 def _object(value: object) -> Mapping[str, object]:
