@@ -109,7 +109,10 @@ class BadRequest(RoutingError):
 
 
 class Inexpressible(BadRequest):
-    """What is asked for can be said in the client's wire format, but not in the provider's."""
+    """What is asked for can be said in the client's wire format, but cannot be done.
+
+    The provider's format lacks a word for it, or it is a service of the vendor's own.
+    """
 
     code = "unsupported_feature"
 

@@ -229,6 +229,9 @@ def _performance(call: Call, occasion: Occasion) -> tuple[Performance, tuple[str
     """Give what is played for a call, and what of the request it was not told.
 
     What is wrong with the request is a performance too.
+
+    Raises:
+        UpstreamFailure: kind "inexpressible", as from any provider that is not asked.
     """
     model = find_model(call.candidate.model)
     if model is None:
@@ -243,9 +246,10 @@ def _performance(call: Call, occasion: Occasion) -> tuple[Performance, tuple[str
             return perform_service(asked, occasion), tuple(asked.hints)
         rendered = _own_request(call)
         return _played(call, model, occasion, rendered.body), rendered.dropped
+    except Inexpressible as error:
+        raise UpstreamFailure(str(error), kind="inexpressible") from error
     except BadRequest as error:
-        kind: FailureKind = "inexpressible" if isinstance(error, Inexpressible) else "bad_request"
-        return refuse(refused(error), openai_chat, occasion, kind=kind), ()
+        return refuse(refused(error), openai_chat, occasion, kind="bad_request"), ()
 
 
 def _played(call: Call, model: SimulatedModel, occasion: Occasion, body: bytes) -> Performance:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from ...errors import BadRequest
+from ...errors import BadRequest, Inexpressible
 from ..fields import Fields, encode
 from ..splice import fields_of
 from .tools import DIALECT
@@ -60,12 +60,12 @@ def asked_of(body: bytes) -> Asked:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not valid: {error}") from None
     if asked.background:
-        raise BadRequest(
+        raise Inexpressible(
             "`background` is not served here: ask without it, streamed where it takes long",
             field="background",
         )
     if asked.conversation and bytes(asked.conversation) != b"null":
-        raise BadRequest(
+        raise Inexpressible(
             "`conversation` is not kept here: go on by `previous_response_id`",
             field="conversation",
         )
