@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from omniroute.routing.conversation import Delta, ToolCallDelta
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.model import Dialect
+from omniroute.routing.wire.codec import Head
 from omniroute.routing.wire.openai_responses.tools import asked_tools, call_item
 from omniroute.routing.wire.plain import NAME_CHARS_MAX, flat_name, free_text, wrapped
 from omniroute.routing.wire.table import codec
 
-from .answers import golden
+from .answers import events, golden, streamed
 
 OTHERS: tuple[Dialect, ...] = ("openai_chat", "anthropic", "gemini")
 PATCH = "*** Begin Patch\n*** End Patch"
@@ -464,3 +466,63 @@ def test_tools_among_the_input_are_seen_by_a_decision() -> None:
     )
 
     assert features.tools
+
+
+CUSTOM = {"type": "custom", "custom": {"name": "say"}}
+FUNCTION = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+OFFERED = Head("a-1", "m", 1_790_000_000, asked=json.dumps({"tools": [CUSTOM, FUNCTION]}).encode())
+CALLED = [
+    Delta(text="I say it."),
+    Delta(tool_call=ToolCallDelta(0, "call_say", "say")),
+    Delta(tool_call=ToolCallDelta(0, arguments='{"input":"he')),
+    Delta(tool_call=ToolCallDelta(0, arguments='llo"}')),
+    Delta(tool_call=ToolCallDelta(1, "call_f", "f", '{"x":1}')),
+    Delta(finish="tool_calls", ended=True),
+]
+ANSWERED = [
+    {"id": "call_say", "type": "custom", "custom": {"name": "say", "input": "hello"}},
+    {"id": "call_f", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}},
+]
+
+
+def test_a_chats_client_gets_its_custom_tools_call_back_from_a_model_of_functions() -> None:
+    whole = json.loads(codec("openai_chat").render_answer(CALLED, OFFERED))
+    stream = events(streamed("openai_chat", CALLED, OFFERED))
+
+    assert whole["choices"][0]["message"]["tool_calls"] == ANSWERED
+    pieces = [
+        call
+        for _, chunk in stream[:-1]
+        for choice in chunk["choices"]
+        for call in choice["delta"].get("tool_calls", ())
+        if call["index"] == 0
+    ]
+    assert pieces[0]["custom"]["name"] == "say"
+    assert "".join(piece["custom"]["input"] for piece in pieces) == "hello"
+    assert stream[-2][1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_a_custom_call_that_the_stream_cuts_off_is_told_as_far_as_it_came() -> None:
+    stream = streamed("openai_chat", CALLED[:3], OFFERED)
+
+    assert b'{\\"input\\":\\"he' in stream
+    assert stream.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_call_and_the_end_in_one_step_are_told_in_order() -> None:
+    call = ToolCallDelta(0, "call_say", "say", '{"input":"hello"}')
+    step = Delta(text="I say it.", tool_call=call, finish="tool_calls", ended=True)
+
+    whole = json.loads(codec("openai_chat").render_answer([step], OFFERED))
+
+    assert whole["choices"][0]["message"]["tool_calls"] == ANSWERED[:1]
+    assert whole["choices"][0]["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("asked", [b'"custom"', b'{"tools":"custom"}', b'{"a":"\\"custom\\""}'])
+def test_a_body_that_offers_no_custom_tool_changes_no_call(asked: bytes) -> None:
+    head = Head("a-1", "m", 1_790_000_000, asked=asked)
+
+    whole = json.loads(codec("openai_chat").render_answer(CALLED, head))
+
+    assert whole["choices"][0]["message"]["tool_calls"][0]["type"] == "function"

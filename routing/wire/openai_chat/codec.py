@@ -30,6 +30,7 @@ from ..fields import Fields, encode
 from ..sniffing import SseSniffer, WholeSniffer
 from ..sse import SseReader
 from .answer import parse_answer, render_answer, sniff_answer
+from .custom import CustomWriter, custom_names, restored
 from .parse import parse_request
 from .render import render_request
 from .stream import RARE, ChunkReader, ChunkWriter, TranslatedReader
@@ -102,10 +103,12 @@ class OpenaiChat:
         return parse_answer(body)
 
     def writer(self, head: Head) -> StreamWriter:
-        return ChunkWriter(head)
+        names = custom_names(head.asked)
+        return CustomWriter(ChunkWriter(head), names) if names else ChunkWriter(head)
 
     def render_answer(self, deltas: Sequence[Delta], head: Head) -> bytes:
-        return render_answer(deltas, head)
+        names = custom_names(head.asked)
+        return render_answer(restored(deltas, names) if names else deltas, head)
 
     def render_error(self, error: RoutingError, *, request_id: str) -> bytes:
         return encode({"error": openai_error(error)})
