@@ -69,7 +69,7 @@ class OpenaiResponses:
             input_tokens=input_tokens(body),
             input_tokens_max=input_tokens_max(body),
             output_tokens_max=routed.max_output_tokens,
-            tools=is_filled_list(routed.tools) or _TOOLS in bytes(routed.input),
+            tools=is_filled_list(routed.tools) or _TOOLS in body,
             images=_IMAGES.search(body) is not None,
             json_schema=holds(routed.text, b'"json_schema"'),
             family=family_of_input(routed.input),
