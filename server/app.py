@@ -22,9 +22,11 @@ from .asgi import answer
 from .errors import NotForHere, Refusals, refusal, refuse, refuse_fault
 from .exchange import Door, Head, Header, SocketDoor
 from .guard import Guard
-from .paths import meant
+from .paths import geminis, meant
 from .turnstile import Turnstile
 
+GOOGLES = b"x-goog-api-client"
+"""The header by which Google's SDKs say what they are."""
 _NOTHING: Mapping[str, Door] = {}
 
 
@@ -133,7 +135,10 @@ class Front:
         door = self._doors.get(path)
         if door is not None:
             return door
-        scope["path"] = meant(path)
+        path = meant(path)
+        if any(name == GOOGLES for name, _ in scope["headers"]):
+            path = geminis(path)
+        scope["path"] = path
         return self.app
 
     def _refused(

@@ -24,6 +24,12 @@ _SLASHES = re.compile("//+")
 _DOUBLED = re.compile("(?:/api|/v1|/v1beta)+(?=/v1(?:beta)?(?:/|$))")
 _GOOGLES_OPENAI = "/v1beta/openai/"
 _CODEX = "/codex"
+# Google's SDKs ask for these below /v1 since 2026; nobody else has methods of models.
+_OF_GEMINI = re.compile(
+    "/v1/models/.+:(?:generateContent|streamGenerateContent|countTokens"
+    "|embedContent|batchEmbedContents)"
+)
+_GEMINIS_MODELS = re.compile("/v1/models(?:/.*)?")
 
 
 def meant(path: str) -> str:
@@ -37,9 +43,16 @@ def meant(path: str) -> str:
         path = "/v1/" + path[len(_GOOGLES_OPENAI) :]
     if path.split("/", 2)[1:2] and path.split("/", 2)[1] in ALONE:
         path = "/v1" + path
+    if _OF_GEMINI.fullmatch(path):
+        path = "/v1beta" + path.removeprefix("/v1")
     if is_api(path) and path.endswith("/"):
         path = path.rstrip("/")
     return "/v1/models" if path == "/v1" else path
+
+
+def geminis(path: str) -> str:
+    """Give the path that a client of Google's means, whose lists of models stand below /v1, too."""
+    return "/v1beta" + path.removeprefix("/v1") if _GEMINIS_MODELS.fullmatch(path) else path
 
 
 def is_api(path: str) -> bool:

@@ -26,11 +26,16 @@ JSON = b"content-type: application/json\r\n"
 EVENTS = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 Voice = Dialect | Literal["ollama"]
 """How an answer speaks: a dialect's way, or Ollama's, which is no provider's dialect."""
+# Google's SDKs read every line of a stream as data: a comment ends it with an error of theirs. A
+# step without words is what Gemini itself sends where there is nothing to say.
+GEMINI_IDLE = (
+    b'data: {"candidates":[{"content":{"role":"model","parts":[{"text":""}]},"index":0}]}\n\n'
+)
 KEEP_ALIVES: dict[Voice, bytes] = {
     "openai_chat": b": keep-alive\n\n",
     "openai_responses": b": keep-alive\n\n",
     "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
-    "gemini": b": keep-alive\n\n",
+    "gemini": GEMINI_IDLE,
     # Lines of JSON know no comment: a step that says nothing, which fits both of its streams.
     "ollama": b'{"model":"","created_at":"1970-01-01T00:00:00Z","response":"",'
     b'"message":{"role":"assistant","content":""},"done":false}\n',

@@ -11,7 +11,7 @@ from omniroute.routing.errors import BadRequest, NotFound
 from omniroute.routing.wire.table import codec
 
 from ..exchange import Door, Exchange, Wait
-from .answers import EVENTS, send_error
+from .answers import EVENTS, GEMINI_IDLE, send_error
 from .gemini_path import asked_of
 
 ARRAY = b"content-type: application/json; charset=utf-8\r\ncache-control: no-cache\r\n"
@@ -47,7 +47,7 @@ class GeminiDoor:
 class Arrayed:
     """An Exchange whose events leave as the items of one JSON array.
 
-    A comment, which keeps a connection alive, becomes a line's end: between items it says nothing.
+    What keeps a connection alive becomes a line's end: between items it says nothing.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -72,7 +72,7 @@ class Arrayed:
 
     def write(self, data: bytes) -> Wait:
         """Send the items that are complete with these bytes of an event stream."""
-        return self._exchange.write(self._items(data))
+        return self._exchange.write(self._items(b":\n" if data is GEMINI_IDLE else data))
 
     def end(self, data: bytes = b"") -> Wait:
         """Send the last items, and end the array."""

@@ -46,6 +46,8 @@ async def here(tmp_path: Path) -> AsyncIterator[Mounted]:
         ("gemini", f"/v1/v1beta{GENERATE}"),
         ("gemini", f"/v1beta/v1beta{GENERATE}"),
         ("gemini", f"/api/v1beta{GENERATE}"),
+        ("gemini", f"/v1{GENERATE}"),
+        ("gemini", GENERATE),
     ],
 )
 async def test_a_path_that_is_nearly_right_is_answered_as_what_was_meant(
@@ -69,11 +71,23 @@ async def test_the_list_of_models_is_found_under_what_clients_ask_for(
     assert answer.json()["object"] == "list"
 
 
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/sim/fast"])
+async def test_googles_sdks_find_their_lists_below_v1_as_well(here: Mounted, path: str) -> None:
+    googles = {"x-goog-api-client": "google-genai-sdk/3.4.0"}
+
+    theirs = (await here.client.get(path, headers=googles)).json()
+    others = (await here.client.get(path)).json()
+
+    assert "models" in theirs or theirs["name"] == "models/sim/fast"
+    assert others["object"] in ("list", "model")
+
+
 @pytest.mark.parametrize(
     "path",
     [
         *("/", "/mcp", "/mcp/", "/a2a", "/a2a/", "/health", "/openapi.json"),
         *("/v1/messages", "/v1beta/models/a/b:generateContent", "/api/keys", "/v1/models/a/v1"),
+        *("/v1/models/llama3:latest", "/v1/models/a:b/c"),
         *("/v1beta/models", "/.well-known/agent.json", "/api/mcp/stream", "/v1x/messages"),
     ],
 )
