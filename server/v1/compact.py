@@ -143,7 +143,7 @@ class Caught:
     """An Exchange whose answer is kept back, to be made into another one."""
 
     def __init__(self, exchange: Exchange, body: bytes) -> None:
-        self.head = exchange.head
+        self.head = exchange.head.without(b"content-encoding")
         self.body: bytes | None = body
         self.status = 0
         self.lines = b""

@@ -1,5 +1,6 @@
 """Kept Responses over HTTP: going on, reading, deleting, and whose they are."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -118,6 +119,20 @@ async def test_a_tools_answer_goes_on_from_the_call(http: httpx2.AsyncClient) ->
     told = await ask(http, input=[result], tools=[tool], previous_response_id=asked["id"])
 
     assert "21 degrees" in json.dumps(told["output"])
+
+
+@pytest.mark.parametrize("store", [True, False])
+@pytest.mark.parametrize(
+    "path", ["/v1/responses", "/v1/providers/sim/responses", "/v1/responses/compact"]
+)
+async def test_a_packed_body_is_unpacked_once(
+    http: httpx2.AsyncClient, path: str, store: bool
+) -> None:
+    packed = gzip.compress(json.dumps({**HELLO, "store": store}).encode())
+
+    answer = await http.post(path, content=packed, headers={"content-encoding": "gzip"})
+
+    assert answer.status_code == 200, answer.text
 
 
 async def test_what_is_not_to_be_kept_is_not(http: httpx2.AsyncClient) -> None:
