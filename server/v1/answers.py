@@ -55,6 +55,8 @@ def origin_lines(reply: Reply) -> bytes:
         dialect = request.operation.dialect
         if winner.dialect == dialect:
             lines += answered_lines(dialect, reply.headers)
+        elif dialect == "anthropic":
+            lines += line(b"request-id", request.request_id)
         if dropped := reply.dropped:
             lines += line(b"x-omniroute-dropped", ", ".join(dropped))
         if replaced(request.target, winner.model):

@@ -58,6 +58,7 @@ def test_a_message_is_answered_with_text_usage_and_a_reason(
     assert text_of(answer) == SAID
     assert answer.usage.input_tokens > 0
     assert answer.usage.output_tokens > 0
+    assert answer._request_id
 
 
 @over_all_upstreams
@@ -283,6 +284,16 @@ def test_thinking_comes_before_the_text(client: anthropic.Anthropic, upstream: s
 
 
 @over_all_upstreams
+def test_tokens_are_counted_before_anything_is_sent(
+    client: anthropic.Anthropic, upstream: str
+) -> None:
+    short = client.messages.count_tokens(model=f"{upstream}/fast", messages=HELLO)
+    more = client.messages.count_tokens(model=f"{upstream}/fast", messages=HELLO, tools=TOOLS)
+
+    assert 0 < short.input_tokens < more.input_tokens
+
+
+@over_all_upstreams
 @pytest.mark.parametrize(
     ("fault", "raised"),
     [
@@ -303,6 +314,7 @@ def test_what_a_provider_refuses_is_raised_as_the_sdks_own_error(
             model=f"{upstream}/fast@fault={fault}", max_tokens=100, messages=HELLO
         )
 
+    assert refused.value.request_id
     body = refused.value.body
     assert isinstance(body, dict)
     assert (body["type"], set(body["error"]) >= {"type", "message"}) == ("error", True)

@@ -38,10 +38,7 @@ def client(here: RunningGateway) -> Iterator[genai.Client]:
     with genai.Client(
         api_key="sk-fake",
         http_options=types.HttpOptions(
-            base_url=here.url,
-            api_version="v1beta",
-            timeout=20_000,
-            retry_options=types.HttpRetryOptions(attempts=1),
+            base_url=here.url, timeout=20_000, retry_options=types.HttpRetryOptions(attempts=1)
         ),
     ) as opened:
         yield opened
@@ -192,7 +189,7 @@ def test_an_image_is_taken_beside_text(client: genai.Client, upstream: str) -> N
     assert answer.text == SAID
 
 
-@pytest.mark.parametrize("upstream", ["gemini", "openai_chat"])
+@pytest.mark.parametrize("upstream", ["gemini", "anthropic", "openai_chat"])
 def test_thoughts_are_shown_when_they_are_asked_for(client: genai.Client, upstream: str) -> None:
     answer = ask(
         client,
@@ -216,6 +213,16 @@ def test_a_chat_keeps_its_turns(client: genai.Client, upstream: str) -> None:
 
     assert first.text == SAID
     assert second == "[simulated by sim/fast] You said: hello again"
+
+
+@over_all_upstreams
+def test_tokens_are_counted_before_anything_is_sent(client: genai.Client, upstream: str) -> None:
+    short = client.models.count_tokens(model=f"{upstream}/fast", contents="hello there")
+    more = client.models.count_tokens(model=f"{upstream}/fast", contents="hello there " * 20)
+
+    assert short.total_tokens is not None
+    assert more.total_tokens is not None
+    assert 0 < short.total_tokens < more.total_tokens
 
 
 @over_all_upstreams
@@ -261,7 +268,7 @@ def test_models_are_listed_and_found_by_name(client: genai.Client) -> None:
 
 @pytest.mark.anyio
 async def test_the_asynchronous_client_is_answered_the_same(here: RunningGateway) -> None:
-    options = types.HttpOptions(base_url=here.url, api_version="v1beta", timeout=20_000)
+    options = types.HttpOptions(base_url=here.url, timeout=20_000)
     async with genai.Client(api_key="sk-fake", http_options=options).aio as client:
         stream = await client.models.generate_content_stream(
             model="openai_chat/fast", contents="hello there"
@@ -269,3 +276,13 @@ async def test_the_asynchronous_client_is_answered_the_same(here: RunningGateway
         said = [chunk.text or "" async for chunk in stream]
 
     assert "".join(said) == SAID
+
+
+def test_the_beta_of_the_interface_is_answered_as_well(here: RunningGateway) -> None:
+    options = types.HttpOptions(base_url=here.url, api_version="v1beta", timeout=20_000)
+    with genai.Client(api_key="sk-fake", http_options=options) as client:
+        answer = ask(client, "anthropic/fast", "hello there")
+        listed = {one.name for one in client.models.list()}
+
+    assert answer.text == SAID
+    assert "models/anthropic/fast" in listed
