@@ -17,9 +17,8 @@ from ..conversation import Delta, Usage
 from ..errors import BadRequest, UpstreamFailure
 from ..model import Account, Call, Piece, Price
 from ..ports import Answer, Clock
-from ..wire.fields import encode
 from ..wire.services.reading import answer_for, asked_of
-from ..wire.services.steps import Asked, Got, Made, Passed, Pause, Sent
+from ..wire.services.steps import Asked, Got, Made, Passed, Pause, Sent, body_of
 from ..wire.services.table import ADAPTERS
 from .auth import NEVER_FROM_A_CALL, Scheme, account_headers, header_line, secrets_of
 from .classify import Refusal, classify, without_secrets
@@ -268,7 +267,7 @@ def _told(asked: Asked, service: Service) -> tuple[Asked, tuple[str, ...]]:
     }
     # The answer is still made as the client has asked for it.
     told = () if dropped == ("encoding_format",) else dropped
-    return structs.replace(asked, body=encode(kept)), told
+    return structs.replace(asked, body=body_of(kept)), told
 
 
 def _whole(call: Call, made: Made, dropped: tuple[str, ...], got: Got) -> MadeAnswer:

@@ -11,9 +11,10 @@ from omniroute.routing.conversation import Chat, Message, Text
 from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import BadRequest, NotFound, RoutingError
 from omniroute.routing.gateway import Gateway
-from omniroute.routing.model import Account, Call, Caller, Candidate
+from omniroute.routing.model import Account, Call, Caller, Candidate, Operation
 from omniroute.routing.ports import Upstream
 from omniroute.routing.wire.operations import operation_of_chat
+from omniroute.routing.wire.services.probing import probe_of
 
 from ..accounts import AccountEntry, make_account
 from ..management import (
@@ -111,11 +112,8 @@ def _find(gateway: Gateway, wanted: str) -> Account:
 
 async def _call(gateway: Gateway, upstream: Upstream, account: Account, model: str) -> TestJson:
     """Ask one model of the account for a word, and tell how it went."""
-    known = models_of(account)
-    wanted = model or (known[0] if known else "")
-    if not wanted:
-        raise BadRequest("this account lists no models: name one with ?model=", field="model")
     view, clock = gateway.view, gateway.view.clock
+    wanted, operation = _asked(gateway, account, model)
     candidate = Candidate(
         account_id=account.account_id,
         provider=account.provider,
@@ -125,8 +123,6 @@ async def _call(gateway: Gateway, upstream: Upstream, account: Account, model: s
         simulated=account.simulated,
         local=account.local,
     )
-    chat = Chat((Message("user", (Text(TEST_TEXT),)),), output_tokens_max=TEST_OUTPUT_TOKENS)
-    operation = operation_of_chat(chat, target=wanted)
     limits = structs.replace(
         gateway.route.preparer.limits, total_s=gateway.route.preparer.limits.idle_s
     )
@@ -142,3 +138,29 @@ async def _call(gateway: Gateway, upstream: Upstream, account: Account, model: s
     except RoutingError as error:
         return TestJson(ok=False, model=wanted, error=str(error))
     return TestJson(ok=True, model=wanted, latency_ms=round((clock.now() - began_s) * 1000))
+
+
+def _asked(gateway: Gateway, account: Account, model: str) -> tuple[str, Operation]:
+    """Give the model that is asked, the account's first one for chats if it can be, and for what.
+
+    Raises:
+        BadRequest: the account lists none, or asking it costs too much.
+    """
+    known = (model,) if model else models_of(account)
+    if not known:
+        raise BadRequest("this account lists no models: name one with ?model=", field="model")
+    for wanted in known:
+        if "chat" in gateway.view.facts(account.provider, wanted).capabilities:
+            chat = Chat(
+                (Message("user", (Text(TEST_TEXT),)),), output_tokens_max=TEST_OUTPUT_TOKENS
+            )
+            return wanted, operation_of_chat(chat, target=wanted)
+    for wanted in known:
+        for kind in gateway.view.facts(account.provider, wanted).capabilities:
+            operation = probe_of(kind, wanted)
+            if operation is not None:
+                return wanted, operation
+    raise BadRequest(
+        f"{known[0]} is not asked for a test, which would cost as much as the real thing",
+        field="model",
+    )

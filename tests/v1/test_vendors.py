@@ -487,6 +487,17 @@ async def test_minimax_makes_music(tmp_path: Path) -> None:
     assert here.last.json()["lyrics"] == "la"
 
 
+async def test_an_account_is_tested_by_the_cheapest_thing_it_does(tmp_path: Path) -> None:
+    async with shop(tmp_path, "elevenlabs", lambda heard: MP3) as here:
+        good = await here.here.client.post("/api/providers/elevenlabs/test")
+    async with shop(tmp_path / "b", "assemblyai", lambda heard: MP3) as there:
+        dear = await there.here.client.post("/api/providers/assemblyai/test")
+
+    assert good.json()["ok"] is True, good.text
+    assert here.last.json()["text"] == "ping"
+    assert (dear.status_code, there.heard) == (400, [])
+
+
 def test_every_row_names_a_provider_and_an_adapter_there_is() -> None:
     for row in SERVICES:
         assert provider_named(row.provider) is not None, row.provider

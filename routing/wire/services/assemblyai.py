@@ -11,7 +11,7 @@ import orjson
 from ...errors import UpstreamFailure
 from . import writing
 from .openai import read_json
-from .steps import Asked, Pause, Sent, Steps
+from .steps import Asked, Pause, Sent, Steps, body_of
 
 POLL_S = 2.0
 MS = 1000
@@ -27,7 +27,7 @@ def written_by(asked: Asked) -> Steps:
     }
     language = asked.fields.get("language")
     order |= {"language_code": language} if language else {"language_detection": True}
-    got = yield Sent("/transcript", orjson.dumps(order))
+    got = yield Sent("/transcript", body_of(order))
     told = read_json(got.body)
     path = f"/transcript/{quote(str(told.get('id')), safe='')}"
     while told.get("status") in ("queued", "processing"):

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-import orjson
-
 from .openai import spoken
-from .steps import Asked, Passed, Sent, Steps
+from .steps import Asked, Passed, Sent, Steps, body_of
 from .voicing import dropped, format_of, text_of, voice_of
 
 VERSION = "2024-06-10"
@@ -29,5 +27,5 @@ def spoken_by(asked: Asked) -> Steps:
     if asked.fields.get("language") is not None:
         body["language"] = asked.fields["language"]
     left_out = dropped(asked, "language")
-    return Passed(Sent("/tts/bytes", orjson.dumps(body)), spoken(asked), left_out)
+    return Passed(Sent("/tts/bytes", body_of(body)), spoken(asked), left_out)
     yield

@@ -4,14 +4,12 @@ The use of the vectors (`input_type`) has to be said; where the client does not,
 be kept for search. Source: Cohere API reference v2, "Embed", read 2026-11-22.
 """
 
-import orjson
-
 from ...conversation import Usage
 from ..counting import count
 from . import embedding
 from .gemini_embeddings import TASK_TYPE
 from .openai import read_json
-from .steps import Asked, Sent, Steps
+from .steps import Asked, Sent, Steps, body_of
 
 INPUT_TYPE = "search_document"
 _USES = {
@@ -34,7 +32,7 @@ def embedded(asked: Asked) -> Steps:
     }
     if fields.get("dimensions") is not None:
         body["output_dimension"] = fields["dimensions"]
-    got = yield Sent("/embed", orjson.dumps(body))
+    got = yield Sent("/embed", body_of(body))
     told = read_json(got.body)
     found = told.get("embeddings")
     vectors = embedding.vectors_in(found.get("float") if isinstance(found, dict) else found)

@@ -19,7 +19,7 @@ from ...conversation import Usage
 from ...errors import UpstreamFailure
 from .openai import read_json
 from .picturing import count_of, made, size_of
-from .steps import Asked, Got, Made, Pause, Sent, Steps
+from .steps import Asked, Got, Made, Pause, Sent, Steps, body_of
 
 POLL_S = 1.0
 FILES_MAX = 16
@@ -57,7 +57,7 @@ def _as_data(files: Fetched) -> Made:
 
 def _made_by(asked: Asked, plain: Plain) -> Generator[Sent | Pause, Got, Fetched]:
     workflow = plain(asked, str(asked.fields.get("prompt")))
-    got = yield Sent("/prompt", orjson.dumps({"prompt": workflow}))
+    got = yield Sent("/prompt", body_of({"prompt": workflow}))
     number = str(read_json(got.body).get("prompt_id") or "")
     if not number:
         raise UpstreamFailure("the queue gave no number", kind="malformed")

@@ -6,12 +6,10 @@ Source: Deepgram API reference, "Text to Speech" and "Transcribe pre-recorded au
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-import orjson
-
 from ...errors import UpstreamFailure
 from . import writing
 from .openai import read_json, spoken
-from .steps import Asked, Passed, Sent, Steps
+from .steps import Asked, Passed, Sent, Steps, body_of
 from .voicing import dropped, format_of, text_of
 
 FORMATS: Mapping[str, Mapping[str, str]] = {
@@ -27,7 +25,7 @@ FORMATS: Mapping[str, Mapping[str, str]] = {
 def spoken_by(asked: Asked) -> Steps:
     """Give the sound as it comes. The voice is the model."""
     query = urlencode({"model": asked.model, **FORMATS[format_of(asked, FORMATS)]})
-    sent = Sent(f"/speak?{query}", orjson.dumps({"text": text_of(asked)}))
+    sent = Sent(f"/speak?{query}", body_of({"text": text_of(asked)}))
     return Passed(sent, spoken(asked), dropped(asked))
     yield
 

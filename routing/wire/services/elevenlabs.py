@@ -6,10 +6,8 @@ Source: ElevenLabs API reference, "Create speech", read 2026-11-22.
 from collections.abc import Mapping
 from urllib.parse import quote
 
-import orjson
-
 from .openai import spoken
-from .steps import Asked, Passed, Sent, Steps
+from .steps import Asked, Passed, Sent, Steps, body_of
 from .voicing import dropped, format_of, speed_of, text_of, voice_of
 
 VOICE = "JBFqnCBsd6RMkjVDRZzb"
@@ -33,5 +31,5 @@ def spoken_by(asked: Asked) -> Steps:
     voice, form = quote(voice_of(asked, VOICE), safe=""), FORMATS[format_of(asked, FORMATS)]
     path = f"/text-to-speech/{voice}?output_format={form}"
     left_out = dropped(asked, "speed", "language")
-    return Passed(Sent(path, orjson.dumps(body)), spoken(asked), left_out)
+    return Passed(Sent(path, body_of(body)), spoken(asked), left_out)
     yield

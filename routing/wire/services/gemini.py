@@ -4,11 +4,9 @@ Its compatible endpoint takes the same requests, but knows no task types, so its
 Source: Gemini API reference, models.batchEmbedContents, read 2026-11-22.
 """
 
-import orjson
-
 from . import embedding
 from .openai import read_json
-from .steps import Asked, Sent, Steps
+from .steps import Asked, Sent, Steps, body_of
 
 
 def embedded(asked: Asked) -> Steps:
@@ -20,6 +18,6 @@ def embedded(asked: Asked) -> Steps:
         {"model": name, "content": {"parts": [{"text": text}]}, **use}
         for text in embedding.texts_of(asked)
     ]
-    got = yield Sent(f"/{name}:batchEmbedContents", orjson.dumps({"requests": requests}))
+    got = yield Sent(f"/{name}:batchEmbedContents", body_of({"requests": requests}))
     vectors = embedding.vectors_in(read_json(got.body).get("embeddings"), "values")
     return embedding.made(asked, vectors, None)

@@ -7,11 +7,9 @@ import base64
 import binascii
 from collections.abc import Mapping
 
-import orjson
-
 from ...errors import UpstreamFailure
 from .openai import read_json, spoken
-from .steps import Asked, Made, Sent, Steps
+from .steps import Asked, Made, Sent, Steps, body_of
 from .voicing import TYPES, dropped, format_of, speed_of, text_of, voice_of
 
 VOICE = "Ashley"
@@ -39,7 +37,7 @@ def spoken_by(asked: Asked) -> Steps:
         "modelId": asked.model,
         "audioConfig": audio,
     }
-    got = yield Sent("/voice", orjson.dumps(body))
+    got = yield Sent("/voice", body_of(body))
     sound = decoded(read_json(got.body).get("audioContent"))
     return Made(sound, TYPES[wanted], spoken(asked), dropped=dropped(asked, "speed"))
 

@@ -14,7 +14,7 @@ import orjson
 from ...conversation import Usage
 from ...errors import FailureKind, UpstreamFailure
 from .openai import read_json, spoken
-from .steps import Asked, Made, Pause, Sent, Steps
+from .steps import Asked, Made, Pause, Sent, Steps, body_of
 from .voicing import TYPES, dropped, format_of, speed_of, text_of, voice_of
 
 VOICE = "English_expressive_narrator"
@@ -45,7 +45,7 @@ def spoken_by(asked: Asked) -> Steps:
         "voice_setting": voice,
         "audio_setting": {"format": FORMATS[wanted]},
     }
-    got = yield Sent("/t2a_v2", orjson.dumps(body))
+    got = yield Sent("/t2a_v2", body_of(body))
     sound = _sound(_read(got.body))
     return Made(sound, TYPES[wanted], spoken(asked), dropped=dropped(asked, "speed"))
 
@@ -59,7 +59,7 @@ def played_by(asked: Asked) -> Steps:
         "audio_setting": {"sample_rate": 44_100, "bitrate": 256_000, "format": "mp3"},
         "output_format": "url",
     }
-    got = yield Sent("/music_generation", orjson.dumps(body))
+    got = yield Sent("/music_generation", body_of(body))
     data = _read(got.body).get("data")
     url = data.get("audio") if isinstance(data, dict) else None
     return _linked(url, "mp3")
@@ -74,7 +74,7 @@ def filmed_by(asked: Asked) -> Steps:
         if fields.get(name) is not None
     }
     body = {"model": asked.model, "prompt": fields.get("prompt"), **passed}
-    got = yield Sent("/video_generation", orjson.dumps(body))
+    got = yield Sent("/video_generation", body_of(body))
     task = {"task_id": str(_read(got.body).get("task_id") or "")}
     while True:
         got = yield Sent(f"/query/video_generation?{urlencode(task)}", method="GET")

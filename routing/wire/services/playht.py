@@ -5,11 +5,9 @@ Source: PlayHT API reference, "Stream audio from text".
 
 from collections.abc import Mapping
 
-import orjson
-
 from ..fields import present
 from .openai import spoken
-from .steps import Asked, Passed, Sent, Steps
+from .steps import Asked, Passed, Sent, Steps, body_of
 from .voicing import TYPES, dropped, format_of, speed_of, text_of, voice_of
 
 VOICE = "s3://voice-cloning-zero-shot/d9ff78ba-d016-47f6-b0ef-dd630f59414e/female-cs/manifest.json"
@@ -28,6 +26,6 @@ def spoken_by(asked: Asked) -> Steps:
     }
     body |= present(speed=speed_of(asked), language=asked.fields.get("language"))
     headers = (("accept", TYPES[wanted]),)
-    sent = Sent("/tts/stream", orjson.dumps(body), headers=headers)
+    sent = Sent("/tts/stream", body_of(body), headers=headers)
     return Passed(sent, spoken(asked), dropped(asked, "speed", "language"))
     yield

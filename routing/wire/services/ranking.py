@@ -19,7 +19,7 @@ from ...conversation import Usage
 from ...errors import UpstreamFailure
 from ..counting import count
 from .openai import read_json, usage_of
-from .steps import Asked, Got, Made, Pause, Sent, Steps
+from .steps import Asked, Got, Made, Pause, Sent, Steps, body_of
 
 Scored = tuple[int, float]
 
@@ -46,7 +46,7 @@ def ranked_by_nvidia(asked: Asked) -> Steps:
         "query": {"text": asked.fields.get("query")},
         "passages": [{"text": text} for text in texts_of(asked)],
     }
-    got = yield Sent("/ranking", orjson.dumps(body))
+    got = yield Sent("/ranking", body_of(body))
     told = read_json(got.body)
     logits = _scored(told.get("rankings"), "logit")
     # The bound keeps the exponent in range; beyond it nothing changes.
@@ -57,7 +57,7 @@ def ranked_by_nvidia(asked: Asked) -> Steps:
 def ranked_by_deepinfra(asked: Asked) -> Steps:
     """Ask DeepInfra, where the model stands in the path and the scores in a list of numbers."""
     body = {"queries": [asked.fields.get("query")], "documents": texts_of(asked)}
-    got = yield Sent(f"/{quote(asked.model)}", orjson.dumps(body))
+    got = yield Sent(f"/{quote(asked.model)}", body_of(body))
     told = read_json(got.body)
     scores = told.get("scores")
     rows = scores if isinstance(scores, list) else []
@@ -87,7 +87,7 @@ def _asked_for(
         **{name: value for name, value in bound.items() if value is not None},
         **{name: value for name, value in asked.fields.items() if name not in own},
     }
-    got = yield Sent(path, orjson.dumps(body))
+    got = yield Sent(path, body_of(body))
     return read_json(got.body)
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from ...errors import BadRequest
 from ...model import Capability, Dialect, Features, Operation
 from ..features import BYTES_PER_TOKEN, TEMPLATE_TOKENS_MAX
-from ..fields import Fields, body_fields, encode
+from ..fields import Fields, body_fields
 from ..splice import splice_field, splice_model
 from . import gemini_embeddings
 from .form import Form, form_in, form_of, is_form
 from .sounds import seconds_max
-from .steps import Asked, Made
+from .steps import Asked, Made, body_of
 
 MODERATION_MODEL = "omni-moderation-latest"
 """What a moderation without a model asks for. Source: OpenAI API reference, read 2026-11."""
@@ -127,7 +127,7 @@ def answer_for(operation: Operation, made: Made) -> bytes:
 
 def _of_gemini(operation: Operation, model: str) -> Asked:
     fields, hints = gemini_embeddings.to_openai(operation.body, model=model)
-    return Asked(operation.endpoint, model, encode(fields), fields=fields, hints=hints)
+    return Asked(operation.endpoint, model, body_of(fields), fields=fields, hints=hints)
 
 
 def _form_for(form: Form, endpoint: str, model: str) -> Asked:

@@ -10,7 +10,7 @@ from ...conversation import Usage
 from ...errors import UpstreamFailure
 from .openai import read_json
 from .picturing import count_of, made, size_of
-from .steps import Asked, Made, Sent, Steps
+from .steps import Asked, Made, Sent, Steps, body_of
 
 PASSED = ("negative_prompt", "steps", "seed", "cfg_scale", "sampler_name")
 """Fields of its own that a client may send."""
@@ -23,7 +23,7 @@ def drawn_by(asked: Asked) -> Steps:
     """Give pictures."""
     width, height = size_of(asked)
     body = {**_body(asked, width, height), "batch_size": count_of(asked)}
-    got = yield Sent("/txt2img", orjson.dumps(body))
+    got = yield Sent("/txt2img", body_of(body))
     return made(asked, _images(got.body))
 
 
@@ -37,7 +37,7 @@ def filmed_by(asked: Asked) -> Steps:
     }
     scripts = {"AnimateDiff": {"args": [motion]}}
     body = {**_body(asked, FILM_SIZE, FILM_SIZE), "alwayson_scripts": scripts}
-    got = yield Sent("/txt2img", orjson.dumps(body))
+    got = yield Sent("/txt2img", body_of(body))
     films = [one for one in _images(got.body) if isinstance(one, str) and one]
     if not films:
         raise UpstreamFailure("the answer holds no film", kind="malformed")

@@ -9,9 +9,11 @@ provider's documentation, and tested without a network.
 
 from collections.abc import Callable, Generator, Mapping
 
+import orjson
 from msgspec import Struct
 
 from ...conversation import Usage
+from ...errors import BadRequest
 from .form import File
 
 JSON_TYPE = "application/json"
@@ -89,6 +91,18 @@ class Passed(Struct, frozen=True):
     sent: Sent
     usage: Usage | None = None
     dropped: tuple[str, ...] = ()
+
+
+def body_of(value: object) -> bytes:
+    """Give the JSON that is sent to a provider.
+
+    Raises:
+        BadRequest: a client's number is larger than a provider reads, or it is nested too deeply.
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise BadRequest(f"the body cannot be written for the provider: {error}") from error
 
 
 Steps = Generator[Sent | Pause, Got, Made | Passed]
