@@ -53,7 +53,8 @@ CHATS: dict[str, Dialect] = {
     "/v1/responses": "openai_responses",
 }
 """Where each dialect's chats are answered; Gemini's are below a path."""
-GEMINI = "/v1beta/models/"
+GEMINI = "/v1beta/models/", "/v1/models/"
+"""What Gemini's methods are below: its clients ask for either version of its API."""
 GEMINI_ANSWERS = ("generateContent", "streamGenerateContent")
 MCP_PATHS = ("/mcp", "/mcp/", "/api/mcp/stream")
 
@@ -93,7 +94,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         hot=hot,
         doors=dict.fromkeys(MCP_PATHS, mcp.app),
         below={
-            GEMINI: GeminiDoor(_gemini_methods(parts, services)),
+            **dict.fromkeys(GEMINI, GeminiDoor(_gemini_methods(parts, services))),
             scoped.PREFIX: beside.scoped(parts, hot),
         },
     )

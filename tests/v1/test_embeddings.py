@@ -9,6 +9,8 @@ from typing import Any
 
 import openai
 import pytest
+from google import genai
+from google.genai import types
 
 from .mounted import Mounted, mounted
 from .vendors import KEY, Heard, Told, shop, told
@@ -180,6 +182,24 @@ async def test_a_gemini_client_gets_one_vector_or_a_batch(here: Mounted) -> None
 
     assert len(one.json()["embedding"]["values"]) == 4
     assert [len(each["values"]) for each in batch.json()["embeddings"]] == [256, 256]
+
+
+async def test_googles_sdk_gets_its_vectors(here: Mounted) -> None:
+    """Without a word on the version the SDK asks for /v1/models, and no longer for /v1beta."""
+    options = types.HttpOptions(base_url=str(here.client.base_url), timeout=10_000)
+    client = genai.Client(api_key="sk-fake", http_options=options)
+
+    chat = await client.aio.models.generate_content(model="sim/fast@latency=0", contents="hello")
+    answer = await client.aio.models.embed_content(
+        model="sim/embed",
+        contents=["one", "two"],
+        config=types.EmbedContentConfig(output_dimensionality=8, task_type="CLUSTERING"),
+    )
+    await client.aio.aclose()
+
+    assert chat.text == "[simulated by sim/fast] You said: hello"
+    assert answer.embeddings is not None
+    assert [len(one.values or ()) for one in answer.embeddings] == [8, 8]
 
 
 async def test_a_gemini_client_of_another_provider_learns_what_was_left_out(

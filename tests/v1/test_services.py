@@ -1,6 +1,7 @@
 """What is neither chat nor vector, through the whole gateway, with the simulator behind it."""
 
 import base64
+import gzip
 import io
 import wave
 import zlib
@@ -13,6 +14,7 @@ import openai
 import pytest
 
 from omniroute.routing.wire.services.reading import ENDPOINTS
+from omniroute.server.api.openapi import document
 
 from .mounted import Mounted, mounted
 from .vendors import Heard, Told, shop, told
@@ -145,6 +147,39 @@ async def test_films_and_music_are_made(here: Mounted, path: str, form: str) -> 
     row = answer.json()["data"][0]
     assert row["format"] == form
     assert base64.b64decode(row["b64_json"])[:3] in (b"GIF", b"RIF")
+
+
+def test_each_endpoint_stands_in_the_openapi_document() -> None:
+    paths = document((), version="1")["paths"]
+
+    assert {f"/v1/{one.path}" for one in ENDPOINTS} <= {
+        path for path, methods in paths.items() if "post" in methods
+    }
+
+
+@pytest.mark.parametrize("path", ["/embeddings", "/v1/v1/embeddings", "/v1beta/openai/embeddings"])
+async def test_a_path_that_is_nearly_right_is_answered(here: Mounted, path: str) -> None:
+    answer = await here.client.post(path, json={"model": "sim/embed", "input": "one"})
+
+    assert answer.status_code == 200, answer.text
+
+
+async def test_a_body_may_come_as_gzip(here: Mounted) -> None:
+    body = gzip.compress(b'{"model": "sim/embed", "input": "one"}')
+
+    answer = await here.client.post(
+        "/v1/embeddings", content=body, headers={"content-encoding": "gzip"}
+    )
+
+    assert answer.status_code == 200, answer.text
+
+
+async def test_one_provider_answers_below_its_name(here: Mounted) -> None:
+    answer = await here.client.post(
+        "/v1/providers/sim/images/generations", json={"model": "image", "prompt": "x"}
+    )
+
+    assert answer.headers["x-omniroute-provider"] == "sim"
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.path)
