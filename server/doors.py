@@ -53,8 +53,7 @@ CHATS: dict[str, Dialect] = {
     "/v1/responses": "openai_responses",
 }
 """Where each dialect's chats are answered; Gemini's are below a path."""
-GEMINI = "/v1beta/models/", "/v1/models/"
-"""What Gemini's methods are below: its clients ask for either version of its API."""
+GEMINI = "/v1beta/models/"
 GEMINI_ANSWERS = ("generateContent", "streamGenerateContent")
 MCP_PATHS = ("/mcp", "/mcp/", "/api/mcp/stream")
 
@@ -94,7 +93,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         hot=hot,
         doors=dict.fromkeys(MCP_PATHS, mcp.app),
         below={
-            **dict.fromkeys(GEMINI, GeminiDoor(_gemini_methods(parts, services))),
+            GEMINI: GeminiDoor(_gemini_methods(parts, services)),
             scoped.PREFIX: beside.scoped(parts, hot),
         },
     )
