@@ -5,16 +5,26 @@ Codex's requests are as Codex 0.169 sends them: no `instructions`, tools of seve
 """
 
 import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from omniroute.routing.conversation import Delta, ToolCallDelta
+from omniroute.routing.conversation import Delta, Tool, ToolCallDelta
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.model import Dialect
 from omniroute.routing.wire.codec import Head
 from omniroute.routing.wire.openai_responses.tools import asked_tools, call_item
-from omniroute.routing.wire.plain import NAME_CHARS_MAX, flat_name, free_text, wrapped
+from omniroute.routing.wire.plain import (
+    NAME_CHARS_MAX,
+    by_flat_name,
+    flat_name,
+    flat_names,
+    free_text,
+    wrapped,
+)
 from omniroute.routing.wire.table import codec
 
 from .answers import events, golden, streamed
@@ -153,6 +163,28 @@ def test_names_of_a_namespace_are_unique_and_short() -> None:
     assert all(len(name) <= NAME_CHARS_MAX for name in names)
     assert all(name.replace("_", "").isalnum() for name in names)
     assert names == _names("openai_chat", _translated("openai_chat", body))
+
+
+_named = st.text("ab_", min_size=1, max_size=3) | st.text(min_size=1, max_size=70)
+
+
+@given(
+    st.lists(
+        st.tuples(st.none() | _named, st.text("ab_", min_size=1, max_size=4)),
+        max_size=8,
+        unique=True,
+    )
+)
+def test_every_tool_is_found_again_by_the_name_of_its_function(
+    keys: list[tuple[str | None, str]],
+) -> None:
+    tools = [Tool(name, namespace=namespace) for namespace, name in keys]
+
+    names = flat_names(tools)
+
+    found = by_flat_name(tools)
+    assert [found[names[tool.namespace, tool.name]] for tool in tools] == tools
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) for name in names.values())
 
 
 def test_a_called_function_is_found_among_the_clients_tools() -> None:
