@@ -382,6 +382,35 @@ def test_only_models_that_think_are_told_how_hard(model: str, effort: str | None
 
 
 @pytest.mark.parametrize(
+    ("fields", "effort", "tokens", "shown"),
+    [
+        ({"reasoning_effort": "low"}, "low", None, None),
+        ({"reasoning": {"effort": "high", "exclude": True}}, "high", None, False),
+        ({"reasoning": {"max_tokens": 2000, "enabled": True}}, None, 2000, None),
+        ({"reasoning": {"enabled": True}}, "medium", None, None),
+        ({"reasoning": {"enabled": False}}, "none", None, None),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, None, 2000, None),
+        ({"thinking": {"type": "disabled"}}, None, 0, None),
+    ],
+)
+def test_how_hard_to_think_is_read_in_every_field_that_servers_know(
+    fields: dict[str, Any], effort: str | None, tokens: int | None, shown: bool | None
+) -> None:
+    chat = _chatted(**fields)
+
+    assert (chat.reasoning_effort, chat.reasoning_tokens_max) == (effort, tokens)
+    assert chat.reasoning_shown is shown
+
+
+def test_a_budget_that_a_chats_client_sets_reaches_claude() -> None:
+    chat = _chatted(reasoning={"max_tokens": 2000}, max_tokens=8000)
+
+    body = _rendered("anthropic", chat, "claude-sonnet-4-5")
+
+    assert body["thinking"] == {"type": "enabled", "budget_tokens": 2000}
+
+
+@pytest.mark.parametrize(
     ("tokens", "model", "effort"),
     [
         (0, "gpt-5.1", "none"),

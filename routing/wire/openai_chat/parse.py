@@ -25,7 +25,7 @@ from ...errors import BadRequest
 from ..fields import Fields, body_fields, encode_text, refusing_depth
 from ..media import audio_of, data_url
 from ..parts import image_of, kept, opaque
-from .thoughts import DIALECT, read_signature, read_thoughts
+from .thoughts import DIALECT, read_signature, read_thoughts, read_wish
 
 _MODES: tuple[Literal["auto", "none", "required"], ...] = ("auto", "none", "required")
 _ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool")
@@ -45,6 +45,7 @@ def parse_request(body: bytes) -> Chat:
     messages = tuple(_message(item) for item in fields.items("messages"))
     choice, tools = _tool_choice(fields, read_tools(fields))
     limits = (fields.tokens_or_none("max_completion_tokens"), fields.tokens_or_none("max_tokens"))
+    wish = read_wish(fields)
     return Chat(
         messages=messages,
         tools=tools,
@@ -53,7 +54,9 @@ def parse_request(body: bytes) -> Chat:
         temperature=fields.number_or_none("temperature"),
         top_p=fields.number_or_none("top_p"),
         stop=fields.texts("stop"),
-        reasoning_effort=fields.text_or_none("reasoning_effort"),
+        reasoning_effort=wish.effort,
+        reasoning_tokens_max=wish.tokens_max,
+        reasoning_shown=wish.shown,
         json_schema=_json_schema(fields.child_or_none("response_format")),
         stream=fields.flag_or_none("stream") or False,
         seed=fields.integer_or_none("seed"),

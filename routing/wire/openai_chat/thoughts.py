@@ -14,6 +14,7 @@ compatibility", "Thought signatures", all read 2026-11.
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
+from msgspec import Struct
 
 from ...conversation import Part, Reasoning
 from ...model import Dialect
@@ -27,6 +28,47 @@ FORMAT = "omniroute-v1"
 
 _GEMINI_PATH = ("google", "thought_signature")
 _TEXTS = ("text", "summary")
+
+
+class Wish(Struct, frozen=True):
+    """How a body asks its model to think."""
+
+    effort: str | None = None
+    tokens_max: int | None = None
+    shown: bool | None = None
+
+
+def read_wish(fields: Fields) -> Wish:
+    """Give how a request asks to think, in whichever field it says so.
+
+    OpenAI has `reasoning_effort`, OpenRouter an object `reasoning`; `thinking` is Anthropic's, as
+    other gateways take it in this dialect, and that of GLM and DeepSeek.
+
+    Raises:
+        BadRequest: a field is not valid; names it.
+    """
+    effort = fields.text_or_none("reasoning_effort")
+    tokens_max: int | None = None
+    shown: bool | None = None
+    reasoning, thinking = fields.child_or_none("reasoning"), fields.child_or_none("thinking")
+    if reasoning is not None:
+        effort = effort or reasoning.text_or_none("effort") or _switched(reasoning)
+        tokens_max = reasoning.tokens_or_none("max_tokens")
+        excluded = reasoning.flag_or_none("exclude")
+        shown = None if excluded is None else not excluded
+    if thinking is not None:
+        tokens_max = thinking.tokens_or_none("budget_tokens")
+        if thinking.text_or_none("type") == "disabled":
+            tokens_max = 0
+    return Wish(effort, tokens_max, shown)
+
+
+def _switched(reasoning: Fields) -> str | None:
+    """Give the effort of thinking that is only switched on or off, as OpenRouter takes it."""
+    enabled = reasoning.flag_or_none("enabled")
+    if enabled is None or reasoning.has("max_tokens"):
+        return None
+    return "medium" if enabled else "none"
 
 
 def read_thoughts(fields: Fields) -> list[Part]:
