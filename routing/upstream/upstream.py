@@ -20,6 +20,7 @@ from ..wire.dropped import spelled
 from ..wire.fitted import fitted, framed
 from ..wire.openai_chat.usage import UsageHider, ask_for_usage, without_usage
 from ..wire.pieces import PieceReader
+from ..wire.proofs import PROVEN, without_foreign_proofs
 from ..wire.quirks import NO_QUIRKS, Quirks
 from ..wire.splice import splice_model
 from ..wire.table import codec
@@ -293,8 +294,11 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
                 return path, operation.body, ()
             # Also where the name stays: it must stand there once, or the provider might read
             # another one than was routed.
-            named = operation.model_in_body
-            body = splice_model(operation.body, old=named, new=model, at=operation.model_at)
+            named, body, place = operation.model_in_body, operation.body, operation.model_at
+            if operation.dialect in PROVEN:
+                kept = without_foreign_proofs(body, operation.dialect)
+                body, place = (body, place) if kept is None else (kept, None)
+            body = splice_model(body, old=named, new=model, at=place)
             if ready.quirks is None:
                 return path, body, ()
             return path, *fitted(body, ready.quirks)

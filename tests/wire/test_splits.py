@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omniroute.routing.conversation import Usage
 from omniroute.routing.model import Dialect
@@ -13,7 +15,7 @@ from omniroute.routing.simulator.voices.voice import Occasion
 from omniroute.routing.wire.fold import fold
 from omniroute.routing.wire.table import codec
 
-from .answers import DIALECTS, HEAD, folded, read, streamed
+from .answers import DIALECTS, HEAD, chunked, folded, read, streamed
 
 NOW = Occasion("0123456789ab", 1_790_000_000)
 USAGE = Usage(100, 40, 30, 20, 7, 5)
@@ -49,6 +51,14 @@ def test_a_stream_cut_in_two_anywhere_gives_the_same_deltas(dialect: Dialect) ->
 
     assert different == []
     assert whole[-1].ended
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(cuts=st.lists(st.integers(0, 10_000), max_size=30))
+def test_any_chunking_gives_the_same_deltas(dialect: Dialect, cuts: list[int]) -> None:
+    stream = _spoken(dialect)
+
+    assert read(dialect, chunked(stream, cuts)) == read(dialect, [stream])
 
 
 @pytest.mark.parametrize("target", DIALECTS)

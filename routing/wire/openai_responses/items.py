@@ -27,7 +27,7 @@ from ..fields import Fields, encode_text
 from ..media import audio_of, data_url
 from ..parts import OMISSIBLE, image_of, kept, opaque
 from ..plain import flat_name
-from ..signatures import marked
+from ..signatures import brought
 from .tools import (
     CLIENT_TOOL_BY_CALL,
     CLIENT_TOOL_BY_OUTPUT,
@@ -222,4 +222,5 @@ def _thoughts(fields: Fields) -> tuple[Part, ...]:
     encrypted = fields.text_or_none("encrypted_content")
     if not text and not encrypted:
         return ()
-    return (Reasoning(text, encrypted=marked(encrypted, DIALECT) if encrypted else None),)
+    signature, data = brought(encrypted) if encrypted else (None, None)
+    return (Reasoning(text, signature=signature, encrypted=data),)

@@ -19,6 +19,7 @@ from ..fields import present
 from ..fold import AnswerPart, Refusal, Weighed
 from ..openai_chat.said import logprobs_json
 from ..parts import image_url
+from ..signatures import carried
 from .tools import asked_tools, call_item
 
 _REASONS: dict[Finish, str] = {
@@ -75,8 +76,8 @@ class Echo:
 
 
 def shown(part: AnswerPart) -> bool:
-    """Whether a part has an item: a signature alone is a thought without words."""
-    return not isinstance(part, Reasoning) or bool(part.text) or part.encrypted is not None
+    """Whether a part has an item: all that say something have one."""
+    return not isinstance(part, Reasoning) or part != Reasoning()
 
 
 def item_id(part: AnswerPart, head: Head, number: int) -> str:
@@ -95,7 +96,8 @@ def item_json(
             return {**state, "type": "message", "role": "assistant", "content": content}
         case Reasoning():
             summary = [part_json(part)] if part.text and not begun else []
-            hidden = {} if begun else present(encrypted_content=part.encrypted)
+            proof = None if begun else carried(part.signature, part.encrypted)
+            hidden = present(encrypted_content=proof)
             return {**state, "type": "reasoning", "summary": summary, **hidden}
         case Image():
             return {**state, **_image_json(part, begun=begun)}

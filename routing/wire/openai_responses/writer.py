@@ -50,6 +50,7 @@ class _Open:
     index: int
     pieces: list[str] = field(default_factory=list)
     logprobs: tuple[TokenLogprob, ...] = ()
+    signature: str | None = None
     encrypted: str | None = None
     is_function: bool = False
 
@@ -61,7 +62,7 @@ class _Open:
             case Refusal():
                 return Refusal(text)
             case Reasoning():
-                return Reasoning(text, encrypted=self.encrypted)
+                return Reasoning(text, signature=self.signature, encrypted=self.encrypted)
             case Image():
                 return self.part
             case ToolCall():
@@ -85,7 +86,6 @@ class ResponseWriter:
         self._ended = False
         self._output: list[dict[str, object]] = []
         self._open: _Open | None = None
-        self._signed = False
         self._calls: dict[int, _Open] = {}
         self._latest = -1
         self._known: set[int] = set()
@@ -155,22 +155,19 @@ class ResponseWriter:
         if delta.reasoning:
             written += self._spoken(Reasoning(), delta.reasoning)
         if delta.reasoning_signature is not None:
-            # A signature has no place here, but it ends its thought, or what came before.
-            if self._open is None or isinstance(self._open.part, Reasoning):
-                self._signed = True
-            else:
-                written += self._close()
+            written += self._proven(signature=delta.reasoning_signature)
         if delta.reasoning_encrypted is not None:
-            written += self._encrypted(delta.reasoning_encrypted)
+            written += self._proven(encrypted=delta.reasoning_encrypted)
         return written
 
-    def _encrypted(self, data: str) -> bytes:
+    def _proven(self, *, signature: str | None = None, encrypted: str | None = None) -> bytes:
+        """Give the end of a thought, which its proof is, or a thought that is nothing else."""
         led = b""
-        if self._open is None or not isinstance(self._open.part, Reasoning) or self._signed:
+        if self._open is None or not isinstance(self._open.part, Reasoning):
             led = self._begin() + self._close()
             self._open = self._new(Reasoning())
             led += self._added(self._open)
-        self._open.encrypted = data
+        self._open.signature, self._open.encrypted = signature, encrypted
         return led + self._close()
 
     def _image(self, image: Image) -> bytes:
@@ -192,7 +189,7 @@ class ResponseWriter:
 
     def _enter(self, part: _Spoken) -> tuple[bytes, _Open]:
         """Give the events that lead into an item of this kind, none when it is open."""
-        if self._open is not None and type(self._open.part) is type(part) and not self._signed:
+        if self._open is not None and type(self._open.part) is type(part):
             return b"", self._open
         led = self._begin() + self._close()
         self._open = item = self._new(part)
@@ -247,7 +244,6 @@ class ResponseWriter:
         if self._open is not None:
             ended.append(self._open)
             self._open = None
-        self._signed = False
         return b"".join(self._done(item) for item in sorted(ended, key=lambda one: one.index))
 
     def _done(self, item: _Open) -> bytes:
