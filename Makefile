@@ -20,6 +20,7 @@ lint: $(VENV)/.dev ## formatting, lint, types and import contracts
 bench: $(VENV)/.dev ## a brown-out, simulated; what it costs, beside nginx and (ARGS=--peers) LiteLLM and smg, and (ARGS="--python /usr/bin/python3") on another Python; OUTCOMES=folder: what auto is worth
 	@$(BIN)/python -m benchmarks.brownout
 	@$(BIN)/python -m benchmarks.run $(ARGS)
+	@$(BIN)/python -m benchmarks.dialects
 	@$(BIN)/python -m benchmarks.budgets
 	@$(if $(OUTCOMES),$(BIN)/python -m benchmarks.quality $(OUTCOMES))
 
