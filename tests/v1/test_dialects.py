@@ -29,6 +29,7 @@ def events(text: str) -> list[str]:
 
 
 async def test_an_anthropic_client_is_answered_with_a_message(here: Mounted) -> None:
+    """DEFECT of the reference, 4.2 and 6.1: whole answers were converted to OpenAI's shape."""
     whole = await here.ask("anthropic", FAST)
     streamed = await here.ask("anthropic", FAST, stream=True)
 
