@@ -1,7 +1,7 @@
 """Ollama's own API over chats: what /api/chat and /api/generate take, and their lines of JSON.
 
-Options that say how a machine loads and samples a model (num_ctx, mirostat, ...) have no meaning
-for a provider: they are left out and named. A `template`, `raw` prompts and a `context` of token
+Options that say how a machine loads and samples a model (num_ctx, top_k, ...) have no meaning for
+most providers: they are left out and named. A `template`, `raw` prompts and a `context` of token
 ids would change what is asked, so they are refused. Ollama's calls have no ids: a tool's answer
 belongs to the first call of that name that has none yet.
 
@@ -46,7 +46,7 @@ _EFFORTS = ("low", "medium", "high")
 _ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 _SAMPLED = frozenset(
     {
-        *("num_predict", "temperature", "top_p", "top_k", "seed", "stop"),
+        *("num_predict", "temperature", "top_p", "seed", "stop"),
         *("presence_penalty", "frequency_penalty"),
     }
 )
@@ -193,7 +193,6 @@ def _wish(
         output_tokens_max=limit if limit is not None and limit > 0 else None,
         temperature=options.number_or_none("temperature"),
         top_p=options.number_or_none("top_p"),
-        top_k=options.integer_or_none("top_k"),
         seed=options.integer_or_none("seed"),
         presence_penalty=options.number_or_none("presence_penalty"),
         frequency_penalty=options.number_or_none("frequency_penalty"),

@@ -5,8 +5,9 @@ from msgspec import structs
 
 from ..conversation import Chat
 from ..model import Dialect, Operation
+from .fields import encode
 from .openai_chat.usage import usage_wanted
-from .splice import fields_of, place_of
+from .splice import fields_of, place_of, splice_field
 from .table import codec
 
 OWN_DIALECT: Dialect = "openai_chat"
@@ -59,5 +60,8 @@ def operation_of_chat(chat: Chat, *, target: str) -> Operation:
     """Give the operation of a conversation whose answer the door reads as Deltas."""
     own = codec(OWN_DIALECT)
     body = own.render_request(chat, model=target).body
+    if chat.reasoning_effort is not None:
+        # Who answers is not known yet, and the target may be a name of ours that takes no effort.
+        body = splice_field(body, "reasoning_effort", encode(chat.reasoning_effort))
     _, features = own.read_features(body)
     return Operation("chat", OWN_DIALECT, body, features, model_in_body=target, forward=False)

@@ -167,11 +167,16 @@ async def test_nothing_to_answer_only_loads(http: httpx2.AsyncClient) -> None:
 
 
 async def test_options_of_a_machine_are_left_out_and_named(http: httpx2.AsyncClient) -> None:
-    body = {"model": MODEL, "messages": HELLO, "stream": False, "options": {"num_ctx": 4096}}
+    body = {
+        "model": MODEL,
+        "messages": HELLO,
+        "stream": False,
+        "options": {"num_ctx": 4096, "top_k": 3},
+    }
 
     answer = await http.post("/api/chat", json=body)
 
-    assert answer.headers["x-omniroute-dropped"] == "options.num_ctx"
+    assert answer.headers["x-omniroute-dropped"] == "options.num_ctx, options.top_k"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute.routing.conversation import Delta, Finish, TokenLogprob, Usage
+from omniroute.routing.conversation import (
+    Chat,
+    Delta,
+    Finish,
+    Message,
+    Text,
+    TokenLogprob,
+    Usage,
+)
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.wire.codec import Head
 from omniroute.routing.wire.completions import (
@@ -15,6 +23,8 @@ from omniroute.routing.wire.completions import (
     parse_completion,
     render_completion,
 )
+from omniroute.routing.wire.operations import operation_of_chat
+from omniroute.routing.wire.table import codec
 from tests.wire.answers import FINISHES, events
 
 HEAD = Head("answer-1", "a-model", 1_700_000_000)
@@ -149,3 +159,11 @@ def test_what_cannot_be_done_is_refused_by_name(
         parse_completion(body(**fields))
 
     assert refused.value.field == field
+
+
+def test_an_effort_is_told_whatever_name_the_model_goes_by() -> None:
+    chat = Chat((Message("user", (Text("x"),)),), reasoning_effort="low")
+
+    for target in ("auto", "anthropic/claude-opus-5-5", "openai/gpt-5.5"):
+        operation = operation_of_chat(chat, target=target)
+        assert codec("openai_chat").parse_request(operation.body).reasoning_effort == "low"
