@@ -82,15 +82,17 @@ def _listed_facts(provider: str, model: str) -> ModelFacts:
     if known is not None and known.local:
         return ModelFacts(price=_FREE, capabilities=kinds, price_source="local")
     tools = False if known is not None and not known.quirks.tools else None
+    images = False if known is not None and known.quirks.text_only else None
     row = _find(provider, model)
     if row is None:
-        return ModelFacts(capabilities=kinds, tools=tools)
+        return ModelFacts(capabilities=kinds, tools=tools, images=images)
     source = f"{_file().source} of {_file().on}"
     return ModelFacts(
         context_tokens_max=row.context_tokens_max,
         price=_price(row.price),
         capabilities=kinds,
         tools=tools,
+        images=images,
         price_source=f"{source}; {row.notes}" if row.notes else source,
     )
 

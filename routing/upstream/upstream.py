@@ -72,9 +72,7 @@ class _Ready(Struct, frozen=True):
         lacks_usage: a forwarded stream would not tell its usage unless it is asked to.
         tells_usage: streams may be asked for usage.
         quirks: None where a body goes out as it is.
-        frame: of the provider's row, in its own dialect.
-        document: the credential has to be exchanged for a token.
-        aws: the keys that sign each request.
+        special: None where path, body and head go out as they are.
     """
 
     account: Account
@@ -84,6 +82,18 @@ class _Ready(Struct, frozen=True):
     lacks_usage: bool
     tells_usage: bool
     quirks: Quirks | None
+    special: "_Special | None"
+
+
+class _Special(Struct, frozen=True):
+    """What few accounts need beside.
+
+    Attributes:
+        frame: of the provider's row, in its own dialect.
+        document: the credential has to be exchanged for a token.
+        aws: the keys that sign each request.
+    """
+
     frame: Frame | None
     document: bool
     aws: AwsKeys | None
@@ -144,14 +154,10 @@ class HttpUpstream:
             more = ask_for_usage(body, wanted=operation.wants_usage)
             if more is not None:
                 body, hider = more, UsageHider()
-        if ready.frame is not None:
-            path, body = _framed(call, ready.frame, body)
-        head = ready.envelope.head(path, call.headers, body_bytes=len(body))
-        if ready.document:
-            head = with_bearer(head, await self.tokens.token(account))
-        elif ready.aws is not None:
-            host, now_unix_s = ready.envelope.origin.authority, self._clock.unix()
-            head = with_signature(head, body, ready.aws, host, at_unix_s=now_unix_s)
+        if ready.special is None:
+            head = ready.envelope.head(path, call.headers, body_bytes=len(body))
+        else:
+            head, body = await self._special(call, ready, path, body)
         connection = await send(ready.lane, head, body, limits)
         headers = connection.headers
         stream = _STREAMS.get(headers.get(b"content-type", b""))
@@ -201,6 +207,25 @@ class HttpUpstream:
         """Cut every connection and open no more."""
         self._pool.close()
 
+    async def _special(
+        self, call: Call, ready: _Ready, path: str, body: bytes
+    ) -> tuple[bytes, bytes]:
+        """Give head and body for an account that needs more than its envelope.
+
+        Raises:
+            UpstreamFailure: kind "auth" and others: no token, or nothing to sign for.
+        """
+        special, envelope = ready.special, ready.envelope
+        if special is not None and special.frame is not None:
+            path, body = _framed(call, special.frame, body)
+        head = envelope.head(path, call.headers, body_bytes=len(body))
+        if special is not None and special.document:
+            head = with_bearer(head, await self.tokens.token(call.account))
+        if special is not None and special.aws is not None:
+            host, now_unix_s = envelope.origin.authority, self._clock.unix()
+            head = with_signature(head, body, special.aws, host, at_unix_s=now_unix_s)
+        return head, body
+
     async def _judged(
         self, call: Call, envelope: Envelope, connection: Exchange, *, forward: bool
     ) -> bool:
@@ -242,9 +267,7 @@ class HttpUpstream:
             lacks_usage=speaks_chat and known is not None and tells_usage,
             tells_usage=tells_usage,
             quirks=None if quirks == NO_QUIRKS else quirks,
-            frame=known.frame if known is not None and known.dialect == account.dialect else None,
-            document=is_document(account),
-            aws=aws_keys(account),
+            special=_special_of(account),
         )
         return ready
 
@@ -313,6 +336,13 @@ def _request(call: Call, ready: _Ready) -> tuple[str, bytes, tuple[str, ...]]:
         raise UpstreamFailure(str(error), kind="inexpressible") from error
     except BadRequest as error:
         raise UpstreamFailure(str(error), kind="bad_request") from error
+
+
+def _special_of(account: Account) -> _Special | None:
+    row = provider_named(account.provider)
+    frame = row.frame if row is not None and row.dialect == account.dialect else None
+    special = _Special(frame, is_document(account), aws_keys(account))
+    return None if special == _Special(None, False, None) else special
 
 
 def _framed(call: Call, frame: Frame, body: bytes) -> tuple[str, bytes]:

@@ -98,6 +98,12 @@ def test_a_local_server_is_free_in_so_many_words(row: Provider) -> None:
     assert facts.price_source == "local"
 
 
+def test_what_a_provider_takes_of_no_model_is_known_of_every_model() -> None:
+    assert facts_of("perplexity", "sonar-pro").tools is False
+    assert facts_of("publicai", "swiss-ai/apertus-70b-instruct").images is False
+    assert (facts_of("groq", "m").tools, facts_of("groq", "m").images) == (None, None)
+
+
 def test_a_free_variant_is_free_and_its_paid_model_is_not() -> None:
     assert facts_of("openrouter", "google/gemma-3-12b-it:free").price == Price(0, 0)
     paid = facts_of("openrouter", "google/gemma-3-12b-it").price

@@ -103,6 +103,30 @@ def test_an_account_is_added_listed_masked_and_removed(omniroute: Run) -> None:
     assert [one["provider"] for one in left if one["provider"] == "box"] == []
 
 
+def test_known_providers_are_listed_with_the_variables_of_their_keys(omniroute: Run) -> None:
+    shown = well(omniroute("providers", "known"))
+    rows = listed(omniroute("providers", "known", "--json"))
+
+    assert "GROQ_API_KEY" in shown
+    assert {row["name"] for row in rows} >= {"openai", "azure-openai", "vertex", "bedrock"}
+
+
+def test_a_key_may_be_a_file_and_a_service_account_knows_its_project(
+    omniroute: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "key.json"
+    secret = "-----BEGIN PRIVATE KEY-----\nfake-private-key\n-----END PRIVATE KEY-----\n"
+    document = {"project_id": "acme-1", "client_email": "a@acme-1.example", "private_key": secret}
+    file.write_text(json.dumps(document, indent=2))
+
+    added = omniroute("providers", "add", "vertex", "--key-file", str(file), "--json")
+    gone = omniroute("providers", "add", "vertex", "--key-file", str(tmp_path / "no.json"))
+
+    assert "/projects/acme-1/locations/global/publishers/google" in listed(added)["base_url"]
+    assert "fake-private-key" not in added.stdout + added.stderr
+    assert "cannot be read" in gone.stderr
+
+
 def test_a_proxys_password_comes_from_a_variable_and_is_shown_nowhere(tmp_path: Path) -> None:
     url = "http://someone:sk-fake-hidden@127.0.0.1:9"
     environment = plain_environment(tmp_path, PORT=str(free_port()), TEAM_PROXY=url)
