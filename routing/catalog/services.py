@@ -17,7 +17,7 @@ Sources: OmniRoute's reference, section 5.5; the vendors' API references, which 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from ..model import Capability, ModelFacts, Price
+from ..model import Capability, Dialect, ModelFacts, Price
 from ..wire.services.table import AdapterName
 from .providers import SERVICE_PROVIDERS
 
@@ -310,9 +310,15 @@ _KINDS_WITHOUT_CHATS: Mapping[str, tuple[Capability, ...]] = {
 }
 
 
-def service_of(provider: str, kind: Capability) -> Service:
-    """Give how a provider serves a kind; one without a row does it in OpenAI's shape."""
-    return _BY_PLACE.get((provider, kind)) or Service(provider, kind)
+def service_of(provider: str, kind: Capability, dialect: Dialect) -> Service:
+    """Give how a provider serves a kind.
+
+    One without a row does it in OpenAI's shape, but for vectors of whoever speaks as Gemini does.
+    """
+    found = _BY_PLACE.get((provider, kind))
+    if found is None and (dialect, kind) == ("gemini", "embedding"):
+        found = Service(provider, kind, adapter="gemini-embed")
+    return found or Service(provider, kind)
 
 
 def served_models(provider: str) -> tuple[str, ...]:

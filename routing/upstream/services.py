@@ -7,7 +7,9 @@ the client gets is one Piece, or, where the provider's own bytes are passed on, 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from urllib.parse import quote
 
 from msgspec import Struct, structs
 
@@ -23,13 +25,16 @@ from ..wire.services.table import ADAPTERS
 from .auth import NEVER_FROM_A_CALL, Scheme, account_headers, header_line, secrets_of
 from .classify import Refusal, classify, without_secrets
 from .client import send
+from .credentials import Tokens, is_document, with_bearer
 from .egress import Base, Permit, parse_base_url
 from .exchange import Exchange
 from .pool import Lane, Pool, Way
 from .refused import error_body, is_encoded
-from .request import target_of
+from .request import MODEL_PLACE, target_of
+from .sigv4 import aws_keys, with_signature
 from .tunnel import parse_proxy
 
+UNAUTHORIZED = 401
 PLACES_MAX = 1024
 """Services of accounts whose places are kept; accounts come and go, so the oldest go."""
 
@@ -58,6 +63,7 @@ class Services:
         pool: connections, shared with the chats.
         clock: tells the wall clock's time, which retry hints may be dates of.
         allow_private: which accounts may reach private addresses.
+        tokens: gives who exchanges credentials that are documents.
         sleep: waits between two looks at work that takes long.
     """
 
@@ -66,11 +72,13 @@ class Services:
         pool: Pool,
         clock: Clock,
         allow_private: Callable[[Account], bool],
+        tokens: Callable[[], Tokens],
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._allow_private = allow_private
+        self._tokens = tokens
         self._sleep = sleep
         self._places: dict[tuple[str, str], _Place] = {}
 
@@ -83,7 +91,8 @@ class Services:
         account, operation = call.account, call.operation
         place = self._places.get((account.account_id, operation.kind))
         if place is None or place.account is not account:
-            place = self._make_place(account, service_of(account.provider, operation.kind))
+            service = service_of(account.provider, operation.kind, account.dialect)
+            place = self._make_place(account, service)
         try:
             return await self._run(call, place)
         except BadRequest as error:
@@ -130,13 +139,24 @@ class Services:
     async def _sent(self, call: Call, place: _Place, sent: Sent, left_s: float) -> Exchange:
         """Send one request and give the connection with the head of a good answer."""
         limits = structs.replace(call.limits, total_s=max(left_s, 0.0))
-        connection = await send(place.lane, _head(call, place, sent), sent.body, limits)
+        head = await self._proved(call.account, place, _head(call, place, sent), sent.body)
+        connection = await send(place.lane, head, sent.body, limits)
         if 200 <= connection.status < 300 and not is_encoded(connection):
             return connection
         try:
             raise await self._refusal(call, place, connection)
         finally:
             connection.close()
+
+    async def _proved(self, account: Account, place: _Place, head: bytes, body: bytes) -> bytes:
+        """Give a head with what stands for a credential that is not sent as it is."""
+        if is_document(account):
+            return with_bearer(head, await self._tokens().token(account))
+        keys = aws_keys(account)
+        if keys is None:
+            return head
+        host, now_unix_s = place.base.origin.authority, self._clock.unix()
+        return with_signature(head, body, keys, host, at_unix_s=now_unix_s)
 
     async def _refusal(self, call: Call, place: _Place, connection: Exchange) -> UpstreamFailure:
         account, status = call.account, connection.status
@@ -146,6 +166,8 @@ class Services:
                 kind="malformed",
                 provider_status=status,
             )
+        if status == UNAUTHORIZED and is_document(account):
+            self._tokens().forget(account)
         body = b"" if is_encoded(connection) else await error_body(connection)
         return classify(
             Refusal("openai_chat", status, connection.headers, body),
@@ -293,7 +315,12 @@ def _known(usage: Usage | None, price: Price | None) -> Usage | None:
 
 
 def _head(call: Call, place: _Place, sent: Sent) -> bytes:
-    target = target_of(place.base, sent.path).encode()
+    base = place.base
+    if MODEL_PLACE in base.path:
+        # As Azure's deployments have it.
+        named = base.path.replace(MODEL_PLACE, quote(call.candidate.model, safe=""))
+        base = replace(base, path=named)
+    target = target_of(base, sent.path).encode()
     given: dict[str, bytes] = {}
     for name, value in (*call.headers, *sent.headers):
         lower = name.lower()

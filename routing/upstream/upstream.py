@@ -126,7 +126,7 @@ class HttpUpstream:
         self._clock = clock
         self._allow_private = allow_private
         self._pool = Pool(Egress(own_addresses, resolve), tls)
-        self._services = Services(self._pool, clock, allow_private)
+        self._services = Services(self._pool, clock, allow_private, lambda: self.tokens)
         self._ready: dict[str, _Ready] = {}
 
     @property

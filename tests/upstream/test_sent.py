@@ -310,14 +310,23 @@ async def test_a_changed_account_is_used_at_once() -> None:
 
 
 @pytest.mark.anyio
-async def test_what_cannot_be_sent_yet_says_so() -> None:
-    call = call_to("https://api.test/v1")
-    operation = structs.replace(call.operation, kind="embedding")
-    async with upstream() as made:
+async def test_what_is_no_chat_goes_to_its_endpoint_and_reveals_no_credential() -> None:
+    async def script(exchange: Exchange) -> None:
+        said = (exchange.header(b"authorization") or b"").decode()
+        error = {"error": {"message": f"bad key {said}", "type": "x", "code": None}}
+        await exchange.send(whole(json.dumps(error).encode(), status="400 Bad Request"))
+
+    async with serving(script) as server, upstream() as made:
+        call = call_to(server.url, body=b'{"model":"fast","input":"hi"}')
+        operation = structs.replace(call.operation, kind="embedding", endpoint="embeddings")
         failure = await failure_of(made, structs.replace(call, operation=operation))
 
-    assert failure.kind == "bad_request"
-    assert "embedding" in str(failure)
+    assert server.requests[0].head.startswith(b"POST /v1/embeddings HTTP/1.1\r\n")
+    assert KEY.encode() in server.requests[0].head
+    assert "bad key" in str(failure)
+    assert KEY not in str(failure)
+    assert failure.body is not None
+    assert KEY.encode() not in failure.body
 
 
 @pytest.mark.anyio

@@ -142,7 +142,7 @@ async def test_cohere_is_asked_in_its_second_version_and_told_what_for(tmp_path:
         billed = {"billed_units": {"input_tokens": 4}}
         return told(id="e", embeddings={"float": VECTORS}, texts=["a", "b"], meta=billed)
 
-    async with shop(tmp_path, "cohere", cohere, more="/proxy") as here:
+    async with shop(tmp_path, "cohere", cohere, base="/proxy/compatibility/v1") as here:
         answer = await here.ask("embeddings", model="cohere/embed-v4.0", input=["a", "b"])
 
     assert [one["embedding"] for one in answer.json()["data"]] == VECTORS
@@ -166,6 +166,29 @@ async def test_a_field_that_a_provider_refuses_is_left_out_and_named(tmp_path: P
     assert here.last.json() == {"model": "BAAI/bge-large-en-v1.5", "input": ["a", "b"]}
     assert unpacked(answer.json()["data"][0]["embedding"]) == (0.5, -0.25)
     assert "dimensions" in answer.headers["x-omniroute-dropped"]
+
+
+async def test_a_deployment_of_azures_is_named_in_its_path(tmp_path: Path) -> None:
+    """Source: Azure OpenAI REST API reference, "Embeddings" (deployments by name)."""
+    base = "/openai/deployments/{model}?api-version=2024-10-21"
+
+    async with shop(tmp_path, "azure-openai", openai_vendor, base=base) as here:
+        answer = await here.ask("embeddings", model="azure/my-embedding", input=["a", "b"])
+
+    assert answer.status_code == 200, answer.text
+    assert here.last.path == ("/openai/deployments/my-embedding/embeddings?api-version=2024-10-21")
+    assert here.last.headers["api-key"] == KEY
+
+
+async def test_keys_of_iam_sign_and_are_never_sent(tmp_path: Path) -> None:
+    key = "AKIA" + "A" * 16 + ":" + "s" * 40
+
+    async with shop(tmp_path, "bedrock", openai_vendor, key=key) as here:
+        answer = await here.ask("embeddings", model="bedrock/amazon.titan-embed", input="a")
+
+    # No host of AWS's is asked, so nothing is signed, and nothing is sent without a signature.
+    assert answer.status_code >= 400
+    assert here.heard == []
 
 
 PARTS: dict[str, Any] = {"content": {"parts": [{"text": "one"}]}}

@@ -65,11 +65,16 @@ class Shop:
 
 @asynccontextmanager
 async def shop(
-    folder: Path, provider: str, vendor: Vendor, *, key: str | None = KEY, more: str = ""
+    folder: Path,
+    provider: str,
+    vendor: Vendor,
+    *,
+    key: str | None = KEY,
+    base: str | None = None,
 ) -> AsyncIterator[Shop]:
     """Serve a gateway with one account, whose base URL has the path that the provider's own has.
 
-    `more` is a further path before it, as of a proxy.
+    `base` is another path.
     """
     heard: list[Heard] = []
 
@@ -90,11 +95,13 @@ async def shop(
             exchange.close()
 
     known = provider_named(provider)
-    base = "/v1" if known is None else "/" + known.base_url.partition("://")[2].partition("/")[2]
+    if base is None:
+        whole = "x://x/v1" if known is None else known.base_url
+        base = "/" + whole.partition("://")[2].partition("/")[2]
     async with AsyncExitStack() as opened:
         here = await opened.enter_async_context(mounted(folder))
         server = await opened.enter_async_context(serving(script))
-        url = server.url.removesuffix("/v1") + more + base.rstrip("/")
+        url = server.url.removesuffix("/v1") + base.rstrip("/")
         dialect = "openai_chat" if known is None else known.dialect
         account = Account(f"acc_{provider}", provider, dialect, url, key)
         await here.composed.parts.storage.configs.put_account(account, actor="test")
