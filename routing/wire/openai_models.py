@@ -20,7 +20,7 @@ _THINKING = re.compile(
     r"gemini-(?:2\.5|[3-9])|think|reason|-r1",
     re.IGNORECASE,
 )
-_GPT = re.compile(r"(?:^|/)gpt-(\d{1,2})(?:\.(\d{1,2}))?(-codex)?")
+_GPT = re.compile(r"(?:^|/)gpt-(\d{1,2})(?:\.(\d{1,2}))?(-codex|-pro)?")
 
 # From which version on a word of effort is known, and up to which.
 _OTHERS = ("none", "minimal", "low", "medium", "high")
@@ -42,6 +42,14 @@ def reasons(model: str) -> bool:
     return _REASONING.search(model) is not None and _CHATTING.search(model) is None
 
 
+def takes_sampling(model: str, effort: object) -> bool:
+    """Whether a model that is asked for an effort takes temperature and the like.
+
+    Source: OpenAI, "Using GPT-5.4", "Parameter compatibility", read 2026-11.
+    """
+    return not reasons(model) or effort == "none"
+
+
 def thinks(model: str) -> bool:
     """Whether a model, of whatever vendor, is known to take an effort of thought."""
     return reasons(model) or _THINKING.search(model) is not None
@@ -55,8 +63,10 @@ def efforts_of(model: str) -> tuple[str, ...]:
     if found is None:
         return _BASE
     version = (int(found[1]), int(found[2] or 0))
-    if version < (5, 1):
-        return _BASE if found[3] else ("minimal", *_BASE)
-    most = ("xhigh",) if version >= (5, 2) else ()
+    most = ("xhigh",) if version >= (5, 2) or "-codex-max" in model else ()
     most = (*most, "max") if version >= (5, 6) else most
-    return (*_BASE, *most) if found[3] else ("none", *_BASE, *most)
+    if found[3] == "-pro":
+        return ("medium", "high", *most) if version >= (5, 1) else ("high",)
+    if found[3] == "-codex":
+        return (*_BASE, *most)
+    return ("none" if version >= (5, 1) else "minimal", *_BASE, *most)

@@ -139,6 +139,23 @@ def test_thoughts_are_read_in_every_field_that_servers_know() -> None:
     assert thoughts[3].encrypted is not None
 
 
+@pytest.mark.parametrize("thought", ["Nine.", [{"type": "text", "text": "Nine."}]])
+def test_a_thought_among_the_content_is_a_thought(thought: object) -> None:
+    content = [{"type": "thinking", "thinking": thought}, {"type": "text", "text": "Odd."}]
+
+    chat = _chatted({"role": "user", "content": "?"}, {"role": "assistant", "content": content})
+
+    assert chat.messages[1].parts == (Reasoning("Nine."), Text("Odd."))
+
+
+def test_an_image_may_be_written_as_its_url_alone() -> None:
+    part = {"type": "image_url", "image_url": "https://example.com/cat.jpg"}
+
+    chat = _chatted({"role": "user", "content": [part]})
+
+    assert chat.messages[0].parts == (Image(url="https://example.com/cat.jpg"),)
+
+
 def test_details_of_thoughts_come_back_as_they_were_to_their_own_dialect_alone() -> None:
     asked = golden("openai_chat", "thoughts.request")
     chat = codec("openai_chat").parse_request(asked)
@@ -364,6 +381,16 @@ def test_a_model_that_thinks_is_not_sent_the_sampling_that_it_refuses(model: str
     assert rendered.dropped == ("temperature", "top_p", "frequency_penalty", "logprobs")
 
 
+@pytest.mark.parametrize("target", ["openai_chat", "openai_responses"])
+def test_a_model_that_is_asked_not_to_think_is_sent_the_sampling(target: Dialect) -> None:
+    chat = Chat((ASKED,), temperature=0.2, reasoning_tokens_max=0)
+
+    rendered = _told(target, chat, "gpt-5.4")
+
+    assert json.loads(rendered.body)["temperature"] == 0.2
+    assert rendered.dropped == ()
+
+
 def test_the_default_of_sampling_is_nothing_to_tell_of() -> None:
     chat = Chat((ASKED,), temperature=1, top_p=1)
 
@@ -437,6 +464,8 @@ def test_a_budget_of_thought_is_an_effort(tokens: int, model: str, effort: str) 
         ("gpt-5.5", "max", "xhigh"),
         ("gpt-5.1", "max", "high"),
         ("o3", "minimal", "low"),
+        ("gpt-5-pro", "low", "high"),
+        ("gpt-5.1-codex-max", "max", "xhigh"),
         ("deepseek-v3.2", "xhigh", "high"),
         ("gpt-5.5", "unheard-of", "unheard-of"),
     ],

@@ -11,6 +11,7 @@ from typing import Literal
 from ...conversation import (
     Chat,
     Document,
+    Image,
     Message,
     Part,
     Role,
@@ -25,7 +26,7 @@ from ...errors import BadRequest
 from ..fields import Fields, body_fields, encode_text, refusing_depth
 from ..media import audio_of, data_url
 from ..parts import image_of, kept, opaque
-from .thoughts import DIALECT, read_signature, read_thoughts, read_wish
+from .thoughts import DIALECT, read_signature, read_thinking, read_thoughts, read_wish
 
 _MODES: tuple[Literal["auto", "none", "required"], ...] = ("auto", "none", "required")
 _ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool")
@@ -105,7 +106,12 @@ def _assistant_parts(fields: Fields) -> tuple[Part, ...]:
             raise BadRequest(f"`{path}` is not supported; use tool calls and text", field=path)
     refusal = fields.text_or_none("refusal")
     parts = read_thoughts(fields)
-    parts.extend(_content(fields))
+    if isinstance(fields.value("content"), list):
+        for item in fields.items("content"):
+            thinks = item.value("type") == "thinking"
+            parts.append(read_thinking(item) if thinks else _part(item))
+    else:
+        parts.extend(_content(fields))
     if refusal:
         parts.append(Text(refusal))
     # Where OpenRouter and others put the images that a model has made.
@@ -133,12 +139,7 @@ def _part(fields: Fields) -> Shown:
             text = fields.text("text")
             return Text(text, rest=kept(DIALECT, fields.rest()))
         case "image_url":
-            image = fields.child("image_url")
-            url = image.text("url")
-            rest = fields.rest()
-            if image.rest():
-                rest["image_url"] = image.rest()
-            return image_of(url, kept(DIALECT, rest), image.path_of("url"))
+            return _image(fields)
         case "input_audio":
             return audio_of(fields.child("input_audio"), kept(DIALECT, fields.rest()))
         case "file":
@@ -147,6 +148,18 @@ def _part(fields: Fields) -> Shown:
             return opaque(DIALECT, fields.values, fields.text("refusal"))
         case _:
             return opaque(DIALECT, fields.values)
+
+
+def _image(fields: Fields) -> Image:
+    given = fields.value("image_url")
+    if isinstance(given, str):  # as Mistral's clients write it
+        return image_of(given, kept(DIALECT, fields.rest()), fields.path_of("image_url"))
+    image = fields.child("image_url")
+    url = image.text("url")
+    rest = fields.rest()
+    if image.rest():
+        rest["image_url"] = image.rest()
+    return image_of(url, kept(DIALECT, rest), image.path_of("url"))
 
 
 def _file(fields: Fields) -> Text | Document:

@@ -44,7 +44,7 @@ from ..openai_hints import (
     reasoning_effort,
     user_name,
 )
-from ..openai_models import is_openai, limit_name, reasons, thinks
+from ..openai_models import is_openai, limit_name, takes_sampling, thinks
 from ..parts import (
     cache_marker,
     image_url,
@@ -85,12 +85,13 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
             body.update(_tool_choice(chat.tool_choice, chat.tools))
     if chat.output_tokens_max is not None:
         body[limit_name(model)] = chat.output_tokens_max
+    effort = reasoning_effort(chat, model, dropped, taken=thinks(model))
     body |= present(
-        **_sampling(chat, model, dropped),
+        **_sampling(chat, dropped, taken=takes_sampling(model, effort)),
         stop=list(chat.stop) or None,
         seed=chat.seed,
         user=user_name(chat.user),
-        reasoning_effort=reasoning_effort(chat, model, dropped, taken=thinks(model)),
+        reasoning_effort=effort,
     )
     if chat.json_schema is not None:
         body["response_format"] = _response_format(chat.json_schema)
@@ -105,9 +106,9 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     return Rendered(encode({**rest, **body}), dropped.names)
 
 
-def _sampling(chat: Chat, model: str, dropped: Dropped) -> dict[str, object]:
+def _sampling(chat: Chat, dropped: Dropped, *, taken: bool) -> dict[str, object]:
     dropped.note_if("top_k", chat.top_k)
-    if reasons(model):
+    if not taken:
         note_sampling(chat, dropped)
         for name in ("frequency_penalty", "presence_penalty", "logprobs"):
             dropped.note_if(name, getattr(chat, name))

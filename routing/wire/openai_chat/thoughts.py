@@ -81,6 +81,17 @@ def read_thoughts(fields: Fields) -> list[Part]:
     return [Reasoning(thought)] if thought else []
 
 
+def read_thinking(part: Fields) -> Reasoning:
+    """Give the thought of a part of an assistant's content, as Mistral's clients keep it.
+
+    Source: Mistral, "Reasoning", read 2026-11.
+    """
+    pieces = part.value("thinking")
+    if isinstance(pieces, list):
+        return Reasoning("".join(piece.text("text") for piece in part.items("thinking")))
+    return Reasoning(part.text("thinking"))
+
+
 def read_signature(call: Fields) -> list[Part]:
     """Give the signature that stands beside a call, as the thought before it."""
     value: object = call.value("extra_content")

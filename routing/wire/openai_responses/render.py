@@ -23,7 +23,7 @@ from ..codec import Rendered
 from ..dropped import Dropped
 from ..fields import encode, present
 from ..openai_hints import carried, note_sampling, reasoning_effort, user_name
-from ..openai_models import is_openai, reasons
+from ..openai_models import is_openai, reasons, takes_sampling
 from ..parts import own, refuse_foreign
 from ..plain import without_offers
 from ..turns import regrouped
@@ -56,14 +56,15 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
             dropped.note_tool(tool.rest, DIALECT, told=("strict",))
         if chat.tool_choice is not None:
             body.update(_tool_choice(chat.tool_choice, tools))
+    reasoning = _reasoning(chat, rest, model, dropped)
     body |= present(
         max_output_tokens=chat.output_tokens_max,
         user=user_name(chat.user),
-        **_sampling(chat, model, dropped),
+        **_sampling(chat, dropped, taken=takes_sampling(model, reasoning.get("effort"))),
     )
     if text := _text(chat, rest):
         body["text"] = text
-    if reasoning := _reasoning(chat, rest, model, dropped):
+    if reasoning:
         body["reasoning"] = reasoning
     if included := _included(chat, rest, model):
         body["include"] = included
@@ -74,11 +75,11 @@ def render_request(chat: Chat, *, model: str) -> Rendered:
     return Rendered(encode({"store": False, **rest, **body}), dropped.names)
 
 
-def _sampling(chat: Chat, model: str, dropped: Dropped) -> dict[str, float | None]:
+def _sampling(chat: Chat, dropped: Dropped, *, taken: bool) -> dict[str, float | None]:
     dropped.note_if("stop", chat.stop or None)
     for name in ("seed", "top_k", "frequency_penalty", "presence_penalty"):
         dropped.note_if(name, getattr(chat, name))
-    if reasons(model):
+    if not taken:
         note_sampling(chat, dropped)
         return {}
     return {"temperature": chat.temperature, "top_p": chat.top_p}
