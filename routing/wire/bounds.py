@@ -12,7 +12,8 @@ Anthropic demands a bound: where the client set none, the model's longest answer
 from msgspec import structs
 
 from ..conversation import Chat
-from ..model import Dialect, Features, ModelFacts
+from ..model import Candidate, Dialect, Features
+from .longest import longest_answer
 
 ANSWER_TOKENS_ENOUGH = 4096
 
@@ -30,16 +31,17 @@ def context_tokens_needed(features: Features, *, is_meant: bool) -> int:
     return features.input_tokens + asked
 
 
-def within(chat: Chat, facts: ModelFacts, *, input_tokens: int, dialect: Dialect) -> Chat:
+def within(chat: Chat, candidate: Candidate, *, input_tokens: int, dialect: Dialect) -> Chat:
     """Give the chat with a bound that the model takes.
 
     Args:
         chat: of another dialect.
-        facts: of the model.
+        candidate: the model, with what is known of it.
         input_tokens: an estimate of the question's.
         dialect: the provider's.
     """
-    longest, room = facts.output_tokens_max, facts.context_tokens_max
+    longest = candidate.facts.output_tokens_max or longest_answer(candidate.model)
+    room = candidate.facts.context_tokens_max
     asked = chat.output_tokens_max
     if asked is None:
         return structs.replace(chat, output_tokens_max=longest) if dialect == "anthropic" else chat

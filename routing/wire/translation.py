@@ -25,7 +25,7 @@ def translated(operation: Operation, candidate: Candidate, dialect: Dialect) -> 
     # Whether it streams may stand in the client's path instead of its body.
     chat = structs.replace(chat, stream=operation.features.stream)
     tokens = operation.features.input_tokens
-    chat = within(chat, candidate.facts, input_tokens=tokens, dialect=dialect)
+    chat = within(chat, candidate, input_tokens=tokens, dialect=dialect)
     rendered = codec(dialect).render_request(chat, model=candidate.model)
     lowered = asked is not None and asked != chat.output_tokens_max
     dropped = (*(("output_tokens_max",) if lowered else ()), *rendered.dropped)
