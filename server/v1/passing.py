@@ -27,6 +27,8 @@ from ..exchange import Head, Header
 
 ANSWERS_MAX = 256
 """Sets of names that providers' answers have, whose passing is remembered."""
+SILENT_MAX = 1024
+"""Names that do not pass, which are remembered."""
 PASSED_MAX = 32
 """The most headers of a request that pass."""
 
@@ -132,17 +134,26 @@ def asked_query(dialect: Dialect, query: bytes) -> str:
 
 def answered_lines(dialect: Dialect, headers: Mapping[bytes, bytes]) -> bytes:
     """Give the lines of a provider's answer that pass to a client of its dialect."""
-    names = _answered(dialect, tuple(headers))
-    if not names:
+    # Most answers have no other names than those of answers before, and none that passes.
+    if _silent.issuperset(headers):
         return b""
+    names = _answered(dialect, tuple(headers))
     return b"".join(
         [b"%b: %b\r\n" % (name, headers[name]) for name in names if _PLAIN.fullmatch(headers[name])]
     )
 
 
+_ANSWERED = tuple({begin for passing in PASSING.values() for begin in passing.answered})
+_silent: set[bytes] = set()
+"""Names that pass to no client, as far as they were met."""
+
+
 @lru_cache(ANSWERS_MAX)
 def _answered(dialect: Dialect, names: tuple[bytes, ...]) -> tuple[bytes, ...]:
     begins = PASSING[dialect].answered
+    for name in names:
+        if not name.startswith(_ANSWERED) and len(_silent) < SILENT_MAX:
+            _silent.add(name)
     return tuple([name for name in names if name.startswith(begins) and _may_pass(name, b"")])
 
 

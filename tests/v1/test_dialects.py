@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from omniroute.routing.model import Dialect
+from tests.upstream.servers import SSE_HEAD, Exchange, chunked
 
 from .mounted import BODIES, HELLO, Mounted, mounted
 
@@ -128,3 +129,39 @@ async def test_the_endpoint_decides_the_dialect_and_no_field_of_the_body(
     answer = await here.client.post("/v1/chat/completions", json={**BODIES[dialect], **body})
 
     assert answer.json()["object"] == "chat.completion"
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_a_gemini_providers_events_leave_as_an_array_however_they_were_cut(
+    size: int, tmp_path: Path
+) -> None:
+    said = [
+        {"candidates": [{"content": {"parts": [{"text": word}]}}], "x": "a\n]"} for word in "ab"
+    ]
+    last = {"candidates": [{"content": {"parts": [{"text": ""}]}, "finishReason": "STOP"}]}
+    events = b"".join(b"data: %b\r\n\r\n" % json.dumps(one).encode() for one in (*said, last))
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(SSE_HEAD)
+        for at in range(0, len(events), size):
+            await exchange.send(chunked(events[at : at + size]))
+        await exchange.send(b"0\r\n\r\n")
+
+    async with mounted(tmp_path, ("gemini", script)) as here:
+        answer = await here.client.post("/v1beta/models/one/m:streamGenerateContent", json=PARTS)
+
+    assert answer.json() == [*said, last]
+
+
+async def test_one_name_for_two_gemini_models_is_no_repetition(here: Mounted) -> None:
+    """The model stands in the path: the bodies alone are the same."""
+    headers = {"idempotency-key": "one-name"}
+
+    first = await here.client.post(
+        f"/v1beta/models/{FAST}:generateContent", json=PARTS, headers=headers
+    )
+    other = await here.client.post(
+        "/v1beta/models/sim/smart@latency=0:generateContent", json=PARTS, headers=headers
+    )
+
+    assert (first.status_code, other.status_code) == (200, 422)
