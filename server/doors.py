@@ -88,6 +88,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     parts.peers.on(CANCELED, cancel)
     services = _services(parts)
     hot = _hot(parts) | services.hot()
+    hot |= beside.vectors(parts, hot)
     front = Front(
         Guard(hosts=hosts, origins=settings.allowed_origins),
         hot=hot,

@@ -28,6 +28,7 @@ OTHER_ROUTES = (
     ("post", "/v1/completions", "Answer OpenAI's older completions"),
     ("post", "/api/chat", "Answer Ollama's chats"),
     ("post", "/api/generate", "Answer Ollama's completions"),
+    ("post", "/api/embed", "Make vectors for Ollama's clients"),
     ("get", "/api/tags", "List models as Ollama does"),
     ("post", "/api/show", "One model as Ollama shows it"),
     ("get", "/api/version", "The version of Ollama whose API is spoken"),

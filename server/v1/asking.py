@@ -209,12 +209,17 @@ WriterOf = Callable[[int, str], StreamWriter]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream to a client. It begins when the first chat has content, and may hold several."""
+    """One stream to a client. It begins when the first chat has content, and may hold several.
+
+    Attributes:
+        more: lines of the head beside those of the answer.
+    """
 
     asker: Asker
     exchange: Exchange
     teller: Teller
     caller: Caller
+    more: bytes = b""
 
     async def pour(self, requests: Sequence[RouteRequest], writer_of: WriterOf) -> None:
         """Send the answers one after the other, each with its writer's end."""
@@ -255,7 +260,7 @@ class Stream:
             raise
         if not await keeper.stop():
             lines = STREAMS.get(teller.voice, EVENTS) + origin_lines(reply) + budget_lines(reply)
-            await _over(exchange.start(200, lines))
+            await _over(exchange.start(200, lines + self.more))
         return reply
 
     async def _next(self, request: RouteRequest, writer: StreamWriter) -> Reply | None:

@@ -14,6 +14,7 @@ from .completions import CompletionsDoor
 from .kept_responses import KeptResponsesDoor
 from .models import ModelsDoor
 from .ollama import OllamaDoor, OllamaLists
+from .ollama_vectors import OllamaVectorsDoor
 from .responses import ResponsesDoor
 from .scoped import ScopedDoor
 
@@ -41,6 +42,14 @@ def responses(parts: Parts, chat: Door) -> dict[str, Door]:
     limit = settings.body_bytes_max
     door = ResponsesDoor(chat, compact, storage.responses, parts.clock, limit)
     return {RESPONSES: door, f"{RESPONSES}/compact": compact}
+
+
+def vectors(parts: Parts, hot: Mapping[str, Door]) -> dict[str, Door]:
+    """Give the doors of Ollama's vectors, over the one of /v1/embeddings."""
+    embeddings, limit = hot["/v1/embeddings"], parts.settings.body_bytes_max
+    new = OllamaVectorsDoor(embeddings, parts.authenticator, parts.clock, limit)
+    old = OllamaVectorsDoor(embeddings, parts.authenticator, parts.clock, limit, "prompt")
+    return {"/api/embed": new, "/api/embeddings": old}
 
 
 def scoped(parts: Parts, hot: Mapping[str, Door]) -> ScopedDoor:

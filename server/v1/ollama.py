@@ -94,7 +94,8 @@ class OllamaDoor:
             now = self.asker.gateway.route.clock.now
             return _Timed(wish, head_of(asked, wish.model), now, began_s=request.at_s)
 
-        await Stream(self.asker, exchange, self, asked.caller).pour([request], writer_of)
+        stream = Stream(self.asker, exchange, self, asked.caller, _dropped(wish))
+        await stream.pour([request], writer_of)
 
 
 class _Timed(LineWriter):

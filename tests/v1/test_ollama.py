@@ -170,13 +170,25 @@ async def test_options_of_a_machine_are_left_out_and_named(http: httpx2.AsyncCli
     body = {
         "model": MODEL,
         "messages": HELLO,
-        "stream": False,
         "options": {"num_ctx": 4096, "top_k": 3},
     }
 
-    answer = await http.post("/api/chat", json=body)
+    streamed = await http.post("/api/chat", json=body)
+    whole = await http.post("/api/chat", json={**body, "stream": False})
 
-    assert answer.headers["x-omniroute-dropped"] == "options.num_ctx, options.top_k"
+    for answer in (streamed, whole):
+        assert answer.headers["x-omniroute-dropped"] == "options.num_ctx, options.top_k"
+
+
+async def test_ollamas_own_client_gets_vectors(own: ollama.AsyncClient) -> None:
+    several = await own.embed(model="sim/embed", input=["hello", "bye"])
+    one = await own.embed(model="sim/embed:latest", input="hello")
+    older = await own.embeddings(model="sim/embed", prompt="hello")
+
+    assert several.embeddings[0] == one.embeddings[0] == older.embedding
+    assert several.embeddings[0] != several.embeddings[1]
+    assert several.prompt_eval_count
+    assert several.total_duration
 
 
 @pytest.mark.parametrize(
@@ -200,6 +212,9 @@ async def test_options_of_a_machine_are_left_out_and_named(http: httpx2.AsyncCli
         ("/api/generate", {"model": MODEL, "prompt": "x", "raw": True}, 400, "`raw`"),
         ("/api/generate", {"model": MODEL, "prompt": "x", "context": [1]}, 400, "`context`"),
         ("/api/show", {"model": "none-such"}, 404, "none-such"),
+        ("/api/embed", {"model": "none-such", "input": "x"}, 404, "none-such"),
+        ("/api/embed", {"model": "sim/embed"}, 400, "`input`"),
+        ("/api/embeddings", {"model": "sim/embed", "input": "x"}, 400, "`prompt`"),
     ],
 )
 async def test_errors_are_written_as_ollama_writes_them(
