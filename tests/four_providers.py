@@ -18,15 +18,22 @@ def gateway_of_four(home: Path, models: Sequence[str]) -> Iterator[RunningGatewa
     """Run the gateway; each provider has these models of the simulator's."""
     with simulator() as simulated, processes.gateway(home) as running:
         for dialect in DIALECTS:
-            wish = {
-                "provider": dialect,
-                "dialect": dialect,
-                "base_url": simulated + ("/v1beta" if dialect == "gemini" else "/v1"),
-                "models": list(models),
-            }
-            added = running.call("POST", "/api/providers", wish, key=running.admin_key)
-            assert added.status == 201, added.body
+            add_provider(running, simulated, dialect, models, name=dialect)
         yield running
+
+
+def add_provider(
+    running: RunningGateway, simulated: str, dialect: str, models: Sequence[str], *, name: str
+) -> None:
+    """Add the simulator to a gateway as a provider of a dialect."""
+    wish = {
+        "provider": name,
+        "dialect": dialect,
+        "base_url": simulated + ("/v1beta" if dialect == "gemini" else "/v1"),
+        "models": list(models),
+    }
+    added = running.call("POST", "/api/providers", wish, key=running.admin_key)
+    assert added.status == 201, added.body
 
 
 @contextmanager

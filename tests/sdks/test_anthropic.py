@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from tests.processes import RunningGateway
 
+from .conftest import Faulty
 from .upstreams import PNG, SAID, UPSTREAMS, one_gateway, over_all_upstreams
 
 pytestmark = one_gateway
@@ -305,14 +306,13 @@ def test_tokens_are_counted_before_anything_is_sent(
 )
 def test_what_a_provider_refuses_is_raised_as_the_sdks_own_error(
     client: anthropic.Anthropic,
+    faulty: Faulty,
     upstream: str,
     fault: str,
     raised: type[anthropic.APIStatusError],
 ) -> None:
     with pytest.raises(raised) as refused:
-        client.messages.create(
-            model=f"{upstream}/fast@fault={fault}", max_tokens=100, messages=HELLO
-        )
+        client.messages.create(model=faulty(upstream, fault), max_tokens=100, messages=HELLO)
 
     assert refused.value.request_id
     body = refused.value.body
@@ -323,12 +323,12 @@ def test_what_a_provider_refuses_is_raised_as_the_sdks_own_error(
 @over_all_upstreams
 @pytest.mark.parametrize("fault", ["error_later", "hang_up"])
 def test_a_stream_that_breaks_off_raises(
-    client: anthropic.Anthropic, upstream: str, fault: str
+    client: anthropic.Anthropic, faulty: Faulty, upstream: str, fault: str
 ) -> None:
     with (
         pytest.raises(anthropic.APIStatusError),
         client.messages.stream(
-            model=f"{upstream}/fast@fault={fault}", max_tokens=100, messages=HELLO
+            model=faulty(upstream, fault), max_tokens=100, messages=HELLO
         ) as stream,
     ):
         stream.until_done()

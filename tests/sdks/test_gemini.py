@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from tests.processes import RunningGateway
 
+from .conftest import Faulty
 from .upstreams import PNG, SAID, UPSTREAMS, one_gateway, over_all_upstreams
 
 pytestmark = one_gateway
@@ -227,31 +228,34 @@ def test_tokens_are_counted_before_anything_is_sent(client: genai.Client, upstre
 
 @over_all_upstreams
 @pytest.mark.parametrize(
-    ("fault", "raised", "status"),
+    ("fault", "status"),
     [
-        ("rate_limited", errors.ClientError, "RESOURCE_EXHAUSTED"),
-        ("context_too_long", errors.ClientError, "INVALID_ARGUMENT"),
-        ("overloaded", errors.ServerError, "UNAVAILABLE"),
+        ("rate_limited", "RESOURCE_EXHAUSTED"),
+        ("context_too_long", "INVALID_ARGUMENT"),
+        ("overloaded", "UNAVAILABLE"),
     ],
 )
 def test_what_a_provider_refuses_is_raised_as_the_sdks_own_error(
     client: genai.Client,
+    faulty: Faulty,
     upstream: str,
     fault: str,
-    raised: type[errors.APIError],
     status: str,
 ) -> None:
-    with pytest.raises(raised) as refused:
-        ask(client, f"{upstream}/fast@fault={fault}", "hello there")
+    with pytest.raises(errors.APIError) as refused:
+        ask(client, faulty(upstream, fault), "hello there")
 
     assert refused.value.status == status
+    assert isinstance(refused.value, errors.ServerError) == (fault == "overloaded")
 
 
 @over_all_upstreams
 @pytest.mark.parametrize("fault", ["error_later", "hang_up"])
-def test_a_stream_that_breaks_off_raises(client: genai.Client, upstream: str, fault: str) -> None:
+def test_a_stream_that_breaks_off_raises(
+    client: genai.Client, faulty: Faulty, upstream: str, fault: str
+) -> None:
     stream = client.models.generate_content_stream(
-        model=f"{upstream}/fast@fault={fault}", contents="hello there"
+        model=faulty(upstream, fault), contents="hello there"
     )
 
     with pytest.raises(errors.APIError):
@@ -286,3 +290,16 @@ def test_the_beta_of_the_interface_is_answered_as_well(here: RunningGateway) -> 
 
     assert answer.text == SAID
     assert "models/anthropic/fast" in listed
+
+
+@pytest.mark.parametrize("model", ["sim/embed", "openai_chat/embed"])
+def test_contents_are_embedded(client: genai.Client, model: str) -> None:
+    answer = client.models.embed_content(
+        model=model,
+        contents=["one", "two"],
+        config=types.EmbedContentConfig(output_dimensionality=64),
+    )
+
+    assert answer.embeddings is not None
+    assert [len(one.values or ()) for one in answer.embeddings] == [64, 64]
+    assert answer.embeddings[0].values != answer.embeddings[1].values

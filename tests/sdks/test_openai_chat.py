@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from tests.processes import RunningGateway
 
-from .upstreams import PNG, SAID, UPSTREAMS, one_gateway, over_all_upstreams
+from .conftest import Faulty
+from .upstreams import PNG, SAID, UPSTREAMS, one_gateway, over_all_upstreams, over_upstreams_but
 
 pytestmark = one_gateway
 
@@ -158,10 +159,8 @@ def test_the_choice_of_tools_is_kept_to(client: openai.OpenAI, upstream: str, ch
     assert [one.function.name for one in calls if one.type == "function"] == expected[choice]
 
 
-@over_all_upstreams
+@over_upstreams_but("gemini")  # Gemini has no such setting.
 def test_one_tool_at_a_time_is_kept_to(client: openai.OpenAI, upstream: str) -> None:
-    if upstream == "gemini":
-        pytest.skip("Gemini has no such setting")
     answer = client.chat.completions.create(
         model=f"{upstream}/fast",
         messages=[{"role": "user", "content": "please get_weather and get_time"}],
@@ -193,10 +192,8 @@ def test_a_bound_on_the_answer_ends_it_with_length(client: openai.OpenAI, upstre
     assert answer.choices[0].message.content == SAID[:12]
 
 
-@over_all_upstreams
+@over_upstreams_but("openai_responses")  # Responses has no stop sequences.
 def test_a_stop_sequence_ends_the_answer_before_it(client: openai.OpenAI, upstream: str) -> None:
-    if upstream == "openai_responses":
-        pytest.skip("Responses has no stop sequences")
     answer = client.chat.completions.create(
         model=f"{upstream}/fast", messages=HELLO, stop=["hello"]
     )
@@ -250,10 +247,14 @@ def test_reasoning_is_counted_once_where_the_provider_counts_it(
     ],
 )
 def test_what_a_provider_refuses_is_raised_as_the_sdks_own_error(
-    client: openai.OpenAI, upstream: str, fault: str, raised: type[openai.APIStatusError]
+    client: openai.OpenAI,
+    faulty: Faulty,
+    upstream: str,
+    fault: str,
+    raised: type[openai.APIStatusError],
 ) -> None:
     with pytest.raises(raised) as refused:
-        client.chat.completions.create(model=f"{upstream}/fast@fault={fault}", messages=HELLO)
+        client.chat.completions.create(model=faulty(upstream, fault), messages=HELLO)
 
     assert refused.value.request_id
     assert refused.value.type
@@ -261,9 +262,11 @@ def test_what_a_provider_refuses_is_raised_as_the_sdks_own_error(
 
 @over_all_upstreams
 @pytest.mark.parametrize("fault", ["error_later", "hang_up"])
-def test_a_stream_that_breaks_off_raises(client: openai.OpenAI, upstream: str, fault: str) -> None:
+def test_a_stream_that_breaks_off_raises(
+    client: openai.OpenAI, faulty: Faulty, upstream: str, fault: str
+) -> None:
     stream = client.chat.completions.create(
-        model=f"{upstream}/fast@fault={fault}", messages=HELLO, stream=True
+        model=faulty(upstream, fault), messages=HELLO, stream=True
     )
 
     with pytest.raises(openai.APIError):
