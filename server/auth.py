@@ -25,6 +25,7 @@ from omniroute.routing.model import Caller
 
 from .asgi import head_of
 from .exchange import Head
+from .paths import meant
 
 Network = IPv4Network | IPv6Network
 
@@ -36,8 +37,8 @@ CLI = Caller(LOCAL_CLI, frozenset((*SCOPES, ADMIN)))
 FORWARDED = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"}
 )
-_KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
-_KEY_IN_QUERY = ("/v1beta/", "/v1/v1beta/")
+_KEY_HEADERS = frozenset({b"x-api-key", b"x-goog-api-key", b"api-key"})
+_KEY_IN_QUERY = "/v1beta/"
 """Where the query may hold a key: what stands in a query is easily logged on the way."""
 HOSTS_KNOWN_MAX = 256
 """Peers whose kind of address is remembered."""
@@ -107,15 +108,16 @@ class Authenticator:
 
     def _find(self, head: Head) -> Caller:
         found = _presented(head)
-        presented = next(iter(found.values()), None)
-        conflicting = len(set(found.values())) > 1
+        presented = found[0][1] if found else None
+        conflicting = len({key for _, key in found}) > 1
         if presented is not None and not conflicting and self._is_token(presented):
             return self._paying(CLI)
         if self._keyless and not self._keys.has_keys() and self._is_local(head):
             return self._paying(KEYLESS)
         if conflicting:
             raise NotAuthenticated(
-                f"different keys were sent in {' and '.join(found)}: send one of them alone"
+                "different keys were sent in "
+                f"{' and '.join(sorted({where for where, _ in found}))}: send one alone"
             )
         if presented is None:
             raise NotAuthenticated(
@@ -168,22 +170,23 @@ class Authenticator:
         return self._token is not None and hmac.compare_digest(presented.encode(), self._token)
 
 
-def _presented(head: Head) -> dict[str, str]:
-    """Give the credentials that a request presents, by where they stand."""
-    named, found = head.named, {}
-    kind, _, bearer = named.get(b"authorization", b"").partition(b" ")
-    if kind.lower() == b"bearer":
-        found["authorization"] = bearer
-    for name in _KEY_HEADERS:
-        if name in named:
-            found[name.decode()] = named[name]
-    if head.query and head.path.startswith(_KEY_IN_QUERY):
+def _presented(head: Head) -> list[tuple[str, str]]:
+    """Give the credentials that a request presents, each with where it stands."""
+    found: list[tuple[str, bytes]] = []
+    for name, value in head.headers:
+        if name == b"authorization":
+            kind, _, bearer = value.partition(b" ")
+            if kind.lower() == b"bearer":
+                found.append(("authorization", bearer))
+        elif name in _KEY_HEADERS:
+            found.append((name.decode(), value))
+    if head.query and meant(head.path).startswith(_KEY_IN_QUERY):
         for field in head.query.split(b"&"):
             name, _, value = field.partition(b"=")
             if name == b"key":
-                found["?key="] = unquote_to_bytes(value)
-    told = {where: value.strip().decode("latin-1") for where, value in found.items()}
-    return {where: key for where, key in told.items() if key}
+                found.append(("?key=", unquote_to_bytes(value)))
+    told = [(where, value.strip().decode("latin-1")) for where, value in found]
+    return [(where, key) for where, key in told if key]
 
 
 @lru_cache(HOSTS_KNOWN_MAX)

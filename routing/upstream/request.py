@@ -27,6 +27,9 @@ HEADS_MAX = 256
 """Prepared heads of one account. Paths can hold a model's name, and headers come from clients,
 so the oldest go."""
 
+HEAD_BYTES_KEPT = 4096
+"""A longer head is made anew each time: clients may send long headers that pass."""
+
 CALL_HEADERS_MAX = 64
 
 MODEL_PLACE = "{model}"
@@ -104,9 +107,10 @@ class Envelope:
                 given[lower] = header_line(lower, value, owner="the request", kind="bad_request")
         defaults = [line for name, line in self._defaults if name not in given]
         head = b"".join((self._beginning(path), *defaults, *given.values()))
-        if len(self._heads) >= HEADS_MAX:
-            del self._heads[next(iter(self._heads))]
-        self._heads[path, headers] = head
+        if len(head) <= HEAD_BYTES_KEPT:
+            if len(self._heads) >= HEADS_MAX:
+                del self._heads[next(iter(self._heads))]
+            self._heads[path, headers] = head
         return head
 
     def _beginning(self, path: str) -> bytes:

@@ -276,6 +276,27 @@ async def test_the_gateways_key_is_read_from_every_place_and_never_passed_on(
     assert not [one for one in logged if key in one.getMessage()]
 
 
+async def test_two_keys_in_one_kind_of_header_are_refused_as_well(tmp_path: Path) -> None:
+    async with mounted(tmp_path) as here:
+        key = await _new_key(here.client)
+        headers = [("x-api-key", "sk-fake"), ("x-api-key", key)]
+        body = BODIES["anthropic"] | {"model": "sim/fast@latency=0"}
+        answer = await here.client.post("/v1/messages", json=body, headers=headers)
+
+    assert answer.status_code == 401
+    assert "different keys were sent in x-api-key" in answer.json()["error"]["message"]
+
+
+async def test_the_key_may_stand_in_the_query_of_googles_newer_paths_too(tmp_path: Path) -> None:
+    async with mounted(tmp_path) as here:
+        key = await _new_key(here.client)
+        path = f"/v1/models/sim/fast@latency=0:generateContent?key={key}"
+        google = await here.client.post(path, json=BODIES["gemini"])
+        openai = await here.client.get(f"/v1/models?key={key}")
+
+    assert (google.status_code, openai.status_code) == (200, 401)
+
+
 async def test_the_refusal_of_two_keys_says_where_they_stood(tmp_path: Path) -> None:
     async with mounted(tmp_path) as here:
         await _new_key(here.client)
