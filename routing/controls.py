@@ -7,6 +7,7 @@ from msgspec import structs
 from .access import ADMIN, owner_of, require
 from .catalog.autos import check_pool
 from .catalog.fitness_rules import check_rule
+from .catalog.names import check_alias
 from .errors import NotFound
 from .guard import GuardStanding, GuardTerms
 from .health.book import HealthBook
@@ -68,6 +69,26 @@ class Controls:
         found = [one for one in combos if name in (one.name, one.combo_id)]
         if not found or not await self.store.remove_combo(found[0].combo_id, actor=caller.key_id):
             raise NotFound(f"no combo is named {name!r}")
+
+    async def put_alias(self, name: str, target: str, caller: Caller) -> None:
+        """Let a name, or a pattern of names, stand for another name. Needs write:combos.
+
+        Raises:
+            BadRequest: with the field that is wrong.
+        """
+        require(caller, "write:combos")
+        check_alias(self.configs.current().aliases, name, target)
+        await self.store.put_alias(name, target, actor=caller.key_id)
+
+    async def remove_alias(self, name: str, caller: Caller) -> None:
+        """Remove an alias. Needs write:combos.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        require(caller, "write:combos")
+        if not await self.store.remove_alias(name, actor=caller.key_id):
+            raise NotFound(f"no alias is named {name!r}")
 
     async def put_fitness(self, rule: FitnessRule, caller: Caller) -> FitnessRule:
         """Say how fit some models are for a kind of task; it wins over the tables.

@@ -12,6 +12,7 @@ from omniroute.a2a.routes import Door as A2ADoor
 from omniroute.routing.model import Dialect
 
 from .api import (
+    aliases,
     audit,
     autos,
     budgets,
@@ -170,6 +171,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         ),
         *combos.rows(gateway),
         *autos.rows(gateway),
+        *aliases.rows(gateway),
         *requests.rows(gateway),
         *resilience.rows(gateway),
         *fitness.rows(gateway),

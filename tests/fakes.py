@@ -106,6 +106,15 @@ class FakeConfigs:
     async def put_shaping(self, shaping: Shaping, *, actor: str) -> None:
         self._change(shaping=shaping if shaping.touches else None)
 
+    async def put_alias(self, name: str, target: str, *, actor: str) -> None:
+        self._change(aliases=tuple(sorted({**dict(self.config.aliases), name: target}.items())))
+
+    async def remove_alias(self, name: str, *, actor: str) -> bool:
+        left = tuple(one for one in self.config.aliases if one[0] != name)
+        removed = len(left) < len(self.config.aliases)
+        self._change(aliases=left)
+        return removed
+
     async def put_fitness(self, rule: FitnessRule, *, actor: str) -> None:
         self._change(fitness=with_rule(self.config.fitness, rule))
 

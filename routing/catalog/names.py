@@ -8,8 +8,9 @@ the vendors' own pages on deprecations (OpenAI's for what was shut down on 2026-
 for Haiku; read 2026-11-22).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from ..errors import BadRequest
 from .prices import fits
 
 OWN_NAMES: dict[str, str | None] = {
@@ -63,6 +64,10 @@ OLD_NAMES: dict[str, str] = {
     "llama-3-8b": "llama3-8b-8192",
 }
 
+ALIAS_CHARS_MAX = 256
+ALIASES_MAX = 500
+"""Each request looks through all of them, and wildcards cost a match each."""
+
 PREFIX = "omniroute/"
 LONG_CONTEXT = "[1m]"
 
@@ -102,6 +107,32 @@ def alias_of(aliases: Iterable[tuple[str, str]], name: str) -> str | None:
             if best is None or weight > best[0]:
                 best = (weight, target)
     return None if best is None else best[1]
+
+
+def check_alias(aliases: Sequence[tuple[str, str]], name: str, target: str) -> None:
+    """Refuse an alias that could not be used.
+
+    Args:
+        aliases: those that there are.
+        name: what clients ask for; `*` and `?` are wildcards.
+        target: what it stands for.
+
+    Raises:
+        BadRequest: with the field that is wrong.
+    """
+    for field, value in (("name", name), ("target", target)):
+        if not 0 < len(value) <= ALIAS_CHARS_MAX or not value.isprintable():
+            raise BadRequest(
+                f"{field} has 1 to {ALIAS_CHARS_MAX} printable characters", field=field
+            )
+    if is_reserved(name):
+        raise BadRequest(f"{name!r} is a name of the gateway's own", field="name")
+    if name == target:
+        raise BadRequest(f"{name!r} would stand for itself", field="target")
+    if "*" in target or "?" in target:
+        raise BadRequest("a target is one name, without wildcards", field="target")
+    if len(aliases) >= ALIASES_MAX and name not in dict(aliases):
+        raise BadRequest(f"there are at most {ALIASES_MAX} aliases", field="name")
 
 
 def name_allowed(allowed: tuple[str, ...], *names: str) -> bool:

@@ -74,6 +74,8 @@ def _reason_of_accounts(label: str, accounts: list[Account]) -> str:
     if not enabled:
         return f"all accounts of {label} are switched off"
     models = list(dict.fromkeys(model for one in enabled for model in one.models))
+    if not models:
+        return f"name one of the models of {label} after the slash"
     more = ", ..." if len(models) > MODELS_SHOWN_MAX else ""
     return f"{label} serves {', '.join(models[:MODELS_SHOWN_MAX])}{more}"
 

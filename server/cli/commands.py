@@ -5,6 +5,7 @@ imported when it runs. Options that set a setting come from settings_names.py.
 """
 
 from .command import JSON, NOUN, Command, Option
+from .commands_aliases import ALIAS_COMMANDS
 from .commands_autos import AUTO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
 from .commands_health import HEALTH_COMMANDS
@@ -376,6 +377,7 @@ COMMANDS: tuple[Command, ...] = (
         examples=("omniroute simulator --port 9000",),
         settings="none",
     ),
+    *ALIAS_COMMANDS,
     *AUTO_COMMANDS,
     *SHAPING_COMMANDS,
     *DECISION_COMMANDS,

@@ -491,7 +491,7 @@ def test_any_name_in_any_configuration_is_answered_or_refused(
 @given(target=st.text(max_size=2 * TARGET_CHARS_MAX))
 def test_a_refusal_of_any_name_is_short(target: str) -> None:
     with pytest.raises(RoutingError) as refusal:
-        ask(config(account("openai"), account("groq")), target + "\u2603")
+        ask(config(account("openai", "m"), account("groq", "m")), target + "\u2603")
 
     assert len(str(refusal.value)) < 4000
 
