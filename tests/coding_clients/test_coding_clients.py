@@ -20,8 +20,6 @@ pytestmark = pytest.mark.long
 
 INSIDE_S_MAX = 560
 
-KNOWS_MCP = ("claude-code", "gemini-cli", "opencode")
-
 each_client = pytest.mark.parametrize("client", CLIENTS)
 over_each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 
@@ -77,7 +75,7 @@ def test_a_tool_is_run_and_its_result_answered(
     assert_answered(outcomes(client)[f"tool-{dialect}"])
 
 
-@pytest.mark.parametrize("client", KNOWS_MCP)
+@each_client
 def test_a_tool_of_the_gateways_mcp_server_is_called(outcomes: Outcomes, client: str) -> None:
     assert_answered(outcomes(client)["mcp"])
 
