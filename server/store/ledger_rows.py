@@ -78,9 +78,10 @@ KEEP_OUTCOME = (
     "kind, target, combo, stream, status, error, error_detail, finish, provider, account_id, "
     "model, model_served, simulated, attempts, first_content_s, total_s, input_tokens, "
     "output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, usage_source, "
-    "cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, config_version, request, tried) "
+    "cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, config_version, request, tried, "
+    "units) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)"
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)"
 )
 
 _COLUMNS = (
@@ -88,7 +89,7 @@ _COLUMNS = (
     "finish, provider, account_id, model, model_served, first_content_s, total_s, "
     "input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, "
     "usage_source, cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, request, tried, "
-    "record, body "
+    "units, record, body "
     "FROM outcomes LEFT JOIN decisions ON decisions.request_id = outcomes.request_id "
     "LEFT JOIN snapshots ON snapshots.snapshot_id = decisions.snapshot_id "
 )
@@ -156,6 +157,7 @@ def outcome_values(told: Told) -> tuple[Value, ...]:
         None if snapshot is None else snapshot.config_version,
         None if decision is not None else _encode(request).decode(),
         _encode([_tried(one) for one in outcome.attempts]).decode(),
+        usage.units or None,
     )
 
 
@@ -203,6 +205,7 @@ def record_of(row: Row) -> Record:
             cached_input_tokens=int(row["cached_input_tokens"]),
             cache_write_tokens=int(row["cache_write_tokens"]),
             reasoning_tokens=int(row["reasoning_tokens"]),
+            units=int(row["units"] or 0),
         ),
         usage_source=row["usage_source"],
         cost_usd_nanos=row["cost_usd_nanos"],

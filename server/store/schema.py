@@ -21,6 +21,7 @@ REVISIONS = (
     "0015",
     "0016",
     "0017",
+    "0018",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

@@ -199,6 +199,7 @@ class OutcomeRow(Table, table=True):
     config_version: int | None = Field(sa_type=BigInteger)
     request: str | None = Field(sa_type=Text)
     tried: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'[]'")})
+    units: int | None = Field(sa_type=BigInteger)
 
 
 class SnapshotRow(Table, table=True):

@@ -60,7 +60,7 @@ def answered(request_id: str, key_id: str = "key-1", **changes: object) -> Outco
             ),
         ),
         status="answered",
-        usage=Usage(100, 50, 20, 10, 5),
+        usage=Usage(100, 50, 20, 10, 5, units=3),
         usage_source="reported",
         cost_usd_nanos=200_000,
         reserved_usd_nanos=400_000,

@@ -325,6 +325,7 @@ async def test_a_sound_goes_out_as_it_comes_and_is_paid_by_its_characters(tmp_pa
     assert here.last.json() == {"model": "tts-1", "input": "x" * 100, "voice": "a"}
     # A hundred characters at $15 a million.
     assert told_of.json()["request"]["cost_usd_nanos"] == 1_500_000
+    assert told_of.json()["usage"]["units"] == 100
     assert "xxx" not in told_of.text
 
 
