@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from omniroute.routing.catalog.providers import PROVIDERS, Provider
+from omniroute.routing.catalog.providers import ALL_PROVIDERS, PROVIDERS, Provider
 from omniroute.server.discovery import (
     PROBE_BYTES_MAX,
     PROBE_MODELS_MAX,
@@ -46,7 +46,7 @@ def test_an_empty_environment_gives_nothing() -> None:
     ("variable", "row"),
     [
         (variable, row)
-        for row in PROVIDERS
+        for row in ALL_PROVIDERS
         for variable in row.key_variables
         if not row.broad_key and not row.blanks
     ],

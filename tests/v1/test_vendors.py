@@ -498,6 +498,18 @@ async def test_an_account_is_tested_by_the_cheapest_thing_it_does(tmp_path: Path
     assert (dear.status_code, there.heard) == (400, [])
 
 
+async def test_a_provider_without_chats_is_asked_for_none(tmp_path: Path) -> None:
+    chat = {"messages": [{"role": "user", "content": "hi"}]}
+
+    async with shop(tmp_path, "elevenlabs", lambda heard: MP3) as here:
+        auto = await here.ask("chat/completions", model="auto", **chat)
+        named = await here.ask("chat/completions", model="elevenlabs/some-new-voice", **chat)
+        spoken = await speak(here, "elevenlabs/some-new-voice")
+
+    assert (auto.status_code, named.status_code, spoken.status_code) == (404, 400, 200)
+    assert len(here.heard) == 1
+
+
 def test_every_row_names_a_provider_and_an_adapter_there_is() -> None:
     for row in SERVICES:
         assert provider_named(row.provider) is not None, row.provider
