@@ -25,7 +25,7 @@ def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
 
 def put(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     """Set an alias, or replace the one of its name."""
-    wish = AliasJson(arguments.name, arguments.target)
+    wish = AliasJson(arguments.name, arguments.model)
     with with_gateway(settings, sources) as gateway:
         made = decoded(call(gateway, "PUT", "/api/aliases", wish), AliasJson)
     if arguments.json:

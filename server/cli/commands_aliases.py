@@ -9,10 +9,10 @@ ALIAS_COMMANDS: tuple[Command, ...] = (
         "aliases set",
         "let a name stand for another, or replace what it stands for",
         "aliases:put",
-        "[options] name target",
+        "[options] name model",
         options=(
             Option("name", "what clients ask for; * is any run of characters, ? is one"),
-            Option("target", "a model, a combo, auto or another alias"),
+            Option("model", "what it stands for: a model, a combo, auto or another alias"),
             JSON,
         ),
         examples=(

@@ -103,6 +103,16 @@ def test_an_account_is_added_listed_masked_and_removed(omniroute: Run) -> None:
     assert [one["provider"] for one in left if one["provider"] == "box"] == []
 
 
+def test_an_alias_is_set_listed_and_removed(omniroute: Run) -> None:
+    done = well(omniroute("aliases", "set", "claude-haiku-*", "sim/fast"))
+    found = listed(omniroute("aliases", "list", "--json"))
+    removed = well(omniroute("aliases", "remove", "claude-haiku-*"))
+
+    assert done == "claude-haiku-* stands for sim/fast.\n"
+    assert found == {"aliases": [{"name": "claude-haiku-*", "target": "sim/fast"}]}
+    assert removed == "Removed claude-haiku-*.\n"
+
+
 def test_known_providers_are_listed_with_the_variables_of_their_keys(omniroute: Run) -> None:
     shown = well(omniroute("providers", "known"))
     rows = listed(omniroute("providers", "known", "--json"))
