@@ -20,7 +20,9 @@ import pytest
 from msgspec import structs
 
 from omniroute.routing.conversation import (
+    Audio,
     Chat,
+    Document,
     Image,
     Message,
     Reasoning,
@@ -51,14 +53,22 @@ HEAD = Head("answer", "m", 0)
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER, TIME = Tool("get_weather", "Weather", SCHEMA), Tool("get_time", "Time", SCHEMA)
 ARGUMENTS = {"city": "simulated"}
-PNG = "iVBORw0KGgo="
+PNG = b"iVBORw0KGgo="
+PICTURE = Image(media_type="image/png", data=PNG.decode())
 SIGNATURE = "c2ltdWxhdGVk"
 SAID = "[simulated by sim/fast] You said: "
 NO_LOGPROBS: frozenset[Dialect] = frozenset({"anthropic"})
 
 
+NO_SOUND: frozenset[Dialect] = frozenset({"anthropic", "openai_responses"})
+
+
 def user(text: str) -> Message:
     return Message("user", (Text(text),))
+
+
+def _look(part: Image | Document | Audio) -> Chat:
+    return Chat((Message("user", (Text("look"), part)),))
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ class Case:
     Attributes:
         heard: what the voice must have heard, by the names of `Asked`.
         seen: gives what is wrong with the answer, None when nothing is.
+        carries: what must stand in the provider's body.
         without: dialects of clients or providers that have no word for the case.
     """
 
@@ -76,6 +87,7 @@ class Case:
     heard: Mapping[str, object] = field(default_factory=dict)
     does: Mapping[str, Any] = field(default_factory=dict)
     without: frozenset[Dialect] = frozenset()
+    carries: bytes = b""
 
 
 def _says(text: str, finish: str = "stop") -> Callable[[Answer, Dialect, Dialect], object]:
@@ -234,10 +246,48 @@ CASES: dict[str, Case] = {
         _says("[simulated by sim/fast] The tool answered: 4 degrees noon"),
         {"results": ("4 degrees", "noon")},
     ),
-    "an image is shown": Case(
-        Chat((Message("user", (Text("look"), Image(media_type="image/png", data=PNG))),)),
-        _says(SAID + "look"),
+    "a result with an image": Case(
+        Chat(
+            (
+                user("hello"),
+                Message("assistant", (ToolCall("call_a", "get_time", '{"city":"Oslo"}'),)),
+                Message("tool", (ToolResult("call_a", (Text("a clock"), PICTURE)),)),
+            ),
+            tools=(TIME,),
+        ),
+        # Where results hold no images the user shows it, and is who spoke last.
+        lambda answer, source, target: None if answer.parts else answer,
+        carries=PNG,
     ),
+    "a result that is an error": Case(
+        Chat(
+            (
+                user("get_time"),
+                Message("assistant", (ToolCall("call_a", "get_time", '{"city":"Oslo"}'),)),
+                Message("tool", (ToolResult("call_a", (Text("no clock"),), is_error=True),)),
+            ),
+            tools=(TIME,),
+        ),
+        lambda answer, source, target: None if "no clock" in answer.text else answer,
+    ),
+    "an image is shown": Case(_look(PICTURE), _says(SAID + "look"), carries=PNG),
+    "an image is named": Case(
+        _look(Image(url="https://example.com/cat.png", media_type="image/png")),
+        _says(SAID + "look"),
+        carries=b"https://example.com/cat.png",
+    ),
+    "a document": Case(
+        _look(Document(media_type="application/pdf", data="JVBERi0xLjQK", title="a.pdf")),
+        _says(SAID + "look"),
+        carries=b"JVBERi0xLjQK",
+    ),
+    "a sound": Case(
+        _look(Audio(media_type="audio/wav", data="UklGRgAAAAA=")),
+        _says(SAID + "look"),
+        without=NO_SOUND,
+        carries=b"UklGRgAAAAA=",
+    ),
+    "sampling": Case(Chat((user("hi"),), temperature=0.625), _says(SAID + "hi"), carries=b"0.625"),
     "a limit": Case(
         Chat((user("a text that is longer than five tokens"),), output_tokens_max=5),
         _says("[simulated by sim/fa", "length"),
@@ -341,6 +391,8 @@ async def run(
         for name, value in case.heard.items():
             if getattr(heard, name) != value:
                 wrong.append((stream, "heard", name, getattr(heard, name)))
+        if case.carries not in simulator.control.seen[-1].body:
+            wrong.append((stream, "carries", simulator.control.seen[-1].body[:500]))
         answers.append(_read(source, response.content, stream=stream))
         problem = case.seen(answers[-1], source, target)
         if problem is not None:
