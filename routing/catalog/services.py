@@ -8,8 +8,9 @@ provider that has a shape, a place or a price of its own, or for a credential th
 may be a whole URL where the service has a host of its own; an account that was given a base URL of
 its own is then called there, at that URL's path: no credential goes where nobody has sent it.
 
-Prices are of one unit in nano-dollars, as the vendors' price pages say on 2026-11-22; where a
-price is not known from there, there is none: unknown is never free.
+Prices are of one unit in nano-dollars, the vendors' list prices as they were known when this was
+written; they were not compared with the price pages since. Where none is known there is none:
+unknown is never free.
 
 Sources: OmniRoute's reference, section 5.5; the vendors' API references, which the adapters name.
 """
@@ -21,7 +22,7 @@ from ..model import Capability, Dialect, ModelFacts, Price
 from ..wire.services.table import AdapterName
 from .providers import SERVICE_PROVIDERS
 
-PRICES_OF = "the vendor's price page on 2026-11-22"
+PRICES_OF = "the vendor's list price, not compared with its page"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 A vendor refuses a bound beyond what its model can write, so the row is the vendor's own figure.
 The first row that fits counts; a model of no row may write as much as its context has room for.
 
-Sources: the pages of the models of Anthropic, OpenAI, Google and DeepSeek, read 2026-11.
+Sources: the figures that Anthropic, OpenAI, Google and DeepSeek give for their models, as they are
+known in 2026-11; not each was compared with its page. One that is too high is refused by the vendor
+in its own words, one that is too low makes an answer shorter, which is said.
 """
 
 import re

@@ -6,7 +6,9 @@ resellers do (`anthropic.claude-opus-4-6-v1:0`, `anthropic/claude-opus-4.6`). A 
 vendor that speaks this dialect is taken to know what all of Anthropic's once knew.
 
 Sources: Anthropic's documentation, "Adaptive thinking", "Extended thinking", "Effort", "Migration
-guide", "Mid-conversation system messages", "Structured outputs" and "Errors", read 2026-11.
+guide", "Mid-conversation system messages", "Structured outputs" and "Errors", read 2026-11; which
+models take a system turn, a prefill or a temperature is in part from Anthropic's SDK 2.12 and from
+reports of its users, and was not tried with each model.
 """
 
 import re

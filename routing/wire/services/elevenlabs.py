@@ -1,6 +1,6 @@
 """ElevenLabs: speech. The voice stands in the path; OpenAI's names of voices mean nothing there.
 
-Source: ElevenLabs API reference, "Create speech", read 2026-11-22.
+Source: ElevenLabs API reference, "Create speech", as far as it is known.
 """
 
 from collections.abc import Mapping

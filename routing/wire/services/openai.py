@@ -1,7 +1,8 @@
 """OpenAI's own shape, which most providers share: the body goes on as it is.
 
-Source: OpenAI API reference (embeddings, moderations, images, audio), read 2026-11-22; for rerank,
-which OpenAI does not have, Cohere's API reference v2, which the others follow.
+Source: OpenAI API reference (embeddings, moderations, images, audio), by OpenAI's own SDK 3.54,
+which speaks it in the tests; for rerank, which OpenAI does not have, Cohere's API reference v2,
+which the others follow, as it is known.
 """
 
 import base64

@@ -4,9 +4,9 @@ A document may be a text or an object with a text; providers get texts, and wher
 them back (`return_documents`) they are put in here. Providers differ in the name of the list
 (`results`, `data`) and of the bound (`top_n`, `top_k`).
 
-Sources, read 2026-11-22: Cohere API reference v2 "Rerank"; Voyage AI, Jina AI, Together, Fireworks
-and SiliconFlow API references, each "Rerank"; NVIDIA NIM "Retriever text reranking"; DeepInfra,
-"Reranker models".
+Sources: NVIDIA NIM "Retriever text reranking" and DeepInfra, "Reranker models", read 2026-11-22;
+the API references of Cohere (v2 "Rerank"), Voyage AI, Jina AI, Together, Fireworks and SiliconFlow
+as they are known, not read again.
 """
 
 import math

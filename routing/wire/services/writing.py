@@ -1,6 +1,6 @@
 """What adapters for transcription have in common: the sound, and OpenAI's ways to write it down.
 
-Source: OpenAI API reference, "Create transcription", read 2026-11-22.
+Source: OpenAI API reference, "Create transcription"; the shape as it is known, not read again.
 """
 
 import math
