@@ -41,6 +41,7 @@ def messages_after(quirks: Quirks, *messages: dict[str, object]) -> list[dict[st
 
 
 def test_a_developers_message_becomes_the_systems() -> None:
+    """DEFECT 6.3: every vendor of OpenAI's format got the role `developer`, also who refuses it."""
     (message,) = messages_after(ONLY_THE_ROLE, {"role": "developer", "content": "Be brief."})
 
     assert message == {"role": "system", "content": "Be brief."}
