@@ -30,6 +30,14 @@ INVALID_JSON = "INVALID_JSON"
 # Source: both vendors' API references, read 2026-11.
 _TOOL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _TOOL_ID_BAD = re.compile(r"[^A-Za-z0-9_-]")
+ID_PREFIXES: Mapping[Dialect, str] = {
+    "openai_chat": "chatcmpl-",
+    "openai_responses": "resp_",
+    "anthropic": "msg_",
+    "gemini": "",
+}
+"""How the ids of each vendor's answers begin, as their API references show them."""
+
 _DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
 
 # Fields that change what an answer is: dropping them silently would answer another request.
@@ -206,7 +214,14 @@ def tool_id(call_id: str) -> str:
 
 def missing_id(answer_id: str, number: int) -> str:
     """Give the id of an answer's call that came without one, from 0 on in order."""
+    for prefix in ID_PREFIXES.values():
+        answer_id = answer_id.removeprefix(prefix)
     return tool_id(f"call_{answer_id}_{number}")
+
+
+def answer_id(request_id: str, dialect: Dialect) -> str:
+    """Give the id of our answer to a request, which begins as the vendor's own do."""
+    return ID_PREFIXES[dialect] + request_id.removeprefix("req_")
 
 
 def arguments_object(arguments: str) -> msgspec.Raw:

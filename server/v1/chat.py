@@ -22,6 +22,7 @@ from omniroute.routing.reply import Reply
 from omniroute.routing.wire.codec import Codec
 from omniroute.routing.wire.codec import Head as AnswerHead
 from omniroute.routing.wire.operations import operation_of_body, operation_of_path
+from omniroute.routing.wire.parts import answer_id
 from omniroute.routing.wire.sessions import session_of
 from omniroute.routing.wire.table import codec
 
@@ -231,7 +232,7 @@ def _head(request: RouteRequest, model: str) -> AnswerHead:
     if wanted is None:
         wanted = _WANTS_USAGE.search(request.operation.body) is not None
     return AnswerHead(
-        answer_id=request.request_id.removeprefix("req_"),
+        answer_id=answer_id(request.request_id, request.operation.dialect),
         model=model,
         created_unix_s=int(time.time()),
         include_usage=wanted,

@@ -34,6 +34,7 @@ from omniroute.routing.wire.openai_responses.history import (
     joined,
     replayed,
 )
+from omniroute.routing.wire.parts import answer_id
 from omniroute.routing.wire.splice import fields_of
 from omniroute.routing.wire.table import codec
 
@@ -227,8 +228,8 @@ class Frames:
 
 async def _warm_up(frames: Exchange, model: str) -> None:
     """Answer with a response that holds nothing, and asked nobody."""
-    answer_id = new_request_id().removeprefix("req_")
-    head = AnswerHead(answer_id, model, int(time.time()), asked=frames.body or b"{}")
+    made = answer_id(new_request_id(), "openai_responses")
+    head = AnswerHead(made, model, int(time.time()), asked=frames.body or b"{}")
     writer = codec("openai_responses").writer(head)
     done = writer.write(Delta(finish="stop", usage=Usage(), ended=True))
     wait = frames.end(done + writer.end())

@@ -52,6 +52,17 @@ async def test_a_responses_client_is_answered_with_a_response(here: Mounted) -> 
     assert last["response"]["output"][-1]["content"][0]["text"] == SAID
 
 
+@pytest.mark.parametrize(
+    ("dialect", "begins"), [("openai_responses", "resp_"), ("anthropic", "msg_")]
+)
+async def test_ids_of_answers_begin_as_the_vendors_do(
+    here: Mounted, dialect: Dialect, begins: str
+) -> None:
+    whole = await here.ask(dialect, FAST)
+
+    assert whole.json()["id"] == begins + whole.headers["x-request-id"].removeprefix("req_")
+
+
 async def test_a_gemini_client_is_answered_with_candidates(here: Mounted) -> None:
     """DEFECT of the reference, 4.2 and 6.1: /v1beta answered in the shape of OpenAI."""
     whole = await here.ask("gemini", FAST)
