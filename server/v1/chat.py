@@ -25,6 +25,7 @@ from omniroute.routing.wire.operations import operation_of_body, operation_of_pa
 from omniroute.routing.wire.parts import answer_id
 from omniroute.routing.wire.sessions import session_of
 from omniroute.routing.wire.table import codec
+from omniroute.routing.wire.visible import Unthinking, shows_thoughts, unthought
 
 from ..auth import Authenticator
 from ..exchange import ClientGone, Exchange, Head, Header, headers_of, lines_of
@@ -204,6 +205,8 @@ async def _pump(reply: Reply, own: Codec, request: RouteRequest, exchange: Excha
     winner = reply.winner
     writer = own.writer(_head(request, reply.model_served or (winner.model if winner else "")))
     forwards = reply.forwards
+    if not forwards and not shows_thoughts(own.name, request.operation.body):
+        writer = Unthinking(writer, own.name)
     try:
         await reply.pour(Forwarded(exchange) if forwards else Rendered(exchange, writer))
         last = b"" if forwards else writer.end()
@@ -222,6 +225,8 @@ async def _fold(reply: Reply, own: Codec) -> bytes:
     if reply.forwards:
         return b"".join([piece.raw async for piece in reply])
     deltas: list[Delta] = [piece.delta async for piece in reply if piece.delta is not None]
+    if not shows_thoughts(own.name, reply.request.operation.body):
+        deltas = [unthought(delta, own.name) for delta in deltas]
     winner = reply.winner
     model = reply.model_served or (winner.model if winner else "")
     return own.render_answer(deltas, _head(reply.request, model))

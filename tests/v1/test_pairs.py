@@ -60,6 +60,9 @@ SAID = "[simulated by sim/fast] You said: "
 NO_LOGPROBS: frozenset[Dialect] = frozenset({"anthropic"})
 
 
+THINKING: dict[str, Any] = {"reasoning_shown": True, "reasoning_tokens_max": 2048}
+
+
 NO_SOUND: frozenset[Dialect] = frozenset({"anthropic", "openai_responses"})
 
 
@@ -105,6 +108,12 @@ def _calls(*names: str) -> Callable[[Answer, Dialect, Dialect], object]:
         return _differs((found, answer.finish, len(ids)), (wanted, "tool_calls", len(names)))
 
     return seen
+
+
+def _unasked(answer: Answer, source: Dialect, target: Dialect) -> object:
+    """Anthropic's and Gemini's clients see no thoughts that they have not asked for."""
+    hidden = source != target and source in ("anthropic", "gemini")
+    return _differs((answer.reasoning, answer.text), ("" if hidden else TAGGED, f"{SAID}hi"))
 
 
 def _differs(found: object, wanted: object) -> object:
@@ -318,14 +327,17 @@ CASES: dict[str, Case] = {
         without=NO_LOGPROBS,
     ),
     "a thought before a call": Case(
-        Chat((user("get_time"),), tools=(TIME,)), _thinks_and_calls, does={"says": "tags"}
+        Chat((user("get_time"),), tools=(TIME,), **THINKING),
+        _thinks_and_calls,
+        does={"says": "tags"},
     ),
     "a thought that only its provider reads": Case(
-        Chat((user("hi"),)), _thinks_unreadably, does={"says": "secret"}
+        Chat((user("hi"),), **THINKING), _thinks_unreadably, does={"says": "secret"}
     ),
     "a thought between tags": Case(
-        Chat((user("hi"),)), _thinks_first(TAGGED, f"{SAID}hi"), does={"says": "tags"}
+        Chat((user("hi"),), **THINKING), _thinks_first(TAGGED, f"{SAID}hi"), does={"says": "tags"}
     ),
+    "a thought that nobody asked for": Case(Chat((user("hi"),)), _unasked, does={"says": "tags"}),
     "usage": Case(
         Chat((user("hi"),)),
         _costs,
