@@ -109,6 +109,20 @@ async def test_requests_without_a_decision_and_settled_holds_go_open_holds_stay(
     assert [one["hold_id"] for one in left] == ["open"]
 
 
+async def test_settled_holds_go_in_step_with_the_requests_that_are_due(
+    store: Opened, clock: FakeClock
+) -> None:
+    await kept(store, old=BATCH_ROWS + 20, new=1)
+    clock.unix_s = OLD_S
+    await store.budgets.reserve(Hold("settled", "key-1", (), 100))
+    store.budgets.settle("settled", usd_nanos=40)
+    await store.budgets.flush()
+
+    first = await retention(store).prune(BORDER_S, batches_max=1)
+
+    assert (first.decisions, first.holds) == (BATCH_ROWS, 1)
+
+
 async def test_a_dry_run_counts_what_would_go_and_removes_nothing(store: Opened) -> None:
     await kept(store, old=3, new=2)
 
