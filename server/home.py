@@ -52,6 +52,7 @@ def page(*, version: str, url: str, providers: Sequence[str], key_needed: bool) 
     )
     rows = (
         ("OpenAI clients", f"{url}/v1"),
+        ("Anthropic's, Google's and Ollama's clients", url),
         ("MCP", f"{url}/mcp"),
         ("A2A", f"{url}/a2a"),
         ("Agent card", f"{url}/.well-known/agent-card.json"),

@@ -31,6 +31,7 @@ def banner(settings: Settings, facts: StartFacts) -> str:
     url, gateway = facts.url, facts.gateway
     rows = [
         ("OpenAI clients", f"{url}/v1"),
+        ("other clients", f"{url} (Anthropic's, Google's, Ollama's)"),
         ("MCP", f"{url}/mcp"),
         ("A2A", f"{url}/a2a"),
         ("agent card", f"{url}/.well-known/agent-card.json"),
@@ -44,7 +45,7 @@ def banner(settings: Settings, facts: StartFacts) -> str:
         ),
     ]
     if facts.mcp_url is not None:
-        rows.insert(2, ("MCP alone", facts.mcp_url))
+        rows.insert(3, ("MCP alone", facts.mcp_url))
     if settings.public_url is not None:
         rows.insert(0, ("from outside", settings.public_url))
     if facts.sources.env_file is not None:

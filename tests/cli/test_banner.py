@@ -18,10 +18,11 @@ FRESH = StartFacts(
 def test_a_fresh_start_says_where_everything_is_and_that_answers_are_simulated() -> None:
     text = banner(SETTINGS, FRESH)
 
-    assert text.splitlines()[:10] == [
+    assert text.splitlines()[:11] == [
         "OmniRoute 0.1.0 is running.",
         "",
         "  OpenAI clients  http://127.0.0.1:20128/v1",
+        "  other clients   http://127.0.0.1:20128 (Anthropic's, Google's, Ollama's)",
         "  MCP             http://127.0.0.1:20128/mcp",
         "  A2A             http://127.0.0.1:20128/a2a",
         "  agent card      http://127.0.0.1:20128/.well-known/agent-card.json",
