@@ -14,6 +14,7 @@ from omniroute.routing.errors import (
     AllFailed,
     BadRequest,
     BudgetExceeded,
+    FailureKind,
     LoopDetected,
     ModelNotFound,
     NoCandidate,
@@ -43,13 +44,13 @@ DIALECTS: tuple[Dialect, ...] = ("openai_chat", "openai_responses", "anthropic",
 REQUEST_ID = "req_0123"
 
 
-def failed(*kinds: str) -> UpstreamFailure:
+def failed(*kinds: FailureKind) -> UpstreamFailure:
     """Give the end of a request whose attempts ended so."""
     failures, attempts = [], []
     for number, kind in enumerate(kinds, 1):
         failure = UpstreamFailure(
             "it said no",
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             provider_status=429 if kind == "rate_limited" else 500,
             retry_after_s=7.0 if kind == "rate_limited" else None,
         )
