@@ -31,11 +31,13 @@ from omniroute.routing.errors import NotAllowed, NotAuthenticated, RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import Once
+from omniroute.tools.reach import Reach
 
 from .exchange import ClientGone
 from .v1.bodies import read_body
 
 if TYPE_CHECKING:
+    from omniroute.tools.additions import Additions
     from omniroute.tools.binding import HttpBinding
 
 BODY_BYTES_MAX = 4 * 2**20
@@ -74,13 +76,12 @@ def build_mcp(
     """
     hosts = tuple(map(_in_header, allowed_hosts))
     pages = (f"{scheme}://{host}" for host in hosts for scheme in ("http", "https"))
-    return McpDoor(
-        gateway,
-        authenticate,
+    reach = Reach(
         hosts=_with_any_port(hosts),
         origins=_with_any_port((*pages, *allowed_origins)),
         stateless=stateless,
     )
+    return McpDoor(gateway, authenticate, reach)
 
 
 class McpDoor:
@@ -89,23 +90,16 @@ class McpDoor:
     Attributes:
         once: answers calls that are repeated; None, as it is at first, answers each. What it is
             when the first request comes, counts.
+        additions: what stands beside our own tools, None for nothing; as it is when the first
+            request comes.
     """
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        authenticate: Authenticate,
-        *,
-        hosts: tuple[str, ...],
-        origins: tuple[str, ...],
-        stateless: bool,
-    ) -> None:
+    def __init__(self, gateway: Gateway, authenticate: Authenticate, reach: Reach) -> None:
         self.once: Once | None = None
+        self.additions: Additions | None = None
         self._gateway = gateway
         self._authenticate = authenticate
-        self._hosts = hosts
-        self._origins = origins
-        self._stateless = stateless
+        self._reach = reach
         self._wanted = asyncio.Event()
         self._settled = asyncio.Event()
         self._binding: HttpBinding | None = None
@@ -168,11 +162,7 @@ class McpDoor:
         try:
             module = await asyncio.to_thread(import_module, BINDING)
             binding: HttpBinding = module.HttpBinding(
-                self._gateway,
-                hosts=self._hosts,
-                origins=self._origins,
-                stateless=self._stateless,
-                once=self.once,
+                self._gateway, self._reach, once=self.once, additions=self.additions
             )
             async with binding.run():
                 self._binding = binding

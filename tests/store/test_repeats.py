@@ -14,7 +14,8 @@ from msgspec import structs
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.server.repeats import Repeats
 from omniroute.server.store.database import Database
-from omniroute.tools.binding import ERROR_META, build_server
+from omniroute.tools.binding import build_server
+from omniroute.tools.calls import ERROR_META
 from tests.a2a_door.door import HeldUpstream, Served, serving, v03_message
 from tests.fakes import ADMIN, FakeClock, World, failing, world
 from tests.store.test_kept_answers import kept

@@ -19,7 +19,8 @@ from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Call, Caller, ModelFacts, Piece
 from omniroute.routing.ports import Upstream
-from omniroute.tools.binding import ERROR_META, build_server
+from omniroute.tools.binding import build_server
+from omniroute.tools.calls import ERROR_META
 from omniroute.tools.shapes import output_schema
 from omniroute.tools.table import TABLE
 from tests.fakes import ADMIN, NO_HEADERS, FakeClock, World, account, combo, failing, world
