@@ -173,7 +173,9 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; what comes after a body in parts is none."""
         if self._in_head:
-            self._headers.append((name.lower(), value))
+            # The parser has left out what stands before a value, and not what stands after it,
+            # which belongs to it as little. Source: RFC 9110, section 5.5.
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Refuse what two servers could read in two ways."""

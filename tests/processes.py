@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,14 +121,20 @@ def run_command(
 
 
 @contextmanager
-def gateway(home: Path, *words: str, **environment: str) -> Iterator[RunningGateway]:
-    """Run a gateway on a port of its own until the block ends."""
+def gateway(
+    home: Path, *words: str, program: Sequence[str] = OMNIROUTE, **environment: str
+) -> Iterator[RunningGateway]:
+    """Run a gateway on a port of its own until the block ends.
+
+    Args:
+        program: what is run in the place of `omniroute`.
+    """
     port = free_port()
     variables = plain_environment(home, **environment)
     home.mkdir(parents=True, exist_ok=True)
     log = (home / "gateway.log").open("wb")
     process = subprocess.Popen(
-        [*OMNIROUTE, "serve", "--port", str(port), "--no-open", *words],
+        [*program, "serve", "--port", str(port), "--no-open", *words],
         env=variables,
         stdin=subprocess.DEVNULL,
         stdout=log,

@@ -525,6 +525,17 @@ async def test_a_header_after_the_body_is_none(served: Served, at: str) -> None:
     assert got.endswith(b"\r\n\r\nhost connection transfer-encoding")
 
 
+@BOTH
+async def test_blanks_around_a_value_are_none_of_it(served: Served, at: str) -> None:
+    await served.ask(
+        f"POST /{at}names HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 0\r\n"
+        "mcp-name:  two words \t \r\nempty: \t\r\n\r\n"
+    )
+
+    named = dict(served.app.heads[0].headers)
+    assert (named[b"mcp-name"], named[b"empty"]) == (b"two words", b"")
+
+
 async def test_a_client_that_waits_is_told_to_send_its_body_once_it_is_wanted(
     served: Served,
 ) -> None:

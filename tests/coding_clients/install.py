@@ -28,12 +28,16 @@ def node() -> Path:
     return found
 
 
-def installed(client: str) -> Path:
+def installed(client: str, packages: Path = PACKAGES) -> Path:
     """Give the folder in which a client is installed, now if it is missing.
+
+    Args:
+        client: the name of its folder.
+        packages: where that is.
 
     No script of a package runs, but the one in FINISH: what clients need is in their packages.
     """
-    source, made_by = PACKAGES / client, node()
+    source, made_by = packages / client, node()
     digest = hashlib.sha256((source / "package-lock.json").read_bytes()).hexdigest()[:16]
 
     def install(folder: Path) -> None:
