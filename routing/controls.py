@@ -6,9 +6,10 @@ from msgspec import structs
 
 from .access import ADMIN, owner_of, require
 from .catalog.autos import check_pool
+from .catalog.combos import is_starter
 from .catalog.fitness_rules import check_rule
 from .catalog.names import check_alias
-from .errors import NotFound
+from .errors import Conflict, NotFound
 from .guard import GuardStanding, GuardTerms
 from .health.book import HealthBook
 from .health.profiles import Profile, profile_named
@@ -63,12 +64,41 @@ class Controls:
 
         Raises:
             NotFound: no combo goes by that.
+            Conflict: it is a starter combo, or another one contains it.
         """
         require(caller, "write:combos")
+        found = self._combo(name)
+        if is_starter(found.combo_id):
+            raise Conflict(
+                f"{found.name!r} is a starter combo, which follows the accounts that there are: "
+                f"switch it off with `omniroute combos switch {found.name} off`"
+            )
+        if not await self.store.remove_combo(found.combo_id, actor=caller.key_id):
+            raise _no_combo(name)
+
+    async def switch_combo(self, name: str, caller: Caller, *, active: bool) -> Combo:
+        """Switch a combo on or off, by its name or id. Needs write:combos.
+
+        One that is off is neither routed to nor listed as a model, and combos that contain it go
+        on without it. The rest of it stays as it is stored, whoever changes it meanwhile.
+
+        Raises:
+            NotFound: no combo goes by that.
+        """
+        require(caller, "write:combos")
+        found = self._combo(name)
+        if not await self.store.switch_combo(found, active=active, actor=caller.key_id):
+            raise _no_combo(name)
         combos = self.configs.current().combos
-        found = [one for one in combos if name in (one.name, one.combo_id)]
-        if not found or not await self.store.remove_combo(found[0].combo_id, actor=caller.key_id):
-            raise NotFound(f"no combo is named {name!r}")
+        return next(one for one in combos if one.combo_id == found.combo_id)
+
+    def _combo(self, name: str) -> Combo:
+        combos = self.configs.current().combos
+        found = next((one for one in combos if one.name == name), None)
+        found = found or next((one for one in combos if one.combo_id == name), None)
+        if found is None:
+            raise _no_combo(name)
+        return found
 
     async def put_alias(self, name: str, target: str, caller: Caller) -> None:
         """Let a name, or a pattern of names, stand for another name. Needs write:combos.
@@ -199,3 +229,7 @@ class Controls:
             model,
             {one.provider for one in found if model is None},
         )
+
+
+def _no_combo(name: str) -> NotFound:
+    return NotFound(f"no combo is named {name!r}; `omniroute combos list` shows them")

@@ -64,6 +64,13 @@ class ComboWish(ComboSettings):
     active: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class ComboSwitch:
+    """Whether a combo is to be routed to and listed."""
+
+    active: bool
+
+
 def combo_json(combo: Combo) -> ComboJson:
     """Give a combo as the API shows it."""
     return ComboJson(

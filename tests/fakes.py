@@ -100,6 +100,15 @@ class FakeConfigs:
         self._change(combos=left)
         return removed
 
+    async def switch_combo(self, combo: Combo, *, active: bool, actor: str) -> bool:
+        known = any(one.combo_id == combo.combo_id for one in self.config.combos)
+        combos = (
+            replace(one, active=active) if one.combo_id == combo.combo_id else one
+            for one in self.config.combos
+        )
+        self._change(combos=tuple(combos))
+        return known
+
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None:
         self._change(resilience=profile)
 

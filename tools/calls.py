@@ -123,8 +123,8 @@ def _bind(tool: Tool[Any, Any]) -> _Bound:
         annotations=ToolAnnotations(
             title=tool.title,
             read_only_hint=not tool.changes,
-            destructive_hint=False,
-            idempotent_hint=not tool.changes,
+            destructive_hint=tool.replaces,
+            idempotent_hint=tool.repeatable or not tool.changes,
             open_world_hint=tool.open_world,
         ),
     )

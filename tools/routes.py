@@ -13,7 +13,7 @@ from msgspec import Meta
 from omniroute.routing.conversation import Chat, Message, Text
 from omniroute.routing.errors import ModelNotFound
 from omniroute.routing.gateway import Gateway
-from omniroute.routing.model import Attempt, Outcome, RouteRequest
+from omniroute.routing.model import Attempt, Combo, Outcome, RouteRequest
 from omniroute.routing.policy import OUTRUN
 from omniroute.routing.reply import Reply
 from omniroute.routing.wire.operations import operation_of_chat
@@ -48,6 +48,14 @@ ComboName = Annotated[
         min_length=1,
         max_length=NAME_CHARS_MAX,
         description="A combo's name or id; it takes the place of the model.",
+    ),
+]
+ComboNamed = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=NAME_CHARS_MAX,
+        description="A combo's id or name, as omniroute_list_combos gives it.",
     ),
 ]
 BudgetUsd = Annotated[
@@ -224,13 +232,25 @@ def target_of(gateway: Gateway, model: str, combo: str | None) -> str:
     """
     if combo is None:
         return model
-    for one in gateway.route.configs.current().combos:
-        if one.active and combo in (one.name, one.combo_id):
-            return one.name
-    raise ModelNotFound(
-        f"no active combo is named {combo!r}; omniroute_list_combos lists them, and a single "
-        "model goes into `model` alone"
-    )
+    found = combo_named(gateway, combo)
+    if found is None:
+        raise ModelNotFound(
+            f"no combo is named {combo!r}; omniroute_list_combos lists them, and a single model "
+            "goes into `model` alone"
+        )
+    if not found.active:
+        raise ModelNotFound(
+            f"combo {found.name!r} is switched off; omniroute_switch_combo switches it on, and "
+            "omniroute_list_combos lists those that are enabled"
+        )
+    return found.name
+
+
+def combo_named(gateway: Gateway, name: str) -> Combo | None:
+    """Give the combo of a name or id, also one that is switched off; a name comes first."""
+    combos = gateway.route.configs.current().combos
+    by_name = next((one for one in combos if one.name == name), None)
+    return by_name or next((one for one in combos if one.combo_id == name), None)
 
 
 def nanos(dollars: float | None) -> int | None:

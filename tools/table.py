@@ -23,6 +23,9 @@ class Tool(Generic[Takes, Gives]):
         scope: what a key must carry to see and to call it; the gateway asks for it again.
         description: what a model reads when it chooses a tool.
         changes: it does more than read: it calls a provider, or changes a setting.
+        replaces: what it sets takes the place of what was set before (MCP's destructive hint);
+            other changes only add.
+        repeatable: called again with the same arguments it changes nothing more.
         open_world: it reaches services outside of the gateway.
     """
 
@@ -34,6 +37,8 @@ class Tool(Generic[Takes, Gives]):
     gives: type[Gives]
     run: Callable[[Invocation, Takes], Awaitable[Gives]]
     changes: bool = False
+    replaces: bool = False
+    repeatable: bool = False
     open_world: bool = False
 
 
@@ -64,6 +69,23 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         takes=reads.ListCombos,
         gives=reads.Combos,
         run=reads.list_combos,
+    ),
+    Tool(
+        name="omniroute_switch_combo",
+        scope="write:combos",
+        title="Switch a combo on or off",
+        description=(
+            "Switch one combo on or off for every client of the gateway, at once and over "
+            "restarts. One that is off is not found when it is asked for and not listed as a "
+            "model; its models and settings stay as they are. omniroute_list_combos tells which "
+            "are enabled."
+        ),
+        takes=writes.SwitchCombo,
+        gives=writes.ComboSwitched,
+        run=writes.switch_combo,
+        changes=True,
+        replaces=True,
+        repeatable=True,
     ),
     Tool(
         name="omniroute_list_models_catalog",
@@ -134,6 +156,8 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         gives=writes.BudgetGuard,
         run=writes.set_budget_guard,
         changes=True,
+        # With `restart` each call forgets again what was spent, so it is not repeatable.
+        replaces=True,
     ),
     Tool(
         name="omniroute_set_resilience_profile",
@@ -148,5 +172,7 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         gives=writes.ResilienceSet,
         run=writes.set_resilience_profile,
         changes=True,
+        replaces=True,
+        repeatable=True,
     ),
 )

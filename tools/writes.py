@@ -1,4 +1,4 @@
-"""Tools that change settings: what a key may spend, and how soon a provider is given up."""
+"""Tools that change settings: a key's spending, a combo's switch, the resilience profile."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ from omniroute.routing.model import ProfileName
 from omniroute.routing.prepare import Patience
 
 from .invocation import Invocation
-from .routes import BUDGET_USD_MAX, nanos
+from .routes import BUDGET_USD_MAX, ComboNamed, nanos
 from .shapes import Arguments, Result
 from .units import milliseconds
 
@@ -98,6 +98,42 @@ class SetResilienceProfile(Arguments, frozen=True):
             "balanced after 5 and 30 s, conservative after 8 and 60 s."
         ),
     ]
+
+
+class SwitchCombo(Arguments, frozen=True):
+    """What omniroute_switch_combo takes."""
+
+    combo_id: ComboNamed
+    active: Annotated[
+        bool, Meta(description="true: it can be asked for; false: it is switched off.")
+    ]
+
+
+class SwitchedCombo(Result, frozen=True):
+    """The combo as it is now."""
+
+    id: str
+    name: str
+    enabled: bool
+
+
+class ComboSwitched(Result, frozen=True):
+    """What omniroute_switch_combo gives."""
+
+    success: bool
+    combo: SwitchedCombo
+
+
+async def switch_combo(call: Invocation, arguments: SwitchCombo) -> ComboSwitched:
+    """Run omniroute_switch_combo.
+
+    Raises:
+        NotFound: no combo has that name or id.
+    """
+    combo = await call.gateway.control.switch_combo(
+        arguments.combo_id, call.caller, active=arguments.active
+    )
+    return ComboSwitched(True, SwitchedCombo(combo.combo_id, combo.name, combo.active))
 
 
 class ResilienceSettings(Result, frozen=True):

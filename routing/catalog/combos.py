@@ -35,6 +35,8 @@ DESCRIPTION_CHARS_MAX = 1000
 
 STARTER_MODELS_MAX = 8
 """Models of a starter combo."""
+_STARTER = "starter-"
+"""How the ids of starter combos begin."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_/.-]+")
 
@@ -139,7 +141,7 @@ def starter_combos(config: Config, *, facts: Facts = facts_of) -> tuple[Combo, .
     accounts = [one for one in accounts if not one.simulated] or accounts
     combos = (
         Combo(
-            combo_id=f"starter-{name}",
+            combo_id=f"{_STARTER}{name}",
             name=name,
             models=_starter_models(preferred, accounts, facts),
             strategy=strategy,
@@ -148,6 +150,11 @@ def starter_combos(config: Config, *, facts: Facts = facts_of) -> tuple[Combo, .
         for name, (description, strategy, preferred) in _STARTERS.items()
     )
     return tuple(combo for combo in combos if combo.models)
+
+
+def is_starter(combo_id: str) -> bool:
+    """Whether a combo's id is that of a starter combo, which is stored only while it is off."""
+    return combo_id.startswith(_STARTER)
 
 
 def _starter_models(

@@ -55,7 +55,7 @@ def no_combo_model(combo: Combo) -> ModelNotFound:
 
 def _reason(config: Config, name: str) -> str:
     if any(combo.name == name for combo in config.combos):
-        return "a combo of that name is switched off"
+        return f"the combo is switched off, `omniroute combos switch {name} on` switches it on"
     prefix, slash, _ = name.partition("/")
     if not (prefix and slash):
         return "list what there is with GET /v1/models"

@@ -6,16 +6,15 @@ from typing import get_args
 
 from starlette.requests import Request
 
+from omniroute.routing.catalog.combos import is_starter
 from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Combo, ComboModel, Strategy
 from omniroute.routing.trials import PROMPT, models_to_try, try_models
 
-from ..combos_json import ComboJson, CombosJson, ComboWish, combo_json
+from ..combos_json import ComboJson, CombosJson, ComboSwitch, ComboWish, combo_json
 from .rows import Lines, Row, Tell, body_as
 
-STARTER = "starter-"
-"""How the ids of combos begin that nobody has stored."""
 PROMPT_CHARS_MAX = 4_000
 
 
@@ -55,6 +54,11 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         await gateway.control.put_combo(combo, caller)
         return combo_json(combo)
 
+    async def switch(request: Request, caller: Caller) -> ComboJson:
+        wish = await body_as(request, ComboSwitch)
+        name = request.path_params["name"]
+        return combo_json(await gateway.control.switch_combo(name, caller, active=wish.active))
+
     async def remove(request: Request, caller: Caller) -> None:
         await gateway.control.remove_combo(request.path_params["name"], caller)
 
@@ -74,6 +78,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         Row("GET", "/api/combos", "read:combos", "List combos", list_all),
         Row("POST", "/api/combos", "write:combos", "Add or replace a combo", put, 201),
         Row("POST", "/api/combos/{name:path}/test", "write:route", "Call each model once", test),
+        Row("POST", "/api/combos/{name:path}/switch", "write:combos", "Switch a combo", switch),
         Row("DELETE", "/api/combos/{name:path}", "write:combos", "Remove a combo", remove, 204),
     )
 
@@ -85,7 +90,7 @@ def id_for(gateway: Gateway, name: str, *, auto: bool) -> str:
         Conflict: it is a user-made auto and the new one is not, or the other way round.
     """
     for one in gateway.view.configs.current().combos:
-        if one.name != name or _is_starter(one):
+        if one.name != name or is_starter(one.combo_id):
             continue
         if auto != (one.preference is not None):
             kind, route = ("no auto", "/api/combos") if auto else ("an auto", "/api/combos/auto")
@@ -95,10 +100,6 @@ def id_for(gateway: Gateway, name: str, *, auto: bool) -> str:
             )
         return one.combo_id
     return f"combo-{uuid.uuid4().hex[:12]}"
-
-
-def _is_starter(combo: Combo) -> bool:
-    return combo.combo_id.startswith(STARTER)
 
 
 def _strategy(text: str) -> Strategy:

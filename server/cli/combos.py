@@ -4,7 +4,14 @@ import re
 from argparse import Namespace
 from urllib.parse import quote
 
-from ..combos_json import COMBO_SETTINGS, ComboJson, ComboModelJson, CombosJson, ComboWish
+from ..combos_json import (
+    COMBO_SETTINGS,
+    ComboJson,
+    ComboModelJson,
+    CombosJson,
+    ComboSwitch,
+    ComboWish,
+)
 from ..settings import Settings, Sources
 from .autos import terms
 from .client import Client, call, decoded, with_gateway
@@ -13,6 +20,7 @@ from .output import NOTHING, fields, listed, show, show_json, table
 
 WEIGHT_DIGITS_MAX = 6
 NUMBER_DIGITS_MAX = 6
+_STATES = {"on": True, "off": False}
 
 
 def show_all(arguments: Namespace, settings: Settings, sources: Sources) -> int:
@@ -65,6 +73,23 @@ def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         show_json(made)
     else:
         show(f"{made.name} is set: clients ask for it as the model {made.name!r}.")
+    return OK
+
+
+def switch(arguments: Namespace, settings: Settings, sources: Sources) -> int:
+    """Switch a combo on or off."""
+    if arguments.state not in _STATES:
+        raise Stop(f"a combo is switched on or off, not {arguments.state!r}")
+    path = f"/api/combos/{quote(arguments.name, safe='')}/switch"
+    with with_gateway(settings, sources) as gateway:
+        body = ComboSwitch(_STATES[arguments.state])
+        made = decoded(call(gateway, "POST", path, body), ComboJson)
+    if arguments.json:
+        show_json(made)
+    elif made.active:
+        show(f"{made.name} is on: clients ask for it as the model {made.name!r}.")
+    else:
+        show(f"{made.name} is off: it is neither routed to nor listed as a model.")
     return OK
 
 

@@ -115,6 +115,38 @@ def resilience_of(value: object, problems: list[str]) -> ProfileName:
         return BALANCED.name
 
 
+def combo_row(combo: Combo, now: float, actor: str) -> Statement:
+    """Give what stores a combo, in the place of the one of its id."""
+    preference = None if combo.preference is None else msgspec.json.encode(combo.preference)
+    return Statement(
+        "INSERT INTO combos (combo_id, name, models, strategy, active, attempts_max, "
+        "first_byte_s, total_s, description, created_unix_s, changed_unix_s, changed_by, "
+        "retries, retry_delay_s, concurrency_per_model, queue_s, preference, session_s, "
+        "hedge_percentile) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, "
+        "$16, $17, $18) "
+        "ON CONFLICT (combo_id) DO UPDATE SET name = excluded.name, "
+        "models = excluded.models, strategy = excluded.strategy, "
+        "active = excluded.active, attempts_max = excluded.attempts_max, "
+        "first_byte_s = excluded.first_byte_s, total_s = excluded.total_s, "
+        "description = excluded.description, retries = excluded.retries, "
+        "retry_delay_s = excluded.retry_delay_s, "
+        "concurrency_per_model = excluded.concurrency_per_model, "
+        "queue_s = excluded.queue_s, preference = excluded.preference, "
+        "session_s = excluded.session_s, "
+        "hedge_percentile = excluded.hedge_percentile, "
+        "changed_unix_s = excluded.changed_unix_s, changed_by = excluded.changed_by",
+        (
+            *(combo.combo_id, combo.name, msgspec.json.encode(combo.models).decode()),
+            *(combo.strategy, combo.active, combo.attempts_max, combo.first_byte_s),
+            *(combo.total_s, combo.description, now, actor, combo.retries),
+            *(combo.retry_delay_s, combo.concurrency_per_model, combo.queue_s),
+            preference if preference is None else preference.decode(),
+            *(combo.session_s, combo.hedge_percentile),
+        ),
+    )
+
+
 def other_combos(rows: Rows, combo_id: str) -> Sequence[Combo]:
     """Give the combos but one."""
     return combos_of([row for row in rows if row["combo_id"] != combo_id], [])

@@ -9,16 +9,16 @@ on top by `overlay`, each time the configuration is read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
-from omniroute.routing.catalog.combos import validate_combo
+from omniroute.routing.catalog.combos import is_starter, validate_combo
 from omniroute.routing.catalog.names import spelled
 from omniroute.routing.errors import BadRequest, Conflict
-from omniroute.routing.model import Account, Combo, ComboModel, Config, ProfileName
-from omniroute.routing.preference import FitnessRule, Preference
+from omniroute.routing.model import Account, Combo, Config, ProfileName
+from omniroute.routing.preference import FitnessRule
 from omniroute.routing.shaping import Shaping
 
 from .changes import Changes, NothingChanged, Told, removal
@@ -28,6 +28,7 @@ from .config_rows import (
     ALL_COMBOS,
     RESILIENCE,
     accounts_of,
+    combo_row,
     combos_of,
     other_combos,
     read_all,
@@ -38,6 +39,8 @@ from .database import Database, Statement, Steps, T
 from .fitness_rules import FITNESS, rule_removal_steps, rule_steps, rules_of, setting_put
 from .shaping import SHAPING, shaping_of
 from .vault import Vault, sealed_with
+
+_REMOVAL = "DELETE FROM combos WHERE combo_id = $1 RETURNING combo_id"
 
 
 @dataclass(slots=True)
@@ -162,43 +165,19 @@ class ConfigStore:
             Conflict: another combo has its name.
         """
         now = self._changes.now()
-        preference = None if combo.preference is None else _json(combo.preference)
 
         def steps() -> Steps[None]:
             stored = other_combos((yield ALL_COMBOS), combo.combo_id)
+            for off in (one for one in stored if _gives_way(one, combo)):
+                yield Statement(_REMOVAL, (off.combo_id,))
+            stored = [one for one in stored if not _gives_way(one, combo)]
             if any(other.name == combo.name for other in stored):
                 raise Conflict(
                     f"there is a combo named {combo.name!r} already: change that one, or choose "
                     "another name"
                 )
             validate_combo(combo, _with_overlaid(stored, self.current()))
-            yield Statement(
-                "INSERT INTO combos (combo_id, name, models, strategy, active, attempts_max, "
-                "first_byte_s, total_s, description, created_unix_s, changed_unix_s, changed_by, "
-                "retries, retry_delay_s, concurrency_per_model, queue_s, preference, session_s, "
-                "hedge_percentile) "
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, "
-                "$16, $17, $18) "
-                "ON CONFLICT (combo_id) DO UPDATE SET name = excluded.name, "
-                "models = excluded.models, strategy = excluded.strategy, "
-                "active = excluded.active, attempts_max = excluded.attempts_max, "
-                "first_byte_s = excluded.first_byte_s, total_s = excluded.total_s, "
-                "description = excluded.description, retries = excluded.retries, "
-                "retry_delay_s = excluded.retry_delay_s, "
-                "concurrency_per_model = excluded.concurrency_per_model, "
-                "queue_s = excluded.queue_s, preference = excluded.preference, "
-                "session_s = excluded.session_s, "
-                "hedge_percentile = excluded.hedge_percentile, "
-                "changed_unix_s = excluded.changed_unix_s, changed_by = excluded.changed_by",
-                (
-                    *(combo.combo_id, combo.name, _json(combo.models), combo.strategy),
-                    *(combo.active, combo.attempts_max, combo.first_byte_s, combo.total_s),
-                    *(combo.description, now, actor),
-                    *(combo.retries, combo.retry_delay_s),
-                    *(combo.concurrency_per_model, combo.queue_s),
-                    *(preference, combo.session_s, combo.hedge_percentile),
-                ),
-            )
+            yield combo_row(combo, now, actor)
 
         facts = {"name": combo.name, "strategy": combo.strategy, "active": combo.active}
         await self._make(Told(actor, "combo.put", combo.combo_id, facts), steps)
@@ -218,11 +197,38 @@ class ConfigStore:
                     raise Conflict(
                         f"combo {other.name!r} contains this one: remove it from there first"
                     )
-            yield from removal(
-                "DELETE FROM combos WHERE combo_id = $1 RETURNING combo_id", combo_id
-            )()
+            yield from removal(_REMOVAL, combo_id)()
 
         return await self._remove(Told(actor, "combo.remove", combo_id, {}), steps)
+
+    async def switch_combo(self, combo: Combo, *, active: bool, actor: str) -> bool:
+        """Switch a combo on or off and leave the rest of it; False when it is stored no more.
+
+        A starter combo is stored only while it is off: once it is on it follows the accounts
+        again.
+        """
+        now = self._changes.now()
+
+        def steps() -> Steps[None]:
+            if not is_starter(combo.combo_id):
+                switched = yield Statement(
+                    "UPDATE combos SET active = $2, changed_unix_s = $3, changed_by = $4 "
+                    "WHERE combo_id = $1 RETURNING combo_id",
+                    (combo.combo_id, active, now, actor),
+                )
+                if not switched:
+                    raise NothingChanged
+            elif active:
+                yield Statement(_REMOVAL, (combo.combo_id,))
+            elif not any(one["name"] == combo.name for one in (yield ALL_COMBOS)):
+                yield combo_row(replace(combo, active=False), now, actor)
+
+        facts = {"name": combo.name, "active": active}
+        try:
+            await self._make(Told(actor, "combo.switch", combo.combo_id, facts), steps)
+        except NothingChanged:
+            return False
+        return True
 
     async def put_alias(self, name: str, target: str, *, actor: str) -> None:
         """Let a name stand for a target.
@@ -327,5 +333,10 @@ def _with_overlaid(stored: Sequence[Combo], config: Config) -> tuple[Combo, ...]
     return (*stored, *overlaid)
 
 
-def _json(value: tuple[str, ...] | tuple[ComboModel, ...] | Preference) -> str:
+def _gives_way(stored: Combo, combo: Combo) -> bool:
+    """Whether it is a starter combo that is off, and a combo of the user's own takes its name."""
+    return is_starter(stored.combo_id) and stored.name == combo.name
+
+
+def _json(value: tuple[str, ...]) -> str:
     return msgspec.json.encode(value).decode()

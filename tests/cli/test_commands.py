@@ -194,6 +194,33 @@ def test_a_combo_is_added_shown_used_replaced_and_removed(omniroute: Run) -> Non
     assert gone.returncode == 1
 
 
+def test_a_combo_is_switched_off_and_on_also_a_starter(omniroute: Run) -> None:
+    well(omniroute("combos", "add", "mine", "sim/smart", "--retries", "2"))
+
+    off = omniroute("combos", "switch", "mine", "off")
+    asked = omniroute("chat", "--model", "mine", "hello")
+    starter = listed(omniroute("combos", "switch", "quality", "off", "--json"))
+    removed = omniroute("combos", "remove", "quality")
+    states = {one["name"]: one for one in listed(omniroute("combos", "list", "--json"))["combos"]}
+    on = omniroute("combos", "switch", "mine", "on")
+    kept = listed(omniroute("combos", "show", "mine", "--json"))
+    own = omniroute("combos", "add", "quality", "sim/fast")
+    wrong = omniroute("combos", "switch", "mine", "maybe")
+    nobody = omniroute("combos", "switch", "nobody", "on")
+
+    assert "mine is off" in well(off)
+    assert "`omniroute combos switch mine on`" in asked.stderr
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert (starter["combo_id"], starter["active"]) == ("starter-quality", False)
+    assert "omniroute combos switch quality off" in removed.stderr
+    assert (states["mine"]["active"], states["quality"]["active"]) == (False, False)
+    assert "mine is on" in well(on)
+    assert (kept["active"], kept["retries"]) == (True, 2)
+    assert "'quality'" in well(own)
+    assert "on or off, not 'maybe'" in wrong.stderr
+    assert "no combo is named 'nobody'" in nobody.stderr
+
+
 def test_a_combo_is_added_with_all_its_settings(omniroute: Run) -> None:
     given = {
         "attempts_max": 2,

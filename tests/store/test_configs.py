@@ -290,6 +290,40 @@ async def test_secrets_are_sealed_anew_all_or_none(store: Opened, tmp_path: Path
 
 
 @pytest.mark.anyio
+async def test_a_combo_is_switched_and_the_rest_of_it_stays(store: Opened) -> None:
+    team = combo("team", "groq/m", strategy="weighted", description="For the team.")
+    await store.configs.put_combo(team, actor="test")
+    stale = replace(team, description="What another process has seen before.")
+
+    switched = await store.configs.switch_combo(stale, active=False, actor="maria")
+    off = store.configs.current().combos
+    again = await store.configs.switch_combo(stale, active=True, actor="maria")
+    on = store.configs.current().combos
+    await store.configs.remove_combo("cmb-team", actor="test")
+    gone = await store.configs.switch_combo(team, active=True, actor="maria")
+
+    entries = await store.audit.recent(limit=3)
+    assert (switched, again, gone) == (True, True, False)
+    assert (off, on) == ((replace(team, active=False),), (team,))
+    assert store.configs.current().combos == ()
+    assert [one.action for one in entries] == ["combo.remove", "combo.switch", "combo.switch"]
+
+
+@pytest.mark.anyio
+async def test_a_starter_combo_is_stored_only_while_it_is_off(store: Opened) -> None:
+    starter = Combo("starter-quick", "quick", (ComboModel("groq/m"),))
+    own = combo("quick", "groq/other")
+
+    for active in (False, False, True, True, False):
+        assert await store.configs.switch_combo(starter, active=active, actor="test")
+        kept = store.configs.current().combos
+        assert kept == (() if active else (replace(starter, active=False),))
+    await store.configs.put_combo(own, actor="test")
+
+    assert store.configs.current().combos == (own,)
+
+
+@pytest.mark.anyio
 async def test_what_is_laid_over_is_in_force_and_counts_for_combos(
     sqlite_store: Opened, clock: FakeClock
 ) -> None:

@@ -16,6 +16,7 @@ PINNED = Path(__file__).parent / "tools_table.json"
 DOCUMENTED_ARGUMENTS = {
     "omniroute_get_health": (),
     "omniroute_list_combos": ("includeMetrics",),
+    "omniroute_switch_combo": ("comboId", "active"),
     "omniroute_list_models_catalog": ("provider", "capability"),
     "omniroute_route_request": ("model", "messages", "combo", "budget", "role", "stream"),
     "omniroute_simulate_route": ("model", "promptTokenEstimate", "combo"),
@@ -33,6 +34,8 @@ def as_listed(tool: Tool[Any, Any]) -> dict[str, Any]:
         "title": tool.title,
         "description": tool.description,
         "changes": tool.changes,
+        "replaces": tool.replaces,
+        "repeatable": tool.repeatable,
         "openWorld": tool.open_world,
         "inputSchema": input_schema(tool.takes),
         "outputSchema": output_schema(tool.gives),

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from mcp import Client, MCPError
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, TextContent, Tool
 from msgspec import structs
 
 from omniroute.routing.conversation import Delta, Usage
@@ -34,6 +34,33 @@ AGENT = Caller(
 )
 OTHER = Caller("key-other", AGENT.scopes)
 QUESTION = {"messages": [{"role": "user", "content": "say hello"}]}
+READS = {
+    "readOnlyHint": True,
+    "destructiveHint": False,
+    "idempotentHint": True,
+    "openWorldHint": False,
+}
+ASKS = {
+    "readOnlyHint": False,
+    "destructiveHint": False,
+    "idempotentHint": False,
+    "openWorldHint": True,
+}
+SETS = {
+    "readOnlyHint": False,
+    "destructiveHint": True,
+    "idempotentHint": True,
+    "openWorldHint": False,
+}
+CHANGES = {
+    "omniroute_route_request": ASKS,
+    "omniroute_test_combo": ASKS,
+    "omniroute_switch_combo": SETS,
+    "omniroute_set_resilience_profile": SETS,
+    # With `restart` each call forgets again what was spent.
+    "omniroute_set_budget_guard": {**SETS, "idempotentHint": False},
+}
+"""The hints of the tools that do more than read."""
 
 
 @pytest.fixture(params=ERAS)
@@ -101,12 +128,15 @@ async def test_an_admin_key_sees_all_with_schemas_and_annotations(era: str) -> N
 
     assert [tool.name for tool in listed.tools] == [tool.name for tool in TABLE]
     assert all(tool.output_schema and tool.title and tool.annotations for tool in listed.tools)
-    changing = [one.name for one in listed.tools if not one.annotations.read_only_hint]  # type: ignore[union-attr]
-    assert changing == [
-        "omniroute_route_request",
-        "omniroute_set_budget_guard",
-        "omniroute_set_resilience_profile",
-    ]
+    told = {one.name: hints(one) for one in listed.tools}
+    assert told == {name: CHANGES.get(name, READS) for name in told}
+
+
+def hints(tool: Tool) -> dict[str, object]:
+    assert tool.annotations is not None
+    found = tool.annotations.model_dump(by_alias=True)
+    assert found.pop("title") == tool.title
+    return found
 
 
 async def test_a_tool_list_is_private_to_the_key_that_asked() -> None:
