@@ -8,10 +8,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from msgspec import structs
+
+from .catalog.names import name_allowed
 from .conversation import Chat, Message, Text
 from .engine import Engine, new_request_id
 from .errors import NotFound, RoutingError
-from .model import Caller, RouteRequest
+from .model import Caller, Door, Outcome, RouteRequest
 from .reply import Reply
 from .wire.operations import operation_of_chat
 
@@ -23,11 +26,30 @@ ANSWER_CHARS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What each model is asked, and how much it may answer."""
+
+    prompt: str = PROMPT
+    output_tokens_max: int = OUTPUT_TOKENS_MAX
+    door: Door = "api"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whom to ask: the models of a combo, those of combos inside it too, each once."""
+
+    combo: str
+    models: tuple[str, ...]
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """How one call went.
 
     Attributes:
         cost_usd_nanos: None when the price is unknown.
+        tokens: of prompt and answer; None when nobody knows.
         answer: the beginning of what it said.
         error: in words; "" when it answered.
     """
@@ -40,10 +62,12 @@ class Trial:
     cost_usd_nanos: int | None = None
     answer: str = ""
     error: str = ""
+    tokens: int | None = None
+    simulated: bool = False
 
 
-def models_to_try(engine: Engine, name: str) -> tuple[str, ...]:
-    """Give the models of a combo by name, those of combos inside it too, each once.
+def plan_trials(engine: Engine, name: str, question: Question) -> Plan:
+    """Give whom to ask of a combo by name.
 
     Raises:
         NotFound: no active combo has that name.
@@ -53,19 +77,23 @@ def models_to_try(engine: Engine, name: str) -> tuple[str, ...]:
     snapshot = engine.preparer.prepare(config, name, now_s=now_s).snapshot
     if snapshot.combo is None:
         raise NotFound(f"no combo is named {name!r}; `omniroute combos list` shows them")
-    return tuple(dict.fromkeys(one.name for one in snapshot.candidates))
+    models = tuple(dict.fromkeys(one.name for one in snapshot.candidates))
+    return Plan(snapshot.combo, models, question)
 
 
 async def try_models(
-    engine: Engine,
-    models: tuple[str, ...],
-    caller: Caller,
-    told: Callable[[Trial], Awaitable[None]],
-    *,
-    prompt: str = PROMPT,
+    engine: Engine, plan: Plan, caller: Caller, told: Callable[[Trial], Awaitable[None]]
 ) -> None:
-    """Call each model once, and tell of each as it ends. None of them fails the others."""
-    chat = Chat((Message("user", (Text(prompt),)),), output_tokens_max=OUTPUT_TOKENS_MAX)
+    """Call each model once, and tell of each as it ends. None of them fails the others.
+
+    A key that may ask the combo may ask its models here, as the combo would ask them for it.
+    """
+    question = plan.question
+    chat = Chat(
+        (Message("user", (Text(question.prompt),)),), output_tokens_max=question.output_tokens_max
+    )
+    if caller.models and name_allowed(caller.models, plan.combo):
+        caller = structs.replace(caller, models=())
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(model: str) -> None:
@@ -75,13 +103,13 @@ async def try_models(
                 target=model,
                 operation=operation_of_chat(chat, target=model),
                 at_s=engine.clock.now(),
-                door="api",
+                door=question.door,
             )
             trial = await _try(engine, request, caller)
         await told(trial)
 
     async with asyncio.TaskGroup() as group:
-        for model in models:
+        for model in plan.models:
             group.create_task(one(model))
 
 
@@ -120,4 +148,12 @@ def _trial(
         cost_usd_nanos=0 if outcome is None else outcome.cost_usd_nanos,
         answer=answer,
         error=error,
+        tokens=None if outcome is None else _tokens(outcome),
+        simulated=outcome is not None and outcome.winner is not None and outcome.winner.simulated,
     )
+
+
+def _tokens(outcome: Outcome) -> int | None:
+    if outcome.usage_source == "none":
+        return None
+    return outcome.usage.input_tokens + outcome.usage.output_tokens

@@ -230,20 +230,24 @@ def target_of(gateway: Gateway, model: str, combo: str | None) -> str:
     Raises:
         ModelNotFound: no active combo has that name or id.
     """
-    if combo is None:
-        return model
-    found = combo_named(gateway, combo)
+    return model if combo is None else active_combo(gateway, combo).name
+
+
+def active_combo(gateway: Gateway, name: str) -> Combo:
+    """Give the combo of a name or id.
+
+    Raises:
+        ModelNotFound: none has it, or it is switched off.
+    """
+    found = combo_named(gateway, name)
     if found is None:
-        raise ModelNotFound(
-            f"no combo is named {combo!r}; omniroute_list_combos lists them, and a single model "
-            "goes into `model` alone"
-        )
+        raise ModelNotFound(f"no combo is named {name!r}; omniroute_list_combos lists them")
     if not found.active:
         raise ModelNotFound(
             f"combo {found.name!r} is switched off; omniroute_switch_combo switches it on, and "
             "omniroute_list_combos lists those that are enabled"
         )
-    return found.name
+    return found
 
 
 def combo_named(gateway: Gateway, name: str) -> Combo | None:

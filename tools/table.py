@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from . import explanations, reads, routes, simulations, writes
+from . import explanations, reads, routes, simulations, trials, writes
 from .invocation import Invocation
 from .shapes import Arguments, Result
 
@@ -128,6 +128,22 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         takes=simulations.Simulate,
         gives=simulations.Simulation,
         run=simulations.simulate_route,
+    ),
+    Tool(
+        name="omniroute_test_combo",
+        scope="write:route",
+        title="Test a combo",
+        description=(
+            "Ask every model of a combo the same short question at the same time and tell who "
+            "answers, how fast and for how much, and why others fail. Real calls that cost real "
+            "tokens, at most 50 of answer each. To compare without calling anyone use "
+            "omniroute_simulate_route."
+        ),
+        takes=trials.TestCombo,
+        gives=trials.Trials,
+        run=trials.test_combo,
+        changes=True,
+        open_world=True,
     ),
     Tool(
         name="omniroute_explain_route",

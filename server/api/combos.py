@@ -10,7 +10,7 @@ from omniroute.routing.catalog.combos import is_starter
 from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Combo, ComboModel, Strategy
-from omniroute.routing.trials import PROMPT, models_to_try, try_models
+from omniroute.routing.trials import PROMPT, Question, plan_trials, try_models
 
 from ..combos_json import ComboJson, CombosJson, ComboSwitch, ComboWish, combo_json
 from .rows import Lines, Row, Tell, body_as
@@ -66,11 +66,11 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         wish = await body_as(request, TrialWish)
         if not 0 < len(wish.prompt) <= PROMPT_CHARS_MAX:
             raise BadRequest(f"prompt has 1 to {PROMPT_CHARS_MAX} characters", field="prompt")
-        models = models_to_try(gateway.route, request.path_params["name"])
+        plan = plan_trials(gateway.route, request.path_params["name"], Question(wish.prompt))
 
         async def work(tell: Tell) -> None:
-            await tell(models)
-            await try_models(gateway.route, models, caller, tell, prompt=wish.prompt)
+            await tell(plan.models)
+            await try_models(gateway.route, plan, caller, tell)
 
         return Lines(work)
 

@@ -20,6 +20,7 @@ DOCUMENTED_ARGUMENTS = {
     "omniroute_list_models_catalog": ("provider", "capability"),
     "omniroute_route_request": ("model", "messages", "combo", "budget", "role", "stream"),
     "omniroute_simulate_route": ("model", "promptTokenEstimate", "combo"),
+    "omniroute_test_combo": ("comboId", "testPrompt"),
     "omniroute_explain_route": ("requestId",),
     "omniroute_set_budget_guard": ("maxCost", "action", "degradeToTier"),
     "omniroute_set_resilience_profile": ("profile",),
