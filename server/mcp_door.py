@@ -54,6 +54,8 @@ CODES = {400: -32600, 401: -32001, 403: -32003, 500: -32603}
 """JSON-RPC codes by HTTP status; -32000 to -32019 are free for servers."""
 
 Authenticate = Callable[[Scope], Caller]
+ScopeOf = Callable[[object, Mapping[str, Any]], str | None]
+"""Gives the scope that a method with these parameters needs; None when it needs none."""
 log = logging.getLogger("omniroute")
 
 
@@ -134,7 +136,7 @@ class McpDoor:
             body = await read_body(dict(scope), receive, bytes_max=BODY_BYTES_MAX)
             message = _decoded(body)
             binding = await self._ready()
-            _check_scope(caller, message, binding.scopes)
+            _check_scope(caller, message, binding.scope)
         except ClientGone:
             return
         except RoutingError as error:
@@ -195,14 +197,12 @@ def _decoded(body: bytes) -> Mapping[str, Any]:
     return message if isinstance(message, dict) else {}
 
 
-def _check_scope(caller: Caller, message: Mapping[str, Any], scopes: Mapping[str, str]) -> None:
-    """Raise NotAllowed for a call of a tool that the key may not use."""
+def _check_scope(caller: Caller, message: Mapping[str, Any], scope_of: ScopeOf) -> None:
+    """Raise NotAllowed for what the key may not call, read, get or complete."""
     params = message.get("params")
-    if message.get("method") != "tools/call" or not isinstance(params, dict):
-        return
-    name = params.get("name")
-    if isinstance(name, str) and name in scopes:
-        require(caller, scopes[name])
+    scope = scope_of(message.get("method"), params) if isinstance(params, dict) else None
+    if scope is not None:
+        require(caller, scope)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -4,14 +4,14 @@ Importing it takes about a second (the SDK builds its models), so nothing import
 gateway's start: see server/mcp_door.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from mcp.server import Server
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
-from mcp.server.caching import CacheHint
+from mcp.server.caching import CacheableMethod
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import (
@@ -29,11 +29,10 @@ from omniroute.routing.ports import Once
 
 from .additions import NOTHING, Additions, Context
 from .calls import Calls, scopes
+from .offers import LIST_HINT, Offers, WhoCalls
 from .reach import Reach
 
 NAME = "omniroute"
-LIST_TTL_MS = 30_000
-"""How long a client may keep a tool list. It is private: it depends on the key."""
 BODY_BYTES_MAX = 4 * 2**20
 SESSIONS_MAX = 1000
 """Open sessions of the older protocol era; the newer one has none."""
@@ -48,7 +47,12 @@ INSTRUCTIONS = (
     "why, by the requestId of an answer. Costs are US dollars; null means not known."
 )
 
-WhoCalls = Callable[[Context], Caller]
+CACHED: tuple[CacheableMethod, ...] = (
+    "tools/list",
+    "resources/list",
+    "resources/templates/list",
+    "prompts/list",
+)
 
 
 def build_server(
@@ -57,7 +61,7 @@ def build_server(
     once: Once | None = None,
     additions: Additions = NOTHING,
 ) -> Server[Any]:
-    """Give an MCP server that lists and runs the tools the caller may use.
+    """Give an MCP server of the tools, resources and prompts that the caller may use.
 
     Args:
         gateway: runs every call, with the caller's own rights.
@@ -65,7 +69,7 @@ def build_server(
         once: answers repeated calls; None answers each.
         additions: what stands beside our own.
     """
-    calls = Calls(gateway, once, additions)
+    calls, offers = Calls(gateway, once, additions), Offers(gateway)
 
     async def list_tools(ctx: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=calls.listed(who_calls(ctx)))
@@ -80,11 +84,12 @@ def build_server(
         version=gateway.view.version,
         title="OmniRoute",
         instructions=INSTRUCTIONS,
-        cache_hints={"tools/list": CacheHint(ttl_ms=LIST_TTL_MS, scope="private")},
+        cache_hints=dict.fromkeys(CACHED, LIST_HINT),
         on_list_tools=list_tools,
         on_call_tool=call_tool,
         get_tool_input_schema=calls.input_schema,
     )
+    offers.add_to(server, who_calls)
     additions.finish(server)
     return server
 
@@ -98,8 +103,6 @@ class HttpBinding:
         once: answers repeated calls; None answers each.
         additions: what stands beside our own tools.
 
-    Attributes:
-        scopes: the scope of each tool by its name.
     """
 
     def __init__(
@@ -111,7 +114,7 @@ class HttpBinding:
         additions: Additions | None = None,
     ) -> None:
         added = NOTHING if additions is None else additions
-        self.scopes = scopes(added)
+        self._scopes, self._offers = scopes(added), Offers(gateway)
         self._manager = StreamableHTTPSessionManager(
             build_server(gateway, _sender, once, added),
             stateless=reach.stateless,
@@ -129,6 +132,18 @@ class HttpBinding:
     def run(self) -> AbstractAsyncContextManager[None]:
         """Give the context in which requests are answered; it is entered once."""
         return self._manager.run()
+
+    def scope(self, method: object, params: Mapping[str, Any]) -> str | None:
+        """Give the scope that a message needs; None when it needs none, or names nothing of ours.
+
+        Args:
+            method: the JSON-RPC method.
+            params: as they came: nothing of them was checked.
+        """
+        if method == "tools/call":
+            name = params.get("name")
+            return self._scopes.get(name) if isinstance(name, str) else None
+        return self._offers.scope(method, params)
 
     async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request of an authenticated caller.

@@ -75,7 +75,7 @@ class Calls:
     def listed(self, caller: Caller) -> list[McpTool]:
         """Give the tools that the caller may call."""
         every = {name: one.listed for name, one in (self._bound | self._added).items()}
-        return [every[name] for name, scope in self.scopes.items() if _may(caller, scope)]
+        return [every[name] for name, scope in self.scopes.items() if may(caller, scope)]
 
     def input_schema(self, name: str) -> Mapping[str, Any] | None:
         """Give the schema of a tool's arguments; None when no tool has that name."""
@@ -96,7 +96,7 @@ class Calls:
             raise MCPError(
                 INVALID_PARAMS, f"no tool is named {params.name[:80]!r}; known are {known}"
             )
-        _require(caller, scope)
+        demand(caller, scope)
         added = self._added.get(params.name)
         if added is not None:
             return await added.run(ctx, params)
@@ -131,11 +131,13 @@ def _bind(tool: Tool[Any, Any]) -> _Bound:
     return _Bound(tool, listed, compiled(schema))
 
 
-def _may(caller: Caller, scope: str) -> bool:
+def may(caller: Caller, scope: str) -> bool:
+    """Whether the caller's key carries the scope."""
     return scope in caller.scopes or ADMIN in caller.scopes
 
 
-def _require(caller: Caller, scope: str) -> None:
+def demand(caller: Caller, scope: str) -> None:
+    """Raise the protocol's error unless the caller's key carries the scope."""
     try:
         require(caller, scope)
     except NotAllowed as error:

@@ -222,7 +222,7 @@ async def list_models_catalog(call: Invocation, arguments: ListModels) -> Catalo
         call.caller, provider=arguments.provider, capability=arguments.capability
     )
     shown = rows[:MODELS_MAX]
-    return Catalog(tuple(_model(call, row) for row in shown), len(rows) - len(shown))
+    return Catalog(tuple(model_info(call, row) for row in shown), len(rows) - len(shown))
 
 
 def _circuit(state: str) -> Circuit:
@@ -285,7 +285,8 @@ def _metrics(total: UsageTotal) -> ComboMetrics:
     )
 
 
-def _model(call: Invocation, row: ModelRow) -> ModelInfo:
+def model_info(call: Invocation, row: ModelRow) -> ModelInfo:
+    """Give one row of the catalogue, with whether it could answer now."""
     price = row.facts.price
     return ModelInfo(
         id=row.model_id,

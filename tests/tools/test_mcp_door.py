@@ -177,6 +177,54 @@ async def test_a_call_beyond_the_keys_scopes_is_a_403_that_names_the_scope() -> 
     assert here.upstream.calls == []
 
 
+@pytest.mark.parametrize(
+    ("method", "params", "scope"),
+    [
+        ("resources/read", {"uri": "omniroute://combos/fast"}, "read:combos"),
+        ("resources/subscribe", {"uri": "omniroute://models/one/m"}, "read:models"),
+        ("prompts/get", {"name": "investigate_request"}, "read:usage"),
+        ("completion/complete", {"ref": {"name": "choose_combo"}}, "read:combos"),
+        ("completion/complete", {"ref": {"uri": "omniroute://models/{+model}"}}, "read:models"),
+    ],
+)
+async def test_what_is_beside_the_tools_is_a_403_as_well(
+    method: str, params: dict[str, Any], scope: str
+) -> None:
+    asked = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
+
+    async with listening(door_of(world())) as url:
+        refused = await post(url, asked, authorization=f"Bearer {READER}")
+
+    assert refused.status_code == 403
+    assert f'scope="{scope}"' in refused.headers["www-authenticate"]
+    assert refused.json()["error"]["data"]["required_scopes"] == [scope]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"uri": 7},
+        {"uri": ["omniroute://combos"]},
+        {"ref": "omniroute://combos"},
+        {"ref": {"uri": None, "name": {}}},
+        {"name": ["choose_combo"]},
+        [],
+        None,
+    ],
+)
+@pytest.mark.parametrize("method", ["resources/read", "prompts/get", "completion/complete", None])
+async def test_parameters_of_any_shape_get_through_the_scope_check(
+    method: str | None, params: Any
+) -> None:
+    asked = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
+
+    async with listening(door_of(world(), stateless=True)) as url:
+        answer = await post(url, asked, mcp_protocol_version="2025-11-25")
+
+    assert answer.status_code < 500
+    assert "internal" not in answer.text.lower()
+
+
 async def test_the_official_client_shows_the_missing_scope(era: str) -> None:
     async with listening(door_of(world())) as url, client(url, READER, era=era) as mine:
         with pytest.raises(MCPError, match="lacks scope write:route") as refused:

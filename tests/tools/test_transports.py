@@ -19,7 +19,7 @@ import psutil
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, ResourceTemplateReference, TextResourceContents
 
 from tests.processes import OMNIROUTE, RunningGateway, free_port, plain_environment
 
@@ -114,6 +114,40 @@ async def test_the_tools_are_listed_and_called(
     assert simulated["requestId"] == told["requestId"] == request_id
     assert told["status"] == "answered"
     assert len(told["verdicts"]) == len(simulated["simulatedPath"])
+
+
+async def test_resources_prompts_and_completion_are_there(
+    shared_gateway: RunningGateway, transport: str, era: str
+) -> None:
+    template = ResourceTemplateReference(uri="omniroute://models/{+model}")
+
+    async with client(shared_gateway, transport, era) as mine:
+        answer = values(await mine.call_tool("omniroute_route_request", ASK))
+        request_id = answer["routing"]["requestId"]
+        listed = await mine.list_resources()
+        kinds = await mine.list_resource_templates()
+        names = await mine.complete(template, {"name": "model", "value": "sim/"})
+        read = [
+            await mine.read_resource(uri)
+            for uri in (
+                *(one.uri for one in listed.resources),
+                f"omniroute://models/{names.completion.values[0]}",
+                f"omniroute://decisions/{request_id}/text",
+            )
+        ]
+        prompts = [one.name for one in (await mine.list_prompts()).prompts]
+        prompt = await mine.get_prompt("investigate_request", {"requestId": request_id})
+        with pytest.raises(MCPError) as missing:
+            await mine.read_resource("omniroute://combos/none at all")
+
+    (story,) = read[-1].contents
+    assert isinstance(story, TextResourceContents)
+    assert story.text.startswith(f"Request {request_id}")
+    assert {"omniroute://health", "omniroute://combos"} <= {one.uri for one in listed.resources}
+    assert len(kinds.resource_templates) == 5
+    assert prompts == ["choose_combo", "investigate_request", "weekly_cost_review"]
+    assert story.text.strip() in str(prompt.messages[0].content.text)  # type: ignore[union-attr]
+    assert missing.value.data["uri"] == "omniroute://combos/none at all"
 
 
 async def test_an_answer_is_told_as_it_comes(
