@@ -1,0 +1,13 @@
+"""The clients that `omniroute setup` knows: ide-configs/ and docs/setup.md are made of them."""
+
+from .claude import CLAUDE
+from .client import Client
+from .command_line import COMMAND_LINE
+from .desktops import DESKTOPS
+
+CLIENTS: tuple[Client, ...] = (*CLAUDE, *COMMAND_LINE, *DESKTOPS)
+
+
+def client_named(name: str) -> Client | None:
+    """Give the client of a name, None when there is none."""
+    return next((one for one in CLIENTS if one.name == name), None)
