@@ -4,6 +4,7 @@ The payload is the task itself as JSON. A key that keeps no content leaves neith
 nor artifacts behind: its row tells that a task was there, how it ended and what it cost.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -16,11 +17,16 @@ _TASK = msgspec.json.Decoder(Task)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of a task's log: which state it reached, and when."""
+    """One entry of a task's log: which state it reached, and when.
+
+    Attributes:
+        text: what was added to the answer; then the state is as it was.
+    """
 
     state: State
     at_unix_s: float
     said: str | None = None
+    text: str = ""
 
 
 _EVENT = msgspec.json.Decoder(Event)
@@ -39,12 +45,14 @@ def row_of(task: Task, *, keep_content: bool) -> TaskRow:
         updated_unix_s=task.at_unix_s,
         expires_unix_s=task.expires_unix_s,
         payload=msgspec.json.encode(kept).decode(),
+        attempt=task.attempt,
     )
 
 
 def task_of(row: TaskRow) -> Task:
     """Give the task of a row. The columns win where both say the same."""
-    return replace(_TASK.decode(row.payload), state=row.state, at_unix_s=row.updated_unix_s)
+    task = _TASK.decode(row.payload)
+    return replace(task, state=row.state, at_unix_s=row.updated_unix_s, attempt=row.attempt)
 
 
 def event_of(task: Task) -> str:
@@ -52,9 +60,19 @@ def event_of(task: Task) -> str:
     return msgspec.json.encode(Event(task.state, task.at_unix_s, task.said)).decode()
 
 
+def event_of_text(text: str, at_unix_s: float) -> str:
+    """Give the log entry for text that was added to a task's answer."""
+    return msgspec.json.encode(Event("working", at_unix_s, text=text)).decode()
+
+
 def read_event(payload: str) -> Event:
     """Give a log entry as it was written."""
     return _EVENT.decode(payload)
+
+
+def written_of(events: Iterable[Event]) -> str:
+    """Give what a log says was written of the answer."""
+    return "".join(event.text for event in events)
 
 
 def _without_content(task: Task) -> Task:

@@ -34,14 +34,16 @@ from .card import ENDPOINT, CardKind, card, headers, is_known, kind_for
 from .dialects.codec import Codec
 from .dialects.detect import Operation, codec_of, operation_of
 from .faults import Fault
-from .methods import Agent
+from .methods import Agent, Around
 from .rpc import RequestId, RpcCall, answer, read_call, read_id, read_json, refusal
-from .runs import CANCELED, RUNNING_MAX, TASK_S_MAX, Runs
-from .stream import stream_of, stream_of_fault
+from .run import CANCELED
+from .runs import RUNNING_MAX, TASK_S_MAX, Runs
+from .stream import stream_of, stream_of_fault, stream_of_steps
 from .tasks import TaskStore
 
 BODY_BYTES_MAX = 8 * 2**20
 VERSION_CHARS_MAX = 32
+DIGITS_MAX = 9
 ALLOW = "OPTIONS, POST"
 UNKEPT = frozenset({"failed", "rejected", "canceled"})
 """How a task may end that is sent again to be done after all."""
@@ -65,6 +67,8 @@ class Door:
         once: answers sends that are repeated under an idempotency key; None answers each.
         canceled: is told the id and the owner of a canceled task that runs in another process,
             for `cancel` to be called there.
+        callers: gives the caller of a key's id, for tasks that are done again; None when the
+            key is no more.
     """
 
     gateway: Gateway
@@ -77,6 +81,7 @@ class Door:
     running_max: int = RUNNING_MAX
     once: Once | None = None
     canceled: Callable[[str, str], None] = lambda task_id, owner: None
+    callers: Callable[[str], Caller | None] = lambda key_id: None
 
     def __post_init__(self) -> None:
         self._runs = Runs(
@@ -85,7 +90,8 @@ class Door:
             seconds_max=self.task_s_max,
             running_max=self.running_max,
         )
-        self._agent = Agent(self.gateway, self.tasks, self.clock, self._runs, self.canceled)
+        around = Around(self.callers, self.canceled)
+        self._agent = Agent(self.gateway, self.tasks, self.clock, self._runs, around)
 
     def cancel(self, task_id: str, owner: str) -> None:
         """End the work of a task that runs here and was canceled in another process."""
@@ -95,7 +101,15 @@ class Door:
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
         """Give the context in which tasks run; the app enters it for as long as it serves."""
-        return self._runs.lifespan()
+        return self._runs.lifespan(self._agent.recover)
+
+    async def recover(self) -> None:
+        """End, or do again, the tasks of dead processes; while it serves, this is done often.
+
+        Raises:
+            StorageUnavailable: the store does not answer.
+        """
+        await self._agent.recover()
 
     def routes(self) -> list[BaseRoute]:
         """Give the routes, for the app to mount at its root."""
@@ -126,7 +140,7 @@ class Door:
             operation = operation_of(call.method, version)
             name = _idempotency_name(request) if operation == "send" else None
             if name is None or self.once is None or not caller.keep_content:
-                answering = self._answer(codec, operation, call, caller)
+                answering = self._answer(codec, operation, call, caller, _chars(request))
             else:
                 named = partial(self.once, caller.key_id, name)
                 answering = self._sent_once(codec, call, caller, named)
@@ -142,7 +156,12 @@ class Door:
             return _refused(codec, request_id, Fault("internal", "an internal error; see the log"))
 
     async def _answer(
-        self, codec: Codec, operation: Operation, call: RpcCall, caller: Caller
+        self,
+        codec: Codec,
+        operation: Operation,
+        call: RpcCall,
+        caller: Caller,
+        chars: int | None = None,
     ) -> Response:
         agent, params = self._agent, call.params
         match operation:
@@ -157,6 +176,12 @@ class Door:
                 task = await agent.get(task_id, caller)
                 events = await agent.events(task_id, caller) if codec.shows_events else ()
                 result = codec.render_task(task, events, length)
+            case "list":
+                listing, shown = codec.read_list(params)
+                tasks, total = await agent.listed(listing, caller)
+                result = codec.render_list(tasks, total, listing, shown)
+            case "subscribe":
+                return await self._follow(codec, call, caller, chars)
             case "cancel":
                 task = await agent.cancel(codec.read_task_id(params), caller)
                 result = codec.render_canceled(task)
@@ -189,6 +214,18 @@ class Door:
             return stream_of_fault(fault, codec, call.request_id)
         return stream_of(run, codec, call.request_id)
 
+    async def _follow(
+        self, codec: Codec, call: RpcCall, caller: Caller, chars: int | None
+    ) -> Response:
+        """Follow a task again, from the last event that the client has of it."""
+        try:
+            steps = await self._agent.follow(codec.read_task_id(call.params), caller, chars)
+        except Fault as fault:
+            if not codec.fault_as_event:
+                raise
+            return stream_of_fault(fault, codec, call.request_id)
+        return stream_of_steps(steps, codec, call.request_id)
+
     async def _card(self, request: Request) -> Response:
         return self._give_card(request, kind_for(_version(request)))
 
@@ -211,6 +248,12 @@ def _version(request: Request) -> str:
     """Give the A2A version a request names, empty when it names none (A2A 1.0, section 3.6.1)."""
     named = request.headers.get("a2a-version") or request.query_params.get("A2A-Version") or ""
     return named[:VERSION_CHARS_MAX]
+
+
+def _chars(request: Request) -> int | None:
+    """Give how much of an answer the client says it has (Last-Event-ID), None for nothing."""
+    told = request.headers.get("last-event-id", "")
+    return int(told) if told.isdecimal() and len(told) <= DIGITS_MAX else None
 
 
 def _idempotency_name(request: Request) -> str | None:

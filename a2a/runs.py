@@ -8,22 +8,22 @@ a compare-and-set: whoever comes second learns how it really ended.
 """
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import anyio
 from anyio.abc import TaskGroup
 
-from omniroute.routing.errors import RoutingError, StorageUnavailable, UpstreamFailure
+from omniroute.routing.errors import RoutingError, StorageUnavailable
 from omniroute.routing.ports import Clock
 
-from .dialects.codec import Began, Ended, StreamStep, Wrote
 from .faults import Fault
-from .record import event_of, row_of, task_of
+from .record import event_of, event_of_text, row_of, task_of
+from .run import GONE, INTERRUPTED, Ending, Run
 from .skills import Work
-from .task import ANSWER_ID, ANSWER_NAME, Artifact, Part, State, Task, moved
-from .tasks import TaskStore
+from .task import TERMINAL, Artifact, Task, answer_of, moved
+from .tasks import Entry, TaskStore
 
 TASK_S_MAX = 300.0
 """How long a task may run, and so how long a blocking send waits."""
@@ -31,140 +31,14 @@ STORE_S_MAX = 5.0
 """How long the store may take to accept a task or its end."""
 RUNNING_MAX = 1000
 """Tasks that run at once in this process; more are refused."""
-ANSWER_CHARS_MAX = 4 * 2**20
-"""The longest answer. It bounds what a task keeps for those who read along."""
-SWEEP_EVERY_S = 600.0
-"""How often expired tasks are deleted."""
+SAVE_EVERY_S = 0.25
+"""How often text that streams is written to the log."""
+WATCH_EVERY_S = 0.5
+"""How often it is looked whether running tasks were ended by other processes."""
+RECOVER_EVERY_S = 5.0
+"""How often tasks of dead processes are looked for."""
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a task ends, and what the agent says about it."""
-
-    state: State
-    said: str | None = None
-
-
-COMPLETED = Ending("completed")
-CANCELED = Ending("canceled", "canceled by its client")
-INTERRUPTED = Ending("failed", "the gateway stopped before the task was done; send it again")
-BROKEN = Ending("failed", "an internal error ended the task; the gateway's log has the details")
-
-
-class Run:
-    """One running task. Any number of readers follow what it writes, each from the start.
-
-    Attributes:
-        accepted: the task as it was accepted.
-        task: the same, and once `done` is set as it ended.
-        done: set when the end is stored, or could not be.
-        error: why the end could not be stored.
-    """
-
-    def __init__(self, task: Task, work: Work, *, keep_content: bool, seconds_max: float) -> None:
-        self.accepted = task
-        self.task = task
-        self.work = work
-        self.keep_content = keep_content
-        self.done = anyio.Event()
-        self.error: RoutingError | None = None
-        self.scope = anyio.CancelScope()
-        self.ending: Ending | None = None
-        self._seconds_max = seconds_max
-        self._texts: list[str] = []
-        self._chars = 0
-        self._changed = anyio.Event()
-
-    @property
-    def text(self) -> str:
-        """What was written so far."""
-        return "".join(self._texts)
-
-    @property
-    def wrote(self) -> bool:
-        return bool(self._texts)
-
-    def write(self, text: str) -> None:
-        """Add to the answer.
-
-        Raises:
-            UpstreamFailure: it grows past ANSWER_CHARS_MAX.
-        """
-        self._chars += len(text)
-        if self._chars > ANSWER_CHARS_MAX:
-            raise UpstreamFailure(
-                f"the answer is longer than {ANSWER_CHARS_MAX} characters", kind="too_large"
-            )
-        self._texts.append(text)
-        self._tell()
-
-    def stop(self, ending: Ending) -> None:
-        """End the work now. What had ended already stays as it was."""
-        if self.ending is None:
-            self.ending = ending
-            self.scope.cancel()
-
-    async def run(self) -> Ending:
-        """Do the work within its time and give how it ended."""
-        if self.ending is not None:
-            return self.ending
-        self.scope.deadline = anyio.current_time() + self._seconds_max
-        with self.scope:
-            ending = await self._work()
-            # From here on a cancel comes too late.
-            self.ending = self.ending or ending
-            return ending
-        return self.ending or Ending(
-            "failed", f"the task took longer than {self._seconds_max:g} s and was ended"
-        )
-
-    def end(self, task: Task | None, error: RoutingError | None = None) -> None:
-        """Tell everyone who waits how it ended."""
-        self.task = task or self.task
-        self.error = error
-        self.done.set()
-        self._tell()
-
-    async def steps(self) -> AsyncGenerator[StreamStep]:
-        """Give the task as it was accepted, the text as it comes, and the task as it ended.
-
-        Raises:
-            RoutingError: how it ended could not be stored.
-        """
-        yield Began(self.accepted)
-        seen = 0
-        while True:
-            changed, done = self._changed, self.done.is_set()
-            if len(self._texts) > seen:
-                text = "".join(self._texts[seen:])
-                first, seen = seen == 0, len(self._texts)
-                yield Wrote(self.accepted, text, first=first, last=False)
-            elif done:
-                break
-            else:
-                await changed.wait()
-        if self.error is not None:
-            raise self.error
-        if seen:
-            yield Wrote(self.accepted, "", first=False, last=True)
-        yield Ended(self.task)
-
-    async def _work(self) -> Ending:
-        try:
-            await self.work.run(self.write)
-        except RoutingError as error:
-            return _ending_of(error)
-        except Exception:
-            # One task's bug must not end the others, which share this task group.
-            _logger.exception("a2a_task_broke", extra={"task_id": self.task.task_id})
-            return BROKEN
-        return COMPLETED
-
-    def _tell(self) -> None:
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
 
 
 class Runs:
@@ -186,17 +60,21 @@ class Runs:
         self._group: TaskGroup | None = None
 
     @asynccontextmanager
-    async def lifespan(self) -> AsyncGenerator[None]:
-        """Run tasks; on leaving, end those that still run and wait until that is stored."""
+    async def lifespan(self, recover: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
+        """Run tasks; on leaving, end those that still run and wait until that is stored.
+
+        Args:
+            recover: takes over the tasks of dead processes; called again and again.
+        """
         async with anyio.create_task_group() as group:
             self._group = group
-            sweeping = anyio.CancelScope()
-            group.start_soon(self._sweep, sweeping)
+            beside = anyio.CancelScope()
+            group.start_soon(self._upkeep, beside, recover)
             try:
                 yield
             finally:
                 self._group = None
-                sweeping.cancel()
+                beside.cancel()
                 for run in tuple(self._runs.values()):
                     run.stop(INTERRUPTED)
 
@@ -204,6 +82,10 @@ class Runs:
         """Give the run of an owner's task if it runs here."""
         run = self._runs.get(task_id)
         return run if run is not None and run.task.owner == owner else None
+
+    def runs_here(self, task_id: str) -> bool:
+        """Whether a task is this process's work, from before it is stored until it has ended."""
+        return task_id in self._runs
 
     async def accept(self, task: Task, work: Work, *, keep_content: bool) -> Run:
         """Store a new task, then start it. It is committed when this returns.
@@ -227,12 +109,26 @@ class Runs:
         except BaseException:
             del self._runs[task.task_id]
             raise
+        await self._start(run, group)
+        return run
+
+    async def resume(self, task: Task, work: Work, *, keep_content: bool) -> None:
+        """Work on a task that was taken over: it is stored already."""
+        group = self._group
+        if group is None:
+            # It is lost again when this process has ended, and another one takes it.
+            return
+        run = Run(task, work, keep_content=keep_content, seconds_max=self._seconds_max)
+        self._runs[task.task_id] = run
+        await self._start(run, group)
+
+    async def _start(self, run: Run, group: TaskGroup) -> None:
+        run.stored = True
         if self._group is group:
             group.start_soon(self._run, run)
         else:
             # The gateway was stopped while the task was stored: it ends as interrupted.
             await self._run(run)
-        return run
 
     async def _create(self, run: Run) -> None:
         row = row_of(run.task, keep_content=run.keep_content)
@@ -281,32 +177,65 @@ class Runs:
 
     async def _store_end(self, run: Run, ended: Task) -> Task:
         row = row_of(ended, keep_content=run.keep_content)
-        if await self._store.move(row, event_of(ended)):
+        if await self._store.move(row, event_of(ended), attempt=ended.attempt):
             return ended
         stored = await self._store.get(ended.task_id, owner=ended.owner)
         if stored is None:
             raise StorageUnavailable("the task's row is gone")
+        if stored.state not in TERMINAL:
+            raise StorageUnavailable("another process works on the task now; ask for it again")
         return task_of(stored)
 
-    async def _sweep(self, scope: anyio.CancelScope) -> None:
+    async def _upkeep(
+        self, scope: anyio.CancelScope, recover: Callable[[], Awaitable[None]]
+    ) -> None:
         with scope:
-            while True:
-                await anyio.sleep(SWEEP_EVERY_S)
-                try:
-                    await self._store.prune(now_unix_s=self._clock.unix())
-                except Exception:
-                    # The next sweep deletes what this one did not.
-                    _logger.exception("a2a_sweep_failed")
+            async with anyio.create_task_group() as group:
+                group.start_soon(_again, RECOVER_EVERY_S, recover)
+                group.start_soon(_again, SAVE_EVERY_S, self._save)
+                group.start_soon(_again, WATCH_EVERY_S, self._watch)
+
+    async def _save(self) -> None:
+        """Write what streams to the log, for those who read it elsewhere, or later."""
+        now = self._clock.unix()
+        found = [(run, text) for run in self._runs.values() if (text := run.unsaved())]
+        if not found:
+            return
+        await self._store.append(
+            [
+                Entry(run.task_id, run.accepted.attempt, event_of_text(text, now))
+                for run, text in found
+            ]
+        )
+        for run, text in found:
+            run.saved(text)
+
+    async def _watch(self) -> None:
+        """Stop the work of tasks that others have ended or taken over."""
+        running = [run for run in self._runs.values() if run.stored]
+        if not running:
+            return
+        held = await self._store.held()
+        for run in running:
+            hold = held.get(run.task_id)
+            if hold is None or hold.attempt != run.accepted.attempt:
+                run.stop(GONE)
+
+
+async def _again(every_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await anyio.sleep(every_s)
+        try:
+            await work()
+        except StorageUnavailable as error:
+            _logger.warning("a2a_store_unavailable", extra={"reason": str(error)})
+        except Exception:
+            # The next turn does what this one did not.
+            _logger.exception("a2a_upkeep_failed")
 
 
 def _artifacts(run: Run, ending: Ending) -> tuple[Artifact, ...]:
     """Give the answer, or what there was of it when it broke off."""
     if not run.wrote and ending.state != "completed":
         return ()
-    return (Artifact(ANSWER_ID, ANSWER_NAME, (Part("text", run.text),)),)
-
-
-def _ending_of(error: RoutingError) -> Ending:
-    """Give `rejected` for what the client can mend, `failed` for what went wrong."""
-    refused = error.status < 500 and not isinstance(error, UpstreamFailure)
-    return Ending("rejected" if refused else "failed", str(error))
+    return answer_of(run.text)

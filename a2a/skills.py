@@ -64,7 +64,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """One thing the agent can do, as the card tells it, and what does it."""
+    """One thing the agent can do, as the card tells it, and what does it.
+
+    Attributes:
+        repeatable: its work may be done again when the process that did it died: it costs
+            nothing. Others are, when their client said so (`Options.replay`).
+    """
 
     skill_id: str
     name: str
@@ -74,6 +79,7 @@ class Skill:
     input_modes: tuple[str, ...]
     output_modes: tuple[str, ...]
     begin: Callable[[Gateway, Clock, Order], Work]
+    repeatable: bool = False
 
 
 class RoutedAnswer:

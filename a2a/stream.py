@@ -3,6 +3,10 @@
 Each event is one whole JSON-RPC message in the dialect of the request. A client that leaves
 ends its stream and nothing else: the task runs on and can be asked for. Only where nothing
 of it may be kept (a key that stores no content) does its work end with its one reader.
+
+Beyond the standards, an event with text has an id: how many characters of the answer the
+reader has with it. A client that says it when it follows a task again (`Last-Event-ID`, as
+browsers do) gets what comes after it, and nothing twice.
 """
 
 from collections.abc import AsyncGenerator
@@ -13,10 +17,10 @@ from sse_starlette.sse import EventSourceResponse
 
 from omniroute.routing.errors import RoutingError
 
-from .dialects.codec import Codec
+from .dialects.codec import Codec, StreamStep, Wrote
 from .faults import Fault
 from .rpc import RequestId, refusal
-from .runs import CANCELED, Run
+from .run import CANCELED, Run
 
 HEARTBEAT_S = 15
 """How long a stream is silent before it sends a comment."""
@@ -27,6 +31,13 @@ SEND_S_MAX = 30.0
 def stream_of(run: Run, codec: Codec, request_id: RequestId) -> EventSourceResponse:
     """Give the response that follows a run until it has ended."""
     return _response(_events(run, codec, request_id))
+
+
+def stream_of_steps(
+    steps: AsyncGenerator[StreamStep], codec: Codec, request_id: RequestId
+) -> EventSourceResponse:
+    """Give the response that tells these steps; its end ends nothing else."""
+    return _response(_told(steps, codec, request_id))
 
 
 def stream_of_fault(fault: Fault, codec: Codec, request_id: RequestId) -> EventSourceResponse:
@@ -44,17 +55,28 @@ async def _only(event: bytes) -> AsyncGenerator[bytes]:
 
 async def _events(run: Run, codec: Codec, request_id: RequestId) -> AsyncGenerator[bytes]:
     try:
-        async with aclosing(run.steps()) as steps:
-            async for step in steps:
-                message = codec.render_step(request_id, step)
-                if message is not None:
-                    yield _event(orjson.dumps(message))
-    except RoutingError as error:
-        yield _event(refusal(request_id, codec.render_fault(Fault("internal", str(error)))))
+        async for event in _told(run.steps(), codec, request_id):
+            yield event
     finally:
         if not run.keep_content:
             run.stop(CANCELED)
 
 
-def _event(message: bytes) -> bytes:
-    return b"data: " + message + b"\n\n"
+async def _told(
+    steps: AsyncGenerator[StreamStep], codec: Codec, request_id: RequestId
+) -> AsyncGenerator[bytes]:
+    """Give each step as an event. Its id says how much of the answer the reader has then."""
+    try:
+        async with aclosing(steps):
+            async for step in steps:
+                message = codec.render_step(request_id, step)
+                if message is not None:
+                    place = step.chars if isinstance(step, Wrote) else None
+                    yield _event(orjson.dumps(message), place)
+    except RoutingError as error:
+        yield _event(refusal(request_id, codec.render_fault(Fault("internal", str(error)))))
+
+
+def _event(message: bytes, place: int | None = None) -> bytes:
+    named = b"" if place is None else b"id: %d\n" % place
+    return named + b"data: " + message + b"\n\n"

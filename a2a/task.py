@@ -89,7 +89,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the client wants its task done. `turns` is the conversation when it came whole."""
+    """How the client wants its task done. `turns` is the conversation when it came whole.
+
+    Attributes:
+        replay: it is done again when the gateway died over it, at the price of a second answer.
+    """
 
     skill: str = SMART_ROUTING
     model: str = "auto"
@@ -97,6 +101,7 @@ class Options:
     budget_usd_nanos: int | None = None
     role: str | None = None
     turns: tuple[Turn, ...] = ()
+    replay: bool = False
 
     @property
     def target(self) -> str:
@@ -143,6 +148,7 @@ class Task:
         owner: id of the key that sent it.
         at_unix_s: when it reached its state.
         said: what the agent says about its state, None when the state says it all.
+        attempt: counts the processes that worked on it, from 1.
         history: the messages exchanged, oldest first.
     """
 
@@ -158,6 +164,7 @@ class Task:
     artifacts: tuple[Artifact, ...] = ()
     said: str | None = None
     routing: Routing | None = None
+    attempt: int = 1
 
     @property
     def ended(self) -> bool:
@@ -167,6 +174,11 @@ class Task:
     def expires_unix_s(self) -> float:
         """When it may be forgotten."""
         return self.at_unix_s + FINISHED_KEPT_S
+
+
+def answer_of(text: str) -> tuple[Artifact, ...]:
+    """Give the artifact that holds an answer's text so far."""
+    return (Artifact(ANSWER_ID, ANSWER_NAME, (Part("text", text),)),)
 
 
 def moved(task: Task, state: State, *, at_unix_s: float, said: str | None = None) -> Task:

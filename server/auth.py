@@ -54,6 +54,7 @@ class KnownKeys:
         local_budgets: gives the budgets of whoever needs no key, the command line included.
         generation: gives a number that is another one whenever anything of that may be.
         lasts: whether the key of that id is valid until the generation ends.
+        caller_of: gives the Caller of a key's id, None when the key is no more.
     """
 
     check: Callable[[str], Caller | None]
@@ -61,6 +62,7 @@ class KnownKeys:
     local_budgets: Callable[[], tuple[str, ...]] = tuple
     generation: Callable[[], int] = count().__next__
     lasts: Callable[[str], bool] = bool
+    caller_of: Callable[[str], Caller | None] = lambda key_id: None
 
 
 class Authenticator:
@@ -105,6 +107,14 @@ class Authenticator:
             if self._keys.lasts(caller.key_id):
                 head.caller, head.generation = caller, generation
         return caller
+
+    def caller_named(self, key_id: str) -> Caller | None:
+        """Give who had this key id when a request was accepted; None when that key is no more."""
+        if key_id == LOCAL_CLI:
+            return self._paying(CLI)
+        if key_id == LOCAL:
+            return None if self.needs_key() else self._paying(KEYLESS)
+        return self._keys.caller_of(key_id)
 
     def _find(self, head: Head) -> Caller:
         found = _presented(head)

@@ -176,6 +176,7 @@ def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenti
             local_budgets=lambda: keys.budgets_of(LOCAL),
             generation=lambda: keys.generation,
             lasts=keys.lasts,
+            caller_of=keys.caller_of,
         ),
         keyless=settings.on_loopback and settings.require_key == "auto",
         token=token,

@@ -81,6 +81,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         clock=parts.clock,
         once=repeats,
         canceled=lambda task_id, owner: parts.peers.tell(CANCELED, (task_id, owner)),
+        callers=authenticator.caller_named,
     )
 
     async def cancel(words: Sequence[str]) -> None:

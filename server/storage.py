@@ -136,7 +136,7 @@ async def open_storage(
             configs=ConfigStore(database, vault, changes, overlay=overlay),
             ledger=StoredLedger(database, ring, boot_id=boot.boot_id),
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
-            tasks=StoredTasks(database),
+            tasks=StoredTasks(database, boot.boot_id),
             audit=audit,
             changes=changes,
             counters=StoredCounters(database, clock),

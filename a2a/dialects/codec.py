@@ -12,6 +12,7 @@ from ..faults import Fault
 from ..record import Event
 from ..rpc import RequestId
 from ..task import Json, Message, Options, Task
+from ..tasks import Listing
 
 EXTENSION = "https://omniroute.dev/a2a/ext/routing/v1"
 """URI of our extension: routing options in, the routing story out, as metadata under it."""
@@ -33,20 +34,33 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """How much of each listed task is shown; `history_length` None shows all messages."""
+
+    history_length: int | None = None
+    artifacts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Began:
-    """A stream's first step: the task as it was accepted."""
+    """A stream's first step: the task as it was accepted, or stands when a reader comes later."""
 
     task: Task
 
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """Text that was added to the answer. The last step of an answer may have none."""
+    """Text that was added to the answer. The last step of an answer may have none.
+
+    Attributes:
+        chars: how many characters the answer has with it: where a reader goes on from.
+    """
 
     task: Task
     text: str
     first: bool
     last: bool
+    chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,16 @@ class Codec(Protocol):
 
     def render_step(self, request_id: RequestId, step: StreamStep) -> Json | None:
         """Give the JSON-RPC message of a step; None when the dialect shows nothing of it."""
+        ...
+
+    def read_list(self, params: Json) -> tuple[Listing, Shown]:
+        """Give which tasks are listed, and how much of each is shown."""
+        ...
+
+    def render_list(
+        self, tasks: Sequence[Task], total: int, listing: Listing, shown: Shown
+    ) -> Json:
+        """Give a page of a list."""
         ...
 
     def render_fault(self, fault: Fault) -> Json:

@@ -7,7 +7,8 @@ The first rule that fits decides:
 3. `message/send|stream` without a `message` but with `messages` or `skill` is native, and so
    is one whose `message` has none of the marks that 0.3 requires (a `messageId`, a `kind`,
    parts that say their kind): in 0.3 it could only be an error.
-4. `tasks/get|cancel` with `taskId` and no `id` is native.
+4. `tasks/get|cancel|resubscribe` with `taskId` and no `id` is native, and `tasks/list`, which
+   0.3 does not have.
 5. All else is strict 0.3.
 
 The answer is in the request's dialect, whichever dialect its task was made in.
@@ -24,7 +25,7 @@ from .native import Native
 from .v03 import V03
 from .v10 import V10
 
-Operation = Literal["send", "stream", "get", "cancel"]
+Operation = Literal["send", "stream", "get", "list", "cancel", "subscribe"]
 
 V10_CODEC: Codec = V10()
 V03_CODEC: Codec = V03()
@@ -37,8 +38,8 @@ V10_METHODS: Mapping[str, Operation | FaultKind] = {
     "SendStreamingMessage": "stream",
     "GetTask": "get",
     "CancelTask": "cancel",
-    "ListTasks": "unsupported",
-    "SubscribeToTask": "unsupported",
+    "ListTasks": "list",
+    "SubscribeToTask": "subscribe",
     "CreateTaskPushNotificationConfig": "push_unsupported",
     "GetTaskPushNotificationConfig": "push_unsupported",
     "ListTaskPushNotificationConfigs": "push_unsupported",
@@ -51,7 +52,8 @@ V03_METHODS: Mapping[str, Operation | FaultKind] = {
     "message/stream": "stream",
     "tasks/get": "get",
     "tasks/cancel": "cancel",
-    "tasks/resubscribe": "unsupported",
+    "tasks/list": "list",
+    "tasks/resubscribe": "subscribe",
     "tasks/pushNotificationConfig/set": "push_unsupported",
     "tasks/pushNotificationConfig/get": "push_unsupported",
     "tasks/pushNotificationConfig/list": "push_unsupported",
@@ -81,7 +83,9 @@ def codec_of(method: str, params: Json, version: str) -> Codec:
     operation = V03_METHODS.get(method)
     if operation in ("send", "stream"):
         return NATIVE_CODEC if _is_native_send(params) else V03_CODEC
-    if operation in ("get", "cancel"):
+    if operation == "list":
+        return NATIVE_CODEC
+    if operation in ("get", "cancel", "subscribe"):
         return NATIVE_CODEC if "taskId" in params and "id" not in params else V03_CODEC
     return V03_CODEC
 
@@ -100,7 +104,7 @@ def operation_of(method: str, version: str) -> Operation:
         raise _wrong_version(f"{method} is of A2A 1.0 and the request says {asked}")
     found = (V10_METHODS if asked == "1.0" else V03_METHODS).get(method)
     match found:
-        case "send" | "stream" | "get" | "cancel":
+        case "send" | "stream" | "get" | "list" | "cancel" | "subscribe":
             return found
         case None:
             raise Fault("method_not_found", f"A2A {asked} has no method {method[:64]!r} here")

@@ -8,15 +8,18 @@ Source: reference of the documented A2A server, sections 2.2, 2.3, 2.5 and 2.6.
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from ..faults import Fault
 from ..record import Event
 from ..rpc import RequestId
 from ..task import Artifact, Json, Message, Options, Part, State, Task, Turn, recent
-from .codec import EXTENSION, Began, Ended, Send, StreamStep, Wrote
+from ..tasks import Listing
+from .codec import EXTENSION, Began, Ended, Send, Shown, StreamStep, Wrote
 from .common import dollars, iso, routing_story
 from .fields import Fields
+from .listing import page_of, read_listing
 from .options import read_options, read_turns, turn_text
 
 _STATES: Mapping[State, str] = {
@@ -29,6 +32,14 @@ _STATES: Mapping[State, str] = {
     "canceled": "cancelled",
     "rejected": "failed",
 }
+_NAMES: Mapping[str, State] = {
+    "submitted": "submitted",
+    "working": "working",
+    "completed": "completed",
+    "failed": "failed",
+    "cancelled": "canceled",
+}
+"""The state that a native name stands for when it is asked for."""
 _CODES = {
     "parse": -32700,
     "invalid_request": -32600,
@@ -70,6 +81,17 @@ class Native:
     def read_task_id(self, params: Json) -> str:
         return Fields(params).required_name("taskId")
 
+    def read_list(self, params: Json) -> tuple[Listing, Shown]:
+        fields = Fields(params)
+        listing, shown = read_listing(fields, _NAMES)
+        return replace(listing, skill=fields.name("skill")), shown
+
+    def render_list(
+        self, tasks: Sequence[Task], total: int, listing: Listing, shown: Shown
+    ) -> Json:
+        told = [_full(one, (), shown.history_length) for one in tasks]
+        return page_of(told, tasks, total, listing)
+
     def render_sent(self, task: Task, history_length: int | None) -> Json:
         return {
             "task": {"id": task.task_id, "state": _STATES[task.state]},
@@ -78,24 +100,7 @@ class Native:
         }
 
     def render_task(self, task: Task, events: Sequence[Event], history_length: int | None) -> Json:
-        shown = {
-            "id": task.task_id,
-            "skill": task.skill,
-            "state": _STATES[task.state],
-            "input": {
-                "skill": task.skill,
-                "messages": _messages(task, history_length),
-                "metadata": _asked_metadata(task.options),
-            },
-            "artifacts": _artifacts(task),
-            "events": [_event(event) for event in events],
-            "metadata": _metadata(task),
-            "contextId": task.context_id,
-            "createdAt": iso(task.created_unix_s),
-            "updatedAt": iso(task.at_unix_s),
-            "expiresAt": iso(task.expires_unix_s),
-        }
-        return {"task": shown}
+        return {"task": _full(task, events, history_length)}
 
     def render_canceled(self, task: Task) -> Json:
         return {"task": {"id": task.task_id, "state": _STATES[task.state]}}
@@ -121,6 +126,27 @@ class Native:
     def http_status(self, fault: Fault) -> int:
         code = _CODES.get(fault.kind, _CODE_OTHERWISE)
         return fault.http_status or _HTTP_STATUS.get(code, 200)
+
+
+def _full(task: Task, events: Sequence[Event], history_length: int | None) -> Json:
+    """Give all of a task; in the log, the states and not the text that came between them."""
+    return {
+        "id": task.task_id,
+        "skill": task.skill,
+        "state": _STATES[task.state],
+        "input": {
+            "skill": task.skill,
+            "messages": _messages(task, history_length),
+            "metadata": _asked_metadata(task.options),
+        },
+        "artifacts": _artifacts(task),
+        "events": [_event(event) for event in events if not event.text],
+        "metadata": _metadata(task),
+        "contextId": task.context_id,
+        "createdAt": iso(task.created_unix_s),
+        "updatedAt": iso(task.at_unix_s),
+        "expiresAt": iso(task.expires_unix_s),
+    }
 
 
 def _turns_of_message(asked: Fields) -> tuple[Turn, ...]:

@@ -34,6 +34,7 @@ def read_options(places: Sequence[Fields], *, turns: tuple[Turn, ...] = ()) -> O
         budget_usd_nanos=_budget(places),
         role=_first(places, "role"),
         turns=turns,
+        replay=next((found for one in places if (found := one.flag("replay")) is not None), False),
     )
 
 

@@ -4,6 +4,7 @@ Source: A2A specification 1.0.1, sections 3, 5 and 9, and its a2a.proto.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, assert_never
 
 import orjson
@@ -12,9 +13,11 @@ from ..faults import Fault, FaultKind
 from ..record import Event
 from ..rpc import RequestId
 from ..task import ANSWER_ID, ANSWER_NAME, Artifact, Json, Message, Part, State, Task, recent
-from .codec import EXTENSION, Began, Ended, Send, StreamStep, Wrote
+from ..tasks import Listing
+from .codec import EXTENSION, Began, Ended, Send, Shown, StreamStep, Wrote
 from .common import fault_details, iso, routing_story
 from .fields import Fields
+from .listing import page_of, read_listing
 from .options import read_options
 
 CODES: Mapping[FaultKind, int] = {
@@ -88,6 +91,19 @@ class V10:
 
     def read_task_id(self, params: Json) -> str:
         return Fields(params, snake=self.snake).required_name("id")
+
+    def read_list(self, params: Json) -> tuple[Listing, Shown]:
+        names = {name: state for state, name in _STATES.items()}
+        return read_listing(Fields(params, snake=self.snake), names)
+
+    def render_list(
+        self, tasks: Sequence[Task], total: int, listing: Listing, shown: Shown
+    ) -> Json:
+        told = [
+            self._task(one if shown.artifacts else replace(one, artifacts=()), shown.history_length)
+            for one in tasks
+        ]
+        return page_of(told, tasks, total, listing)
 
     def render_sent(self, task: Task, history_length: int | None) -> Json:
         return {"task": self._task(task, history_length)}

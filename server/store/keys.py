@@ -132,6 +132,15 @@ class Keys:
             return None
         return entry.caller
 
+    def caller_of(self, key_id: str) -> Caller | None:
+        """Give whom a key's id belongs to; None when the key is no more, or no more valid."""
+        entry = self._entries.get(key_id)
+        if entry is None or entry.caller is None:
+            return None
+        if entry.expires_unix_s is not None and self._clock.unix() >= entry.expires_unix_s:
+            return None
+        return entry.caller
+
     def lasts(self, key_id: str) -> bool:
         """Whether a key that is valid now stays so until the keys are read anew."""
         stored = self._stored.get(key_id)

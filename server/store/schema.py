@@ -22,6 +22,7 @@ REVISIONS = (
     "0016",
     "0017",
     "0018",
+    "0022",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

@@ -266,10 +266,19 @@ class ChainRow(Table, table=True):
 
 
 class TaskRow(Table, table=True):
-    """One A2A task. `events` counts its log; `payload` is JSON that only the agent reads."""
+    """One A2A task. `events` counts its log; `payload` is JSON that only the agent reads.
+
+    `boot_id` is the run of a process that works on it, null when none does. `attempt` counts
+    those that did: what an earlier one still writes is not taken.
+    """
 
     __tablename__ = "tasks"
-    __table_args__ = (Index("ix_tasks_expires_unix_s", "expires_unix_s"),)
+    __table_args__ = (
+        Index("ix_tasks_expires_unix_s", "expires_unix_s"),
+        Index("ix_tasks_boot_id", "boot_id"),
+        Index("ix_tasks_key_id_updated_unix_s", "key_id", "updated_unix_s"),
+        Index("ix_tasks_key_id_context_id", "key_id", "context_id"),
+    )
 
     task_id: str = Field(primary_key=True, sa_type=Text)
     key_id: str = Field(sa_type=Text)
@@ -281,6 +290,8 @@ class TaskRow(Table, table=True):
     expires_unix_s: float = Field(sa_type=Double)
     payload: str = Field(sa_type=Text)
     events: int = Field(sa_type=BigInteger)
+    boot_id: str | None = Field(sa_type=Text)
+    attempt: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("1")})
 
 
 class TaskEventRow(Table, table=True):

@@ -1,27 +1,54 @@
 """A2A tasks and their events. Fulfils the agent's port TaskStore.
 
-A task moves by compare-and-set: each change names the states it may come from, so of two that
-end a task at once exactly one does. An event's number is counted in the task's own row in the
-same transaction, so a log has no gaps and no doubles. Another owner's task is not found by the
-same statement that does not find a missing one.
+A task moves by compare-and-set: each change names the states it may come from and the attempt
+it belongs to, so of two that end a task at once exactly one does. An event's number is counted
+in the task's own row in the same transaction, so a log has no gaps and no doubles. Another
+owner's task is not found by the same statement that does not find a missing one.
+
+Who works on a task is a boot (boots.py): its beat is the lease of all its tasks. When it is
+known dead, or silent for SILENT_S, its tasks are lost and whoever finds them first takes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-from omniroute.a2a.tasks import EventRow, TaskRow
+from omniroute.a2a.tasks import LISTED_MAX, Entry, EventRow, Hold, Listing, Page, TaskRow
 
-from .database import Database, Row, Statement, Steps
+from .boots import is_known_dead
+from .database import Database, Row, Statement, Steps, Value
 
 EVENTS_MAX = 10_000
 PRUNED_MAX = 1_000
+LOST_MAX = 100
+"""How many lost tasks are found at a time; the next search finds the others."""
+SILENT_S = 30.0
+"""How long a process of another machine may be silent. One that was only slow loses its tasks,
+and nothing worse: what it writes later is of an older attempt."""
+
+_COLUMNS = (
+    "task_id, key_id, context_id, skill, state, created_unix_s, updated_unix_s, "
+    "expires_unix_s, payload, attempt"
+)
+_ENDED = "('completed', 'failed', 'canceled', 'rejected')"
+_LISTED = (
+    "(CAST($1 AS TEXT) IS NULL OR key_id = $1) "
+    "AND (CAST($2 AS TEXT) IS NULL OR context_id = $2) "
+    "AND (CAST($3 AS TEXT) IS NULL OR state = $3) "
+    "AND (CAST($4 AS TEXT) IS NULL OR skill = $4) "
+    "AND (CAST($5 AS DOUBLE PRECISION) IS NULL OR updated_unix_s >= $5)"
+)
 
 
 class StoredTasks:
-    """Tasks in the database."""
+    """Tasks in the database.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        boot_id: the run of this process.
+    """
+
+    def __init__(self, database: Database, boot_id: str) -> None:
         self._database = database
+        self._boot_id = boot_id
 
     async def create(self, task: TaskRow, event: str) -> None:
         """Store a new task and its event 0; both are committed when this returns.
@@ -29,23 +56,25 @@ class StoredTasks:
         Raises:
             RowRefused: there is a task of that id.
         """
-        await self._database.write(partial(_create, task, event))
+        await self._database.write(partial(_create, task, event, self._boot_id))
 
     async def get(self, task_id: str, *, owner: str) -> TaskRow | None:
         """Give the task if it is this owner's; another owner's is None like a missing one."""
         rows = await self._database.read(
             Statement(
-                "SELECT task_id, key_id, context_id, skill, state, created_unix_s, "
-                "updated_unix_s, expires_unix_s, payload FROM tasks "
-                "WHERE task_id = $1 AND key_id = $2",
+                f"SELECT {_COLUMNS} FROM tasks WHERE task_id = $1 AND key_id = $2",  # noqa: S608
                 (task_id, owner),
             )
         )
         return _task(rows[0]) if rows else None
 
-    async def move(self, task: TaskRow, event: str) -> bool:
+    async def move(self, task: TaskRow, event: str, *, attempt: int | None = None) -> bool:
         """Set state, times and payload and append the event, unless the task has ended."""
-        return await self._database.write(partial(_move, task, event))
+        return await self._database.write(partial(_move, task, event, attempt))
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        """Append events to the logs of tasks that these attempts still work on."""
+        await self._database.write(partial(_append, entries))
 
     async def events(self, task_id: str, *, owner: str, after: int = -1) -> Sequence[EventRow]:
         """Give the events with a `seq` above `after`, in order, EVENTS_MAX at most."""
@@ -60,6 +89,35 @@ class StoredTasks:
         )
         return [EventRow(int(row["seq"]), row["payload"]) for row in rows]
 
+    async def page(self, owner: str | None, listing: Listing) -> Page:
+        """Give tasks of an owner, of all for None, newest first."""
+        return await self._database.read(partial(_page, owner, listing))
+
+    async def held(self) -> Mapping[str, Hold]:
+        """Give the tasks that are this process's, by their id."""
+        rows = await self._database.read(
+            Statement(
+                "SELECT task_id, key_id, attempt FROM tasks WHERE boot_id = $1", (self._boot_id,)
+            )
+        )
+        return {row["task_id"]: Hold(row["key_id"], int(row["attempt"])) for row in rows}
+
+    async def lost(self, *, now_unix_s: float) -> Sequence[TaskRow]:
+        """Give unfinished tasks of dead processes, LOST_MAX at most."""
+        return await self._database.read(partial(_lost, self._boot_id, now_unix_s))
+
+    async def take(self, task: TaskRow) -> TaskRow | None:
+        """Take over a lost task, unless another process was faster, or it has ended."""
+        rows = await self._database.write(
+            Statement(
+                "UPDATE tasks SET boot_id = $3, attempt = attempt + 1 "  # noqa: S608
+                "WHERE task_id = $1 AND attempt = $2 AND boot_id IS NOT NULL "
+                f"RETURNING {_COLUMNS}",
+                (task.task_id, task.attempt, self._boot_id),
+            )
+        )
+        return _task(rows[0]) if rows else None
+
     async def prune(self, *, now_unix_s: float) -> int:
         """Delete tasks that expired before now, PRUNED_MAX at most; give how many."""
         rows = await self._database.write(
@@ -72,27 +130,30 @@ class StoredTasks:
         return len(rows)
 
 
-def _create(task: TaskRow, event: str) -> Steps[None]:
+def _create(task: TaskRow, event: str, boot_id: str) -> Steps[None]:
     yield Statement(
         "INSERT INTO tasks (task_id, key_id, context_id, skill, state, created_unix_s, "
-        "updated_unix_s, expires_unix_s, payload, events) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)",
+        "updated_unix_s, expires_unix_s, payload, attempt, boot_id, events) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)",
         (
             *(task.task_id, task.owner, task.context_id, task.skill, task.state),
             *(task.created_unix_s, task.updated_unix_s, task.expires_unix_s, task.payload),
+            *(task.attempt, boot_id),
         ),
     )
     yield _event(task.task_id, 0, event)
 
 
-def _move(task: TaskRow, event: str) -> Steps[bool]:
+def _move(task: TaskRow, event: str, attempt: int | None) -> Steps[bool]:
     moved = yield Statement(
-        "UPDATE tasks SET state = $3, updated_unix_s = $4, expires_unix_s = $5, payload = $6, "
+        "UPDATE tasks SET state = $3, updated_unix_s = $4, expires_unix_s = $5, payload = $6, "  # noqa: S608
+        "boot_id = CASE WHEN $3 IN ('submitted', 'working') THEN boot_id END, "
         "events = events + 1 WHERE task_id = $1 AND key_id = $2 "
-        "AND state NOT IN ('completed', 'failed', 'canceled', 'rejected') RETURNING events",
+        "AND (CAST($7 AS BIGINT) IS NULL OR attempt = $7) "
+        f"AND state NOT IN {_ENDED} RETURNING events",
         (
             *(task.task_id, task.owner, task.state),
-            *(task.updated_unix_s, task.expires_unix_s, task.payload),
+            *(task.updated_unix_s, task.expires_unix_s, task.payload, attempt),
         ),
     )
     if not moved:
@@ -101,11 +162,73 @@ def _move(task: TaskRow, event: str) -> Steps[bool]:
     return True
 
 
+def _append(entries: Sequence[Entry]) -> Steps[None]:
+    for entry in entries:
+        counted = yield Statement(
+            "UPDATE tasks SET events = events + 1 WHERE task_id = $1 AND attempt = $2 "
+            "AND boot_id IS NOT NULL RETURNING events",
+            (entry.task_id, entry.attempt),
+        )
+        if counted:
+            yield _event(entry.task_id, int(counted[0]["events"]) - 1, entry.payload)
+
+
 def _event(task_id: str, seq: int, payload: str) -> Statement:
     return Statement(
         "INSERT INTO task_events (task_id, seq, payload) VALUES ($1, $2, $3)",
         (task_id, seq, payload),
     )
+
+
+def _page(owner: str | None, listing: Listing) -> Steps[Page]:
+    chosen: tuple[Value, ...] = (
+        *(owner, listing.context_id, listing.state, listing.skill),
+        listing.updated_after_unix_s,
+    )
+    [counted] = yield Statement(
+        f"SELECT count(*) AS total FROM tasks WHERE {_LISTED}",  # noqa: S608
+        chosen,
+    )
+    after = listing.after
+    rows = yield Statement(
+        f"SELECT {_COLUMNS} FROM tasks WHERE {_LISTED} "  # noqa: S608
+        "AND (CAST($6 AS DOUBLE PRECISION) IS NULL OR updated_unix_s < $6 "
+        "OR (updated_unix_s = $6 AND task_id < $7)) "
+        "ORDER BY updated_unix_s DESC, task_id DESC LIMIT $8",
+        (
+            *chosen,
+            None if after is None else after.updated_unix_s,
+            "" if after is None else after.task_id,
+            min(listing.limit, LISTED_MAX),
+        ),
+    )
+    return Page([_task(row) for row in rows], int(counted["total"]))
+
+
+def _lost(own_boot_id: str, now_unix_s: float) -> Steps[Sequence[TaskRow]]:
+    boots = yield Statement(
+        "SELECT held.boot_id, machine, process_id, process, seen_unix_s, ended_unix_s FROM "
+        "(SELECT DISTINCT boot_id FROM tasks WHERE boot_id IS NOT NULL AND boot_id <> $1) AS held "
+        "LEFT JOIN boots ON boots.boot_id = held.boot_id",
+        (own_boot_id,),
+    )
+    found: list[TaskRow] = []
+    for boot in boots:
+        if _is_gone(boot, now_unix_s):
+            rows = yield Statement(
+                f"SELECT {_COLUMNS} FROM tasks WHERE boot_id = $1 "  # noqa: S608
+                "ORDER BY task_id LIMIT $2",
+                (boot["boot_id"], LOST_MAX - len(found)),
+            )
+            found += map(_task, rows)
+    return found
+
+
+def _is_gone(boot: Row, now_unix_s: float) -> bool:
+    # Old boots are forgotten in the end.
+    if boot["machine"] is None or is_known_dead(boot):
+        return True
+    return bool(now_unix_s - boot["seen_unix_s"] > SILENT_S)
 
 
 def _task(row: Row) -> TaskRow:
@@ -119,4 +242,5 @@ def _task(row: Row) -> TaskRow:
         updated_unix_s=float(row["updated_unix_s"]),
         expires_unix_s=float(row["expires_unix_s"]),
         payload=row["payload"],
+        attempt=int(row["attempt"]),
     )

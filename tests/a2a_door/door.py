@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from omniroute.a2a.routes import Door
 from omniroute.a2a.task import TERMINAL
-from omniroute.a2a.tasks import EventRow, TaskRow
+from omniroute.a2a.tasks import LISTED_MAX, Entry, EventRow, Hold, Listing, Page, TaskRow
 from omniroute.routing.conversation import Delta
 from omniroute.routing.errors import NotAuthenticated, StorageUnavailable
 from omniroute.routing.model import Call, Caller, Piece
@@ -33,16 +33,24 @@ LOCAL = Caller("local", frozenset({"write:route"}))
 
 @dataclass
 class MemoryTasks:
-    """Tasks in a dictionary. `broken` makes it answer like a database that is gone."""
+    """Tasks in a dictionary. `broken` makes it answer like a database that is gone.
+
+    `rows`, `logs` and `works` may be another one's: then both are processes on one store.
+    `works` says which of them works on a task; a process that is in `dead` does not live.
+    """
 
     rows: dict[str, TaskRow] = field(default_factory=dict[str, TaskRow])
     logs: dict[str, list[EventRow]] = field(default_factory=dict[str, list[EventRow]])
+    works: dict[str, str] = field(default_factory=dict[str, str])
+    dead: set[str] = field(default_factory=set[str])
+    boot_id: str = "boot-1"
     broken: bool = False
 
     async def create(self, task: TaskRow, event: str) -> None:
         self._check()
         assert task.task_id not in self.rows
         self.rows[task.task_id] = task
+        self.works[task.task_id] = self.boot_id
         self.logs[task.task_id] = [EventRow(0, event)]
 
     async def get(self, task_id: str, *, owner: str) -> TaskRow | None:
@@ -50,18 +58,67 @@ class MemoryTasks:
         row = self.rows.get(task_id)
         return row if row is not None and row.owner == owner else None
 
-    async def move(self, task: TaskRow, event: str) -> bool:
+    async def move(self, task: TaskRow, event: str, *, attempt: int | None = None) -> bool:
         row = await self.get(task.task_id, owner=task.owner)
-        if row is None or row.state in TERMINAL:
+        if row is None or row.state in TERMINAL or attempt not in (None, row.attempt):
             return False
-        self.rows[task.task_id] = task
-        log = self.logs[task.task_id]
-        log.append(EventRow(len(log), event))
+        self.rows[task.task_id] = replace(task, attempt=row.attempt)
+        if task.state not in ("submitted", "working"):
+            self.works.pop(task.task_id, None)
+        self._log(task.task_id, event)
         return True
+
+    async def append(self, entries: Sequence[Entry]) -> None:
+        self._check()
+        for one in entries:
+            row = self.rows.get(one.task_id)
+            if row is not None and one.task_id in self.works and row.attempt == one.attempt:
+                self._log(one.task_id, one.payload)
 
     async def events(self, task_id: str, *, owner: str, after: int = -1) -> Sequence[EventRow]:
         row = await self.get(task_id, owner=owner)
         return [one for one in self.logs[task_id] if one.seq > after] if row is not None else []
+
+    async def page(self, owner: str | None, listing: Listing) -> Page:
+        self._check()
+        found = [
+            one
+            for one in self.rows.values()
+            if owner in (None, one.owner)
+            and listing.context_id in (None, one.context_id)
+            and listing.state in (None, one.state)
+            and listing.skill in (None, one.skill)
+            and one.updated_unix_s >= (listing.updated_after_unix_s or 0)
+        ]
+        found.sort(key=lambda one: (one.updated_unix_s, one.task_id), reverse=True)
+        after = listing.after
+        rest = [
+            one
+            for one in found
+            if after is None
+            or (one.updated_unix_s, one.task_id) < (after.updated_unix_s, after.task_id)
+        ]
+        return Page(rest[: min(listing.limit, LISTED_MAX)], len(found))
+
+    async def held(self) -> Mapping[str, Hold]:
+        self._check()
+        return {
+            task_id: Hold(self.rows[task_id].owner, self.rows[task_id].attempt)
+            for task_id, boot_id in self.works.items()
+            if boot_id == self.boot_id
+        }
+
+    async def lost(self, *, now_unix_s: float) -> Sequence[TaskRow]:
+        self._check()
+        return [self.rows[one] for one, boot_id in self.works.items() if boot_id in self.dead]
+
+    async def take(self, task: TaskRow) -> TaskRow | None:
+        row = self.rows[task.task_id]
+        if row.attempt != task.attempt or task.task_id not in self.works:
+            return None
+        self.works[task.task_id] = self.boot_id
+        self.rows[task.task_id] = taken = replace(row, attempt=row.attempt + 1)
+        return taken
 
     async def prune(self, *, now_unix_s: float) -> int:
         self._check()
@@ -69,6 +126,10 @@ class MemoryTasks:
         for task_id in old:
             del self.rows[task_id], self.logs[task_id]
         return len(old)
+
+    def _log(self, task_id: str, event: str) -> None:
+        log = self.logs[task_id]
+        log.append(EventRow(len(log), event))
 
     def _check(self) -> None:
         if self.broken:
@@ -182,6 +243,7 @@ async def serving(
         clock=made.clock,
         task_s_max=limits[0],
         running_max=limits[1],
+        callers={one.key_id: one for one in (LOCAL, *CALLERS.values())}.get,
     )
     app = Starlette(routes=door.routes())
     transport = httpx.ASGITransport(app=app)

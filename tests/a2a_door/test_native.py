@@ -206,12 +206,19 @@ async def test_a_gone_database_is_an_internal_error_and_no_task() -> None:
     assert calls == []
 
 
+def data_lines(text: str) -> list[str]:
+    """Give the data lines of a stream; beside them stand only the ids of ours."""
+    lines = [line for line in text.splitlines() if line]
+    assert all(line.startswith(("data: ", "id: ")) for line in lines)
+    return [line for line in lines if line.startswith("data: ")]
+
+
 async def test_a_stream_is_notifications_that_end_with_the_metadata() -> None:
     async with serving() as door:
         body = {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": ASKED}
         response = await door.post(body)
 
-    *chunks, last = [json.loads(line[6:]) for line in response.text.splitlines() if line]
+    *chunks, last = [json.loads(line[6:]) for line in data_lines(response.text)]
     assert response.headers["content-type"].startswith("text/event-stream")
     assert all(one["method"] == "message/stream" and "id" not in one for one in (*chunks, last))
     assert "".join(one["params"]["chunk"]["content"] for one in chunks) == "hello"
@@ -228,7 +235,7 @@ async def test_a_stream_that_fails_says_so_in_its_last_notification() -> None:
         body = {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": params}
         response = await door.post(body)
 
-    *_, last = [json.loads(line[6:]) for line in response.text.splitlines() if line]
+    *_, last = [json.loads(line[6:]) for line in data_lines(response.text)]
     assert last["params"]["task"]["state"] == "failed"
     assert "cut for a test" in last["params"]["metadata"]["error"]
 

@@ -7,7 +7,6 @@ import anyio
 import pytest
 
 from omniroute.a2a.dialects.codec import EXTENSION
-from omniroute.a2a.methods import LOST_AFTER_S
 from omniroute.a2a.task import FINISHED_KEPT_S
 from omniroute.a2a.tasks import TaskRow
 from tests.a2a_door.door import (
@@ -33,6 +32,27 @@ async def begun(door: Served, held: HeldUpstream, **headers: str) -> Any:
     task = await door.result("message/send", LATER, **headers)
     await held.opened.wait()
     return task
+
+
+def another_process(door: Served) -> MemoryTasks:
+    """Give the same store as a process of its own sees it."""
+    mine = door.store
+    return MemoryTasks(mine.rows, mine.logs, mine.works, boot_id="boot-2")
+
+
+async def saved(door: Served) -> None:
+    """Wait until what was written is in the log."""
+    while not any(one.payload for log in door.store.logs.values() for one in log[1:]):
+        await anyio.sleep(0.01)
+
+
+async def streamed(door: Served, method: str, params: object, **headers: str) -> list[Any]:
+    """Give the results of a stream's events."""
+    answer = await door.post(
+        {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, **headers
+    )
+    lines = [one[6:] for one in answer.text.splitlines() if one.startswith("data: ")]
+    return [json.loads(one)["result"] for one in lines]
 
 
 async def test_a_task_is_stored_before_its_client_hears_of_it() -> None:
@@ -120,8 +140,7 @@ async def test_cancel_of_a_task_of_another_process_is_stored_and_wins() -> None:
     held = HeldUpstream()
     async with serving(upstream=held) as door:
         task = await begun(door, held)
-        async with serving() as other:
-            other.store.rows, other.store.logs = door.store.rows, door.store.logs
+        async with serving(store=another_process(door)) as other:
             canceled = await other.result("tasks/cancel", {"id": task["id"]})
         held.go.set()
         await held.closed.wait()
@@ -178,21 +197,71 @@ async def test_stopping_the_gateway_ends_its_tasks_and_says_so() -> None:
     assert held.closed.is_set()
 
 
-async def test_a_task_of_a_killed_gateway_counts_as_failed_once_it_cannot_run() -> None:
+async def test_a_task_of_a_dead_process_ends_as_interrupted_with_what_was_written() -> None:
     held = HeldUpstream()
     async with serving(upstream=held) as door:
         task = await begun(door, held)
-        row = door.store.rows[task["id"]]
-    async with serving() as reborn:
-        reborn.store.rows, reborn.store.logs = {row.task_id: row}, {row.task_id: []}
-        young = await reborn.result("tasks/get", {"id": task["id"]})
-        reborn.world.clock.advance(LOST_AFTER_S + 1)
-        old = await reborn.result("tasks/get", {"id": task["id"]})
-
-        stored = reborn.store.rows[task["id"]].state
+        async with serving(store=another_process(door)) as other:
+            await saved(door)
+            await other.door.recover()
+            young = await other.result("tasks/get", {"id": task["id"]})
+            other.store.dead.add(door.store.boot_id)
+            await other.door.recover()
+            old = await other.result("tasks/get", {"id": task["id"]})
+        held.go.set()
 
     assert young["status"]["state"] == "working"
-    assert old["status"]["state"] == stored == "failed"
+    assert old["status"]["state"] == "failed"
+    assert "send it again" in old["status"]["message"]["parts"][0]["text"]
+    for told in (young, old):
+        assert told["artifacts"][0]["parts"][0]["text"] == "hel"
+
+
+async def test_a_task_that_may_be_done_again_is_done_again() -> None:
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        params = {**LATER, "metadata": {"replay": True}}
+        task = await door.result("message/send", params)
+        await held.opened.wait()
+        other_store = another_process(door)
+        other_store.dead.add(door.store.boot_id)
+        async with serving(store=other_store) as other:
+            await other.door.recover()
+            steps = await streamed(
+                other, "tasks/resubscribe", {"id": task["id"]}, Last_Event_ID="0"
+            )
+            got = await other.result("tasks/get", {"id": task["id"]})
+        held.go.set()
+        await held.closed.wait()
+        still = await door.result("tasks/get", {"id": task["id"]})
+
+    assert steps[-1]["status"]["state"] == "completed"
+    assert got == still
+    assert got["artifacts"][0]["parts"][0]["text"] == "hello"
+    assert other.store.rows[task["id"]].attempt == 2
+
+
+async def test_what_an_attempt_writes_that_was_thought_dead_changes_nothing() -> None:
+    held, again = HeldUpstream(), HeldUpstream()
+    async with serving(upstream=held) as door:
+        task = await door.result("message/send", {**LATER, "metadata": {"replay": True}})
+        await held.opened.wait()
+        other_store = another_process(door)
+        other_store.dead.add(door.store.boot_id)
+        async with serving(store=other_store, upstream=again) as other:
+            await other.door.recover()
+            await again.opened.wait()
+            held.go.set()
+            await held.closed.wait()
+            await anyio.wait_all_tasks_blocked()
+            while_it_runs = other.store.rows[task["id"]].state
+            again.go.set()
+            await again.closed.wait()
+            got = await other.result("tasks/get", {"id": task["id"]})
+
+    assert while_it_runs == "working"
+    assert got["status"]["state"] == "completed"
+    assert len([one for one in door.store.logs[task["id"]] if "completed" in one.payload]) == 1
 
 
 async def test_a_task_is_forgotten_after_its_time() -> None:
@@ -404,7 +473,7 @@ async def test_a_stream_of_which_nothing_is_kept_ends_with_its_reader() -> None:
 
 
 async def test_a_task_past_the_longest_answer_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omniroute.a2a.runs.ANSWER_CHARS_MAX", 4)
+    monkeypatch.setattr("omniroute.a2a.run.ANSWER_CHARS_MAX", 4)
     async with serving() as door:
         task = await door.result("message/send", {"message": v03_message()})
 

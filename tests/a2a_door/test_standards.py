@@ -402,14 +402,12 @@ async def test_an_unknown_skill_is_refused() -> None:
 @pytest.mark.parametrize(
     ("method", "version", "code"),
     [
-        ("ListTasks", "1.0", -32004),
-        ("SubscribeToTask", "1.0", -32004),
+        ("SubscribeToTask", "1.0", -32001),
         ("CreateTaskPushNotificationConfig", "1.0", -32003),
         ("GetTaskPushNotificationConfig", "1.0", -32003),
         ("ListTaskPushNotificationConfigs", "1.0", -32003),
         ("DeleteTaskPushNotificationConfig", "1.0", -32003),
         ("GetExtendedAgentCard", "1.0", -32004),
-        ("tasks/resubscribe", "", -32004),
         ("tasks/pushNotificationConfig/set", "", -32003),
         ("tasks/pushNotificationConfig/get", "0.3", -32003),
         ("tasks/pushNotificationConfig/list", "", -32003),

@@ -24,7 +24,7 @@ async def opened(kind: str, folder: Path) -> AsyncGenerator[TaskStore]:
         yield MemoryTasks()
         return
     async with open_database(f"sqlite:///{folder}/storage.sqlite") as database:
-        yield StoredTasks(database)
+        yield StoredTasks(database, "boot-1")
 
 
 async def test_a_created_task_is_its_owner_s_and_nobody_else_s(kind: str, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ async def open_store(url: str, folder: Path, clock: Clock) -> AsyncIterator[Open
             keys=Keys(database, vault, changes, clock),
             ledger=StoredLedger(database, ring, boot_id=boot.boot_id),
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
-            tasks=StoredTasks(database),
+            tasks=StoredTasks(database, boot.boot_id),
             counters=StoredCounters(database, clock),
             limits=StoredLimits(database, clock),
             learned=StoredExperience(database, clock),

@@ -2,12 +2,16 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from omniroute.a2a.tasks import TaskRow, TaskStore
+from omniroute.a2a.tasks import Entry, Hold, Listing, Place, TaskRow, TaskStore
 from omniroute.server.store.database import RowRefused, Statement
-from tests.store.opened import Opened
+from omniroute.server.store.tasks import SILENT_S, StoredTasks
+from tests.fakes import FakeClock
+from tests.store.opened import Opened, open_store
 
 TASK = TaskRow(
     task_id="task-1",
@@ -115,3 +119,77 @@ async def test_expired_tasks_go_with_their_events(tasks: TaskStore, store: Opene
     assert await tasks.get("task-2", owner="key-1") is not None
     rows = await store.database.read(Statement("SELECT task_id FROM task_events"))
     assert [row["task_id"] for row in rows] == ["task-2"]
+
+
+def working(number: int, **more: Any) -> TaskRow:
+    return replace(TASK, task_id=f"task-{number}", state="working", **more)
+
+
+@pytest.mark.anyio
+async def test_the_tasks_of_a_dead_process_are_found_and_taken_once(
+    tasks: TaskStore, store: Opened
+) -> None:
+    dead = StoredTasks(store.database, "boot-that-never-was")
+    await dead.create(working(1), "created")
+    await tasks.create(working(2), "created")
+
+    lost = await tasks.lost(now_unix_s=0.0)
+    assert [one.task_id for one in lost] == ["task-1"]
+    taken = await asyncio.gather(*(tasks.take(lost[0]) for _ in range(5)))
+
+    assert [one for one in taken if one is not None] == [replace(lost[0], attempt=2)]
+    assert await tasks.lost(now_unix_s=0.0) == []
+    assert await tasks.held() == {"task-1": Hold("key-1", 2), "task-2": Hold("key-1", 1)}
+    assert await dead.held() == {}
+
+
+@pytest.mark.anyio
+async def test_a_living_process_keeps_its_tasks_until_it_was_silent_for_long(
+    tasks: TaskStore, store: Opened, database_url: str, tmp_path: Path
+) -> None:
+    async with open_store(database_url, tmp_path, FakeClock()) as other:
+        await other.tasks.create(working(1), "created")
+        machine = Statement("UPDATE boots SET machine = 'another', seen_unix_s = 100")
+        await store.database.write(machine)
+
+        soon = await tasks.lost(now_unix_s=100.0 + SILENT_S)
+        late = await tasks.lost(now_unix_s=100.1 + SILENT_S)
+
+    assert soon == []
+    assert [one.task_id for one in late] == ["task-1"]
+
+
+@pytest.mark.anyio
+async def test_an_older_attempt_changes_nothing(tasks: TaskStore, store: Opened) -> None:
+    dead = StoredTasks(store.database, "boot-that-never-was")
+    await dead.create(working(1), "created")
+    [row] = await tasks.lost(now_unix_s=0.0)
+    await tasks.take(row)
+
+    assert not await dead.move(replace(row, state="completed"), "late", attempt=1)
+    await dead.append([Entry("task-1", 1, "late text")])
+    await tasks.append([Entry("task-1", 2, "text"), Entry("task-9", 1, "of none")])
+    assert await tasks.move(replace(row, state="completed"), "ended", attempt=2)
+    await tasks.append([Entry("task-1", 2, "too late")])
+
+    log = await tasks.events("task-1", owner="key-1")
+    assert [(one.seq, one.payload) for one in log] == [(0, "created"), (1, "text"), (2, "ended")]
+    assert await tasks.held() == {}
+
+
+@pytest.mark.anyio
+async def test_pages_go_through_all_tasks_of_an_owner_newest_first(tasks: TaskStore) -> None:
+    for number in range(7):
+        # Two at a time have the same moment.
+        at = 100.0 + number // 2
+        await tasks.create(working(number, updated_unix_s=at), "created")
+    await tasks.create(working(8, owner="key-2"), "created")
+
+    seen, after = [], None
+    while rows := (page := await tasks.page("key-1", Listing(limit=2, after=after))).rows:
+        seen += [one.task_id for one in rows]
+        after = Place(rows[-1].updated_unix_s, rows[-1].task_id)
+        assert page.total == 7
+
+    assert seen == [f"task-{number}" for number in range(6, -1, -1)]
+    assert (await tasks.page(None, Listing())).total == 8
