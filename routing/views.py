@@ -5,9 +5,8 @@ answer as one that does not exist.
 """
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from .access import ADMIN, require
 from .catalog.listing import ModelRow, list_models
@@ -17,13 +16,21 @@ from .health.alerts import AlertName
 from .health.book import HealthBook
 from .health.experience import Experience, Seen
 from .health.experience import Learned as LearnedOfModel
-from .health.pacing import MINUTE_S, Pace
 from .health.profiles import Profile, profile_named
-from .health.quota import Learned
 from .model import Caller, Capability, Combo, ModelFacts
 from .moment import Latency
 from .ports import Clock, Configs, Ledger, Record, UsageTotal
 from .preference import FitnessRule
+from .quotas import (
+    CooldownRow,
+    LimitRow,
+    QuotaRow,
+    TokenOf,
+    accounts_meant,
+    limit_rows,
+    no_tokens,
+    quota_rows,
+)
 from .shaping import Shaping
 
 METRICS_DAYS = 30
@@ -45,17 +52,6 @@ class CircuitRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CooldownRow:
-    """One account or model that waits."""
-
-    provider: str
-    account_id: str
-    model: str
-    reason: str
-    remaining_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class LockoutRow:
     """A model that its provider does not serve to this account, said `times` times in a row."""
 
@@ -65,26 +61,6 @@ class LockoutRow:
     reason: str
     times: int
     remaining_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class LimitRow:
-    """A limit that an account or one of its models is held to; None is unknown.
-
-    `source` is "provider" for what an answer told `age_s` ago, and "profile" for the resilience
-    profile's number, in force since a refusal `age_s` ago; it is forgotten after `expires_s`.
-    """
-
-    provider: str
-    account_id: str
-    model: str
-    dimension: str
-    limit: int | None
-    remaining: int | None
-    reset_s: float | None
-    age_s: float
-    source: Literal["provider", "profile"] = "provider"
-    expires_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +139,7 @@ class Views:
             gateway have measured and learned.
         processes: gives the ids of the processes that the gateway is made of, the one that
             names it first.
+        token_of: gives the token that stands for an account's credential in calls.
     """
 
     configs: Configs
@@ -175,6 +152,7 @@ class Views:
     experience: Experience = field(default_factory=Experience)
     gather: Callable[[], Awaitable[None]] = _alone
     processes: Callable[[], Sequence[int]] = _this_process
+    token_of: TokenOf = no_tokens
 
     def health(self, caller: Caller) -> HealthView:
         """Give uptime, open circuits and cooldowns. Needs read:health."""
@@ -210,7 +188,7 @@ class Views:
             simulated_only=all(account.simulated for account in config.accounts),
             circuits=circuits,
             cooldowns=cooldowns,
-            limits=self._limits(providers, now),
+            limits=limit_rows(self.health_book, providers, now),
             lockouts=tuple(
                 LockoutRow(
                     *(providers[account_id], account_id, model),
@@ -221,20 +199,23 @@ class Views:
             ),
         )
 
-    def _limits(self, providers: Mapping[str, str], now: float) -> tuple[LimitRow, ...]:
-        book = self.health_book
-        told = (
-            _told_row(providers[account_id], (account_id, model), one, now)
-            for (account_id, model), quota in book.quotas.items()
-            if account_id in providers
-            for one in quota.known(now)
-        )
-        held = (
-            _held_row(providers[account_id], account_id, pace, book.profile, now)
-            for (account_id, _), pace in book.paces.items()
-            if account_id in providers and pace.until_s > now
-        )
-        return (*told, *held)
+    def quotas(
+        self, caller: Caller, *, provider: str | None = None, account: str | None = None
+    ) -> tuple[QuotaRow, ...]:
+        """Give what is left at each account's provider, as far as it is known. Needs read:quota.
+
+        Args:
+            caller: who asks.
+            provider: only this provider's accounts, by its name or an alias.
+            account: only the account of this id or name.
+
+        Raises:
+            NotFound: no account is meant by these.
+        """
+        require(caller, "read:quota")
+        known = self.configs.current().accounts
+        meant = accounts_meant(known, provider=provider, account=account)
+        return quota_rows(self.health_book, meant, self.token_of, self.clock.now())
 
     def timings(self, caller: Caller) -> tuple[TimingRow, ...]:
         """Give how fast every model that was used of late answers. Needs read:health."""
@@ -344,26 +325,3 @@ class Views:
 
     def _owner(self, caller: Caller) -> str | None:
         return None if ADMIN in caller.scopes else caller.key_id
-
-
-def _told_row(provider: str, scope: tuple[str, str], one: Learned, now: float) -> LimitRow:
-    is_fresh, told = one.old_from_s > now, one.told
-    return LimitRow(
-        *(provider, *scope, told.dimension, told.limit),
-        remaining=told.remaining if is_fresh else None,
-        reset_s=one.old_from_s - now if is_fresh and told.reset_s is not None else None,
-        age_s=now - one.at_s,
-        expires_s=one.expires_s - now,
-    )
-
-
-def _held_row(provider: str, account_id: str, pace: Pace, profile: Profile, now: float) -> LimitRow:
-    limit, left = profile.requests_per_minute_max, max(pace.left(profile, now), 0.0)
-    return LimitRow(
-        *(provider, account_id, "", "requests-minute", limit),
-        remaining=int(left),
-        reset_s=(limit - left) * MINUTE_S / limit,
-        age_s=now - pace.refused_s,
-        source="profile",
-        expires_s=pace.until_s - now,
-    )

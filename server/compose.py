@@ -21,6 +21,7 @@ from omniroute.routing.errors import StorageUnavailable
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.ports import Upstream
 from omniroute.routing.prepare import Preparer
+from omniroute.routing.quotas import TokenOf
 from omniroute.routing.simulator.upstream import SimulatedUpstream
 from omniroute.routing.upstream.upstream import HttpUpstream, Upstreams
 from omniroute.routing.views import Views
@@ -145,7 +146,7 @@ async def compose(
         opened.push_async_callback(peers.close)
         agree(storage, peers)
         http = HttpUpstream(clock, own_addresses=((settings.host, settings.port),))
-        http.tokens = TokenExchange(clock)
+        http.tokens = tokens = TokenExchange(clock)
         opened.callback(http.close)
         upstream = Upstreams(simulated=SimulatedUpstream(clock), http=http)
         token = new_token() if running is None else running.token
@@ -154,7 +155,9 @@ async def compose(
             settings=settings,
             version=version,
             clock=clock,
-            gateway=_gateway(settings, storage, upstream, await observe(storage, peers, place)),
+            gateway=_gateway(
+                settings, storage, upstream, await observe(storage, peers, place), tokens.standing
+            ),
             upstream=upstream,
             http=http,
             storage=storage,
@@ -185,7 +188,7 @@ def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenti
 
 
 def _gateway(
-    settings: Settings, storage: Storage, upstream: Upstream, observed: Observed
+    settings: Settings, storage: Storage, upstream: Upstream, observed: Observed, token_of: TokenOf
 ) -> Gateway:
     clock, health = storage.clock, observed.health
     health.alerts.listener = log_alert
@@ -211,6 +214,7 @@ def _gateway(
         version_of("omniroute"),
         observed.started_s,
         experience=storage.learned.experience,
+        token_of=token_of,
     )
     if observed.gather is not None and observed.processes is not None:
         views = replace(views, gather=observed.gather, processes=observed.processes)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from omniroute.routing.health.profiles import PROFILES, Profile
-from omniroute.routing.views import AlertRow, HealthView, LimitRow, TimingRow
+from omniroute.routing.quotas import LimitRow
+from omniroute.routing.views import AlertRow, HealthView, TimingRow
 
 
 @dataclass(frozen=True, slots=True)

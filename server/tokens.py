@@ -23,6 +23,8 @@ from omniroute.routing.catalog.providers import Documents, provider_named
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Account
 from omniroute.routing.ports import Clock
+from omniroute.routing.quotas import TokenStanding
+from omniroute.routing.upstream.credentials import is_document
 
 GOOGLE_URL = "https://oauth2.googleapis.com/token"
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -117,6 +119,18 @@ class TokenExchange:
     def forget(self, account: Account) -> None:
         """Throw the account's token away."""
         self._of(account).ends_s = 0.0
+
+    def standing(self, account: Account) -> TokenStanding | None:
+        """Give until when the account's token is good, and whether it is renewed right now.
+
+        None where its credential is no document, or no call has needed a token yet.
+        """
+        if not is_document(account):
+            return None
+        held = self._of(account)
+        if not held.token and not held.lock.locked():
+            return None
+        return TokenStanding(held.ends_s, held.lock.locked())
 
     def _of(self, account: Account) -> _Held:
         # By the document itself: who enters another one under the same id gets another token.

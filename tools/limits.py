@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from omniroute.routing.views import HealthView, LimitRow
+from omniroute.routing.quotas import LimitRow
+from omniroute.routing.views import HealthView
 
 from .shapes import Result
 
@@ -84,15 +85,17 @@ def _row(
         model=scope[1] or None,
         reason=reason,
         remaining_s=remaining_s,
-        windows=tuple(
-            Window(
-                dimension=one.dimension,
-                limit=one.limit,
-                remaining=one.remaining,
-                reset_s=None if one.reset_s is None else round(one.reset_s, 3),
-                age_s=round(one.age_s, 3),
-                source=one.source,
-            )
-            for one in rows
-        ),
+        windows=tuple(map(window, rows)),
+    )
+
+
+def window(row: LimitRow) -> Window:
+    """Give one limit as tools tell it."""
+    return Window(
+        dimension=row.dimension,
+        limit=row.limit,
+        remaining=row.remaining,
+        reset_s=None if row.reset_s is None else round(row.reset_s, 3),
+        age_s=round(row.age_s, 3),
+        source=row.source,
     )

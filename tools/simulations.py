@@ -89,7 +89,9 @@ class SimulatedCandidate(Result, frozen=True):
     estimated_cost: Annotated[float | None, Meta(description="US dollars; null: unknown price.")]
     worst_case_cost: Annotated[float | None, Meta(description="US dollars at the very most.")]
     health_status: Circuit
-    quota_available: Annotated[float | None, Meta(description="Percent; null: not known.")]
+    quota_available: Annotated[
+        float | None, Meta(description="Percent left of its tightest limit; null: not known.")
+    ]
     place: Annotated[int | None, Meta(description="Its turn, from 1; null: it is not tried.")]
     reason: Annotated[str, Meta(description='"ok", or why it is not tried.')]
     detail: str
@@ -175,7 +177,7 @@ def _simulated(
         estimated_cost=usd(expected_usd_nanos(one, features)),
         worst_case_cost=_worst_usd(one, features),
         health_status=_circuit(call, one, request.at_s),
-        quota_available=None,
+        quota_available=_left_percent(call, one),
         place=place,
         reason=verdict.reason,
         detail=verdict.detail,
@@ -189,6 +191,11 @@ def _circuit(call: Invocation, candidate: Candidate, now_s: float) -> Circuit:
     if not state.open_until_s:
         return "CLOSED"
     return "OPEN" if now_s < state.open_until_s else "HALF_OPEN"
+
+
+def _left_percent(call: Invocation, candidate: Candidate) -> float | None:
+    headroom = call.gateway.route.health.state(candidate).headroom
+    return None if headroom is None else round(headroom * 100, 2)
 
 
 def _worst_usd(candidate: Candidate, features: Features) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from . import explanations, reads, routes, simulations, trials, writes
+from . import explanations, quotas, reads, routes, simulations, trials, writes
 from .invocation import Invocation
 from .shapes import Arguments, Result
 
@@ -99,6 +99,20 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         takes=reads.ListModels,
         gives=reads.Catalog,
         run=reads.list_models_catalog,
+    ),
+    Tool(
+        name="omniroute_check_quota",
+        scope="read:quota",
+        title="Check provider quotas",
+        description=(
+            "Tell for each provider account what is left of its rate limits and when they are "
+            "full again, who rests after a refusal, and whether its credential still works. "
+            "Figures are what the providers told with their answers; null means not known. Calls "
+            "no provider."
+        ),
+        takes=quotas.CheckQuota,
+        gives=quotas.Quotas,
+        run=quotas.check_quota,
     ),
     Tool(
         name="omniroute_route_request",

@@ -18,6 +18,7 @@ DOCUMENTED_ARGUMENTS = {
     "omniroute_list_combos": ("includeMetrics",),
     "omniroute_switch_combo": ("comboId", "active"),
     "omniroute_list_models_catalog": ("provider", "capability"),
+    "omniroute_check_quota": ("provider", "connectionId"),
     "omniroute_route_request": ("model", "messages", "combo", "budget", "role", "stream"),
     "omniroute_simulate_route": ("model", "promptTokenEstimate", "combo"),
     "omniroute_test_combo": ("comboId", "testPrompt"),

@@ -19,6 +19,7 @@ from msgspec import structs
 from omniroute.routing.catalog.providers import provider_named
 from omniroute.routing.errors import BadRequest, UpstreamFailure
 from omniroute.routing.model import Account, Dialect
+from omniroute.routing.quotas import TokenStanding
 from omniroute.routing.upstream.upstream import HttpUpstream
 from omniroute.server.accounts import AccountEntry, make_account
 from omniroute.server.tokens import TokenExchange, post_form
@@ -330,3 +331,27 @@ async def asking(
         made.tokens = TokenExchange(FakeClock(), post=google.post)
         url = f"{server.url}/publishers"
         yield made, server, make_account(AccountEntry(provider, base_url=url, key=SERVICE_ACCOUNT))
+
+
+async def test_how_a_token_stands_is_known_from_its_first_fetch_on() -> None:
+    clock, exchanges = FakeClock(), Exchanges()
+    tokens = TokenExchange(clock, post=exchanges.post)
+    one, plain = vertex("vertex"), make_account(AccountEntry("openai", key="sk-fake"))
+
+    before = tokens.standing(one)
+    exchanges.open.clear()
+    fetching = asyncio.create_task(tokens.token(one))
+    async with asyncio.timeout(10):
+        while not exchanges.forms:
+            await asyncio.sleep(0)
+    meanwhile = tokens.standing(one)
+    exchanges.open.set()
+    await fetching
+    after = tokens.standing(one)
+    tokens.forget(one)
+    forgotten = tokens.standing(one)
+
+    assert (before, tokens.standing(plain)) == (None, None)
+    assert meanwhile == TokenStanding(0.0, renewing=True)
+    assert after == TokenStanding(clock.now() + 3600, renewing=False)
+    assert forgotten == TokenStanding(0.0, renewing=False)
