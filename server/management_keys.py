@@ -109,11 +109,12 @@ class KeysJson:
 class KeyWish:
     """A key to make, with a budget from its first request on where one is named.
 
-    `scopes` are names, aliases or presets, as routing/access.py knows them.
+    `scopes` are names, aliases or presets, as routing/access.py knows them; None leaves them to
+    the gateway, and none at all makes a key that may do nothing.
     """
 
     name: str = ""
-    scopes: tuple[str, ...] = ()
+    scopes: tuple[str, ...] | None = None
     models: tuple[str, ...] = ()
     expires_unix_s: float | None = None
     keep_content: bool = True

@@ -27,7 +27,7 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
         wish = await body_as(request, KeyWish)
         terms = KeyTerms(
             name=wish.name or NAME_WHEN_UNSAID,
-            scopes=wish.scopes or SCOPES_WHEN_UNSAID,
+            scopes=SCOPES_WHEN_UNSAID if wish.scopes is None else wish.scopes,
             models=wish.models,
             expires_unix_s=wish.expires_unix_s,
             keep_content=wish.keep_content,

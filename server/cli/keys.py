@@ -41,7 +41,7 @@ def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         budget = BudgetTerms(cap_usd_nanos=cap, period=arguments.budget_period)
     wish = KeyWish(
         name=arguments.name,
-        scopes=tuple(arguments.scope),
+        scopes=tuple(arguments.scope) or None,
         models=tuple(arguments.models),
         expires_unix_s=expiry(arguments.expires, datetime.now().astimezone()),
         keep_content=not arguments.no_log,

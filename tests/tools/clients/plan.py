@@ -1,7 +1,7 @@
 """What the official clients are asked to do, and what each tells of it in the same form."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,9 @@ from omniroute.tools.table import TABLE
 from tests.processes import OMNIROUTE, RunningGateway
 
 NAMES = tuple(tool.name for tool in TABLE)
+MODELS = ("sim/fast", "sim/smart")
+AT_ONCE = ("sim/fast@latency=0,pace=0=1", "sim/smart@latency=0,pace=0=1")
+"""The same, which answer without waiting."""
 REQUEST_ID = "$requestId"
 """Stands for the id of a request that the key has made."""
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -101,10 +104,12 @@ def calls(request_id: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def prepared(gateway: RunningGateway) -> tuple[str, dict[str, dict[str, Any]]]:
+def prepared(
+    gateway: RunningGateway, models: Sequence[str] = MODELS
+) -> tuple[str, dict[str, dict[str, Any]]]:
     """Give a key that may call every tool, and the calls: all that they ask for is there."""
     for name in ("proof", "spare"):
-        made = gateway.command("combos", "add", name, "sim/fast", "sim/smart", "--json")
+        made = gateway.command("combos", "add", name, *models, "--json")
         assert made.returncode == 0, made.stderr
     key = gateway.new_key("--name", "proof", "--scope", "full")
     ask = {"model": "proof", "messages": [{"role": "user", "content": "say hello"}]}

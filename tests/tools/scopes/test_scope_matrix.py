@@ -1,0 +1,88 @@
+"""Sixteen tools by all 256 sets of scopes over both transports: who may call what."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omniroute.tools.table import TABLE
+from tests import processes
+from tests.processes import OMNIROUTE, RunningGateway
+from tests.tools.clients.plan import AT_ONCE, prepared
+
+from .matrix import NEEDED, NEW, OLD, SCOPES, SUBSETS, Calls, over_http, over_stdio, wrong
+
+UNCHECKED = (*OMNIROUTE[:2], "tests.tools.scopes.unchecked")
+FEW = (*((scope,) for scope in SCOPES), (), SCOPES)
+"""Sets that tell every tool from every other by its scope."""
+
+Asked = tuple[RunningGateway, Calls]
+
+
+@pytest.fixture(scope="session")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """A gateway that needs a key, and a call of every tool."""
+    with processes.gateway(tmp_path_factory.mktemp("scopes")) as running:
+        yield running, prepared(running, AT_ONCE)[1]
+
+
+def key_with(gateway: RunningGateway, scopes: tuple[str, ...]) -> str:
+    wish = {"name": "matrix", "scopes": scopes}
+    made = gateway.call("POST", "/api/keys", wish, key=gateway.admin_key)
+    assert made.status == 201, made.body
+    assert sorted(made.json()["key"]["scopes"]) == sorted(scopes)
+    secret: str = made.json()["secret"]
+    return secret
+
+
+def found_wrong(
+    asked: Asked, transport: str, version: str, subsets: tuple[tuple[str, ...], ...], folder: Path
+) -> list[str]:
+    """Give what came out wrong for these sets of scopes."""
+    gateway, calls = asked
+    found: list[str] = []
+    for scopes in subsets:
+        key = key_with(gateway, scopes)
+        if transport == "http":
+            answers = over_http(gateway, key, calls, version)
+        else:
+            answers = over_stdio(gateway, key, calls, version, folder)
+        listed, *rest = answers
+        found += wrong(scopes, dict(zip(calls, rest, strict=True)), listed)
+    return found
+
+
+@pytest.mark.parametrize(("transport", "version"), [("http", NEW), ("stdio", OLD)])
+def test_every_set_of_scopes_may_call_what_it_should_and_nothing_else(
+    asked: Asked, tmp_path: Path, transport: str, version: str
+) -> None:
+    assert len(SUBSETS) == 256
+
+    assert found_wrong(asked, transport, version, SUBSETS, tmp_path) == []
+
+
+@pytest.mark.parametrize(("transport", "version"), [("http", OLD), ("stdio", NEW)])
+def test_the_other_era_of_each_transport_asks_for_the_same_scopes(
+    asked: Asked, tmp_path: Path, transport: str, version: str
+) -> None:
+    assert found_wrong(asked, transport, version, FEW, tmp_path) == []
+
+
+def test_without_the_check_the_matrix_finds_every_call_that_should_be_refused(
+    tmp_path: Path,
+) -> None:
+    with processes.gateway(tmp_path, program=UNCHECKED) as running:
+        calls = prepared(running, AT_ONCE)[1]
+        over = {
+            transport: found_wrong((running, calls), transport, NEW, FEW, tmp_path)
+            for transport in ("http", "stdio")
+        }
+
+    should_be_refused = [
+        (scopes, name) for scopes in FEW for name in calls if NEEDED[name] not in scopes
+    ]
+    assert len(over["http"]) == len(over["stdio"]) == len(should_be_refused)
+
+
+def test_every_tool_is_in_the_matrix() -> None:
+    assert [tool.name for tool in TABLE if tool.name not in NEEDED] == []
