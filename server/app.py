@@ -30,6 +30,10 @@ GOOGLES = b"x-goog-api-client"
 _NOTHING: Mapping[str, Door] = {}
 
 
+def _nothing() -> None:
+    """Close nothing."""
+
+
 class Front:
     """The ASGI application in front of all doors.
 
@@ -44,7 +48,8 @@ class Front:
         last_s: monotonic time of the last request's begin or end.
         turnstile: lets requests begin.
         app: answers what is not hot.
-        draining: no new work is taken; /ready says so.
+        draining: no new work is taken; /ready says so. Set by `drain`.
+        closing: called when no new work is taken any more, to close what stays open.
         mcp_only_port: a port where nothing but /mcp is answered.
         sockets: answers a WebSocket at exactly this path, on connections of our own.
     """
@@ -62,6 +67,7 @@ class Front:
         self.last_s = time.monotonic()
         self.turnstile = Turnstile()
         self.draining = False
+        self.closing: Callable[[], None] = _nothing
         self.mcp_only_port: int | None = None
         self.sockets: Mapping[str, SocketDoor] = {}
         self._guard = guard
@@ -95,6 +101,10 @@ class Front:
         if refused is not None:
             await refusal(scope, refused)(scope, receive, send)
             return
+        if scope["method"] == "GET" and path in self._doors:
+            # A stream to a client that only listens: nothing is under way for it.
+            await self._doors[path](scope, receive, send)
+            return
         self.busy += 1
         try:
             door = self._posted(path) if scope["method"] == "POST" else None
@@ -105,6 +115,11 @@ class Front:
         finally:
             self.busy -= 1
             self.last_s = time.monotonic()
+
+    def drain(self) -> None:
+        """Take no new work from now on."""
+        self.draining = True
+        self.closing()
 
     def not_ready(self) -> str | None:
         """Give why no new work is taken, None when it is."""

@@ -13,7 +13,9 @@ a dance that cannot end. A 401 therefore names no metadata. A call whose tool th
 use is a 403 that names the scope, as the specification asks (2025-11-25, "Authorization",
 insufficient_scope); tools/binding.py asks again on every transport.
 
-There is no GET stream: this server sends nothing outside of the answers to requests.
+Streams that stay open, the older era's GET and the newer one's subscriptions/listen, are closed
+when the gateway begins to end. Where the older era is served without sessions there is no GET:
+the worker that has it would not know what the others have to say.
 """
 
 import asyncio
@@ -21,6 +23,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +37,7 @@ from omniroute.routing.ports import Once
 from omniroute.tools.reach import Reach
 
 from .exchange import ClientGone
+from .mcp_streams import Streams, stays_open
 from .v1.bodies import read_body
 
 if TYPE_CHECKING:
@@ -47,7 +51,8 @@ STARTING_S_MAX = 30.0
 """How long a request waits for the import before it is told to come again."""
 
 BINDING = "omniroute.tools.binding"
-METHODS = ("POST", "DELETE")
+METHODS = ("POST", "GET", "DELETE")
+STATELESS_METHODS = ("POST", "DELETE")
 
 REFUSED = -32000
 CODES = {400: -32600, 401: -32001, 403: -32003, 500: -32603}
@@ -102,6 +107,8 @@ class McpDoor:
         self._gateway = gateway
         self._authenticate = authenticate
         self._reach = reach
+        self._methods = STATELESS_METHODS if reach.stateless else METHODS
+        self._streams = Streams()
         self._wanted = asyncio.Event()
         self._settled = asyncio.Event()
         self._binding: HttpBinding | None = None
@@ -125,24 +132,33 @@ class McpDoor:
             serving.cancel()
             await asyncio.wait({serving})
 
+    def drain(self) -> None:
+        """Close what stays open: the gateway begins to end."""
+        self._streams.end()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         message: Mapping[str, Any] = {}
         try:
             caller = self._authenticate(scope)
-            if scope["method"] not in METHODS:
-                await _send(send, 405, {}, headers=[(b"allow", ", ".join(METHODS).encode())])
+            if scope["method"] not in self._methods:
+                allowed = ", ".join(self._methods).encode()
+                await _send(send, 405, {}, headers=[(b"allow", allowed)])
                 return
             body = await read_body(dict(scope), receive, bytes_max=BODY_BYTES_MAX)
             message = _decoded(body)
             binding = await self._ready()
             _check_scope(caller, message, binding.scope)
+            app = partial(binding.answer, caller)
+            if stays_open(scope["method"], message):
+                await self._streams.answer(app, scope, _replayed(body, receive), send)
+                return
         except ClientGone:
             return
         except RoutingError as error:
             await _refuse(send, error, message.get("id"))
             return
-        await binding.answer(caller, scope, _replayed(body, receive), send)
+        await app(scope, _replayed(body, receive), send)
 
     async def _ready(self) -> "HttpBinding":
         """Give the SDK's side, made by the first request that asks for it."""

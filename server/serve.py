@@ -120,7 +120,7 @@ class Server(uvicorn.Server):
 
     def drain(self) -> None:
         """Begin to end."""
-        self._composed.app.draining = True
+        self._composed.app.drain()
         self.should_exit = True
         self._ending.set()
 

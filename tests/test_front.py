@@ -129,3 +129,22 @@ async def test_a_request_counts_as_busy_for_as_long_as_it_is_answered(doors: Doo
     assert doors.seen_busy == [1] * 12
     assert doors.front.busy == 0
     assert doors.front.last_s > began_s
+
+
+async def test_a_stream_to_a_client_that_only_listens_is_no_work(doors: Doors) -> None:
+    last_s = doors.front.last_s
+
+    answer = await doors.asgi.get("/mcp", headers=GOOD)
+
+    assert (answer.status_code, doors.seen_busy) == (200, [0])
+    assert doors.front.last_s == last_s
+
+
+async def test_what_stays_open_is_closed_when_no_new_work_is_taken(doors: Doors) -> None:
+    closed: list[bool] = []
+    doors.front.closing = lambda: closed.append(doors.front.draining)
+
+    doors.front.drain()
+
+    assert closed == [True]
+    assert doors.front.not_ready() == "the gateway is shutting down"

@@ -50,11 +50,15 @@ def _run(arguments: argparse.Namespace, given: dict[str, str]) -> int:
 
     from ..settings import load_settings
 
-    settings, sources = load_settings(given, os.environ, Path.cwd())
     if arguments.mcp:
+        from .relay_stdio import claim_stdio
+
+        # First of all: nothing that is loaded from here on may print into the protocol.
+        stdio = claim_stdio()
         from .relay import run
 
-        return int(run(settings))
+        return int(run(load_settings(given, os.environ, Path.cwd())[0], stdio))
+    settings, sources = load_settings(given, os.environ, Path.cwd())
     module, _, function = arguments.target.partition(":")
     command = getattr(import_module(f"omniroute.server.cli.{module}"), function)
     return int(command(arguments, settings, sources))

@@ -9,9 +9,10 @@ Nothing but protocol reaches standard output: its descriptor is put aside first,
 anyone prints from then on goes to standard error.
 
 Both protocol eras pass. The newer one says everything in each message; of the older one the
-relay keeps the session, and opens it again when the gateway has forgotten it. A call that was
-cancelled is cut off, and nothing more is said of it. When standard input ends, or the client
-dies, running calls are cut and the relay ends within EXIT_S.
+relay keeps the session and follows its stream of notifications, and opens both again when the
+gateway has forgotten them. A call that was cancelled is cut off, and nothing more is said of
+it. When standard input ends, or the client dies, running calls are cut, the session is closed
+and the relay ends, all within a second.
 
 Standard library only and threads: importing an event loop or the SDK would take longer than
 all the rest of the start.
@@ -19,36 +20,38 @@ all the rest of the start.
 
 import json
 import os
+import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+from .relay_calls import Call, Calls
 from .relay_gateway import Gateways, NoGateway
 from .relay_http import (
     BrokenOff,
     Exchange,
     NotReached,
-    header_value,
     messages,
     modern_headers,
-    modern_version,
     refusal,
 )
-from .relay_stdio import LINE_BYTES_MAX, Output, claim_stdout, lines, watch_parent
+from .relay_session import Session
+from .relay_stdio import LINE_BYTES_MAX, Output, lines, wait_for_parents_end
+from .relay_stream import ServerStream
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
+    from types import FrameType
 
     from ..settings import Settings
 
-CALLS_MAX = 64
-"""Calls that run at once; each has a thread."""
 NOTIFY_S = 5.0
 """How long the gateway may take to accept a notification."""
 EXIT_S = 0.5
 """How long running calls may go on after standard input has ended."""
+CLOSE_S = 0.25
+"""How long closing the session may take."""
 
 INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
@@ -57,52 +60,43 @@ INVALID_REQUEST = -32600
 INTERNAL_ERROR = -32603
 
 Message = Mapping[str, Any]
-CallKey = tuple[type, object]
-"""A request's id with its type: 1 and "1" are two requests."""
 
 
-def run(settings: "Settings") -> int:
-    """Relay until standard input ends; gives the exit status."""
+def run(settings: "Settings", stdio: tuple[int, int]) -> int:
+    """Relay until standard input ends; gives the exit status.
+
+    Args:
+        settings: the data folder, and what a gateway is started with.
+        stdio: the descriptors of the client's lines and of ours.
+    """
+    heard, said = stdio
     relay = Relay(
-        Output(claim_stdout()),
+        Output(said),
         Gateways(settings, os.environ.get("OMNIROUTE_BASE_URL") or None),
         api_key=settings.environment.get("OMNIROUTE_API_KEY") or None,
     )
-    threading.Thread(target=watch_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(relay,), daemon=True).start()
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     try:
-        for line in lines(0):
+        for line in lines(heard):
             relay.take(line)
     except KeyboardInterrupt:
+        relay.finish(within_s=0)
         return 0
-    relay.finish()
+    relay.finish(within_s=EXIT_S)
     return 0
 
 
-class _Call:
-    """One request in progress."""
-
-    def __init__(self, message: Message, line: bytes) -> None:
-        self.message = message
-        self.line = line
-        self.id = message["id"]
-        self.method = str(message.get("method"))
-        self.modern = modern_version(message)
-        self.exchange = Exchange()
-        self.cancelled = False
-        self.answered = False
-
-    @property
-    def key(self) -> CallKey:
-        return type(self.id), self.id
+def _interrupt(number: int, frame: "FrameType | None") -> None:
+    raise KeyboardInterrupt
 
 
-class _Session:
-    """What the older era remembers between messages."""
-
-    def __init__(self) -> None:
-        self.opened_by: bytes | None = None
-        self.session_id: str | None = None
-        self.version: str | None = None
+def _end_with_parent(relay: "Relay") -> None:
+    wait_for_parents_end()
+    relay.finish(within_s=0)
+    os._exit(0)
 
 
 class Relay:
@@ -113,11 +107,12 @@ class Relay:
         self._gateways = gateways
         self._api_key = api_key
         self._output_lock = threading.Lock()
-        self._lock = threading.Lock()
-        self._calls: dict[CallKey, _Call] = {}
-        self._idle = threading.Condition(self._lock)
-        self._session = _Session()
+        self._calls = Calls(self._answer)
+        self._session = Session()
         self._session_lock = threading.Lock()
+        self._stream = ServerStream(
+            gateways, self._session, self._stream_headers, lambda text: self._say(None, text)
+        )
         self._in_order = threading.Event()
         self._in_order.set()
         gateways.begin()
@@ -141,38 +136,24 @@ class Relay:
         else:
             self._pass_on(message, line)
 
-    def finish(self) -> None:
-        """Give running calls EXIT_S, then cut them and close the session."""
-        until_s = time.monotonic() + EXIT_S
-        with self._lock:
-            while self._calls and (left_s := until_s - time.monotonic()) > 0:
-                self._idle.wait(left_s)
-            for call in self._calls.values():
-                call.cancelled = True
-                call.exchange.cut()
+    def finish(self, *, within_s: float) -> None:
+        """Give running calls so long, then cut them and close the session."""
+        self._stream.end()
+        self._calls.end(within_s)
         if self._session.session_id is not None:
             closing = threading.Thread(target=self._close_session, daemon=True)
             closing.start()
-            closing.join(EXIT_S / 2)
+            closing.join(CLOSE_S)
 
     def _begin(self, message: Message, line: bytes) -> None:
         if not _is_id(message["id"]):
             words = "a request's id is a string or an integer"
             self._say(None, _error(None, INVALID_REQUEST, words))
             return
-        call = _Call(message, line)
-        with self._lock:
-            problem = ""
-            if call.key in self._calls:
-                problem = "a request with this id is still running"
-            elif len(self._calls) >= CALLS_MAX:
-                problem = f"{CALLS_MAX} requests are running; wait for one to end"
-            else:
-                self._calls[call.key] = call
+        call = Call(message, line)
+        problem = self._calls.begin(call)
         if problem:
             self._say(None, _error(call.id, INVALID_REQUEST, problem))
-            return
-        threading.Thread(target=self._answer, args=(call,), daemon=True).start()
 
     def _pass_on(self, message: Message, line: bytes) -> None:
         """Relay a notification, or an answer to the gateway."""
@@ -181,19 +162,22 @@ class Relay:
             self._cancel(message, line)
         elif method == "notifications/initialized":
             self._in_order.clear()
-            self._notify(line, then=self._in_order.set)
+            self._notify(line, then=self._begun)
         elif self._session.version is not None:
             self._notify(line)
         # In the newer era no notification goes from a client to a server over HTTP.
 
+    def _begun(self) -> None:
+        """Let calls pass that waited for the session to begin, and listen."""
+        self._in_order.set()
+        self._stream.follow()
+
     def _cancel(self, message: Message, line: bytes) -> None:
         params = message.get("params")
         wanted = params.get("requestId") if isinstance(params, dict) else None
-        with self._lock:
-            call = self._calls.get((type(wanted), wanted)) if _is_id(wanted) else None
-            if call is None or call.method == "initialize":
-                return
-            call.cancelled = True
+        call = self._calls.cancelled(wanted) if _is_id(wanted) else None
+        if call is None:
+            return
         if call.modern is not None:
             # Over HTTP the end of the connection is the newer era's word for it.
             call.exchange.cut()
@@ -215,7 +199,7 @@ class Relay:
             exchange.close()
             then()
 
-    def _answer(self, call: _Call) -> None:
+    def _answer(self, call: Call) -> None:
         try:
             if call.modern is None:
                 self._in_order.wait(NOTIFY_S)
@@ -232,15 +216,12 @@ class Relay:
             if not call.answered:
                 self._fail(call, "internal error; standard error has its cause")
             call.exchange.close()
-            with self._lock:
-                del self._calls[call.key]
-                self._idle.notify_all()
 
-    def _fail(self, call: _Call, words: str) -> None:
+    def _fail(self, call: Call, words: str) -> None:
         self._say(call, _error(call.id, INTERNAL_ERROR, words))
         call.answered = True
 
-    def _relay(self, call: _Call) -> None:
+    def _relay(self, call: Call) -> None:
         response = self._opened(call)
         if response.status != 200:
             answer = {"jsonrpc": "2.0", "id": call.id, "error": refusal(response)}
@@ -253,7 +234,9 @@ class Relay:
                 self._say(call, text)
                 continue
             if call.method == "initialize":
-                self._remember(call, message, response)
+                self._session.opened(call.line, message, response)
+            elif call.modern is None and "result" in message:
+                self._session.note(call.message, call.line)
             # An error that came before the id was read has none; here it is known.
             known = message.get("id") == call.id
             self._say(call, text if known else json.dumps({**message, "id": call.id}).encode())
@@ -261,7 +244,7 @@ class Relay:
             return
         raise BrokenOff("it ended without an answer")
 
-    def _opened(self, call: _Call) -> "HTTPResponse":
+    def _opened(self, call: Call) -> "HTTPResponse":
         """Give the answer's head. A gateway that is gone, or has forgotten the session, once."""
         url = self._gateways.url()
         moved = reopened = False
@@ -284,7 +267,7 @@ class Relay:
             reopened = True
             self._reopen(url, session_id)
 
-    def _headers(self, call: _Call | None) -> dict[str, str]:
+    def _headers(self, call: Call | None) -> dict[str, str]:
         headers = {
             "Accept": "application/json, text/event-stream",
             "Content-Type": "application/json",
@@ -295,41 +278,49 @@ class Relay:
         if call is not None and call.modern is not None:
             headers.update(modern_headers(call.message, call.modern))
         elif call is None or call.method != "initialize":
-            if self._session.version is not None:
-                headers["MCP-Protocol-Version"] = header_value(self._session.version)
-            if self._session.session_id is not None:
-                headers["Mcp-Session-Id"] = header_value(self._session.session_id)
+            headers.update(self._session.headers)
         return headers
 
-    def _remember(self, call: _Call, answer: Message, response: "HTTPResponse") -> None:
-        """Keep what the older era's messages will carry from here on."""
-        result = answer.get("result")
-        version = result.get("protocolVersion") if isinstance(result, dict) else None
-        if isinstance(version, str):
-            self._session.opened_by = call.line
-            self._session.version = version
-            self._session.session_id = response.headers.get("Mcp-Session-Id")
+    def _stream_headers(self) -> dict[str, str]:
+        headers = self._headers(None)
+        del headers["Content-Type"]
+        return {**headers, "Accept": "text/event-stream"}
 
     def _reopen(self, url: str, forgotten: str | None) -> None:
         """Open the session again on the client's behalf: it has done nothing wrong."""
         with self._session_lock:
             if self._session.session_id != forgotten or self._session.opened_by is None:
                 return
-            line = self._session.opened_by
-            opening = _Call(json.loads(line), line)
             try:
-                response = opening.exchange.open("POST", url, line, self._headers(opening))
-                for text in messages(response):
-                    self._remember(opening, _parsed(text), response)
+                line = self._session.opened_by
+                response, answer = self._asked(url, line)
+                self._session.opened(line, answer, response)
+                self._send(INITIALIZED, lambda: None)
+                for line in self._session.kept():
+                    self._asked(url, line)
             except NotReached as problem:
                 raise BrokenOff(str(problem)) from None
-            finally:
-                opening.exchange.close()
-            self._send(INITIALIZED, lambda: None)
+        self._stream.follow()
+        for text in self._session.missed():
+            self._say(None, text)
+
+    def _asked(self, url: str, line: bytes) -> "tuple[HTTPResponse, Message]":
+        """Ask something of our own and give the answer, empty when there is none."""
+        call = Call(json.loads(line), line)
+        answer: Message = {}
+        try:
+            response = call.exchange.open("POST", url, line, self._headers(call))
+            for text in messages(response):
+                answer = _parsed(text)
+                if "method" not in answer:
+                    break
+        finally:
+            call.exchange.close()
+        return response, answer
 
     def _close_session(self) -> None:
         url = self._gateways.known_url()
-        exchange = Exchange(EXIT_S)
+        exchange = Exchange(CLOSE_S)
         try:
             if url is not None:
                 exchange.open("DELETE", url, b"", self._headers(None)).read()
@@ -339,7 +330,7 @@ class Relay:
         finally:
             exchange.close()
 
-    def _say(self, call: _Call | None, text: bytes) -> None:
+    def _say(self, call: Call | None, text: bytes) -> None:
         """Write one message as one line, unless its call was cancelled."""
         if b"\n" in text or b"\r" in text:
             text = json.dumps(_parsed(text)).encode()
@@ -364,5 +355,5 @@ def _error(request_id: object, code: int, words: str) -> bytes:
     return json.dumps(answer).encode()
 
 
-def _is_id(value: object) -> bool:
+def _is_id(value: object) -> TypeGuard[str | int]:
     return isinstance(value, str | int) and not isinstance(value, bool)

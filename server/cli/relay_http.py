@@ -165,8 +165,10 @@ def _events(response: HTTPResponse) -> Iterator[bytes]:
             if text.startswith(b"data:"):
                 data.append(text[5:].removeprefix(b" "))
             elif not text:
-                if data:
-                    yield b"\n".join(data)
+                event = b"\n".join(data)
+                # One without data only tells where to go on.
+                if event:
+                    yield event
                 data.clear()
         size = len(rest) + sum(map(len, data))
 

@@ -2,8 +2,10 @@
 
 import os
 import select
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 LINE_BYTES_MAX = 4 * 2**20
 """The longest message; the gateway takes no longer one."""
@@ -11,11 +13,18 @@ READ_BYTES = 64 * 1024
 PARENT_POLL_S = 0.25
 
 
-def claim_stdout() -> int:
-    """Put standard output aside for the protocol, and point its descriptor at standard error."""
-    protocol = os.dup(1)
+def claim_stdio() -> tuple[int, int]:
+    """Put standard input and output aside for the protocol, and give their descriptors.
+
+    What anyone prints from then on goes to standard error, and who reads standard input, a
+    child among them, finds it at its end instead of taking the client's lines.
+    """
+    heard, said = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
-    return protocol
+    return heard, said
 
 
 class Output:
@@ -62,9 +71,19 @@ def _read(descriptor: int) -> bytes:
             select.select([descriptor], [], [])
 
 
-def watch_parent() -> None:
-    """End with the client, also when somebody else still holds the other end of the pipe."""
+def wait_for_parents_end() -> None:
+    """Return when the process that started this one has ended.
+
+    The end of standard input does not tell: somebody else may hold the other end of the pipe.
+    """
     parent = os.getppid()
+    with suppress(OSError):
+        if sys.platform == "linux":
+            # It wakes nobody until that moment. Elsewhere, and where it is not allowed, we look.
+            descriptor = os.pidfd_open(parent)
+            if os.getppid() == parent:
+                select.select([descriptor], [], [])
+            os.close(descriptor)
+            return
     while os.getppid() == parent:
         time.sleep(PARENT_POLL_S)
-    os._exit(0)

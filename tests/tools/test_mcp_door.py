@@ -34,6 +34,17 @@ KEYS = {
 }
 AGENT, OTHER, READER = KEYS
 QUESTION = {"model": "one/m", "messages": [{"role": "user", "content": "hello"}]}
+HELLO: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+LISTING = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
 WAIT_S = 20
 
 
@@ -234,24 +245,12 @@ async def test_the_official_client_shows_the_missing_scope(era: str) -> None:
 
 
 async def test_a_session_does_not_exist_for_another_key() -> None:
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "test", "version": "1"},
-        },
-    }
-
     async with listening(door_of(world())) as url:
-        opened = await post(url, hello)
+        opened = await post(url, HELLO)
         session = {"mcp_session_id": opened.headers["mcp-session-id"]}
-        listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
-        mine = await post(url, listing, **session)
-        theirs = await post(url, listing, **session, authorization=f"Bearer {OTHER}")
-        nobodys = await post(url, listing, mcp_session_id="0" * 32)
+        mine = await post(url, LISTING, **session)
+        theirs = await post(url, LISTING, **session, authorization=f"Bearer {OTHER}")
+        nobodys = await post(url, LISTING, mcp_session_id="0" * 32)
 
     assert mine.status_code == 200
     assert (theirs.status_code, theirs.text) == (nobodys.status_code, nobodys.text)
@@ -299,8 +298,54 @@ async def test_a_body_beyond_the_limit_is_refused_in_json() -> None:
     assert str(BODY_BYTES_MAX) in refused.json()["error"]["message"]
 
 
-async def test_there_is_no_stream_to_get() -> None:
-    async with listening(door_of(world())) as url, httpx.AsyncClient() as http:
+@asynccontextmanager
+async def stream(url: str, session_id: str, key: str = AGENT) -> AsyncIterator[httpx.Response]:
+    headers = {
+        "accept": "text/event-stream",
+        "authorization": f"Bearer {key}",
+        "mcp-session-id": session_id,
+        "mcp-protocol-version": "2025-11-25",
+    }
+    async with (
+        httpx.AsyncClient(timeout=WAIT_S) as http,
+        http.stream("GET", url, headers=headers) as answer,
+    ):
+        yield answer
+
+
+async def test_a_sessions_stream_is_there_for_its_key_alone() -> None:
+    async with listening(door_of(world())) as url:
+        session_id = (await post(url, HELLO)).headers["mcp-session-id"]
+        async with stream(url, session_id) as mine, stream(url, session_id, OTHER) as theirs:
+            kind = mine.headers["content-type"]
+        async with stream(url, "0" * 32) as nobodys:
+            pass
+
+    assert (mine.status_code, kind.partition(";")[0]) == (200, "text/event-stream")
+    assert (theirs.status_code, nobodys.status_code) == (404, 404)
+
+
+async def test_a_gateway_that_ends_closes_the_streams_that_are_open() -> None:
+    door = door_of(world())
+
+    async with listening(door) as url:
+        session_id = (await post(url, HELLO)).headers["mcp-session-id"]
+        async with stream(url, session_id) as open_one:
+            door.drain()
+            heard = await open_one.aread()
+        async with stream(url, session_id) as late:
+            pass
+        listing = await post(url, LISTING, mcp_session_id=session_id)
+
+    assert b"data" not in heard
+    assert late.status_code == 503
+    assert listing.status_code == 200
+
+
+async def test_without_sessions_there_is_no_stream_to_get() -> None:
+    door = door_of(world(), stateless=True)
+
+    async with listening(door) as url, httpx.AsyncClient() as http:
         refused = await http.get(url, headers={"authorization": f"Bearer {AGENT}"})
 
     assert (refused.status_code, refused.headers["allow"]) == (405, "POST, DELETE")

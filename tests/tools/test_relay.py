@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from omniroute.server.cli.relay import CALLS_MAX, Relay
+from omniroute.server.cli import relay_stream
+from omniroute.server.cli.relay import EXIT_S, Relay
+from omniroute.server.cli.relay_calls import CALLS_MAX, WAITING_MAX
 from omniroute.server.cli.relay_gateway import Gateways
 from omniroute.server.cli.relay_http import header_value
 from omniroute.server.cli.relay_stdio import LINE_BYTES_MAX, Output, lines
@@ -44,6 +46,13 @@ class Request(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self.do_POST()
 
+    def do_GET(self) -> None:
+        self.body = b"{}"
+        server = self.server
+        assert isinstance(server, ScriptedGateway)
+        server.requests.put(self)
+        server.stream(self)
+
     def message(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.body)
         return found
@@ -63,6 +72,16 @@ class Request(BaseHTTPRequestHandler):
             200, json.dumps({"jsonrpc": "2.0", "id": self.message()["id"], "result": result})
         )
 
+    def session(self, session_id: str, **capabilities: Any) -> None:
+        """Answer `initialize`."""
+        result = {"protocolVersion": "2025-11-25", "capabilities": capabilities}
+        answer = {"jsonrpc": "2.0", "id": self.message()["id"], "result": result}
+        self.answer(200, json.dumps(answer), mcp_session_id=session_id)
+
+    def event(self, method: str) -> None:
+        self.wfile.write(b'data: {"jsonrpc":"2.0","method":"%b"}\n\n' % method.encode())
+        self.wfile.flush()
+
     def begin_events(self) -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
@@ -81,6 +100,7 @@ class ScriptedGateway(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Request)
         self.script: Answer = lambda request: request.result()
+        self.stream: Answer = lambda request: request.answer(405, "")
         self.requests: queue.Queue[Request] = queue.Queue()
 
     @property
@@ -131,7 +151,7 @@ def relayed(url: str, data_dir: Path, *, api_key: str | None = None) -> Iterator
     try:
         yield client
     finally:
-        client.relay.finish()
+        client.relay.finish(within_s=EXIT_S)
         os.close(writing)
 
 
@@ -238,6 +258,177 @@ def test_a_session_that_the_gateway_forgot_is_opened_again_unseen(
     assert client.hear() == {"jsonrpc": "2.0", "id": 2, "result": {"session": "second"}}
 
 
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+class Session:
+    """A script: one session after the other, of which only the last is known."""
+
+    def __init__(self, **capabilities: Any) -> None:
+        self.capabilities = capabilities
+        self.opened = 0
+        self.heard: list[Any] = []
+
+    def __call__(self, request: Request) -> None:
+        if request.command == "DELETE":
+            self.heard.append(("DELETE", request.headers["mcp-session-id"]))
+            request.answer(200, "")
+            return
+        message = request.message()
+        self.heard.append(message)
+        if message.get("method") == "initialize":
+            self.opened += 1
+            request.session(self.known, **self.capabilities)
+        elif request.headers["mcp-session-id"] != self.known:
+            request.answer(404, '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":""}}')
+        elif "id" in message:
+            request.result(session=self.known)
+        else:
+            request.answer(202, "")
+
+    @property
+    def known(self) -> str:
+        return f"session-{self.opened}"
+
+    def forget(self) -> None:
+        self.opened += 1
+
+
+def begin(client: Client) -> None:
+    client.say(call(0, "initialize"))
+    client.hear()
+    client.say(INITIALIZED)
+
+
+def streams(gateway: ScriptedGateway, number: int) -> list[str]:
+    """Give the sessions of the next so many streams that are asked for."""
+    found: list[str] = []
+    while len(found) < number:
+        request = gateway.requests.get(timeout=WAIT_S)
+        if request.command == "GET":
+            assert request.headers["accept"] == "text/event-stream"
+            assert request.headers["mcp-protocol-version"] == "2025-11-25"
+            assert request.headers["authorization"] == "Bearer sk-omni-fake-key"
+            found.append(request.headers["mcp-session-id"])
+    return found
+
+
+def test_what_the_gateway_says_of_itself_in_the_older_era_is_relayed(
+    gateway: ScriptedGateway, client: Client
+) -> None:
+    def stream(request: Request) -> None:
+        request.begin_events()
+        request.event("notifications/tools/list_changed")
+        assert request.connection.recv(1) == b""
+
+    gateway.script, gateway.stream = Session(), stream
+
+    begin(client)
+
+    assert streams(gateway, 1) == ["session-1"]
+    assert client.hear()["method"] == "notifications/tools/list_changed"
+
+
+def test_a_stream_of_notifications_that_breaks_off_is_opened_again(
+    gateway: ScriptedGateway, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_stream, "PAUSE_S", 0.01)
+    answers = iter(["breaks", "refused", "goes on"])
+
+    def stream(request: Request) -> None:
+        match next(answers):
+            case "refused":
+                request.answer(409, "")
+            case "breaks":
+                request.begin_events()
+            case _:
+                request.begin_events()
+                request.event("notifications/resources/list_changed")
+                assert request.connection.recv(1) == b""
+
+    gateway.script, gateway.stream = Session(), stream
+
+    begin(client)
+
+    assert streams(gateway, 3) == ["session-1"] * 3
+    assert client.hear()["method"] == "notifications/resources/list_changed"
+
+
+@pytest.mark.parametrize("status", [401, 404, 405])
+def test_a_gateway_without_a_stream_is_asked_for_it_once(
+    gateway: ScriptedGateway, client: Client, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(relay_stream, "PAUSE_S", 0.0)
+    gateway.script = Session()
+    gateway.stream = lambda request: request.answer(status, "")
+
+    begin(client)
+
+    assert streams(gateway, 1) == ["session-1"]
+    assert client.hears_nothing()
+    assert gateway.requests.empty()
+
+
+def test_a_session_that_is_opened_again_is_what_it_was_and_tells_what_may_have_changed(
+    gateway: ScriptedGateway, client: Client
+) -> None:
+    session = Session(tools={"listChanged": True}, resources={"subscribe": True}, prompts={})
+    gateway.script = session
+    begin(client)
+    for number, method, params in (
+        (1, "resources/subscribe", {"uri": "omniroute://health"}),
+        (2, "resources/subscribe", {"uri": "omniroute://combos"}),
+        (3, "resources/unsubscribe", {"uri": "omniroute://health"}),
+        (4, "logging/setLevel", {"level": "info"}),
+    ):
+        client.say(call(number, method, **params))
+        assert "result" in client.hear()
+    assert streams(gateway, 1) == ["session-1"]
+    session.forget()
+    session.heard.clear()
+
+    client.say(call(5, "tools/list"))
+    heard = [client.hear() for _ in range(3)]
+
+    assert [one.get("method") for one in session.heard] == [
+        "tools/list",
+        "initialize",
+        "notifications/initialized",
+        "resources/subscribe",
+        "logging/setLevel",
+        "tools/list",
+    ]
+    assert session.heard[3]["params"] == {"uri": "omniroute://combos"}
+    assert streams(gateway, 1) == ["session-3"]
+    assert [one["method"] for one in heard if "method" in one] == [
+        "notifications/tools/list_changed",
+        "notifications/resources/updated",
+    ]
+    assert heard[-1] == {"jsonrpc": "2.0", "id": 5, "result": {"session": "session-3"}}
+
+
+def test_the_end_of_the_relay_closes_its_stream_and_its_session(
+    gateway: ScriptedGateway, client: Client
+) -> None:
+    hung_up = threading.Event()
+
+    def stream(request: Request) -> None:
+        request.begin_events()
+        request.event("notifications/tools/list_changed")
+        assert request.connection.recv(1) == b""
+        hung_up.set()
+
+    session = Session()
+    gateway.script, gateway.stream = session, stream
+    begin(client)
+    client.hear()
+
+    client.relay.finish(within_s=0)
+
+    assert hung_up.wait(WAIT_S)
+    assert session.heard[-1] == ("DELETE", "session-1")
+
+
 def test_a_call_waits_for_the_initialized_notification_before_it(
     gateway: ScriptedGateway, client: Client
 ) -> None:
@@ -272,7 +463,7 @@ def test_events_become_lines_however_they_are_cut(gateway: ScriptedGateway, clie
     answer = {"jsonrpc": "2.0", "id": 1, "result": {"text": "é\u2028 ünd \\n"}}
     stream = (
         f": ping\r\n\r\nevent: message\r\ndata: {json.dumps(progress)}\r\n\r\n"
-        f"id: 7\ndata: {json.dumps(answer, ensure_ascii=False)[:1]}\n"
+        f"id: 6\nretry: 10\ndata:\n\nid: 7\ndata: {json.dumps(answer, ensure_ascii=False)[:1]}\n"
         f"data: {json.dumps(answer, ensure_ascii=False)[1:]}\n\n"
     ).encode()
 
@@ -476,7 +667,7 @@ def test_an_id_in_use_and_too_many_calls_are_refused(
         request.result()
 
     gateway.script = script
-    for number in range(CALLS_MAX):
+    for number in range(CALLS_MAX + WAITING_MAX):
         client.say(call(number))
 
     client.say(call(0))
@@ -486,8 +677,34 @@ def test_an_id_in_use_and_too_many_calls_are_refused(
     go_on.set()
 
     assert "still running" in twice["error"]["message"]
-    assert f"{CALLS_MAX} requests are running" in many["error"]["message"]
-    assert sorted(client.hear()["id"] for _ in range(CALLS_MAX)) == list(range(CALLS_MAX))
+    assert f"{CALLS_MAX} requests run and {WAITING_MAX} wait" in many["error"]["message"]
+    everyone = range(CALLS_MAX + WAITING_MAX)
+    assert sorted(client.hear()["id"] for _ in everyone) == list(everyone)
+
+
+def test_a_call_that_is_cancelled_while_it_waits_never_reaches_the_gateway(
+    gateway: ScriptedGateway, client: Client
+) -> None:
+    go_on = threading.Event()
+
+    def script(request: Request) -> None:
+        go_on.wait(WAIT_S)
+        request.result()
+
+    gateway.script = script
+    for number in range(CALLS_MAX + 2):
+        client.say(call(number, _meta=MODERN))
+
+    cancelled = {"requestId": CALLS_MAX}
+    client.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": cancelled})
+    go_on.set()
+    heard = {client.hear()["id"] for _ in range(CALLS_MAX + 1)}
+
+    assert CALLS_MAX not in heard
+    assert client.hears_nothing()
+    asked = {gateway.requests.get(timeout=WAIT_S).message()["id"] for _ in heard}
+    assert asked == heard
+    assert gateway.requests.empty()
 
 
 def test_long_and_cut_lines_are_read_whole() -> None:
