@@ -30,6 +30,7 @@ from .cli.exits import OK, UNAVAILABLE
 from .compose import Composed, compose
 from .edge import Connection
 from .heap import keep_freed_memory
+from .listeners import MCP_HOST, MCP_PORT, CannotListen, listen
 from .log_lines import LineFormatter
 from .runtime_file import (
     Running,
@@ -45,9 +46,6 @@ from .workers.acceptor import Acceptor, Connections
 from .workers.place import ANNOUNCE, DRAIN, END, OPENED, READY, Place, Shared
 from .workers.supervisor import Plan, Supervisor
 
-MCP_PORT = 20130
-"""Where `--dev` also listens, for MCP alone."""
-BACKLOG = 2048
 KEEP_ALIVE_S = 75
 IDLE_LOOK_S = 1.0
 LOOK_S = 0.2
@@ -71,9 +69,9 @@ def run(settings: Settings, sources: Sources) -> int:
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
-        sockets = _listen(settings)
-    except OSError as error:
-        print(_cannot_listen(settings, error), file=sys.stderr)
+        sockets = listen(settings)
+    except CannotListen as problem:
+        print(problem, file=sys.stderr)
         return UNAVAILABLE
     settings = replace(settings, port=sockets[0].getsockname()[1])
     # The store's writer is a thread: it must not keep the event loop from running for long.
@@ -302,7 +300,7 @@ def _announce(settings: Settings, sources: Sources, composed: Composed, running:
     other = read_running(settings.data_dir)
     if other is None or other.url == running.url or not _answers(other):
         write_running(settings.data_dir, running)
-    mcp_url = f"http://127.0.0.1:{MCP_PORT}/mcp" if settings.dev else None
+    mcp_url = f"http://{MCP_HOST}:{MCP_PORT}/mcp" if settings.dev else None
     facts = StartFacts(composed.parts.facts.now(), sources, settings.local_url, mcp_url)
     print(banner(settings, facts), flush=True)
     if settings.open_browser and sys.stdout.isatty():
@@ -344,43 +342,6 @@ def _open_browser(url: str) -> None:
     import webbrowser
 
     webbrowser.open(url)
-
-
-def _listen(settings: Settings) -> list[socket.socket]:
-    addresses = [(settings.host, settings.port)]
-    if settings.dev:
-        addresses.append(("127.0.0.1", MCP_PORT))
-    sockets: list[socket.socket] = []
-    try:
-        for host, port in addresses:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            one = socket.socket(family, socket.SOCK_STREAM)
-            sockets.append(one)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind((host, port))
-            one.listen(BACKLOG)
-            one.setblocking(False)
-    except OSError:
-        for one in sockets:
-            one.close()
-        raise
-    return sockets
-
-
-def _cannot_listen(settings: Settings, error: OSError) -> str:
-    where = f"{settings.host}:{settings.port}"
-    if settings.dev:
-        where += f" and 127.0.0.1:{MCP_PORT}"
-    other = read_running(settings.data_dir)
-    if other is not None and process_lives(other.pid) and other.url == settings.local_url:
-        return (
-            f"A gateway of this data folder already runs at {other.url} (process {other.pid}). "
-            "Use it as it is, or stop it first."
-        )
-    return (
-        f"Cannot listen on {where}: {error.strerror or error}. Choose another port with --port, "
-        "or end what holds it (`omniroute doctor` looks)."
-    )
 
 
 def _loop_factory() -> Any:

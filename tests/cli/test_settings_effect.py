@@ -22,7 +22,7 @@ import pytest
 
 from omniroute.server.cli.exits import UNAVAILABLE
 from omniroute.server.compose import Composed, compose
-from omniroute.server.serve import MCP_PORT
+from omniroute.server.listeners import MCP_PORT
 from omniroute.server.settings import Settings, load_settings
 from omniroute.server.settings_names import SETTINGS, setting
 from tests.processes import OMNIROUTE, free_port, plain_environment

@@ -259,6 +259,27 @@ def test_a_cancelled_call_ends_at_the_gateway_and_is_never_answered(
         assert recorded(running_gateway) == "client_gone"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="several workers need Linux")
+def test_without_sessions_progress_is_told_and_a_cancelled_call_ends(tmp_path: Path) -> None:
+    with gateway(tmp_path, "--workers", "2") as running, relay(running.environment) as one:
+        one.initialize()
+        params = {"name": "omniroute_route_request", "arguments": {**ASK, "stream": True}}
+        params["_meta"] = {"progressToken": "mine"}
+        one.say({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+        told = one.hear()
+        answer = one.answer(1)
+        one.call(2, "omniroute_route_request", SLOW)
+        wait_until_busy(running, connected=1)
+        one.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}})
+        one.call(3, "omniroute_get_health", {})
+
+        assert one.hear()["id"] == 3
+        assert told["method"] == "notifications/progress"
+        assert told["params"]["progressToken"] == "mine"
+        assert answer["result"]["isError"] is False
+        assert recorded(running) == "client_gone"
+
+
 NOISY = """
 import ctypes, logging, os, subprocess, sys, threading, warnings
 from omniroute.server.cli.main import main
@@ -353,12 +374,15 @@ def wait_until_listening(one: Relay) -> None:
     raise AssertionError("the relay does not listen")
 
 
-def wait_until_busy(gateway: RunningGateway) -> None:
+def wait_until_busy(gateway: RunningGateway, *, connected: int = 2) -> None:
     """Wait until the gateway has begun to ask the model: a stream and the call are connected."""
     ends = time.monotonic() + WAIT_S
     while time.monotonic() < ends:
-        connections = psutil.Process(gateway.process.pid).net_connections("tcp")
-        if sum(one.status == psutil.CONN_ESTABLISHED for one in connections) > 1:
+        first = psutil.Process(gateway.process.pid)
+        connections = [
+            one for process in (first, *first.children()) for one in process.net_connections("tcp")
+        ]
+        if sum(one.status == psutil.CONN_ESTABLISHED for one in connections) >= connected:
             time.sleep(0.3)
             return
         time.sleep(0.02)
