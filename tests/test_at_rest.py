@@ -22,7 +22,7 @@ HEAVY = {
     "other ways to a provider": {"httpx", "httpcore", "h2", "hpack"},
     "secrets": {"cryptography", "jwt"},
     "the source of prices": {"genai_prices"},
-    "what only some commands need": {"tomlkit", "dotenv", "argcomplete", "rich"},
+    "what only some commands need": {"tomlkit", "ruamel", "dotenv", "argcomplete", "rich"},
 }
 CHAT = {"model": "sim/fast", "messages": [{"role": "user", "content": "hello"}]}
 INITIALIZE = {

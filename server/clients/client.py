@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 System = Literal["linux", "macos", "windows"]
-Format = Literal["json", "jsonc", "json5", "env"]
+Format = Literal["json", "jsonc", "json5", "toml", "yaml", "env"]
 Transport = Literal["stdio", "http"]
 Part = Literal["mcp", "models"]
 

@@ -31,6 +31,14 @@ def parsed(text: str, form: Format) -> Json:
             from . import env_text
 
             return env_text.parsed(text)
+        case "toml":
+            from . import toml_text
+
+            return toml_text.parsed(text)
+        case "yaml":
+            from . import yaml_text
+
+            return yaml_text.parsed(text)
 
 
 def edited(text: str, changes: Sequence[Change], form: Format) -> str:
@@ -49,3 +57,11 @@ def edited(text: str, changes: Sequence[Change], form: Format) -> str:
             from . import env_text
 
             return env_text.edited(text, changes)
+        case "toml":
+            from . import toml_text
+
+            return toml_text.edited(text, changes)
+        case "yaml":
+            from . import yaml_text
+
+            return yaml_text.edited(text, changes)
