@@ -22,6 +22,7 @@ from omniroute.routing.conversation import Delta
 from omniroute.routing.model import Call, Caller, Piece
 from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.mcp_door import BODY_BYTES_MAX, IMPORT_BLOCK_S, McpDoor, build_mcp
+from omniroute.tools.table import TABLE
 from tests.fakes import NO_HEADERS, World, world
 
 pytestmark = pytest.mark.anyio
@@ -122,10 +123,9 @@ async def test_the_official_client_lists_and_calls_in_both_eras(
         listed = await mine.list_tools()
         result = await mine.call_tool("omniroute_route_request", QUESTION)
 
+    allowed = KEYS[AGENT].scopes
     assert [one.name for one in listed.tools] == [
-        "omniroute_get_health",
-        "omniroute_route_request",
-        "omniroute_simulate_route",
+        tool.name for tool in TABLE if tool.scope in allowed
     ]
     assert result.structured_content is not None
     assert result.structured_content["response"]["content"] == "hello"
