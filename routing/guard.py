@@ -54,6 +54,29 @@ class GuardTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetStanding:
+    """How one budget stands now.
+
+    Attributes:
+        is_guard: a key set it for itself.
+        left_usd_nanos: what can still be set aside; one that only alerts lets more through.
+    """
+
+    budget_id: str
+    name: str
+    period: Literal["total", "day", "month"]
+    action: Action
+    is_guard: bool
+    cap_usd_nanos: int
+    spent_usd_nanos: int
+    held_usd_nanos: int
+
+    @property
+    def left_usd_nanos(self) -> int:
+        return max(0, self.cap_usd_nanos - self.spent_usd_nanos - self.held_usd_nanos)
+
+
+@dataclass(frozen=True, slots=True)
 class GuardStanding:
     """A guard that is kept, and what was spent under it."""
 

@@ -13,6 +13,7 @@ from .guard import Guard, GuardStanding, GuardTerms
 from .model import Account, Call, Combo, Config, Outcome, Piece, ProfileName, Snapshot
 from .preference import FitnessRule
 from .shaping import Shaping
+from .usage import CallDimension, CallRow, Dimension, Selection, Usage
 
 
 class Clock(Protocol):
@@ -102,20 +103,6 @@ class Record:
     snapshot: Snapshot | None
 
 
-@dataclass(frozen=True, slots=True)
-class UsageTotal:
-    """Sums over outcomes. `cost_usd_nanos` adds up the known costs; `unpriced` counts the rest."""
-
-    requests: int = 0
-    answered: int = 0
-    fallbacks: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd_nanos: int = 0
-    unpriced: int = 0
-    total_ms: int = 0
-
-
 class Ledger(Protocol):
     """Keeps outcomes. `record` never waits: it queues, and one writer stores batches."""
 
@@ -125,10 +112,14 @@ class Ledger(Protocol):
         """Give one outcome; with a key_id only if it is that key's own."""
         ...
 
-    async def totals_by_target(
-        self, *, key_id: str | None, since_unix_s: float
-    ) -> dict[str, UsageTotal]:
-        """Sum outcomes by the target that was asked for."""
+    async def usage(
+        self, selection: Selection, by: Sequence[Dimension] = (), *, timed: bool = False
+    ) -> Usage:
+        """Add up requests; `timed` gives percentiles, too."""
+        ...
+
+    async def calls(self, selection: Selection, by: CallDimension) -> tuple[CallRow, ...]:
+        """Add up the calls to providers, also those after which another one answered."""
         ...
 
     async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:

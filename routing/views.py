@@ -19,7 +19,7 @@ from .health.experience import Learned as LearnedOfModel
 from .health.profiles import Profile, profile_named
 from .model import Caller, Capability, Combo, ModelFacts
 from .moment import Latency
-from .ports import Clock, Configs, Ledger, Record, UsageTotal
+from .ports import Clock, Configs, Ledger, Record
 from .preference import FitnessRule
 from .quotas import (
     CooldownRow,
@@ -32,10 +32,8 @@ from .quotas import (
     quota_rows,
 )
 from .shaping import Shaping
-
-METRICS_DAYS = 30
-"""How far back metrics of combos reach."""
-SECONDS_A_DAY = 86_400
+from .usage import UsageTotal
+from .usage_views import Standings, UsageViews, no_budgets
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +138,7 @@ class Views:
         processes: gives the ids of the processes that the gateway is made of, the one that
             names it first.
         token_of: gives the token that stands for an account's credential in calls.
+        standings: gives how budgets stand.
     """
 
     configs: Configs
@@ -153,6 +152,13 @@ class Views:
     gather: Callable[[], Awaitable[None]] = _alone
     processes: Callable[[], Sequence[int]] = _this_process
     token_of: TokenOf = no_tokens
+    standings: Standings = no_budgets
+
+    @property
+    def usage(self) -> UsageViews:
+        """What was used, by whom, and what it cost."""
+        started_unix_s = self.clock.unix() - (self.clock.now() - self.started_s)
+        return UsageViews(self.configs, self.ledger, self.clock, started_unix_s, self.standings)
 
     def health(self, caller: Caller) -> HealthView:
         """Give uptime, open circuits and cooldowns. Needs read:health."""
@@ -259,15 +265,12 @@ class Views:
         return FitnessView(self.configs.current().fitness, self.experience.rows())
 
     async def combos(self, caller: Caller, *, include_metrics: bool) -> tuple[ComboRow, ...]:
-        """Give every combo, the inactive ones too. Needs read:combos."""
+        """Give every combo, the inactive ones too, with its last month. Needs read:combos."""
         require(caller, "read:combos")
         combos = self.configs.current().combos
         if not include_metrics:
             return tuple(ComboRow(combo) for combo in combos)
-        totals = await self.ledger.totals_by_target(
-            key_id=self._owner(caller),
-            since_unix_s=self.clock.unix() - METRICS_DAYS * SECONDS_A_DAY,
-        )
+        totals = await self.usage.combos(caller, self.usage.began("month"))
         return tuple(ComboRow(combo, totals.get(combo.name, UsageTotal())) for combo in combos)
 
     def models(

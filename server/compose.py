@@ -206,6 +206,7 @@ def _gateway(
         instance_id=storage.boot_id,
         tallies=storage.counters.tallies,
     )
+    guards = StoredGuards(storage.budgets, storage.keys)
     views = Views(
         storage.configs,
         health,
@@ -215,9 +216,9 @@ def _gateway(
         observed.started_s,
         experience=storage.learned.experience,
         token_of=token_of,
+        standings=guards.standings,
     )
     if observed.gather is not None and observed.processes is not None:
         views = replace(views, gather=observed.gather, processes=observed.processes)
-    guards = StoredGuards(storage.budgets, storage.keys)
     controls = Controls(storage.configs, storage.configs, health, guards)
     return Gateway(route=engine, view=views, control=controls)

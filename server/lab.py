@@ -31,10 +31,11 @@ from omniroute.routing.model import (
     RouteRequest,
     Snapshot,
 )
-from omniroute.routing.ports import Answer, Hold, Record, UsageTotal
+from omniroute.routing.ports import Answer, Hold, Record
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.simulator.faults import FAULTS
 from omniroute.routing.simulator.upstream import SimulatedUpstream
+from omniroute.routing.usage import CallDimension, CallRow, Dimension, Selection, Usage
 from omniroute.routing.wire.operations import operation_of_chat
 
 REQUESTS = 100
@@ -135,10 +136,13 @@ class _LastOutcome:
     async def find(self, request_id: str, *, key_id: str | None) -> Record | None:
         return None
 
-    async def totals_by_target(
-        self, *, key_id: str | None, since_unix_s: float
-    ) -> dict[str, UsageTotal]:
-        return {}
+    async def usage(
+        self, selection: Selection, by: Sequence[Dimension] = (), *, timed: bool = False
+    ) -> Usage:
+        return Usage()
+
+    async def calls(self, selection: Selection, by: CallDimension) -> tuple[CallRow, ...]:
+        return ()
 
     async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
         return ()

@@ -15,6 +15,7 @@ from omniroute.routing.errors import BudgetExceeded, Conflict, UpstreamFailure
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.guard import (
     Action,
+    BudgetStanding,
     Guard,
     GuardStanding,
     GuardTerms,
@@ -37,11 +38,14 @@ from omniroute.routing.model import (
     ProfileName,
     Snapshot,
 )
-from omniroute.routing.ports import Hold, Record, UsageTotal
+from omniroute.routing.ports import Hold, Record
 from omniroute.routing.preference import FitnessRule
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.shaping import Shaping
+from omniroute.routing.usage import CallDimension, CallRow, Dimension, Selection
+from omniroute.routing.usage import Usage as UsageSums
 from omniroute.routing.views import Views
+from tests import adding_up
 
 ADMIN = Caller("admin-key", frozenset({"admin"}))
 NO_HEADERS: Mapping[bytes, bytes] = {}
@@ -218,30 +222,20 @@ class MemoryLedger:
         ]
         return found[-1] if found else None
 
-    async def totals_by_target(
-        self, *, key_id: str | None, since_unix_s: float
-    ) -> dict[str, UsageTotal]:
-        totals: dict[str, UsageTotal] = {}
-        for record in self.records:
-            one = record.outcome
-            if key_id not in (None, one.key_id) or one.at_unix_s < since_unix_s:
-                continue
-            before = totals.get(one.request.target, UsageTotal())
-            totals[one.request.target] = UsageTotal(
-                requests=before.requests + 1,
-                answered=before.answered + (one.status == "answered"),
-                fallbacks=before.fallbacks + max(len(one.attempts) - 1, 0),
-                input_tokens=before.input_tokens + one.usage.input_tokens,
-                output_tokens=before.output_tokens + one.usage.output_tokens,
-                cost_usd_nanos=before.cost_usd_nanos + (one.cost_usd_nanos or 0),
-                unpriced=before.unpriced + (one.cost_usd_nanos is None),
-                total_ms=before.total_ms + round(one.total_s * 1000),
-            )
-        return totals
+    async def usage(
+        self, selection: Selection, by: Sequence[Dimension] = (), *, timed: bool = False
+    ) -> UsageSums:
+        return adding_up.usage(self._outcomes(), selection, by, timed=timed)
+
+    async def calls(self, selection: Selection, by: CallDimension) -> tuple[CallRow, ...]:
+        return adding_up.calls(self._outcomes(), selection, by)
 
     async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
         own = [one for one in self.records if key_id in (None, one.outcome.key_id)]
         return own[::-1][:limit]
+
+    def _outcomes(self) -> list[Outcome]:
+        return [record.outcome for record in self.records]
 
 
 @dataclass
@@ -316,6 +310,20 @@ class MemoryGuards:
     """Guards among the budgets of the memory, `guard-` and the owner for an id."""
 
     budgets: MemoryBudgets
+
+    async def standings(self, budget_ids: tuple[str, ...]) -> tuple[BudgetStanding, ...]:
+        budgets = self.budgets
+        return tuple(
+            BudgetStanding(
+                *(one, one, "total", budgets.actions.get(one, ("block", "cheap"))[0]),
+                is_guard=one.startswith("guard-"),
+                cap_usd_nanos=budgets.caps[one],
+                spent_usd_nanos=budgets.spent.get(one, 0),
+                held_usd_nanos=0,
+            )
+            for one in budget_ids
+            if one in budgets.caps
+        )
 
     async def put_guard(
         self, terms: GuardTerms, *, owner: str, actor: str, restart: bool
@@ -394,7 +402,11 @@ def world(
         clock=clock,
     )
     known = facts_by or facts
-    views = Views(configs, health, ledger, clock, "0.0.0-test", clock.now(), known, experience)
-    controls = Controls(configs, configs, health, MemoryGuards(budgets))
+    guards = MemoryGuards(budgets)
+    views = Views(
+        *(configs, health, ledger, clock, "0.0.0-test", clock.now(), known, experience),
+        standings=guards.standings,
+    )
+    controls = Controls(configs, configs, health, guards)
     gateway = Gateway(route=engine, view=views, control=controls)
     return World(gateway, clock, configs, upstream, ledger, budgets, health)

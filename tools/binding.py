@@ -31,6 +31,7 @@ from .additions import NOTHING, Additions, Context
 from .calls import Calls, scopes
 from .offers import LIST_HINT, Offers, WhoCalls
 from .reach import Reach
+from .sessions import BEGAN, Sessions
 
 NAME = "omniroute"
 BODY_BYTES_MAX = 4 * 2**20
@@ -115,6 +116,7 @@ class HttpBinding:
     ) -> None:
         added = NOTHING if additions is None else additions
         self._scopes, self._offers = scopes(added), Offers(gateway)
+        self._sessions = Sessions(gateway.view.clock.unix)
         self._manager = StreamableHTTPSessionManager(
             build_server(gateway, _sender, once, added),
             stateless=reach.stateless,
@@ -155,8 +157,13 @@ class HttpBinding:
         token = AccessToken(
             token=caller.key_id, client_id=caller.key_id, scopes=sorted(caller.scopes)
         )
-        known = {**scope, "user": AuthenticatedUser(token), CALLER: caller}
-        await self._manager.handle_request(known, receive, send)
+        known = {
+            **scope,
+            "user": AuthenticatedUser(token),
+            CALLER: caller,
+            BEGAN: self._sessions.began(scope),
+        }
+        await self._manager.handle_request(known, receive, self._sessions.watched(send))
 
 
 def _sender(ctx: Context) -> Caller:

@@ -34,6 +34,7 @@ from omniroute.routing.ports import Once
 from .additions import NOTHING, Additions, Context
 from .checking import checked, compiled
 from .invocation import Invocation, Tell
+from .sessions import BEGAN
 from .shapes import Result, input_schema, output_schema
 from .table import TABLE, Tool
 
@@ -100,7 +101,10 @@ class Calls:
         added = self._added.get(params.name)
         if added is not None:
             return await added.run(ctx, params)
-        call = Invocation(self._gateway, caller, new_request_id(), _teller(ctx), self._once)
+        call = Invocation(
+            *(self._gateway, caller, new_request_id(), _teller(ctx), self._once),
+            session_unix_s=None if ctx.request is None else ctx.request.scope.get(BEGAN),
+        )
         return await _run(self._bound[params.name], call, params.arguments or {})
 
 

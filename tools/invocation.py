@@ -18,6 +18,7 @@ class Invocation:
     Attributes:
         caller: the authenticated key; the only source of scopes.
         request_id: ours; names this call in the log, and the decision where there is one.
+        session_unix_s: when this client's session began; None where that is not known.
         once: answers calls that are repeated under an idempotency key; None answers each.
     """
 
@@ -26,3 +27,4 @@ class Invocation:
     request_id: str
     tell: Tell
     once: Once | None = None
+    session_unix_s: float | None = None

@@ -15,7 +15,7 @@ from omniroute.routing.catalog.resolve import models_of, resolve
 from omniroute.routing.errors import RoutingError
 from omniroute.routing.model import Candidate, Capability, ComboModel, Config, Strategy
 from omniroute.routing.moment import CandidateState
-from omniroute.routing.ports import UsageTotal
+from omniroute.routing.usage import UsageTotal
 from omniroute.routing.views import ComboRow
 
 from .invocation import Invocation
@@ -94,7 +94,7 @@ async def get_health(call: Invocation, arguments: NoArguments) -> Health:
         circuit_breakers=tuple(
             CircuitBreaker(
                 provider=one.provider,
-                state=_circuit(one.state),
+                state=circuit_named(one.state),
                 failure_count=one.failures,
                 last_failure=None
                 if one.last_failure_unix_s is None
@@ -137,8 +137,10 @@ class ComboMetrics(Result, frozen=True):
     """What was measured of a combo. A rate or a mean of no request is null."""
 
     request_count: int
-    success_rate: Annotated[float | None, Meta(description="0 to 1.")]
-    avg_latency_ms: float | None
+    success_rate: Annotated[
+        float | None, Meta(description="0 to 1; a client that left counts neither way.")
+    ]
+    avg_latency_ms: Annotated[float | None, Meta(description="Of the answered ones.")]
     total_cost: Annotated[
         float | None, Meta(description="US dollars; null when some requests have no known price.")
     ]
@@ -225,7 +227,8 @@ async def list_models_catalog(call: Invocation, arguments: ListModels) -> Catalo
     return Catalog(tuple(model_info(call, row) for row in shown), len(rows) - len(shown))
 
 
-def _circuit(state: str) -> Circuit:
+def circuit_named(state: str) -> Circuit:
+    """Give the state of a circuit as a value."""
     return next(one for one in get_args(Circuit) if one == state)
 
 
@@ -273,12 +276,11 @@ def _entry(
 
 
 def _metrics(total: UsageTotal) -> ComboMetrics:
-    count = total.requests
     known = total.cost_usd_nanos / 1e9
     return ComboMetrics(
-        request_count=count,
-        success_rate=total.answered / count if count else None,
-        avg_latency_ms=total.total_ms / count if count else None,
+        request_count=total.requests,
+        success_rate=total.success,
+        avg_latency_ms=None if total.mean_s is None else round(total.mean_s * 1000, 3),
         total_cost=None if total.unpriced else known,
         known_cost=known,
         unpriced_requests=total.unpriced,

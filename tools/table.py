@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from . import explanations, quotas, reads, routes, simulations, trials, writes
+from . import explanations, metrics, quotas, reads, routes, simulations, trials, usage, writes
 from .invocation import Invocation
 from .shapes import Arguments, Result
 
@@ -71,6 +71,19 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         run=reads.list_combos,
     ),
     Tool(
+        name="omniroute_get_combo_metrics",
+        scope="read:combos",
+        title="Combo metrics",
+        description=(
+            "Tell how one combo has done: requests, success rate, times (mean, median, 95 and 99 "
+            "percent), cost, fallbacks, and how each provider it called has answered, with the "
+            "last error of each. Use it to judge whether a combo's order is right."
+        ),
+        takes=metrics.ComboMetricsAsked,
+        gives=metrics.ComboMeasured,
+        run=metrics.get_combo_metrics,
+    ),
+    Tool(
         name="omniroute_switch_combo",
         scope="write:combos",
         title="Switch a combo on or off",
@@ -86,6 +99,19 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         changes=True,
         replaces=True,
         repeatable=True,
+    ),
+    Tool(
+        name="omniroute_cost_report",
+        scope="read:usage",
+        title="Cost report",
+        description=(
+            "Tell what this key's requests cost in this session, or in the last day, week or "
+            "month: dollars and tokens in all, by provider and by model, and what is left of its "
+            "budgets. Use it before and after expensive work."
+        ),
+        takes=usage.CostReport,
+        gives=usage.Costs,
+        run=usage.cost_report,
     ),
     Tool(
         name="omniroute_list_models_catalog",
@@ -160,6 +186,20 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         open_world=True,
     ),
     Tool(
+        name="omniroute_get_provider_metrics",
+        scope="read:health",
+        title="Provider metrics",
+        description=(
+            "Tell how one provider has answered this key's calls: success and error rate, times "
+            "(mean, median, 95 and 99 percent; to the first token, too), its last error, its "
+            "circuit breaker and what is left of its limits now. Use it when one provider seems "
+            "slow or failing; omniroute_get_health looks at all."
+        ),
+        takes=metrics.ProviderMetrics,
+        gives=metrics.ProviderMeasured,
+        run=metrics.get_provider_metrics,
+    ),
+    Tool(
         name="omniroute_explain_route",
         scope="read:usage",
         title="Explain a routing decision",
@@ -204,5 +244,18 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         changes=True,
         replaces=True,
         repeatable=True,
+    ),
+    Tool(
+        name="omniroute_get_session_snapshot",
+        scope="read:usage",
+        title="Session snapshot",
+        description=(
+            "Tell this session at a glance: when it began, requests, cost, tokens, the models and "
+            "providers used most, errors, fallbacks, and how the budget guard stands. Costs "
+            "nothing; use it to see where you are."
+        ),
+        takes=reads.NoArguments,
+        gives=usage.Snapshot,
+        run=usage.get_session_snapshot,
     ),
 )

@@ -83,9 +83,16 @@ async def set_budget_guard(call: Invocation, arguments: SetBudgetGuard) -> Budge
         budget_held=held / 1e9,
         action=terms.action,
         degrade_to_tier=terms.tier if terms.action == "degrade" else None,
-        status=_status(cap, left),
+        status=guard_status(cap, left),
         budget_id=guard.budget_id,
     )
+
+
+def guard_status(cap: int, left: int) -> Literal["active", "warning", "exceeded"]:
+    """Give how a guard stands."""
+    if left == 0:
+        return "exceeded"
+    return "warning" if left * 100 < cap * WARNS_BELOW_PERCENT else "active"
 
 
 class SetResilienceProfile(Arguments, frozen=True):
@@ -196,9 +203,3 @@ def _settings(call: Invocation, profile: Profile) -> ResilienceSettings:
         min_time_between_requests_ms=milliseconds(profile.gap_s_min),
         concurrent_requests=profile.concurrency_max,
     )
-
-
-def _status(cap: int, left: int) -> Literal["active", "warning", "exceeded"]:
-    if left == 0:
-        return "exceeded"
-    return "warning" if left * 100 < cap * WARNS_BELOW_PERCENT else "active"

@@ -23,6 +23,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -106,6 +107,7 @@ class Relay:
         self._output = output
         self._gateways = gateways
         self._api_key = api_key
+        self._began = f"{time.time():.3f}"
         self._output_lock = threading.Lock()
         self._calls = Calls(self._answer)
         self._session = Session()
@@ -272,6 +274,7 @@ class Relay:
             "Accept": "application/json, text/event-stream",
             "Content-Type": "application/json",
             "Connection": "close",
+            "X-Omniroute-Session-Start": self._began,
         }
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key}"

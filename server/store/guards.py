@@ -8,7 +8,7 @@ hold of a guard that is gone must not be settled in the next one.
 import uuid
 
 from omniroute.routing.errors import Conflict
-from omniroute.routing.guard import GuardStanding, GuardTerms
+from omniroute.routing.guard import BudgetStanding, GuardStanding, GuardTerms
 
 from .budget import Budget
 from .budgets import Budgets
@@ -63,6 +63,25 @@ class StoredGuards:
             terms=terms,
             spent_usd_nanos=standing.spent_usd_nanos,
             held_usd_nanos=standing.held_usd_nanos,
+        )
+
+    async def standings(self, budget_ids: tuple[str, ...]) -> tuple[BudgetStanding, ...]:
+        """Give how these budgets stand now, guards and others; one that is gone is left out."""
+        wanted = [one for one in self._budgets.all() if one.budget_id in budget_ids]
+        found = [(one, await self._budgets.standing(one.budget_id)) for one in wanted]
+        return tuple(
+            BudgetStanding(
+                budget_id=one.budget_id,
+                name=one.name,
+                period=one.period,
+                action=one.action,
+                is_guard=is_guard(one),
+                cap_usd_nanos=standing.cap_usd_nanos,
+                spent_usd_nanos=standing.spent_usd_nanos,
+                held_usd_nanos=standing.held_usd_nanos,
+            )
+            for one, standing in found
+            if standing is not None
         )
 
 

@@ -20,10 +20,12 @@ from msgspec import structs
 
 from omniroute.routing.choose.record import pack_snapshot, snapshot_id, without_body
 from omniroute.routing.model import Outcome, Snapshot
-from omniroute.routing.ports import Record, UsageTotal
+from omniroute.routing.ports import Record
+from omniroute.routing.usage import CallDimension, CallRow, Dimension, Selection, Usage
 
+from .calls import calls
 from .chain import Chain, ChainedTable, Fault, Growth, Verified, framed, verify
-from .database import Database, Many, Row, RowRefused, Statement, Steps
+from .database import Database, Many, RowRefused, Statement, Steps
 from .keyring import KeyRing
 from .ledger_rows import (
     KEEP_DECISION,
@@ -32,8 +34,6 @@ from .ledger_rows import (
     NEWEST,
     NEWEST_OF_KEY,
     OUTCOME_BY_ID,
-    TOTALS,
-    TOTALS_OF_KEY,
     Told,
     decision_values,
     fresh_snapshots,
@@ -41,6 +41,7 @@ from .ledger_rows import (
     record_of,
 )
 from .outbox import Limits, Outbox
+from .usage import usage
 
 OUTCOMES = Limits(batch_max=1_000, spare_max=20_000, items_max=100_000, gather_s=0.05)
 RECENT_MAX = 200
@@ -128,17 +129,18 @@ class StoredLedger:
         await self._all_stored()
         return await self._database.read(partial(_recent, key_id, min(limit, RECENT_MAX)))
 
-    async def totals_by_target(
-        self, *, key_id: str | None, since_unix_s: float
-    ) -> dict[str, UsageTotal]:
-        """Sum outcomes by the target that was asked for."""
+    async def usage(
+        self, selection: Selection, by: Sequence[Dimension] = (), *, timed: bool = False
+    ) -> Usage:
+        """Add up requests, by each of these dimensions as well; `timed` gives percentiles, too."""
         await self._all_stored()
-        if key_id is None:
-            statement = Statement(TOTALS, (since_unix_s,))
-        else:
-            statement = Statement(TOTALS_OF_KEY, (since_unix_s, key_id))
-        rows = await self._database.read(statement)
-        return {row["target"]: _total(row) for row in rows}
+        database = self._database
+        return await database.read(usage(database.kind, selection, by, timed=timed))
+
+    async def calls(self, selection: Selection, by: CallDimension) -> tuple[CallRow, ...]:
+        """Add up the calls to providers, also those after which another one answered."""
+        await self._all_stored()
+        return await self._database.read(calls(self._database.kind, selection, by))
 
     async def verify(self) -> Verified:
         """Check that no decision and no snapshot was changed, inserted or removed."""
@@ -233,19 +235,6 @@ def _recent(key_id: str | None, limit: int) -> Steps[Sequence[Record]]:
     else:
         rows = yield Statement(NEWEST_OF_KEY, (limit, key_id))
     return [record_of(row) for row in rows]
-
-
-def _total(row: Row) -> UsageTotal:
-    return UsageTotal(
-        requests=int(row["requests"]),
-        answered=int(row["answered"]),
-        fallbacks=int(row["fallbacks"]),
-        input_tokens=int(row["input_tokens"]),
-        output_tokens=int(row["output_tokens"]),
-        cost_usd_nanos=int(row["cost_usd_nanos"]),
-        unpriced=int(row["unpriced"]),
-        total_ms=round(row["total_s"] * 1000),
-    )
 
 
 def _cost_nothing(outcome: Outcome) -> bool:

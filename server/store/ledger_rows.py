@@ -102,20 +102,6 @@ NEWEST = _COLUMNS + _NEWEST
 
 NEWEST_OF_KEY = _COLUMNS + "WHERE outcomes.key_id = $2 " + _NEWEST
 
-_SUMS = (
-    "SELECT target, count(*) AS requests, "
-    "sum(CASE WHEN status = 'answered' THEN 1 ELSE 0 END) AS answered, "
-    "sum(CASE WHEN attempts > 1 THEN attempts - 1 ELSE 0 END) AS fallbacks, "
-    "sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, "
-    "sum(COALESCE(cost_usd_nanos, 0)) AS cost_usd_nanos, "
-    "sum(CASE WHEN cost_usd_nanos IS NULL THEN 1 ELSE 0 END) AS unpriced, "
-    "sum(total_s) AS total_s FROM outcomes WHERE at_unix_s >= $1 "
-)
-
-TOTALS = _SUMS + "GROUP BY target ORDER BY target"
-
-TOTALS_OF_KEY = _SUMS + "AND key_id = $2 GROUP BY target ORDER BY target"
-
 
 def outcome_values(told: Told) -> tuple[Value, ...]:
     """Give the values of KEEP_OUTCOME."""

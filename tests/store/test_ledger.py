@@ -10,7 +10,8 @@ from msgspec import structs
 
 from omniroute.routing.choose.record import pack_decision, pack_snapshot, replays
 from omniroute.routing.errors import StorageUnavailable
-from omniroute.routing.ports import Ledger, UsageTotal
+from omniroute.routing.ports import Ledger
+from omniroute.routing.usage import Selection, Usage
 from omniroute.server.store import ledger as ledger_module
 from omniroute.server.store.database import Statement
 from omniroute.server.store.outbox import Limits
@@ -49,32 +50,8 @@ async def test_another_keys_outcome_is_not_found_like_a_missing_one(any_ledger: 
     assert await any_ledger.find("r1", key_id="key-2") is None
     assert await any_ledger.find("missing", key_id="key-2") is None
     assert await any_ledger.recent(key_id="key-2", limit=10) == []
-    assert await any_ledger.totals_by_target(key_id="key-2", since_unix_s=0.0) == {}
-
-
-@pytest.mark.anyio
-async def test_totals_add_up_by_target_and_owner_and_time(any_ledger: Ledger) -> None:
-    any_ledger.record(answered("r1"), SNAPSHOT)
-    any_ledger.record(answered("r2", cost_usd_nanos=None), SNAPSHOT)
-    any_ledger.record(answered("r3", "key-2"), SNAPSHOT)
-    any_ledger.record(answered("r4", at_unix_s=5.0), SNAPSHOT)
-    any_ledger.record(refused("r5"), None)
-
-    totals = await any_ledger.totals_by_target(key_id="key-1", since_unix_s=1_700_000_000.0)
-
-    assert totals == {
-        "fast": UsageTotal(
-            requests=2,
-            answered=2,
-            fallbacks=2,
-            input_tokens=200,
-            output_tokens=100,
-            cost_usd_nanos=200_000,
-            unpriced=1,
-            total_ms=3_000,
-        ),
-        "nowhere": UsageTotal(requests=1, total_ms=1),
-    }
+    assert await any_ledger.usage(Selection(0.0, key_id="key-2")) == Usage()
+    assert await any_ledger.calls(Selection(0.0, key_id="key-2"), "provider") == ()
 
 
 @pytest.mark.anyio

@@ -26,7 +26,7 @@ LIST_MAX = 2
 VERSION = "2026-07-28"
 PASSING = re.compile(
     r"(At|Ms|S|Utc|Unix|Latency|[uU]ptime|duration|Start|Id|version|lastFailure|resetsAt)$"
-    r"|^at$|^(heap|resident|latency|avgLatency|p\d\d|requestId|sessionStart)"
+    r"|^at$|^(heap|resident|latency|avgLatency|p\d\d|requestId|sessionStart|since)"
 )
 """Names of fields whose values are another run's other ones."""
 

@@ -118,7 +118,10 @@ async def test_a_key_sees_the_tools_of_its_scopes_and_no_other(era: str) -> None
 
     assert [tool.name for tool in listed.tools] == [
         "omniroute_get_health",
+        "omniroute_cost_report",
+        "omniroute_get_provider_metrics",
         "omniroute_explain_route",
+        "omniroute_get_session_snapshot",
     ]
 
 

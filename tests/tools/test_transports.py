@@ -11,22 +11,14 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, ResourceTemplateReference, TextResourceContents
 
+from omniroute.tools.table import TABLE
 from tests.processes import OMNIROUTE, RunningGateway
 
 pytestmark = pytest.mark.anyio
 
 ERAS = ("legacy", "2026-07-28")
 TRANSPORTS = ("stdio", "http")
-NAMES = [
-    "omniroute_get_health",
-    "omniroute_list_combos",
-    "omniroute_list_models_catalog",
-    "omniroute_route_request",
-    "omniroute_simulate_route",
-    "omniroute_explain_route",
-    "omniroute_set_budget_guard",
-    "omniroute_set_resilience_profile",
-]
+NAMES = [tool.name for tool in TABLE]
 ASK: dict[str, Any] = {
     "model": "auto",
     "messages": [{"role": "user", "content": "say hello"}],
