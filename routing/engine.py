@@ -86,6 +86,14 @@ class Engine:
             ModelNotFound: nothing goes by the target's name.
         """
         require(caller, ROUTE)
+        return self.weigh(request, caller)
+
+    def weigh(self, request: RouteRequest, caller: Caller) -> Decision:
+        """Say the same for who has asked for a scope of its own, as advice does.
+
+        Raises:
+            ModelNotFound: nothing goes by the target's name.
+        """
         return self._decide(_bound(request, caller), caller)[3]
 
     async def open(self, request: RouteRequest, caller: Caller) -> Reply:

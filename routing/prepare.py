@@ -122,6 +122,11 @@ class Preparer:
             self._targets.popitem(last=False)
         return prepared
 
+    def informed(self, candidate: Candidate, config: Config) -> Candidate:
+        """Give a candidate with what strategy auto reads of its model, whatever strategy it has."""
+        fitness = ruled(self._fitness(candidate.model), candidate.name, config.fitness)
+        return with_fitness(with_lengths(candidate, self.experience), fitness, self.experience)
+
     def _renewed(self, known: Prepared, version: int) -> Prepared:
         states = tuple(map(self._health.state, known.snapshot.candidates))
         if states == known.snapshot.states:

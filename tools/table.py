@@ -7,7 +7,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from . import explanations, metrics, quotas, reads, routes, simulations, trials, usage, writes
+from . import (
+    advice,
+    explanations,
+    metrics,
+    quotas,
+    reads,
+    routes,
+    simulations,
+    trials,
+    usage,
+    writes,
+)
 from .invocation import Invocation
 from .shapes import Arguments, Result
 
@@ -125,6 +136,20 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         takes=reads.ListModels,
         gives=reads.Catalog,
         run=reads.list_models_catalog,
+    ),
+    Tool(
+        name="omniroute_best_combo_for_task",
+        scope="read:models",
+        title="Best combo for a task",
+        description=(
+            "Recommend the combo that suits a kind of task best right now, by how fit its models "
+            "are, what they cost, how fast and reliable they have been, within a budget and a "
+            "time for one request. Gives alternatives with their trade-offs and why others are "
+            "out. Calls no provider."
+        ),
+        takes=advice.BestCombo,
+        gives=advice.Recommendation,
+        run=advice.best_combo_for_task,
     ),
     Tool(
         name="omniroute_check_quota",

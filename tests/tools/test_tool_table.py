@@ -22,6 +22,7 @@ DOCUMENTED_ARGUMENTS = {
     "omniroute_get_provider_metrics": ("provider",),
     "omniroute_get_session_snapshot": (),
     "omniroute_list_models_catalog": ("provider", "capability"),
+    "omniroute_best_combo_for_task": ("taskType", "budgetConstraint", "latencyConstraint"),
     "omniroute_check_quota": ("provider", "connectionId"),
     "omniroute_route_request": ("model", "messages", "combo", "budget", "role", "stream"),
     "omniroute_simulate_route": ("model", "promptTokenEstimate", "combo"),
