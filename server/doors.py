@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from omniroute.a2a.routes import Door as A2ADoor
 from omniroute.routing.model import Dialect
+from omniroute.tools.audit import Trail
 
 from .api import (
     aliases,
@@ -20,6 +21,7 @@ from .api import (
     fitness,
     keys,
     lab,
+    mcp,
     providers,
     requests,
     resilience,
@@ -56,7 +58,8 @@ CHATS: dict[str, Dialect] = {
 """Where each dialect's chats are answered; Gemini's are below a path."""
 GEMINI = "/v1beta/models/"
 GEMINI_ANSWERS = ("generateContent", "streamGenerateContent")
-MCP_PATHS = ("/mcp", "/mcp/", "/api/mcp/stream")
+MCP_SHOWN = ("/mcp", "/api/mcp/stream")
+MCP_PATHS = (*MCP_SHOWN, "/mcp/")
 
 
 @asynccontextmanager
@@ -64,14 +67,15 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     """Give the application of all doors, open while the context is."""
     settings, gateway, authenticator = parts.settings, parts.gateway, parts.authenticator
     hosts, repeats = _hosts(settings), Repeats(parts.storage.answers)
-    mcp = build_mcp(
+    mcp_door = build_mcp(
         gateway,
         authenticate=authenticator.caller,
         allowed_hosts=hosts,
         allowed_origins=settings.allowed_origins,
         stateless=settings.workers > 1,
     )
-    mcp.once = repeats
+    mcp_door.once = repeats
+    mcp_door.trail = Trail(parts.storage.tool_calls, parts.clock)
     a2a = A2ADoor(
         gateway=gateway,
         tasks=parts.storage.tasks,
@@ -94,7 +98,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     front = Front(
         Guard(hosts=hosts, origins=settings.allowed_origins),
         hot=hot,
-        doors=dict.fromkeys(MCP_PATHS, mcp.app),
+        doors=dict.fromkeys(MCP_PATHS, mcp_door.app),
         below={
             GEMINI: GeminiDoor(_gemini_methods(parts, services)),
             scoped.PREFIX: beside.scoped(parts, hot),
@@ -116,7 +120,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         ],
         front,
     )
-    async with mcp.run(), a2a.lifespan():
+    async with mcp_door.run(), a2a.lifespan():
         yield front
 
 
@@ -182,6 +186,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *lab.rows(gateway),
         *audit.rows(gateway, parts.storage.ledger, Decisions(parts.storage.database)),
         *audit.log_rows(parts.storage.audit),
+        *mcp.rows(parts, MCP_SHOWN),
         *retention.rows(parts.storage.retention, parts.clock),
         *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
     )

@@ -30,10 +30,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import Message, Receive, Scope, Send
 
 from omniroute.routing.access import require
+from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import NotAllowed, NotAuthenticated, RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import Once
+from omniroute.tools.audit import TRANSPORT_HEADER, Asked, Trail
 from omniroute.tools.reach import Reach
 
 from .exchange import ClientGone
@@ -99,11 +101,13 @@ class McpDoor:
             when the first request comes, counts.
         additions: what stands beside our own tools, None for nothing; as it is when the first
             request comes.
+        trail: records calls of tools; None, as it is at first, records none.
     """
 
     def __init__(self, gateway: Gateway, authenticate: Authenticate, reach: Reach) -> None:
         self.once: Once | None = None
         self.additions: Additions | None = None
+        self.trail: Trail | None = None
         self._gateway = gateway
         self._authenticate = authenticate
         self._reach = reach
@@ -148,7 +152,7 @@ class McpDoor:
             body = await read_body(dict(scope), receive, bytes_max=BODY_BYTES_MAX)
             message = _decoded(body)
             binding = await self._ready()
-            _check_scope(caller, message, binding.scope)
+            self._check_scope(caller, scope, message, binding.scope)
             app = partial(binding.answer, caller)
             if stays_open(scope["method"], message):
                 await self._streams.answer(app, scope, _replayed(body, receive), send)
@@ -159,6 +163,24 @@ class McpDoor:
             await _refuse(send, error, message.get("id"))
             return
         await app(scope, _replayed(body, receive), send)
+
+    def _check_scope(
+        self, caller: Caller, scope: Scope, message: Mapping[str, Any], scope_of: ScopeOf
+    ) -> None:
+        """Raise NotAllowed for what the key may not call, read, get or complete.
+
+        A call of a tool that is refused here is recorded.
+        """
+        method, params = message.get("method"), message.get("params")
+        needed = scope_of(method, params) if isinstance(params, dict) else None
+        if needed is None:
+            return
+        try:
+            require(caller, needed)
+        except NotAllowed as error:
+            if self.trail is not None and method == "tools/call" and isinstance(params, dict):
+                self.trail.denied(_asked(caller, scope, params), error)
+            raise
 
     async def _ready(self) -> "HttpBinding":
         """Give the SDK's side, made by the first request that asks for it."""
@@ -180,7 +202,11 @@ class McpDoor:
         try:
             module = await asyncio.to_thread(import_module, BINDING)
             binding: HttpBinding = module.HttpBinding(
-                self._gateway, self._reach, once=self.once, additions=self.additions
+                self._gateway,
+                self._reach,
+                once=self.once,
+                additions=self.additions,
+                trail=self.trail,
             )
             async with binding.run():
                 self._binding = binding
@@ -213,12 +239,17 @@ def _decoded(body: bytes) -> Mapping[str, Any]:
     return message if isinstance(message, dict) else {}
 
 
-def _check_scope(caller: Caller, message: Mapping[str, Any], scope_of: ScopeOf) -> None:
-    """Raise NotAllowed for what the key may not call, read, get or complete."""
-    params = message.get("params")
-    scope = scope_of(message.get("method"), params) if isinstance(params, dict) else None
-    if scope is not None:
-        require(caller, scope)
+def _asked(caller: Caller, scope: Scope, params: Mapping[str, Any]) -> Asked:
+    arguments = params.get("arguments")
+    headers = dict(scope["headers"])
+    return Asked(
+        call_id=new_request_id(),
+        caller=caller,
+        tool=params["name"],
+        arguments=arguments if isinstance(arguments, dict) else {},
+        era=headers.get(b"mcp-protocol-version", b"").decode("latin-1") or None,
+        transport="stdio" if headers.get(TRANSPORT_HEADER) == b"stdio" else "http",
+    )
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

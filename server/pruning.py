@@ -15,7 +15,8 @@ class PruneWish:
 class PrunedJson:
     """What was removed, or with a dry run would be.
 
-    A dry run counts requests, decisions and holds alone. `more` says that another call goes on.
+    A dry run counts requests, decisions, holds and calls of tools alone. `more` says that
+    another call goes on.
     """
 
     days: float
@@ -24,4 +25,5 @@ class PrunedJson:
     decisions: int
     snapshots: int
     holds: int
+    tool_calls: int
     more: bool

@@ -68,6 +68,7 @@ class Settings:
     total_s: float = 600.0
     shutdown_s: float = 30.0
     retention_days: float | None = 90.0
+    mcp_audit_arguments: bool = False
     exit_when_idle_s: float | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     dev: bool = False

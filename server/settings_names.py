@@ -238,10 +238,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "retention_days",
         "90",
-        "How many days requests are kept, with their attempts, decisions and settled holds; never "
-        "removes none. The audit log and what budgets have spent stay.",
+        "How many days requests are kept, with their attempts, decisions and settled holds, and "
+        "calls of MCP tools; never removes none. The audit log of changes and what budgets have "
+        "spent stay.",
         _set_by("OMNIROUTE_RETENTION_DAYS", "LOG_RETENTION_DAYS", kind="days_or_never"),
         unit="days",
+    ),
+    Setting(
+        "mcp_audit_arguments",
+        "off",
+        "Keep the arguments of MCP tool calls in their audit, with every free text replaced by its "
+        "length; off keeps their hash alone. Nothing is kept for a key with --no-log.",
+        _set_by("OMNIROUTE_MCP_AUDIT_ARGUMENTS", kind="switch"),
     ),
     Setting(
         "exit_when_idle_s",

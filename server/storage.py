@@ -32,6 +32,7 @@ from .store.ledger import DECISION_CHAINS, StoredLedger
 from .store.mismatches import Mismatches
 from .store.retention import Retention
 from .store.tasks import StoredTasks
+from .store.tool_calls import ToolCalls
 from .store.vault import Vault
 
 SWEEP_S = 30.0
@@ -51,6 +52,7 @@ class Storage:
     keys: Keys
     configs: ConfigStore
     ledger: StoredLedger
+    tool_calls: ToolCalls
     budgets: Budgets
     tasks: StoredTasks
     audit: Audit
@@ -65,6 +67,13 @@ class Storage:
     _beaten_s: float = 0.0
     _swept_s: float = 0.0
     _corrected_s: float = 0.0
+
+    async def load(self) -> None:
+        """Read what is kept for the first time."""
+        for load in (self.configs.load, self.budgets.load, self.keys.load):
+            await load()
+        for load in (self.counters.load, self.limits.load, self.learned.load):
+            await load()
 
     async def follow(self) -> None:
         """Take what other processes changed.
@@ -103,6 +112,7 @@ class Storage:
     async def flush(self) -> None:
         """Store everything that is queued."""
         await self.ledger.flush()
+        await self.tool_calls.flush()
         await self.budgets.flush()
         await self.counters.flush()
         await self.limits.flush()
@@ -135,6 +145,9 @@ async def open_storage(
             keys=Keys(database, vault, changes, clock),
             configs=ConfigStore(database, vault, changes, overlay=overlay),
             ledger=StoredLedger(database, ring, boot_id=boot.boot_id),
+            tool_calls=ToolCalls(
+                database, ring, boot_id=boot.boot_id, keeps_arguments=settings.mcp_audit_arguments
+            ),
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database, boot.boot_id),
             audit=audit,
@@ -152,13 +165,11 @@ async def open_storage(
             retention=Retention(database, ring, DECISION_CHAINS, days=settings.retention_days),
             clock=clock,
         )
-        for load in (storage.configs.load, storage.budgets.load, storage.keys.load):
-            await load()
-        for load in (storage.counters.load, storage.limits.load, storage.learned.load):
-            await load()
+        await storage.load()
         async with asyncio.TaskGroup() as group:
             writers = [
                 group.create_task(storage.ledger.run()),
+                group.create_task(storage.tool_calls.run()),
                 group.create_task(storage.budgets.run()),
             ]
             try:

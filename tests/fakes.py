@@ -1,4 +1,4 @@
-"""One fake per port of routing/ports.py, and a gateway made of them.
+"""One fake per port of routing/ports.py and tools/audit.py, and a gateway made of them.
 
 A fake fulfils its port in memory; the contract tests of the real ones run on the fakes too.
 """
@@ -46,6 +46,7 @@ from omniroute.routing.usage import CallDimension, CallRow, Dimension, Selection
 from omniroute.routing.usage import Usage as UsageSums
 from omniroute.routing.views import Views
 from tests import adding_up
+from omniroute.tools.audit import ToolCall
 
 ADMIN = Caller("admin-key", frozenset({"admin"}))
 NO_HEADERS: Mapping[bytes, bytes] = {}
@@ -335,6 +336,17 @@ class MemoryGuards:
             budgets.spent.pop(budget_id, None)
         spent = budgets.spent.get(budget_id, 0)
         return GuardStanding(budget_id, owner, terms, spent, held_usd_nanos=0)
+
+
+@dataclass
+class MemoryAudit:
+    """Calls of tools in a list, newest last."""
+
+    keeps_arguments: bool = False
+    calls: list[ToolCall] = field(default_factory=list[ToolCall])
+
+    def record(self, call: ToolCall) -> None:
+        self.calls.append(call)
 
 
 @dataclass

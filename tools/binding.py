@@ -28,10 +28,12 @@ from omniroute.routing.model import Caller
 from omniroute.routing.ports import Once
 
 from .additions import NOTHING, Additions, Context
+from .audit import Trail
 from .calls import Calls, scopes
 from .offers import LIST_HINT, Offers, WhoCalls
 from .reach import Reach
 from .sessions import BEGAN, Sessions
+from .recording import run_recorded
 
 NAME = "omniroute"
 BODY_BYTES_MAX = 4 * 2**20
@@ -61,6 +63,7 @@ def build_server(
     who_calls: WhoCalls,
     once: Once | None = None,
     additions: Additions = NOTHING,
+    trail: Trail | None = None,
 ) -> Server[Any]:
     """Give an MCP server of the tools, resources and prompts that the caller may use.
 
@@ -69,6 +72,7 @@ def build_server(
         who_calls: gives the authenticated caller of a message; never reads its body.
         once: answers repeated calls; None answers each.
         additions: what stands beside our own.
+        trail: records calls; None records none.
     """
     calls, offers = Calls(gateway, once, additions), Offers(gateway)
 
@@ -78,7 +82,7 @@ def build_server(
     async def call_tool(
         ctx: Context, params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
-        return await calls.run(ctx, params, who_calls(ctx))
+        return await run_recorded(calls, trail, ctx, params, who_calls(ctx))
 
     server: Server[Any] = Server(
         NAME,
@@ -103,6 +107,7 @@ class HttpBinding:
         reach: from where, and how, it is reached.
         once: answers repeated calls; None answers each.
         additions: what stands beside our own tools.
+        trail: records calls; None records none.
 
     """
 
@@ -113,12 +118,13 @@ class HttpBinding:
         *,
         once: Once | None = None,
         additions: Additions | None = None,
+        trail: Trail | None = None,
     ) -> None:
         added = NOTHING if additions is None else additions
         self._scopes, self._offers = scopes(added), Offers(gateway)
         self._sessions = Sessions(gateway.view.clock.unix)
         self._manager = StreamableHTTPSessionManager(
-            build_server(gateway, _sender, once, added),
+            build_server(gateway, _sender, once, added, trail),
             stateless=reach.stateless,
             # Always explicit: without settings the SDK checks neither Host nor Origin.
             security_settings=TransportSecuritySettings(

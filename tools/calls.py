@@ -25,7 +25,6 @@ from mcp.types import (
 from mcp.types import Tool as McpTool
 
 from omniroute.routing.access import ADMIN, require
-from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import NotAllowed, RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
@@ -84,9 +83,15 @@ class Calls:
         return None if one is None else one.listed.input_schema
 
     async def run(
-        self, ctx: Context, params: CallToolRequestParams, caller: Caller
+        self, ctx: Context, params: CallToolRequestParams, caller: Caller, call_id: str
     ) -> CallToolResult | InputRequiredResult:
         """Run one call.
+
+        Args:
+            ctx: of its message.
+            params: its name and arguments.
+            caller: whose call it is.
+            call_id: names it in answers, the log and the audit.
 
         Raises:
             MCPError: no tool has that name, or the caller lacks its scope.
@@ -102,7 +107,7 @@ class Calls:
         if added is not None:
             return await added.run(ctx, params)
         call = Invocation(
-            *(self._gateway, caller, new_request_id(), _teller(ctx), self._once),
+            *(self._gateway, caller, call_id, _teller(ctx), self._once),
             session_unix_s=None if ctx.request is None else ctx.request.scope.get(BEGAN),
         )
         return await _run(self._bound[params.name], call, params.arguments or {})

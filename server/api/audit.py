@@ -41,7 +41,7 @@ def log_rows(audit: Audit) -> tuple[Row, ...]:
                 EntryJson(one.at_unix_s, one.actor, one.action, one.target, one.detail)
                 for one in entries
             ),
-            _chains(await audit.verify()),
+            chains_json(await audit.verify()),
         )
 
     return (Row("GET", "/api/audit/log", "admin", "List changes and verify them", log),)
@@ -70,7 +70,7 @@ def rows(gateway: Gateway, ledger: StoredLedger, decisions: Decisions) -> tuple[
         )
 
     async def chains(request: Request, caller: Caller) -> ChainsJson:
-        return _chains(await ledger.verify())
+        return chains_json(await ledger.verify())
 
     return (
         Row("GET", "/api/audit/route", "admin", "Decide stored decisions again", replay),
@@ -78,7 +78,8 @@ def rows(gateway: Gateway, ledger: StoredLedger, decisions: Decisions) -> tuple[
     )
 
 
-def _chains(verified: Verified) -> ChainsJson:
+def chains_json(verified: Verified) -> ChainsJson:
+    """Give what a check of chains found."""
     return ChainsJson(
         verified.chains,
         verified.rows,

@@ -37,6 +37,7 @@ def rows(retention: Retention, clock: Clock) -> tuple[Row, ...]:
             decisions=found.decisions,
             snapshots=found.snapshots,
             holds=found.holds,
+            tool_calls=found.tool_calls,
             more=bool(found) and not wish.dry_run,
         )
 

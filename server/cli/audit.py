@@ -61,7 +61,7 @@ def log_page(found: LogJson) -> str:
         f"{chains.rows:,} changes in {chains.chains:,} chains verified, "
         f"{len(chains.broken):,} broken"
     )
-    return "\n\n".join([*parts, *_broken(chains)])
+    return "\n\n".join([*parts, *broken(chains)])
 
 
 def page(audit: AuditJson) -> str:
@@ -81,10 +81,11 @@ def page(audit: AuditJson) -> str:
     if audit.differences:
         rows = [(f"  {one.request_id}", one.what) for one in audit.differences[:SHOWN_MAX]]
         parts.append("Different\n" + table(("  REQUEST", "WHAT"), rows))
-    return "\n\n".join([*parts, *_broken(chains)])
+    return "\n\n".join([*parts, *broken(chains)])
 
 
-def _broken(chains: ChainsJson) -> list[str]:
+def broken(chains: ChainsJson) -> list[str]:
+    """Give the broken places as paragraphs, none where nothing is."""
     if not chains.broken:
         return []
     rows = [(f"  {one.chain_id}", str(one.seq), one.reason) for one in chains.broken[:SHOWN_MAX]]

@@ -10,6 +10,7 @@ from .commands_autos import AUTO_COMMANDS
 from .commands_combos import COMBO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
 from .commands_health import HEALTH_COMMANDS
+from .commands_mcp import MCP_COMMANDS
 from .commands_shaping import SHAPING_COMMANDS
 
 SIMULATOR_PORT = 20129
@@ -304,4 +305,5 @@ COMMANDS: tuple[Command, ...] = (
     *AUTO_COMMANDS,
     *SHAPING_COMMANDS,
     *DECISION_COMMANDS,
+    *MCP_COMMANDS,
 )

@@ -65,9 +65,9 @@ DECISION_COMMANDS: tuple[Command, ...] = (
         ),
         examples=("omniroute prune --dry-run", "omniroute prune --days 30"),
         more="The gateway does this by itself for what is older than retention_days. With a "
-        "request go its attempts, its decision and its settled holds; the chains of decisions "
-        "verify afterwards as before, from signed checkpoints on. What budgets have spent, and "
-        "the audit log, stay.",
+        "request go its attempts, its decision and its settled holds; calls of MCP tools go at the "
+        "same age. The chains verify afterwards as before, from signed checkpoints on. What "
+        "budgets have spent, and the audit log, stay.",
     ),
     Command(
         "combos test",

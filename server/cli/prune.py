@@ -28,7 +28,7 @@ def page(found: PrunedJson) -> str:
     rows = [("requests", found.requests), ("decisions", found.decisions)]
     if not found.dry_run:
         rows.append(("snapshots", found.snapshots))
-    rows.append(("settled holds", found.holds))
+    rows += [("settled holds", found.holds), ("calls of MCP tools", found.tool_calls)]
     heading = f"older than {found.days:g} days, {verb}"
     return f"{heading}\n\n{fields(tuple((name, f'{number:,}') for name, number in rows))}"
 
@@ -45,6 +45,7 @@ def _pruned(gateway: Client, wish: PruneWish) -> PrunedJson:
             decisions=total.decisions + part.decisions,
             snapshots=total.snapshots + part.snapshots,
             holds=total.holds + part.holds,
+            tool_calls=total.tool_calls + part.tool_calls,
             more=part.more,
         )
     return total

@@ -275,6 +275,7 @@ class Relay:
             "Content-Type": "application/json",
             "Connection": "close",
             "X-Omniroute-Session-Start": self._began,
+            "X-OmniRoute-Transport": "stdio",
         }
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key}"

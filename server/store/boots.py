@@ -61,6 +61,13 @@ async def beat(database: Database, boot_id: str, now_unix_s: float) -> None:
     )
 
 
+async def last_beat_unix_s(database: Database, boot_id: str) -> float | None:
+    """Give when a run last said that it goes on; None where it is not known."""
+    sql = "SELECT seen_unix_s FROM boots WHERE boot_id = $1"
+    rows = await database.read(Statement(sql, (boot_id,)))
+    return float(rows[0]["seen_unix_s"]) if rows else None
+
+
 async def end_boot(database: Database, boot_id: str, now_unix_s: float) -> None:
     """Store that a run ended well."""
     await database.write(

@@ -21,7 +21,7 @@ from msgspec import Struct
 from .database import Database, Row, Statement, Steps
 from .keyring import KeyRing
 
-Kind = Literal["decisions", "audit"]
+Kind = Literal["decisions", "audit", "mcp_tool_audit"]
 
 PAGE_ROWS = 1_000
 START = bytes(32)

@@ -2,12 +2,14 @@
 
 With a request go its attempts, its decision, snapshots that no other decision was made on, and
 the settled hold of its money. What a budget has spent stays as it is: windows keep their sums.
-The audit log is kept for ever: it is small, and it is what people ask for years later.
+Calls of tools go at the same age. The audit log of changes is kept for ever: it is small, and it
+is what people ask for years later.
 
-Decisions are chained, so they are removed only from the beginning of their chain, in its order,
-and only behind a signed checkpoint that is stored with the removal: the chain then verifies from
-there on. Each row is verified before it goes. A chain that does not verify is kept as it is,
-whatever its age, and said so: the evidence of tampering is not thrown away.
+Decisions and calls of tools are chained, so they are removed only from the beginning of their
+chain, in its order, and only behind a signed checkpoint that is stored with the removal: the
+chain then verifies from there on. Each row is verified before it goes. A chain that does not
+verify is kept as it is, whatever its age, and said so: the evidence of tampering is not thrown
+away.
 
 Removing is bounded: BATCH_ROWS rows a transaction, BATCHES_MAX of those in one go; what is left
 is for the next one, a moment later. When nothing is left, the next look is after LOOK_S.
@@ -15,13 +17,14 @@ The database file does not shrink: what was freed is used again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 
-from .chain import ChainedTable, checkpoint, first_rows, verified_part
+from .chain import ChainedTable, Link, checkpoint, first_rows, verified_part
 from .database import Database, Row, Statement, Steps
 from .keyring import KeyRing
+from .tool_calls import CALL_CHAINS
 
 BATCH_ROWS = 500
 BATCHES_MAX = 4
@@ -39,6 +42,7 @@ class Removed:
         requests: with their attempts.
         holds: settled ones.
         boots: past runs of processes of which nothing else is kept.
+        tool_calls: of MCP tools.
     """
 
     requests: int = 0
@@ -46,6 +50,7 @@ class Removed:
     snapshots: int = 0
     holds: int = 0
     boots: int = 0
+    tool_calls: int = 0
 
     def __add__(self, other: "Removed") -> "Removed":
         return Removed(
@@ -71,7 +76,7 @@ class Retention:
         self._ring = ring
         self._table = decisions
         self._look_s = 0.0
-        self._broken: set[str] = set()
+        self._broken: set[tuple[str, str]] = set()
 
     async def poll(self, *, now_s: float, now_unix_s: float) -> None:
         """Remove some of what is due, if it is time to look.
@@ -105,34 +110,61 @@ class Retention:
             requests=int(rows[0]["requests"]),
             decisions=int(rows[0]["decisions"]),
             holds=int(rows[0]["holds"]),
+            tool_calls=int(rows[0]["tool_calls"]),
         )
 
     async def _batch(self, before_unix_s: float) -> Removed:
-        chains = await self._database.read(Statement(_CHAINS))
-        for row in chains:
+        # Both in step: left for later, one of them would never be reached under load.
+        removed = await self._first(self._table, self._decided, before_unix_s)
+        removed += await self._first(CALL_CHAINS, self._called, before_unix_s)
+        if removed:
+            return removed
+        return await self._database.write(partial(_undecided, before_unix_s))
+
+    async def _first(
+        self,
+        table: ChainedTable,
+        remove: Callable[[str, float], Steps[Removed]],
+        before_unix_s: float,
+    ) -> Removed:
+        """Remove the oldest rows of the first chain of a table that has any that are due."""
+        for row in await self._database.read(Statement(_CHAINS, (table.kind,))):
             chain_id = str(row["chain_id"])
-            if chain_id in self._broken:
+            if (table.kind, chain_id) in self._broken:
                 continue
-            removed = await self._database.write(partial(self._decided, chain_id, before_unix_s))
+            removed = await self._database.write(partial(remove, chain_id, before_unix_s))
             if removed:
                 return removed
-        return await self._database.write(partial(_undecided, before_unix_s))
+        return Removed()
+
+    def _due(
+        self, table: ChainedTable, oldest_sql: str, chain_id: str, before_unix_s: float
+    ) -> Steps[tuple[Link, list[Row]] | None]:
+        """Give the rows of one chain that are due, and their end, behind a new checkpoint.
+
+        None where none is due, or one of them is not as it was.
+        """
+        start = yield from first_rows(table, chain_id, self._ring)
+        if start is None:
+            self._stop(table, chain_id, "its checkpoint or its key is not this gateway's")
+            return None
+        rows = yield Statement(oldest_sql, (chain_id, start.seq, BATCH_ROWS))
+        due = _due(rows, before_unix_s)
+        if not due:
+            return None
+        end = verified_part(table, start, due)
+        if end is None:
+            self._stop(table, chain_id, "a row that is due was changed, or one is missing")
+            return None
+        yield from checkpoint(table, end, self._ring)
+        return end, due
 
     def _decided(self, chain_id: str, before_unix_s: float) -> Steps[Removed]:
         """Remove the oldest decisions of one chain with their requests."""
-        start = yield from first_rows(self._table, chain_id, self._ring)
-        if start is None:
-            self._stop(chain_id, "its checkpoint or its key is not this gateway's")
+        found = yield from self._due(self._table, _OLDEST, chain_id, before_unix_s)
+        if found is None:
             return Removed()
-        rows = yield Statement(_OLDEST, (chain_id, start.seq, BATCH_ROWS))
-        due = _due(rows, before_unix_s)
-        if not due:
-            return Removed()
-        end = verified_part(self._table, start, due)
-        if end is None:
-            self._stop(chain_id, "a row that is due was changed, or one is missing")
-            return Removed()
-        yield from checkpoint(self._table, end, self._ring)
+        end, due = found
         # The requests first: they are found by their decisions.
         requests = yield Statement(_REQUESTS, (chain_id, end.seq))
         decisions = yield Statement(_DECISIONS, (chain_id, end.seq))
@@ -144,10 +176,19 @@ class Retention:
         holds = yield Statement(_HOLDS, (before_unix_s, BATCH_ROWS))
         return Removed(len(requests), len(decisions), gone, len(holds))
 
-    def _stop(self, chain_id: str, reason: str) -> None:
-        if chain_id not in self._broken:
-            self._broken.add(chain_id)
-            log.error("retention_stops", extra={"chain_id": chain_id, "reason": reason})
+    def _called(self, chain_id: str, before_unix_s: float) -> Steps[Removed]:
+        """Remove the oldest calls of tools of one chain."""
+        found = yield from self._due(CALL_CHAINS, CALL_CHAINS.rows_sql, chain_id, before_unix_s)
+        if found is None:
+            return Removed()
+        calls = yield Statement(_CALLS, (chain_id, found[0].seq))
+        return Removed(tool_calls=len(calls))
+
+    def _stop(self, table: ChainedTable, chain_id: str, reason: str) -> None:
+        if (table.kind, chain_id) not in self._broken:
+            self._broken.add((table.kind, chain_id))
+            facts = {"chain_id": chain_id, "kind": table.kind, "reason": reason}
+            log.error("retention_stops", extra=facts)
 
 
 NAMES = tuple(one.name for one in fields(Removed))
@@ -175,7 +216,7 @@ def _undecided(before_unix_s: float) -> Steps[Removed]:
 _CHAINS = (
     "SELECT chains.chain_id FROM chains LEFT JOIN checkpoints "
     "ON checkpoints.chain_id = chains.chain_id AND checkpoints.kind = chains.kind "
-    "WHERE chains.kind = 'decisions' AND (checkpoints.seq IS NULL OR checkpoints.seq < chains.seq) "
+    "WHERE chains.kind = $1 AND (checkpoints.seq IS NULL OR checkpoints.seq < chains.seq) "
     "ORDER BY chains.chain_id"
 )
 _OLDEST = (
@@ -189,6 +230,7 @@ _REQUESTS = (
     "(SELECT request_id FROM decisions WHERE chain_id = $1 AND seq <= $2) RETURNING request_id"
 )
 _DECISIONS = "DELETE FROM decisions WHERE chain_id = $1 AND seq <= $2 RETURNING request_id"
+_CALLS = "DELETE FROM mcp_tool_audit WHERE chain_id = $1 AND seq <= $2 RETURNING call_id"
 _SNAPSHOT = (
     "DELETE FROM snapshots WHERE snapshot_id = $1 AND NOT EXISTS "
     "(SELECT 1 FROM decisions WHERE decisions.snapshot_id = snapshots.snapshot_id) "
@@ -214,5 +256,6 @@ _COUNT = (
     "SELECT (SELECT count(*) FROM outcomes WHERE at_unix_s < $1) AS requests, "
     "(SELECT count(*) FROM decisions JOIN outcomes "
     "ON outcomes.request_id = decisions.request_id WHERE outcomes.at_unix_s < $1) AS decisions, "
-    "(SELECT count(*) FROM reservations WHERE settled_unix_s < $1) AS holds"
+    "(SELECT count(*) FROM reservations WHERE settled_unix_s < $1) AS holds, "
+    "(SELECT count(*) FROM mcp_tool_audit WHERE at_unix_s < $1) AS tool_calls"
 )

@@ -23,6 +23,7 @@ REVISIONS = (
     "0017",
     "0018",
     "0022",
+    "0023",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

@@ -251,7 +251,7 @@ class AuditRow(Table, table=True):
 class ChainRow(Table, table=True):
     """The end of a hash chain, signed: rows cut off at the end are missed too.
 
-    `kind` is the table of the chain's rows: decisions or audit.
+    `kind` is the table of the chain's rows: decisions, audit or mcp_tool_audit.
     """
 
     __tablename__ = "chains"
@@ -303,23 +303,3 @@ class TaskEventRow(Table, table=True):
     task_id: str = Field(sa_type=Text, foreign_key="tasks.task_id", ondelete="CASCADE")
     seq: int = Field(sa_type=BigInteger)
     payload: str = Field(sa_type=Text)
-
-
-class ToolAuditRow(Table, table=True):
-    """One call of an MCP tool. Arguments are kept as a hash only."""
-
-    __tablename__ = "mcp_tool_audit"
-    __table_args__ = (
-        Index("ix_mcp_tool_audit_at_unix_s", "at_unix_s"),
-        Index("ix_mcp_tool_audit_key_id_at_unix_s", "key_id", "at_unix_s"),
-    )
-
-    call_id: str = Field(primary_key=True, sa_type=Text)
-    key_id: str = Field(sa_type=Text)
-    tool: str = Field(sa_type=Text)
-    at_unix_s: float = Field(sa_type=Double)
-    duration_ms: int = Field(sa_type=BigInteger)
-    success: bool
-    error: str | None = Field(sa_type=Text)
-    input_hash: str = Field(sa_type=Text)
-    output_summary: str = Field(sa_type=Text)

@@ -30,6 +30,7 @@ def agree(storage: Storage, peers: Peers) -> None:
 
     async def store(words: object) -> None:
         await storage.ledger.flush()
+        await storage.tool_calls.flush()
         await storage.counters.flush()
         await storage.learned.flush()
 
@@ -38,6 +39,7 @@ def agree(storage: Storage, peers: Peers) -> None:
 
     peers.on(STORE, store)
     storage.ledger.gather = gather
+    storage.tool_calls.gather = gather
 
 
 def _agree_on_changes(storage: Storage, peers: Peers) -> None:

@@ -182,6 +182,21 @@ async def retention_days(folder: Path, variables: Environment) -> bool:
         return await storage.ledger.find("r1", key_id=None) is None
 
 
+async def mcp_audit_arguments(folder: Path, variables: Environment) -> bool:
+    params = {"name": "omniroute_get_health", "arguments": {"verbose": 1}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    accept = "application/json, text/event-stream"
+    headers = {"accept": accept, "mcp-protocol-version": "2025-11-25"}
+    # Sessions are not kept with several workers, so a call needs none before it.
+    async with (
+        composed(folder, {**variables, "OMNIROUTE_WORKERS": "2"}) as opened,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app=opened.app), base_url=HOST) as client,
+    ):
+        await client.post("/mcp", json=body, headers=headers)
+        (entry,) = (await client.get("/api/mcp/audit")).json()["entries"]
+        return bool(entry["arguments"] == '{"verbose":1}')
+
+
 @dataclass
 class Process:
     """A gateway in a process of its own."""
@@ -335,6 +350,7 @@ PROBES = {
     "total_s": Probe(str(BRIEF_S), total_s),
     "shutdown_s": Probe("1", shutdown_s),
     "retention_days": Probe("1", retention_days),
+    "mcp_audit_arguments": Probe("on", mcp_audit_arguments),
     "exit_when_idle_s": Probe(str(BRIEF_S), exit_when_idle_s),
     "log_level": Probe("error", log_level),
     "dev": Probe("on", dev),

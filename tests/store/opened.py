@@ -19,6 +19,7 @@ from omniroute.server.store.keys import Keys
 from omniroute.server.store.learned_limits import StoredLimits
 from omniroute.server.store.ledger import StoredLedger
 from omniroute.server.store.tasks import StoredTasks
+from omniroute.server.store.tool_calls import ToolCalls
 from omniroute.server.store.vault import Vault
 
 
@@ -34,6 +35,7 @@ class Opened:
     configs: ConfigStore
     keys: Keys
     ledger: StoredLedger
+    tool_calls: ToolCalls
     budgets: Budgets
     tasks: StoredTasks
     counters: StoredCounters
@@ -60,6 +62,7 @@ async def open_store(url: str, folder: Path, clock: Clock) -> AsyncIterator[Open
             configs=ConfigStore(database, vault, changes),
             keys=Keys(database, vault, changes, clock),
             ledger=StoredLedger(database, ring, boot_id=boot.boot_id),
+            tool_calls=ToolCalls(database, ring, boot_id=boot.boot_id),
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database, boot.boot_id),
             counters=StoredCounters(database, clock),

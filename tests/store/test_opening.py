@@ -31,6 +31,7 @@ from omniroute.server.store.learned_limits_table import LearnedLimitRow
 from omniroute.server.store.schema import HEAD, REVISIONS
 from omniroute.server.store.table import Table
 from omniroute.server.store.tables import TaskRow
+from omniroute.server.store.tool_calls_table import ToolCallRow
 from tests.fakes import FakeClock
 from tests.store.opened import open_store
 
@@ -85,7 +86,7 @@ def differences(connection: Connection) -> list[object]:
     )
     # Declared in modules of their own: importing them is what puts them among the tables.
     kept = (KeptAnswerRow, KeptResponseRow)
-    others = (*kept, BudgetRow, CheckpointRow, LearnedLimitRow, ExperienceRow, TaskRow)
+    others = (*kept, BudgetRow, CheckpointRow, LearnedLimitRow, ExperienceRow, TaskRow, ToolCallRow)
     for row in others:
         assert row.metadata is Table.metadata
     seen, tables = inspect(connection), Table.metadata.tables.values()
