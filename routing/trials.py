@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from .access import require
 from .catalog.names import name_allowed
 from .conversation import Chat, Message, Text
-from .engine import Engine, new_request_id
+from .engine import ROUTE, Engine, new_request_id
 from .errors import NotFound, RoutingError
 from .model import Caller, Door, Outcome, RouteRequest
 from .reply import Reply
@@ -87,7 +88,11 @@ async def try_models(
     """Call each model once, and tell of each as it ends. None of them fails the others.
 
     A key that may ask the combo may ask its models here, as the combo would ask them for it.
+
+    Raises:
+        NotAllowed: the key lacks write:route; nobody is called then.
     """
+    require(caller, ROUTE)
     question = plan.question
     chat = Chat(
         (Message("user", (Text(question.prompt),)),), output_tokens_max=question.output_tokens_max

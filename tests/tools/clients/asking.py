@@ -52,7 +52,10 @@ async def _asked(client: Client, plan: Plan) -> Told:
     for tool in (await client.list_tools()).tools:
         told.schemas[tool.name] = tool.output_schema
     for name, arguments in plan.calls.items():
-        result = await client.call_tool(name, dict(arguments), progress_callback=hear)
+        streams = arguments.get("stream") is True
+        result = await client.call_tool(
+            name, dict(arguments), progress_callback=hear if streams else None
+        )
         told.results[name] = result.model_dump(by_alias=True, mode="json", exclude_none=False)
     return told
 
