@@ -45,8 +45,8 @@ from omniroute.routing.shaping import Shaping
 from omniroute.routing.usage import CallDimension, CallRow, Dimension, Selection
 from omniroute.routing.usage import Usage as UsageSums
 from omniroute.routing.views import Views
-from tests import adding_up
 from omniroute.tools.audit import ToolCall
+from tests import adding_up
 
 ADMIN = Caller("admin-key", frozenset({"admin"}))
 NO_HEADERS: Mapping[bytes, bytes] = {}

@@ -1,6 +1,5 @@
 """Documents that a change of the code must change too."""
 
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -40,16 +39,6 @@ def test_every_link_between_documents_leads_somewhere(path: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
 
     assert [link for link in links if not (path.parent / link).exists()] == []
-
-
-def test_every_client_file_is_json_that_starts_the_relay() -> None:
-    files = sorted((ROOT / "ide-configs").glob("*/*.json"))
-
-    assert len(files) >= 2
-    for file in files:
-        server = json.loads(file.read_text())["mcpServers"]["omniroute"]
-        assert server["args"] == ["--mcp"]
-        assert server["command"].endswith("omniroute")
 
 
 def test_no_lock_names_an_address() -> None:

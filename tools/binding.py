@@ -32,8 +32,8 @@ from .audit import Trail
 from .calls import Calls, scopes
 from .offers import LIST_HINT, Offers, WhoCalls
 from .reach import Reach
-from .sessions import BEGAN, Sessions
 from .recording import run_recorded
+from .sessions import BEGAN, Sessions
 
 NAME = "omniroute"
 BODY_BYTES_MAX = 4 * 2**20

@@ -11,6 +11,7 @@ from .commands_combos import COMBO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
 from .commands_health import HEALTH_COMMANDS
 from .commands_mcp import MCP_COMMANDS
+from .commands_setup import SETUP_COMMANDS
 from .commands_shaping import SHAPING_COMMANDS
 
 SIMULATOR_PORT = 20129
@@ -43,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
         more="The answer goes to standard output, who gave it to standard error. Without a "
         "running gateway one is made for this question alone.",
     ),
+    *SETUP_COMMANDS,
     Command("keys", "the keys that clients of the gateway present", usage=NOUN),
     Command("keys list", "show the keys, never their secrets", "keys:show_all", options=(JSON,)),
     Command(

@@ -113,7 +113,7 @@ COMMAND_LINE = (
         name="cline-vscode",
         title="Cline in VS Code",
         own_path=True,
-        source="https://docs.cline.bot/mcp/configuring-mcp-servers",
+        source="what others say of where the extension keeps its copy, read on 2026-11-23",
         then="Reload the window of VS Code.",
         models_by_hand="in Cline's settings choose the API provider OpenAI Compatible, with the "
         "base URL {url}/v1, a key, and the model {model}.",
@@ -132,7 +132,6 @@ COMMAND_LINE = (
         name="droid",
         title="Factory Droid",
         program="droid",
-        key_reference=f"${{{KEY_VARIABLE}}}",
         source="https://docs.factory.ai/model-independence/byok and "
         "https://docs.factory.ai/cli/configuration/mcp, read on 2026-11-23",
         then="Start `droid` anew and choose OmniRoute with `/model`.",

@@ -40,7 +40,7 @@ def _servers(place: Place, form: Format, http: Json, *, root: str = "mcpServers"
                         ("inputs", Where("id", _INPUT)),
                         {
                             "type": "promptString",
-                            "description": "A key of OmniRoute (sk-omni-...)",
+                            "description": "A key of OmniRoute",
                             "password": True,
                         },
                         needs="reference",

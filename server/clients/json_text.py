@@ -6,7 +6,7 @@ added is indented as its neighbours are, and written on one line where they are.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .changes import Change, Put, WrongShape, in_words, nested
@@ -14,6 +14,8 @@ from .client import Json, Path, Step, Where
 from .json_scan import Dialect, Node, gap_end, scanned
 
 UNIT = "  "
+LINE_CHARS_MAX = 100
+LIST_CHARS_MAX = 60
 BOM = "\ufeff"
 
 
@@ -55,8 +57,7 @@ class _Writing:
     def rendered(self, value: Json, indent: str, *, inline: bool) -> str:
         if inline:
             return json.dumps(value, ensure_ascii=False)
-        lines = json.dumps(value, ensure_ascii=False, indent=self.unit).split("\n")
-        return f"{self.line_end}{indent}".join(lines)
+        return _lines(value, self.unit).replace("\n", f"{self.line_end}{indent}")
 
     def entry(self, step: Step, value: Json, indent: str, *, inline: bool) -> str:
         written = self.rendered(value, indent, inline=inline)
@@ -75,7 +76,7 @@ def _with_change(text: str, change: Change, dialect: Dialect) -> str:
     if gap_end(text, 0, dialect) == len(text):
         if not isinstance(change, Put):
             return text
-        written = json.dumps(nested(change.path, change.value), ensure_ascii=False, indent=UNIT)
+        written = _lines(nested(change.path, change.value), UNIT)
         return f"{text.rstrip()}\n{written}\n".lstrip("\n")
     root = scanned(text, dialect)
     writing = _Writing(text, dialect, _unit(text, root), "\r\n" if "\r\n" in text else "\n")
@@ -122,7 +123,13 @@ def _added(writing: _Writing, node: Node, step: Step, value: Json) -> str:
     start, last = children[-1]
     if inline:
         written = writing.entry(step, value, "", inline=True)
-        return writing.spliced(last.end, last.end, f", {written}")
+        line_end = (text + "\n").index("\n", node.end)
+        if (
+            "\n" not in text
+            or line_end - text.rfind("\n", 0, node.start) + len(written) < LINE_CHARS_MAX
+        ):
+            return writing.spliced(last.end, last.end, f", {written}")
+        return _unfolded(writing, node, writing.entry(step, value, indent, inline=False))
     if not text[text.rfind("\n", 0, start) + 1 : start].strip():
         indent = writing.indent_at(start)
     after = gap_end(text, last.end, writing.dialect)
@@ -135,6 +142,24 @@ def _added(writing: _Writing, node: Node, step: Step, value: Json) -> str:
         return writing.spliced(ends, ends, tail)
     head = text[last.end : ends]
     return writing.spliced(last.end, ends, f"{'' if comma else ','}{head}{tail}")
+
+
+def _unfolded(writing: _Writing, node: Node, written: str) -> str:
+    """Give the text with an object or a list of one line on several, and an entry more."""
+    text, outer = writing.text, writing.indent_at(node.start)
+    inner = text[node.start + 1 : node.end - 1]
+    starts = [start for start, _ in _children(node)]
+    lines = [
+        text[start:end].strip()
+        for start, end in zip(starts, [*starts[1:], node.end - 1], strict=True)
+    ]
+    last = _children(node)[-1][1].end
+    comma = "" if gap_end(text, last, writing.dialect) == node.end - 1 else ","
+    lines[-1] = f"{text[starts[-1] : last]},{text[last : node.end - 1].strip().removeprefix(',')}"
+    head = inner[: starts[0] - node.start - 1].strip()
+    line = f"{writing.line_end}{outer}{writing.unit}"
+    body = line.join([*([head] if head else []), *lines, f"{written}{comma}"])
+    return writing.spliced(node.start + 1, node.end - 1, f"{line}{body}{writing.line_end}{outer}")
 
 
 def _dropped(writing: _Writing, root: Node, path: Path) -> str:
@@ -200,6 +225,23 @@ def _unit(text: str, root: Node) -> str:
         if before and not before.strip():
             return before
     return UNIT
+
+
+def _lines(value: Json, unit: str, depth: int = 1) -> str:
+    """Give a value on several lines, but a list of plain values that is short on one."""
+    plain = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping) and value:
+        parts = [f"{_quoted(name)}: {_lines(one, unit, depth + 1)}" for name, one in value.items()]
+        brackets = "{}"
+    elif isinstance(value, list | tuple) and (
+        len(plain) > LIST_CHARS_MAX or any(isinstance(one, Mapping | list) for one in value)
+    ):
+        parts = [_lines(one, unit, depth + 1) for one in value]
+        brackets = "[]"
+    else:
+        return plain
+    inner = f",\n{unit * depth}".join(parts)
+    return f"{brackets[0]}\n{unit * depth}{inner}\n{unit * (depth - 1)}{brackets[1]}"
 
 
 def _quoted(text: str) -> str:

@@ -37,7 +37,8 @@ def folder_of(place: Place, machine: Machine) -> Path:
         names = _VARIABLE.findall(template)
         if all(machine.environment.get(name) for name in names):
             text = _VARIABLE.sub(lambda found: machine.environment[found[1]], template)
-            return machine.home / text[2:] if text.startswith("~/") else Path(text)
+            first, _, rest = text.partition("/")
+            return machine.home / rest if first == "~" else Path(text)
     systems = ", ".join(place.folders)
     raise NoPlace(f"it keeps no {place.name} on {machine.system}, only on {systems}")
 

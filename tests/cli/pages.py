@@ -1,4 +1,4 @@
-"""The pages that are made of tables: docs/settings.md, docs/cli.md and the pinned help.
+"""What is made of tables: docs/settings.md, docs/cli.md, the pinned help, and ide-configs/.
 
 Of docs/providers.md and docs/media.md the part between two marks is made.
 
@@ -19,6 +19,7 @@ from omniroute.server.cli.exits import EXITS
 from omniroute.server.cli.parser import TOP, build_parser, setting_words
 from omniroute.server.settings_documented import DOCUMENTED, Documented
 from omniroute.server.settings_names import SETTINGS, Setting
+from tests.clients.ide_configs import configurations
 
 ROOT = Path(__file__).parent.parent.parent
 HELP = Path(__file__).parent / "help"
@@ -42,6 +43,7 @@ def pages() -> dict[Path, str]:
         PROVIDERS_PAGE: providers_page(),
         MEDIA_PAGE: media_page(),
         **{HELP / f"{name}.txt": text for name, text in helps().items()},
+        **configurations(),
     }
 
 
@@ -273,6 +275,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def write() -> None:
     """Write every page."""
     for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
 

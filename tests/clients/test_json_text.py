@@ -16,8 +16,9 @@ NAMES = st.sampled_from(["a", "b", "mcpServers", "omni-route", "ä", "with space
 SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**12), 10**12), st.text(max_size=8)
 )
+LONG = st.just("x" * 120)
 VALUES = st.recursive(
-    SCALARS,
+    SCALARS | LONG,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
     max_leaves=12,
 )
@@ -229,3 +230,14 @@ def test_what_cannot_be_read_is_named_with_its_place(
 def test_something_else_in_the_way_is_not_overwritten(text: str) -> None:
     with pytest.raises(WrongShape, match="is no object"):
         edited(text, [Put(("mcpServers", "omniroute"), {})], "json")
+
+
+def test_a_line_that_would_be_too_long_becomes_several() -> None:
+    text = '{\n  "env": { "A": "1", /* b */ "B": "2" },\n  "c": 0\n}\n'
+
+    after = edited(text, [Put(("env", "URL"), "http://127.0.0.1:20128/" + "x" * 80)], "jsonc")
+
+    assert after == (
+        '{\n  "env": {\n    "A": "1", /* b */\n    "B": "2",\n'
+        f'    "URL": "http://127.0.0.1:20128/{"x" * 80}"\n  }},\n  "c": 0\n}}\n'
+    )
