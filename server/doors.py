@@ -104,7 +104,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
             scoped.PREFIX: beside.scoped(parts, hot),
         },
     )
-    front.closing = mcp.drain
+    front.closing = mcp_door.drain
     front.sockets = beside.sockets(parts, hot)
     rows = _management(parts)
     front.app = build_app(
