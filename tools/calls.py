@@ -32,6 +32,7 @@ from omniroute.routing.ports import Once
 
 from .additions import NOTHING, Additions, Context
 from .checking import checked, compiled
+from .hints import hinted
 from .invocation import Invocation, Tell
 from .sessions import BEGAN
 from .shapes import Result, input_schema, output_schema
@@ -201,7 +202,7 @@ def _refusal(error: RoutingError, call: Invocation) -> CallToolResult:
         "status": error.status,
         "requestId": call.request_id,
     }
-    words = str(error)
+    words = hinted(str(error), error.code, call.caller)
     field = getattr(error, "field", None)
     if field is not None:
         facts["field"] = field

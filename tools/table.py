@@ -61,7 +61,8 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         description=(
             "Tell how the gateway is: uptime, version, memory, circuit breakers with recent "
             "failures, and which providers rest because of a rate limit. Use it when requests "
-            "fail or are slow, before you blame a model."
+            "fail or are slow, before you blame a model; omniroute_check_quota tells what is left "
+            "at each account."
         ),
         takes=reads.NoArguments,
         gives=reads.Health,
@@ -75,7 +76,7 @@ TABLE: tuple[Tool[Any, Any], ...] = (
             "List the combos: named, ordered lists of models with a routing strategy and "
             "fallbacks. A combo's name can be given to omniroute_route_request instead of a "
             "model. With includeMetrics also requests, success rate, latency and cost of the "
-            "last 30 days."
+            "last 30 days. omniroute_best_combo_for_task chooses one for you."
         ),
         takes=reads.ListCombos,
         gives=reads.Combos,
@@ -229,9 +230,10 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         scope="read:usage",
         title="Explain a routing decision",
         description=(
-            "Tell the whole story of one earlier request by its id: which provider and model "
-            "answered, the verdict on every candidate, each attempt and how it failed, what it "
-            "cost and how long it took. Only requests of your own key are found."
+            "Tell the whole story of one earlier request by its id (requestId of an answer or "
+            "error, or its x-request-id header): which provider and model answered, the verdict "
+            "on every candidate, each attempt and how it failed, cost and time. Use it when an "
+            "answer failed, was slow or dear. Only requests of your own key are found."
         ),
         takes=explanations.Explain,
         gives=explanations.Explanation,
@@ -244,8 +246,8 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         description=(
             "Bound what this key may spend from its next request on, through every door: block "
             "refuses what cannot be paid, degrade moves to cheap or free models, alert only "
-            "warns. Setting it again changes it. It stands beside budgets that others set, and "
-            "survives restarts."
+            "warns. Setting it again replaces it. It stands beside budgets that others set, and "
+            "survives restarts. For one request alone give omniroute_route_request a budget."
         ),
         takes=writes.SetBudgetGuard,
         gives=writes.BudgetGuard,
@@ -259,9 +261,9 @@ TABLE: tuple[Tool[Any, Any], ...] = (
         scope="write:config",
         title="Set the resilience profile",
         description=(
-            "Say how soon a failing provider is given up and tried again, for the whole gateway: "
-            "aggressive, balanced or conservative. In force at once, also for circuits that are "
-            "open and limits that run, and kept over restarts."
+            "Say how soon a failing provider is given up and tried again: aggressive, balanced or "
+            "conservative. It holds for the whole gateway and all of its clients, at once, also "
+            "for circuits that are open and limits that run, and is kept over restarts."
         ),
         takes=writes.SetResilienceProfile,
         gives=writes.ResilienceSet,
