@@ -17,6 +17,7 @@ asked. One whose speed nobody has measured comes after those that are known to b
 It reads health and prices as they are now, and calls no one.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ from .choose.auto import fitness_for, utilities
 from .choose.draw import ONE_Q32
 from .engine import Engine, new_request_id
 from .errors import ModelNotFound, NoCandidate, RoutingError
-from .model import Caller, Candidate, Combo, Features, Operation, RouteRequest
+from .model import Caller, Candidate, Combo, Decision, Features, Operation, RouteRequest, Strategy
 from .moment import CandidateState, Latency
 from .wire.features import BYTES_PER_TOKEN, TEMPLATE_TOKENS_MAX
 from .wire.operations import OWN_DIALECT
@@ -44,6 +45,7 @@ MODE_OF_TASK: Mapping[Task, str] = {
 }
 KNOWN_SHARE_MIN = 0.5
 """A combo's cost or time is told where it is known of those who would answer as often."""
+GOES_AROUND: frozenset[Strategy] = frozenset({"round-robin", "least-used"})
 TOLD_MAX = 3
 """Candidates whose refusal is told of a combo that nobody could answer for."""
 
@@ -186,14 +188,27 @@ def _considered(
         raise NoCandidate(f"nobody could answer now: {'; '.join(list(told)[:TOLD_MAX])}")
     config, features = engine.configs.current(), request.operation.features
     chances: list[_Chance] = []
-    for verdict in decision.verdicts:
-        if verdict.kept and verdict.first_q32:
-            one = engine.preparer.informed(verdict.candidate, config)
-            state, share = engine.health.state(one), verdict.first_q32 / ONE_Q32
+    for candidate, share in _shares(decision):
+        if share:
+            one = engine.preparer.informed(candidate, config)
+            state = engine.health.state(one)
             cost = expected_usd_nanos(one, features)
             latency_s = _latency_s(one, speeds.get((one.account_id, one.model)), features)
             chances.append(_Chance(one, state, share, cost, latency_s))
     return _Considered(combo, tuple(chances), all(map(_is_free, decision.order)))
+
+
+def _shares(decision: Decision) -> list[tuple[Candidate, float]]:
+    """Give who may be tried, and how often each is first.
+
+    A strategy that goes around has one first for this very request and each as often over many:
+    its models share alike, and the accounts of a model share its part.
+    """
+    kept = [one for one in decision.verdicts if one.kept]
+    if decision.strategy not in GOES_AROUND:
+        return [(one.candidate, one.first_q32 / ONE_Q32) for one in kept]
+    models = Counter(one.candidate.name for one in kept)
+    return [(one.candidate, 1 / len(models) / models[one.candidate.name]) for one in kept]
 
 
 def _prospects(
@@ -221,9 +236,9 @@ def _prospects(
 def _beyond(one: Prospect, wanted: Wanted) -> str | None:
     """Give in words the constraint that a combo is known to break, None when it breaks none."""
     cost, cost_max = one.cost_usd_nanos, wanted.usd_nanos_max
-    if cost_max is not None and (cost is None or cost > cost_max):
-        told = "its price is not known" if cost is None else f"about ${cost / 1e9:.6f} a request"
-        return f"{told}, and ${cost_max / 1e9:.6f} is the most"
+    # Under a ceiling nobody without a known price is left.
+    if cost_max is not None and cost is not None and cost > cost_max:
+        return f"about ${cost / 1e9:.6f} a request, and ${cost_max / 1e9:.6f} is the most"
     latency_s, latency_s_max = one.latency_s, wanted.latency_s_max
     if latency_s is not None and latency_s_max is not None and latency_s > latency_s_max:
         return f"an answer takes about {latency_s:.1f} s, and {latency_s_max:g} s is the most"

@@ -207,8 +207,11 @@ async def test_a_combo_that_nobody_can_answer_for_is_left_out_with_the_reason() 
     assert names(none["leftOut"]) == ["c-strong", "c-small"]
 
 
-async def test_a_combo_whose_first_is_drawn_is_weighed_by_the_draws() -> None:
-    here = here_with(combo("mix", "strong/m", "small/m", strategy="random"))
+@pytest.mark.parametrize("strategy", ["random", "round-robin", "least-used"])
+async def test_a_combo_whose_first_changes_is_weighed_by_how_often_each_is_first(
+    strategy: str,
+) -> None:
+    here = here_with(combo("mix", "strong/m", "small/m", strategy=strategy))
 
     result = await best(here)
 
