@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import anyio
 import httpx2
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ResourceTemplateReference, TextContent, TextResourceContents
 
 from tests.coding_clients.install import installed, node
 
 from ..official import PACKAGES
-from .plan import Plan, Told
+from .plan import COMPLETION, Plan, Told
 
 HERE = Path(__file__).parent
 INSPECTOR = "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
@@ -57,6 +59,27 @@ async def _asked(client: Client, plan: Plan) -> Told:
             name, dict(arguments), progress_callback=hear if streams else None
         )
         told.results[name] = result.model_dump(by_alias=True, mode="json", exclude_none=False)
+    template, argument, begun = COMPLETION
+    completion = await client.complete(
+        ResourceTemplateReference(uri=template), {"name": argument, "value": begun}
+    )
+    return replace(await _read(client, plan, told), completed=completion.completion.values)
+
+
+async def _read(client: Client, plan: Plan, told: Told) -> Told:
+    """Read what stands beside the tools."""
+    told.offered.extend(str(one.uri) for one in (await client.list_resources()).resources)
+    templates = (await client.list_resource_templates()).resource_templates
+    told.offered.extend(one.uri_template for one in templates)
+    told.offered.extend(one.name for one in (await client.list_prompts()).prompts)
+    for uri in plan.reads:
+        (contents,) = (await client.read_resource(uri)).contents
+        assert isinstance(contents, TextResourceContents)
+        told.texts[uri] = contents.text
+    for name, arguments in plan.prompts.items():
+        (message,) = (await client.get_prompt(name, dict(arguments))).messages
+        assert isinstance(message.content, TextContent)
+        told.words[name] = message.content.text
     return told
 
 
@@ -81,6 +104,9 @@ def _typescript(plan: Plan, *, sdk: int) -> Told:
         "command": plan.command,
         "environment": plan.environment,
         "calls": plan.calls,
+        "reads": plan.reads,
+        "prompts": plan.prompts,
+        "completion": COMPLETION,
     }
     script = (HERE / "typescript.mjs").read_text()
     told = _node("--input-type=module", "-e", script, given=json.dumps(given), home=None)
@@ -117,6 +143,19 @@ def inspector(plan: Plan, home: Path) -> Told:
         result = told.results[name] = ask("--method", "tools/call", *words)["result"]
         # Only the newer era's answers say who gave them: the Inspector names no version.
         assert (SERVER_INFO in result.get("_meta", {})) == plan.is_modern, result
+    listed = ask("--method", "resources/list")["result"]["resources"]
+    told.offered.extend(one["uri"] for one in listed)
+    listed = ask("--method", "resources/templates/list")["result"]["resourceTemplates"]
+    told.offered.extend(one["uriTemplate"] for one in listed)
+    told.offered.extend(one["name"] for one in ask("--method", "prompts/list")["result"]["prompts"])
+    for uri in plan.reads:
+        read = ask("--method", "resources/read", "--uri", uri)["result"]
+        told.texts[uri] = read["contents"][0]["text"]
+    for name, given in plan.prompts.items():
+        filled = [f"{key}={value}" for key, value in given.items()]
+        named = ("--prompt-name", name, "--prompt-args", *filled)
+        got = ask("--method", "prompts/get", *named)["result"]
+        told.words[name] = got["messages"][0]["content"]["text"]
     return told
 
 

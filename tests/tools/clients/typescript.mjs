@@ -32,7 +32,24 @@ for (const [name, given] of Object.entries(plan.calls)) {
   results[name] = await (second ? client.callTool(call, options)
     : client.callTool(call, undefined, options));
 }
+const listed = {
+  resources: (await client.listResources()).resources.map((one) => one.uri),
+  templates: (await client.listResourceTemplates()).resourceTemplates.map((one) => one.uriTemplate),
+  prompts: (await client.listPrompts()).prompts.map((one) => one.name),
+};
+const offered = Object.values(listed).flat();
+const texts = {};
+for (const uri of plan.reads)
+  texts[uri] = (await client.readResource({ uri })).contents[0].text;
+const words = {};
+for (const [name, given] of Object.entries(plan.prompts))
+  words[name] = (await client.getPrompt({ name, arguments: given })).messages[0].content.text;
+const [uri, argument, value] = plan.completion;
+const completion = await client.complete({
+  ref: { type: "ref/resource", uri }, argument: { name: argument, value } });
+const completed = completion.completion.values;
 const version = second ? client.getNegotiatedProtocolVersion() : null;
 const schemas = Object.fromEntries(tools.map((tool) => [tool.name, tool.outputSchema]));
 await client.close();
-process.stdout.write(JSON.stringify({ version, schemas, results, progress }));
+process.stdout.write(JSON.stringify(
+  { version, schemas, results, progress, offered, texts, words, completed }));

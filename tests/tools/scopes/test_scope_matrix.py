@@ -8,7 +8,7 @@ import pytest
 from omniroute.tools.table import TABLE
 from tests import processes
 from tests.processes import OMNIROUTE, RunningGateway
-from tests.tools.clients.plan import AT_ONCE, prepared
+from tests.tools.clients.plan import AT_ONCE, calls, prepared
 
 from .matrix import NEEDED, NEW, OLD, SCOPES, SUBSETS, Calls, over_http, over_stdio, wrong
 
@@ -23,7 +23,7 @@ Asked = tuple[RunningGateway, Calls]
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     """A gateway that needs a key, and a call of every tool."""
     with processes.gateway(tmp_path_factory.mktemp("scopes")) as running:
-        yield running, prepared(running, AT_ONCE)[1]
+        yield running, calls(prepared(running, AT_ONCE)[1])
 
 
 def key_with(gateway: RunningGateway, scopes: tuple[str, ...]) -> str:
@@ -39,16 +39,16 @@ def found_wrong(
     asked: Asked, transport: str, version: str, subsets: tuple[tuple[str, ...], ...], folder: Path
 ) -> list[str]:
     """Give what came out wrong for these sets of scopes."""
-    gateway, calls = asked
+    gateway, every = asked
     found: list[str] = []
     for scopes in subsets:
         key = key_with(gateway, scopes)
         if transport == "http":
-            answers = over_http(gateway, key, calls, version)
+            answers = over_http(gateway, key, every, version)
         else:
-            answers = over_stdio(gateway, key, calls, version, folder)
+            answers = over_stdio(gateway, key, every, version, folder)
         listed, *rest = answers
-        found += wrong(scopes, dict(zip(calls, rest, strict=True)), listed)
+        found += wrong(scopes, dict(zip(every, rest, strict=True)), listed)
     return found
 
 
@@ -72,14 +72,14 @@ def test_without_the_check_the_matrix_finds_every_call_that_should_be_refused(
     tmp_path: Path,
 ) -> None:
     with processes.gateway(tmp_path, program=UNCHECKED) as running:
-        calls = prepared(running, AT_ONCE)[1]
+        every = calls(prepared(running, AT_ONCE)[1])
         over = {
-            transport: found_wrong((running, calls), transport, NEW, FEW, tmp_path)
+            transport: found_wrong((running, every), transport, NEW, FEW, tmp_path)
             for transport in ("http", "stdio")
         }
 
     should_be_refused = [
-        (scopes, name) for scopes in FEW for name in calls if NEEDED[name] not in scopes
+        (scopes, name) for scopes in FEW for name in every if NEEDED[name] not in scopes
     ]
     assert len(over["http"]) == len(over["stdio"]) == len(should_be_refused)
 
