@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniroute.routing.errors import NotFound, RoutingError
 
+from . import cors
 from .asgi import answer
 from .errors import NotForHere, Refusals, refusal, refuse, refuse_fault
 from .exchange import Door, Head, Header, SocketDoor
@@ -78,7 +79,8 @@ class Front:
     def hot_door(self, head: Head) -> Door | None:
         """Give the door that answers by itself; None leaves the request to this application."""
         door = self._posted(head.path) if head.method == "POST" else self._socket(head)
-        if door is None:
+        if door is None or (head.method == "POST" and cors.ORIGIN in head.named):
+            # What a web page asks is answered with headers that let it read the answer.
             return None
         return door if self._refused(head.headers, head.path, head.port) is None else None
 
@@ -101,6 +103,26 @@ class Front:
         if refused is not None:
             await refusal(scope, refused)(scope, receive, send)
             return
+        origin = cors.origin_of(scope["headers"])
+        if origin is None:
+            await self._answer(scope, receive, send)
+        elif (allowed := cors.preflight(scope["method"], scope["headers"])) is not None:
+            await send({"type": "http.response.start", "status": 204, "headers": allowed})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await self._answer(scope, receive, cors.readable(send, origin))
+
+    def drain(self) -> None:
+        """Take no new work from now on."""
+        self.draining = True
+        self.closing()
+
+    def not_ready(self) -> str | None:
+        """Give why no new work is taken, None when it is."""
+        return "the gateway is shutting down" if self.draining else None
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
         if scope["method"] == "GET" and path in self._doors:
             # A stream to a client that only listens: nothing is under way for it.
             await self._doors[path](scope, receive, send)
@@ -115,15 +137,6 @@ class Front:
         finally:
             self.busy -= 1
             self.last_s = time.monotonic()
-
-    def drain(self) -> None:
-        """Take no new work from now on."""
-        self.draining = True
-        self.closing()
-
-    def not_ready(self) -> str | None:
-        """Give why no new work is taken, None when it is."""
-        return "the gateway is shutting down" if self.draining else None
 
     def _socket(self, head: Head) -> Door | None:
         if head.named.get(b"upgrade", b"").lower() != b"websocket":

@@ -38,7 +38,9 @@ from omniroute.routing.ports import Once
 from omniroute.tools.audit import TRANSPORT_HEADER, Asked, Trail
 from omniroute.tools.reach import Reach
 
+from .errors import NotForHere
 from .exchange import ClientGone
+from .guard import Guard
 from .mcp_streams import Streams, stays_open
 from .v1.bodies import read_body
 
@@ -83,14 +85,8 @@ def build_mcp(
         allowed_origins: origins of web pages that may call, such as "https://a.example".
         stateless: keep no sessions for the older protocol era: needed with several workers.
     """
-    hosts = tuple(map(_in_header, allowed_hosts))
-    pages = (f"{scheme}://{host}" for host in hosts for scheme in ("http", "https"))
-    reach = Reach(
-        hosts=_with_any_port(hosts),
-        origins=_with_any_port((*pages, *allowed_origins)),
-        stateless=stateless,
-    )
-    return McpDoor(gateway, authenticate, reach)
+    guard = Guard(hosts=allowed_hosts, origins=allowed_origins)
+    return McpDoor(gateway, authenticate, guard, Reach(stateless=stateless))
 
 
 class McpDoor:
@@ -104,12 +100,15 @@ class McpDoor:
         trail: records calls of tools; None, as it is at first, records none.
     """
 
-    def __init__(self, gateway: Gateway, authenticate: Authenticate, reach: Reach) -> None:
+    def __init__(
+        self, gateway: Gateway, authenticate: Authenticate, guard: Guard, reach: Reach
+    ) -> None:
         self.once: Once | None = None
         self.additions: Additions | None = None
         self.trail: Trail | None = None
         self._gateway = gateway
         self._authenticate = authenticate
+        self._guard = guard
         self._reach = reach
         self._methods = STATELESS_METHODS if reach.stateless else METHODS
         self._streams = Streams()
@@ -144,6 +143,7 @@ class McpDoor:
         """Answer one HTTP request."""
         message: Mapping[str, Any] = {}
         try:
+            self._check_names(scope)
             caller = self._authenticate(scope)
             if scope["method"] not in self._methods:
                 allowed = ", ".join(self._methods).encode()
@@ -182,6 +182,12 @@ class McpDoor:
                 self.trail.denied(_asked(caller, scope, params), error)
             raise
 
+    def _check_names(self, scope: Scope) -> None:
+        """Raise NotForHere for a Host or Origin that is not ours, also where nobody else looks."""
+        refused = self._guard.refusal(scope["headers"])
+        if refused is not None:
+            raise NotForHere(refused[1], status=refused[0])
+
     async def _ready(self) -> "HttpBinding":
         """Give the SDK's side, made by the first request that asks for it."""
         if self._binding is None and self._open:
@@ -218,16 +224,6 @@ class McpDoor:
         finally:
             self._binding = None
             self._settled.set()
-
-
-def _with_any_port(names: Iterable[str]) -> tuple[str, ...]:
-    """Give each name as it is and with any port, as the SDK writes it."""
-    return tuple(one for name in names for one in (name, f"{name}:*"))
-
-
-def _in_header(host: str) -> str:
-    """Give a host as it stands in a Host header: an IPv6 address in brackets."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _decoded(body: bytes) -> Mapping[str, Any]:

@@ -102,6 +102,56 @@ async def test_another_host_or_origin_is_refused_on_a_connection_that_was_let_in
     assert (set(before), set(host), set(origin), set(named)) == ({200}, {421}, {403}, {200})
 
 
+PAGE = "https://good.example"
+
+
+@pytest.mark.parametrize("path", [HOT, "/mcp", "/nothing"])
+async def test_a_page_of_an_allowed_origin_may_read_the_answer_and_its_headers(
+    doors: Doors, path: str
+) -> None:
+    for client in (doors.own, doors.asgi):
+        for _ in range(2):
+            answer = await client.post(path, content=b"x", headers={**GOOD, "origin": PAGE})
+
+            assert answer.headers["access-control-allow-origin"] == PAGE
+            assert answer.headers["access-control-expose-headers"] == "*"
+            assert "origin" in answer.headers["vary"]
+            assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("path", [HOT, "/mcp"])
+async def test_a_browser_that_asks_first_is_told_what_the_page_may_send(
+    doors: Doors, path: str
+) -> None:
+    asks = {
+        **GOOD,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type,mcp-protocol-version",
+    }
+
+    for client in (doors.own, doors.asgi):
+        allowed = await client.options(path, headers={**asks, "origin": PAGE})
+        refused = await client.options(path, headers={**asks, "origin": "https://evil.example"})
+
+        assert (allowed.status_code, allowed.content) == (204, b"")
+        assert allowed.headers["access-control-allow-origin"] == PAGE
+        assert "DELETE" in allowed.headers["access-control-allow-methods"]
+        assert (
+            allowed.headers["access-control-allow-headers"]
+            == asks["access-control-request-headers"]
+        )
+        assert refused.status_code == 403
+        assert "access-control-allow-origin" not in refused.headers
+    assert doors.seen_busy == []
+
+
+async def test_who_is_no_web_page_is_told_nothing_of_origins(doors: Doors) -> None:
+    for client in (doors.own, doors.asgi):
+        answer = await client.post(HOT, content=b"x", headers=GOOD)
+
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
 async def test_of_two_origins_both_have_to_be_allowed(doors: Doors) -> None:
     headers = [("host", "127.0.0.1"), ("origin", "https://evil.example")]
 

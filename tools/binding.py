@@ -126,12 +126,8 @@ class HttpBinding:
         self._manager = StreamableHTTPSessionManager(
             build_server(gateway, _sender, once, added, trail),
             stateless=reach.stateless,
-            # Always explicit: without settings the SDK checks neither Host nor Origin.
-            security_settings=TransportSecuritySettings(
-                enable_dns_rebinding_protection=True,
-                allowed_hosts=list(reach.hosts),
-                allowed_origins=list(reach.origins),
-            ),
+            # Host and Origin are checked before: see server/guard.py.
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
             session_idle_timeout=SESSION_IDLE_S,
             max_sessions=SESSIONS_MAX,
             max_request_body_size=BODY_BYTES_MAX,

@@ -122,8 +122,10 @@ async def allowed_hosts(folder: Path, variables: Environment) -> bool:
 
 
 async def allowed_origins(folder: Path, variables: Environment) -> bool:
-    heard = await answer(folder, variables, "/v1/models", origin="https://app.example")
-    return heard.status_code == 200
+    page = "https://app.example"
+    heard = await answer(folder, variables, "/v1/models", origin=page)
+    allowed = heard.headers.get("access-control-allow-origin")
+    return heard.status_code == 200 and allowed == page
 
 
 async def body_bytes_max(folder: Path, variables: Environment) -> bool:

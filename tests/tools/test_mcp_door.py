@@ -257,6 +257,20 @@ async def test_a_session_does_not_exist_for_another_key() -> None:
     assert theirs.status_code == 404
 
 
+async def test_a_session_is_not_ended_by_another_key_and_outlives_no_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with listening(door_of(world())) as url, httpx.AsyncClient(timeout=WAIT_S) as http:
+        session = {"mcp_session_id": (await post(url, HELLO)).headers["mcp-session-id"]}
+        theirs = {"authorization": f"Bearer {OTHER}", "mcp-session-id": session["mcp_session_id"]}
+        ended = await http.delete(url, headers=theirs)
+        mine = await post(url, LISTING, **session)
+        monkeypatch.delitem(KEYS, AGENT)
+        withdrawn = await post(url, LISTING, **session)
+
+    assert (ended.status_code, mine.status_code, withdrawn.status_code) == (404, 200, 401)
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -265,6 +279,10 @@ async def test_a_session_does_not_exist_for_another_key() -> None:
         ({"origin": "https://panel.example"}, 200),
         ({"origin": "http://localhost:3000"}, 200),
         ({"host": "localhost:1"}, 200),
+        ({"host": "LocalHost:1", "origin": "HTTP://LocalHost:3000"}, 200),
+        ({"host": "localhost.evil.example:1"}, 421),
+        ({"origin": "http://localhost.evil.example:1"}, 403),
+        ({"origin": "null"}, 403),
     ],
 )
 async def test_host_and_origin_are_checked_also_here(headers: dict[str, str], status: int) -> None:
