@@ -1,6 +1,7 @@
 """`omniroute setup`: a client told of the gateway, in its own files."""
 
 import difflib
+import os
 import re
 import shutil
 import time
@@ -27,7 +28,7 @@ from ..clients.plan import (
 )
 from ..clients.table import CLIENTS, client_named
 from ..clients.wishes import Wish
-from ..clients.writing import Meanwhile, readable_by_others, write
+from ..clients.writing import Meanwhile, readable_by_others, write_all
 from ..settings import Settings, Sources
 from .client import find_gateway
 from .exits import FAILED, OK, USAGE, Stop
@@ -35,7 +36,14 @@ from .output import NOTHING, complain, listed, safe_text, show, show_json, table
 from .setup_check import Check, check_mcp, check_models
 from .setup_wish import SHOWN_KEY, GatewaySide, Told, machine_of, program, told, url_given
 
-_SECRET = re.compile(r"(sk-omni-[a-z2-7]{4})[A-Za-z0-9_-]{8,}")
+_OWN_KEY = re.compile(r"(sk-omni-[a-z2-7]{4})[A-Za-z0-9_-]{8,}")
+_SECRET = re.compile(
+    r"""(["']?[\w-]*(?:key|token|secret|passw|authorization|credential)[\w-]*["']?"""
+    r"""\s*[:=]\s*["']?(?:bearer |basic )?)"""
+    r"""(?![${]|not-needed|sk-omni-|true|false|null)[^\s"',}]{6,}""",
+    re.IGNORECASE,
+)
+"""A value whose name says that it is secret, unless it is a variable's name or one of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +97,25 @@ def _set_up(
     if arguments.dry_run:
         _show_changes(plans)
         return OK
-    folder, key_words = None, found.key_words
+    folder, key_id, key_words = None, "", found.key_words
     if found.new_key:
         made = side.made_key(client.name, arguments.scope)
+        key_id = made.key.key_id
         found = replace(found, wish=replace(found.wish, key=made.secret))
         plans = planned(client, found.wish, machine, project)
         key_words = f"{made.key.key_id}, made for it now, with the scopes {listed(made.key.scopes)}"
     changed = [plan for plan in plans if plan.changes]
     _show_changes(plans)
-    if changed:
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        folder = journal.keep(settings.data_dir, client.name, stamp, changed, project)
-        if found.new_key:
-            journal.name_key(folder, made.key.key_id)
-        for plan in changed:
-            write(plan.path, plan.before, plan.after)
+    try:
+        if changed:
+            folder = _kept(client, changed, key_id, (settings, project))
+            write_all([(plan.path, plan.before, plan.after) for plan in changed])
+    except (Meanwhile, OSError):
+        if folder is not None:
+            journal.forget(folder)
+        if key_id:
+            side.revoke(key_id)
+        raise
     _tell_written(changed, folder)
     show(f"Key: {key_words}.")
     side.close()
@@ -113,6 +125,20 @@ def _set_up(
         show(f"Check: {safe_text(one.what)} {state}: {safe_text(one.words)}.")
     _tell_next(client, found.wish, arguments)
     return FAILED if any(one.passed is False for one in checks) else OK
+
+
+def _kept(
+    client: Client,
+    changed: Sequence[FilePlan],
+    key_id: str,
+    where: tuple[Settings, Path | None],
+) -> Path:
+    """Keep the files as they are, and give the folder that has them."""
+    settings, project = where
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    folder = journal.keep(settings.data_dir, client.name, stamp, changed, project)
+    journal.name_key(folder, key_id)
+    return folder
 
 
 def _undo(client: Client, arguments: Namespace, side: GatewaySide, settings: Settings) -> int:
@@ -127,9 +153,7 @@ def _undo(client: Client, arguments: Namespace, side: GatewaySide, settings: Set
             complain(f"{one.path}: {in_words(path)} was changed since, and stays.")
     if arguments.dry_run:
         return OK
-    for one in undone:
-        if one.before != one.after:
-            write(one.path, one.before, one.after)
+    write_all([(one.path, one.before, one.after) for one in undone if one.before != one.after])
     if last.key_id:
         side.revoke(last.key_id)
         show(f"Revoked the key {last.key_id}, which was made for it.")
@@ -145,6 +169,11 @@ def fragments(targets: Sequence[Target]) -> str:
         changed = edited_data(None, one.edits)
         parts.append(f"# {one.path}\n{edited('', changed.changes, one.form)}")
     return "\n".join(parts)
+
+
+def without_secrets(text: str) -> str:
+    """Give a file's text with every key in it cut short, others' too: screens are shared."""
+    return _SECRET.sub(r"\1...", _OWN_KEY.sub(r"\1...", text))
 
 
 def _show_all(arguments: Namespace, machine: Machine) -> int:
@@ -198,9 +227,9 @@ def _show_changes(plans: Sequence[FilePlan]) -> None:
 
 
 def _difference(path: Path, before: bytes | None, after: bytes | None) -> str:
-    """Give what changes between two states of a file; keys of ours are cut short."""
+    """Give what changes between two states of a file, without secrets."""
     old, new = (
-        _SECRET.sub(r"\1...", (data or b"").decode("utf-8", "replace")).splitlines()
+        without_secrets((data or b"").decode("utf-8", "replace")).splitlines()
         for data in (before, after)
     )
     lines = difflib.unified_diff(
@@ -250,8 +279,10 @@ def _checks(plans: Sequence[FilePlan], found: Told, settings: Settings) -> list[
 
 
 def _tell_next(client: Client, wish: Wish, arguments: Namespace) -> None:
-    if client.then:
-        show(f"Next: {client.then}")
+    show(f"Next: {client.then}")
+    for name in client.overrides:
+        if os.environ.get(name):
+            complain(f"{name} is set in this shell: unset it where {client.title} is started.")
     if client.models_by_hand and "models" in wish.parts:
         words = client.models_by_hand.replace("{url}", wish.url).replace("{model}", wish.model)
         show(f"Models: {words}")

@@ -110,7 +110,7 @@ class GatewaySide:
         )
 
     def made_key(self, name: str, scopes: Sequence[str]) -> NewKeyJson:
-        wish = KeyWish(name=name, scopes=tuple(scopes))
+        wish = KeyWish(name=name, scopes=tuple(scopes) or None)
         return decoded(call(self.client(), "POST", "/api/keys", wish), NewKeyJson)
 
     def revoke(self, key_id: str) -> None:

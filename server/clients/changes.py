@@ -81,7 +81,8 @@ def edited_data(data: Json, edits: Sequence[Edit]) -> Changed:
     changes: list[Change] = []
     records: list[Record] = []
     for edit in edits:
-        for change in _changes_of(data, edit):
+        for wanted in _changes_of(data, edit):
+            change = _in_place_of_null(data, wanted)
             before = value_at(data, change.path)
             after = change.value if isinstance(change, Put) else MISSING
             records.append(Record(change.path, before, after, _standing(data, change.path)))
@@ -174,6 +175,15 @@ def _changes_of(data: Json, edit: Edit) -> Iterator[Change]:
     yield from _merging(now, edit.path, edit.value)
 
 
+def _in_place_of_null(data: Json, change: Change) -> Change:
+    """Give a change that puts an object where null stands above its path, to bring that back."""
+    if isinstance(change, Put):
+        for length in range(1, len(change.path)):
+            if value_at(data, change.path[:length]) is None:
+                return Put(change.path[:length], nested(change.path[length:], change.value))
+    return change
+
+
 def _merging(now: Found, path: Path, value: Json) -> Iterator[Change]:
     """Give the changes that merge an object into another, or put a value in its place."""
     if isinstance(now, Mapping) and isinstance(value, Mapping):
@@ -239,7 +249,9 @@ def _backwards(data: Json, record: Record) -> Iterator[Change]:
     path = record.path
     while len(path) - 1 > record.stood:
         above = value_at(data, path[:-1])
-        if not isinstance(above, Mapping | list) or len(above) > 1:
+        # An object of a list was made with the field by which it is found.
+        own = 2 if isinstance(path[-2], Where) else 1
+        if not isinstance(above, Mapping | list) or len(above) > own:
             break
         path = path[:-1]
     yield Drop(path)

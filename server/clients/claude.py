@@ -10,6 +10,8 @@ CLAUDE = (
         key_reference="${OMNIROUTE_API_KEY}",
         # Its list of models shows only names that begin with claude.
         model="claude-auto",
+        # It sends both its credentials, and the gateway refuses two that differ.
+        overrides=("ANTHROPIC_API_KEY",),
         source="https://code.claude.com/docs/en/llm-gateway-connect; version 2.1.330 tried on "
         "2026-11-22",
         then="Start `claude` anew; `/model` lists the gateway's models, `/mcp` its tools.",

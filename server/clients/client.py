@@ -120,6 +120,7 @@ class Client:
         own_path: it does not look for programs in the shell's PATH.
         model: what it asks for first unless something else is wished.
         then: what is left to do in the client, a sentence.
+        overrides: variables of a shell that win over what its files say, or stand in its way.
         models_by_hand: how the client is given the model endpoint, where no file says it.
     """
 
@@ -132,6 +133,7 @@ class Client:
     own_path: bool = False
     model: str = "auto"
     then: str = ""
+    overrides: tuple[str, ...] = ()
     models_by_hand: str = ""
 
 

@@ -40,6 +40,7 @@ COMMAND_LINE = (
         key_reference=f"${KEY_VARIABLE}",
         # It takes `auto` for a choice of its own among Google's models.
         model="auto/coding",
+        overrides=("GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_GENAI_USE_VERTEXAI"),
         source="https://github.com/google-gemini/gemini-cli, docs/reference/configuration.md; "
         "version 0.61.0 tried on 2026-11-22",
         then="Start `gemini` anew.",

@@ -103,7 +103,7 @@ def keep(
 
 
 def name_key(folder: Path, key_id: str) -> None:
-    """Note the key that was made for a set-up."""
+    """Note the key that was made for a set-up; "" where none was."""
     told = json.loads((folder / RECORD).read_bytes())
     _write_private(folder / RECORD, json.dumps(told | {"key_id": key_id}, indent=1).encode())
 

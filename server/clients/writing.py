@@ -3,6 +3,7 @@
 import os
 import stat
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,24 @@ PRIVATE = 0o600
 
 class Meanwhile(Exception):
     """A file was changed after it was read. Says which."""
+
+
+def write_all(files: Sequence[tuple[Path, bytes | None, bytes | None]]) -> None:
+    """Write several files, each as (path, before, after); where one fails, none is changed.
+
+    Raises:
+        Meanwhile: one is no more what was read.
+        OSError: one cannot be written.
+    """
+    done: list[tuple[Path, bytes | None, bytes | None]] = []
+    try:
+        for path, before, after in files:
+            write(path, before, after)
+            done.append((path, before, after))
+    except (Meanwhile, OSError):
+        for path, before, after in reversed(done):
+            write(path, after, before)
+        raise
 
 
 def write(path: Path, before: bytes | None, after: bytes | None) -> None:

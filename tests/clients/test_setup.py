@@ -240,7 +240,7 @@ def test_what_a_project_shares_holds_no_secret(
     }
     assert asked["inputs"][0]["id"] == "omniroute-key"
     assert "none is written: set OMNIROUTE_API_KEY" in vscode.out
-    assert (claude.status, vscode.status, refused.status) == (0, 0, 2)
+    assert (claude.status, vscode.status, refused.status) == (0, 0, 2), claude
     assert "no word for a variable" in refused.err
     assert setup("claude-code", "--undo", on=keyed_gateway).status == 1
     assert setup("claude-code", "--project", "--undo", on=keyed_gateway).status == 0
@@ -400,3 +400,39 @@ def test_without_a_gateway_the_program_is_tried_and_starts_one(tmp_path: Path) -
     server = json.loads((tmp_path / ".cursor/mcp.json").read_text())["mcpServers"]["omniroute"]
     assert server["args"] == ["--mcp", "--data-dir", str(tmp_path / "data")]
     assert Path(server["command"]).is_absolute()
+
+
+def test_where_one_file_cannot_be_written_none_is_and_no_key_is_left(
+    setup: Setup, home: Path, keyed_gateway: RunningGateway
+) -> None:
+    (home / ".claude.json").symlink_to("/proc/no-such-folder/claude.json")
+    before = keys_of(keyed_gateway)
+
+    done = setup("claude-code", on=keyed_gateway)
+
+    assert done.status == 1
+    assert "no-such-folder" in done.err
+    assert not (home / ".claude/settings.json").exists()
+    assert keys_of(keyed_gateway) == before
+    assert "nothing is to be undone" in setup("claude-code", "--undo", on=keyed_gateway).err
+
+
+def test_secrets_of_others_are_not_shown(setup: Setup, home: Path) -> None:
+    path = home / ".cursor/mcp.json"
+    path.parent.mkdir()
+    other = {"env": {"GITHUB_TOKEN": "ghp_fake0123456789"}, "headers": {}}
+    other["headers"] = {"Authorization": "Bearer fake-bearer-0123"}
+    path.write_text(json.dumps({"mcpServers": {"other": other}}, indent=2))
+
+    done = setup("cursor", "--dry-run")
+
+    assert '+    "omniroute": {' in done.out
+    assert "fake" not in done.out
+    assert '"Authorization": "Bearer ..."' in done.out
+
+
+def test_a_variable_of_the_shell_that_would_win_is_named(setup: Setup) -> None:
+    done = setup("gemini-cli", GEMINI_API_KEY="fake-key-of-google")
+
+    assert "GEMINI_API_KEY is set in this shell: unset it where Gemini CLI" in done.err
+    assert "fake-key-of-google" not in done.out + done.err
