@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mcp.server import Server, ServerRequestContext
+from mcp.server.subscriptions import SubscriptionBus
 from mcp.types import CallToolRequestParams, CallToolResult, InputRequiredResult
 from mcp.types import Tool as McpTool
 
@@ -43,10 +44,13 @@ class Additions:
         tools: beside the table's; a name of the table's own is not replaced.
         finish: gets the SDK's server when all handlers of ours are registered, before the first
             request: it may add handlers, or wrap ours (`Server.get_request_handler`).
+        changes: what is published on it reaches every open stream of the newer protocol era
+            that asked for it, beside what we tell of our own.
     """
 
     tools: tuple[AddedTool, ...] = ()
     finish: Callable[[Server[Any]], None] = _as_it_is
+    changes: SubscriptionBus | None = None
 
 
 NOTHING = Additions()

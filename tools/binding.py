@@ -6,12 +6,14 @@ gateway's start: see server/mcp_door.py.
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any
 
-from mcp.server import Server
+from mcp.server import NotificationOptions, Server
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.caching import CacheableMethod
+from mcp.server.models import InitializationOptions
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import (
@@ -34,12 +36,11 @@ from .offers import LIST_HINT, Offers, WhoCalls
 from .reach import Reach
 from .recording import run_recorded
 from .sessions import BEGAN, Sessions
+from .standing import session_of, stand
+from .streams import SESSION_IDLE_S, SESSIONS_MAX, Streams
 
 NAME = "omniroute"
 BODY_BYTES_MAX = 4 * 2**20
-SESSIONS_MAX = 1000
-"""Open sessions of the older protocol era; the newer one has none."""
-SESSION_IDLE_S = 1800.0
 CALLER = "omniroute.caller"
 """Where an ASGI scope carries the authenticated caller."""
 INSTRUCTIONS = (
@@ -74,7 +75,30 @@ def build_server(
         additions: what stands beside our own.
         trail: records calls; None records none.
     """
-    calls, offers = Calls(gateway, once, additions), Offers(gateway)
+    offers = Offers(gateway)
+    parts = _Parts(
+        Calls(gateway, once, additions),
+        trail,
+        offers,
+        Streams(offers, gateway.view, who_calls, added=additions.changes),
+        additions,
+    )
+    return _server(parts, gateway.view.version, who_calls)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What answers the messages."""
+
+    calls: Calls
+    trail: Trail | None
+    offers: Offers
+    streams: Streams
+    additions: Additions
+
+
+def _server(parts: _Parts, version: str, who_calls: WhoCalls) -> Server[Any]:
+    calls = parts.calls
 
     async def list_tools(ctx: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=calls.listed(who_calls(ctx)))
@@ -82,11 +106,11 @@ def build_server(
     async def call_tool(
         ctx: Context, params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
-        return await run_recorded(calls, trail, ctx, params, who_calls(ctx))
+        return await run_recorded(calls, parts.trail, ctx, params, who_calls(ctx))
 
-    server: Server[Any] = Server(
+    server: Server[Any] = (_Telling if parts.streams.has_sessions else Server)(
         NAME,
-        version=gateway.view.version,
+        version=version,
         title="OmniRoute",
         instructions=INSTRUCTIONS,
         cache_hints=dict.fromkeys(CACHED, LIST_HINT),
@@ -94,9 +118,26 @@ def build_server(
         on_call_tool=call_tool,
         get_tool_input_schema=calls.input_schema,
     )
-    offers.add_to(server, who_calls)
-    additions.finish(server)
+    parts.offers.add_to(server, who_calls)
+    parts.streams.add_to(server)
+    parts.additions.finish(server)
     return server
+
+
+class _Telling(Server[Any]):
+    """A server that says, in the older era too, that it tells of changed lists."""
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        """Give what a session is told at its begin."""
+        told = notification_options or NotificationOptions(
+            prompts_changed=True, resources_changed=True, tools_changed=True
+        )
+        return super().create_initialization_options(told, experimental_capabilities, extensions)
 
 
 class HttpBinding:
@@ -123,8 +164,11 @@ class HttpBinding:
         added = NOTHING if additions is None else additions
         self._scopes, self._offers = scopes(added), Offers(gateway)
         self._sessions = Sessions(gateway.view.clock.unix)
+        self._streams = Streams(self._offers, gateway.view, _sender, reach, added.changes)
+        calls = Calls(gateway, once, added)
+        parts = _Parts(calls, trail, self._offers, self._streams, added)
         self._manager = StreamableHTTPSessionManager(
-            build_server(gateway, _sender, once, added, trail),
+            _server(parts, gateway.view.version, _sender),
             stateless=reach.stateless,
             # Host and Origin are checked before: see server/guard.py.
             security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
@@ -165,7 +209,14 @@ class HttpBinding:
             CALLER: caller,
             BEGAN: self._sessions.began(scope),
         }
-        await self._manager.handle_request(known, receive, self._sessions.watched(send))
+        session_id, watched = session_of(scope), self._sessions.watched(send)
+        if scope["method"] == "GET" and session_id:
+            await stand(self._streams, self._manager.handle_request, known, receive, watched)
+            return
+        self._streams.use(session_id)
+        await self._manager.handle_request(known, receive, watched)
+        if scope["method"] == "DELETE":
+            self._streams.end(session_id)
 
 
 def _sender(ctx: Context) -> Caller:

@@ -1,6 +1,11 @@
 """How the tools are reached over HTTP."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from omniroute.routing.model import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +14,8 @@ class Reach:
 
     Attributes:
         stateless: the older era keeps no sessions: needed with more than one worker.
+        authenticate: gives who sent a request, as the key is now; raises NotAuthenticated.
     """
 
     stateless: bool
+    authenticate: Callable[[Scope], Caller]
