@@ -24,7 +24,7 @@ DOCUMENTED = (
     Documented("omniroute_get_health", 1, ("GET /api/status", "GET /api/resilience")),
     Documented("omniroute_list_combos", 1, ("GET /api/combos",)),
     Documented("omniroute_get_combo_metrics", 1, ("GET /api/requests",)),
-    Documented("omniroute_switch_combo", 1, ("POST /api/combos",)),
+    Documented("omniroute_switch_combo", 1, ("POST /api/combos/{name}/switch",)),
     Documented("omniroute_check_quota", 1, ("GET /api/resilience",)),
     Documented("omniroute_route_request", 1, ("POST /v1/chat/completions",)),
     Documented("omniroute_cost_report", 1, ("GET /api/requests",)),

@@ -242,6 +242,18 @@ def test_figures_are_those_of_all_workers_whichever_is_asked(tmp_path: Path) -> 
     assert memory[0]["residentPeak"] is None
 
 
+def test_a_tool_call_that_one_worker_answered_is_on_record_at_all(tmp_path: Path) -> None:
+    with workers(tmp_path) as running, clients(running.port, 2, running.admin_key) as (one, other):
+        for client in (one, other, one):
+            health(client)
+        pages = [client.ask("GET", "/api/mcp/audit").json() for client in (one, other)]
+        chains = other.ask("GET", "/api/mcp/audit/chains").json()
+
+    assert [page["total"] for page in pages] == [3, 3]
+    assert pages[0] == pages[1]
+    assert (chains["chains"], chains["rows"], chains["broken"]) == (2, 3, [])
+
+
 def timed(client: Client) -> list[str]:
     """Give the models that the gateway knows times of."""
     return sorted(one["model"] for one in client.ask("GET", "/api/timings").json()["timings"])
