@@ -11,7 +11,6 @@ from mcp import MCPError
 from mcp.server import Server
 from mcp.server.subscriptions import (
     InMemorySubscriptionBus,
-    ListenHandler,
     PromptsListChanged,
     ToolsListChanged,
 )
@@ -40,7 +39,6 @@ from mcp.types import (
     ResourceTemplate,
     SetLevelRequestParams,
     SubscribeRequestParams,
-    SubscriptionsListenRequestParams,
     TextResourceContents,
     UnsubscribeRequestParams,
 )
@@ -51,6 +49,7 @@ from .asking import content_of, elicitation
 from .content import embedded, image, png, said, text, tool
 
 BUS = InMemorySubscriptionBus()
+"""What the suite's tools publish; the gateway's own streams carry it."""
 PREFIX = "test://"
 TEMPLATE = "test://template/{id}/data"
 LISTS: dict[str, tuple[Any, str, list[Any]]] = {
@@ -118,9 +117,6 @@ def finish(server: Server[Any]) -> None:
     ):
         server.add_request_handler(method, params, _choosing(_own(server, method), mine))
     server.add_request_handler("logging/setLevel", SetLevelRequestParams, _nothing)
-    server.add_request_handler(
-        "subscriptions/listen", SubscriptionsListenRequestParams, ListenHandler(BUS)
-    )
 
 
 def _own(server: Server[Any], method: str) -> Handler | None:

@@ -16,7 +16,11 @@ from omniroute.tools.additions import Additions
 
 from . import asking, beside, content
 
-FIXTURES = Additions(tools=(*content.TOOLS, *asking.TOOLS, *beside.TOOLS), finish=beside.finish)
+FIXTURES = Additions(
+    tools=(*content.TOOLS, *asking.TOOLS, *beside.TOOLS),
+    finish=beside.finish,
+    changes=beside.BUS,
+)
 
 
 def with_fixtures(*arguments: Any, **named: Any) -> McpDoor:
