@@ -73,6 +73,13 @@ def statuses(folder: Path) -> dict[str, set[str]]:
     return found
 
 
+def on_record(gateway: RunningGateway, tool: str, revision: str) -> bool:
+    """Whether a call of a tool of the suite's was recorded, in this revision."""
+    path = f"/api/mcp/audit?limit=100&tool={tool}"
+    found = gateway.call("GET", path, key=gateway.admin_key).json()["entries"]
+    return any(one["era"] == revision and one["success"] for one in found)
+
+
 @pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
 def test_every_required_check_passes(
     suites_gateway: RunningGateway, key: str, tmp_path: Path, revision: str
@@ -84,6 +91,7 @@ def test_every_required_check_passes(
     found = statuses(tmp_path)
     wanted = required(revision)
     assert done.returncode == 0, done.stdout
+    assert on_record(suites_gateway, "test_simple_text", revision)
     assert wanted
     assert wanted <= set(found)
     unwell = {name: how for name, how in found.items() if how}

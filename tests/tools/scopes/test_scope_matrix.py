@@ -1,5 +1,6 @@
 """Sixteen tools by all 256 sets of scopes over both transports: who may call what."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from .matrix import NEEDED, NEW, OLD, SCOPES, SUBSETS, Calls, over_http, over_st
 UNCHECKED = (*OMNIROUTE[:2], "tests.tools.scopes.unchecked")
 FEW = (*((scope,) for scope in SCOPES), (), SCOPES)
 """Sets that tell every tool from every other by its scope."""
+
+RECORDED_S_MAX = 10.0
+"""How long the last call may take until it is on record."""
 
 Asked = tuple[RunningGateway, Calls]
 
@@ -33,6 +37,17 @@ def key_with(gateway: RunningGateway, scopes: tuple[str, ...]) -> str:
     assert sorted(made.json()["key"]["scopes"]) == sorted(scopes)
     secret: str = made.json()["secret"]
     return secret
+
+
+def on_record(gateway: RunningGateway, *, at_least: int = 0) -> dict[str, int]:
+    """Give the figures of the calls on record, once there are so many."""
+    ends = time.monotonic() + RECORDED_S_MAX
+    while True:
+        answer = gateway.call("GET", "/api/mcp/audit/stats", key=gateway.admin_key)
+        found: dict[str, int] = answer.json()
+        if found["totalCalls"] >= at_least or time.monotonic() > ends:
+            return found
+        time.sleep(0.05)
 
 
 def found_wrong(
@@ -56,9 +71,17 @@ def found_wrong(
 def test_every_set_of_scopes_may_call_what_it_should_and_nothing_else(
     asked: Asked, tmp_path: Path, transport: str, version: str
 ) -> None:
-    assert len(SUBSETS) == 256
+    gateway, every = asked
+    refused = [(scopes, name) for scopes in SUBSETS for name in every if NEEDED[name] not in scopes]
+    before = on_record(gateway)
 
-    assert found_wrong(asked, transport, version, SUBSETS, tmp_path) == []
+    found = found_wrong(asked, transport, version, SUBSETS, tmp_path)
+
+    assert len(SUBSETS) == 256
+    assert found == []
+    after = on_record(gateway, at_least=before["totalCalls"] + len(SUBSETS) * len(every))
+    assert after["totalCalls"] - before["totalCalls"] == len(SUBSETS) * len(every)
+    assert after["refused"] - before["refused"] == len(refused)
 
 
 @pytest.mark.parametrize(("transport", "version"), [("http", OLD), ("stdio", NEW)])
