@@ -86,7 +86,9 @@ def build_mcp(
         stateless: keep no sessions for the older protocol era: needed with several workers.
     """
     guard = Guard(hosts=allowed_hosts, origins=allowed_origins)
-    return McpDoor(gateway, authenticate, guard, Reach(stateless=stateless, authenticate=authenticate))
+    return McpDoor(
+        gateway, authenticate, guard, Reach(stateless=stateless, authenticate=authenticate)
+    )
 
 
 class McpDoor:
