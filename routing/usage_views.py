@@ -14,6 +14,7 @@ from .model import Caller, Combo
 from .ports import Clock, Configs, Ledger
 from .usage import (
     PERIOD_S,
+    CallDimension,
     CallRow,
     Dimension,
     Period,
@@ -76,6 +77,13 @@ class UsageViews:
         """Add up requests. Needs read:usage. The selection's key counts for admin alone."""
         require(caller, "read:usage")
         return await self.ledger.usage(_own(caller, selection), by, timed=timed)
+
+    async def calls(
+        self, caller: Caller, selection: Selection, by: CallDimension
+    ) -> tuple[CallRow, ...]:
+        """Add up calls. Needs read:usage. The selection's key counts for admin alone."""
+        require(caller, "read:usage")
+        return await self.ledger.calls(_own(caller, selection), by)
 
     async def combos(self, caller: Caller, since_unix_s: float) -> dict[str, UsageTotal]:
         """Give the sums of each combo that was used, by its name. Needs read:combos."""

@@ -29,6 +29,7 @@ from .api import (
     shaping,
     simulate,
     status,
+    usage,
 )
 from .api.openapi import document
 from .api.rows import Row, routes_of
@@ -175,6 +176,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
             environment=settings.environment,
             own_urls=settings.own_urls,
         ),
+        *usage.rows(gateway),
         *combos.rows(gateway),
         *autos.rows(gateway),
         *aliases.rows(gateway),

@@ -13,6 +13,7 @@ from .commands_health import HEALTH_COMMANDS
 from .commands_mcp import MCP_COMMANDS
 from .commands_setup import SETUP_COMMANDS
 from .commands_shaping import SHAPING_COMMANDS
+from .commands_usage import USAGE_COMMANDS
 
 SIMULATOR_PORT = 20129
 
@@ -308,4 +309,5 @@ COMMANDS: tuple[Command, ...] = (
     *SHAPING_COMMANDS,
     *DECISION_COMMANDS,
     *MCP_COMMANDS,
+    *USAGE_COMMANDS,
 )

@@ -1,0 +1,112 @@
+"""What was used: costs, tokens, times and how calls went, by period and by what is asked for."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, TypeVar, get_args
+
+from starlette.requests import Request
+
+from omniroute.routing.errors import BadRequest
+from omniroute.routing.gateway import Gateway
+from omniroute.routing.model import Caller
+from omniroute.routing.usage import (
+    SECONDS_A_DAY,
+    SECONDS_AN_HOUR,
+    CallDimension,
+    Dimension,
+    Selection,
+)
+
+from ..management_usage import (
+    AnalyticsJson,
+    CallsAnswer,
+    analytics_json,
+    calls_json,
+    combo_metrics,
+    combo_totals,
+    moment,
+    provider_metrics,
+)
+from .rows import Row
+
+RANGE = "30d"
+RANGE_DAYS_MAX = 36_500
+_LENGTH = re.compile(r"(\d{1,6})([hd])")
+_PARTS: tuple[Dimension, ...] = ("provider", "model", "account", "combo", "key", "day")
+
+One = TypeVar("One", bound=str)
+
+
+def rows(gateway: Gateway) -> tuple[Row, ...]:
+    """Give the routes."""
+    view = gateway.view.usage
+
+    async def analytics(request: Request, caller: Caller) -> AnalyticsJson:
+        named, selection = _asked(request, view.clock.unix())
+        by = _one_of(get_args(Dimension), request.query_params.get("by", "provider"))
+        usage = await view.report(caller, selection, _PARTS)
+        timed = await view.report(caller, selection, (by,), timed=True)
+        return analytics_json(usage, timed, selection, named=named, by=by)
+
+    async def calls(request: Request, caller: Caller) -> CallsAnswer:
+        named, selection = _asked(request, view.clock.unix())
+        by = _one_of(get_args(CallDimension), request.query_params.get("by", "provider"))
+        found = await view.calls(caller, selection, by)
+        since = moment(selection.since_unix_s)
+        return CallsAnswer(named, since, by, tuple(calls_json(row) for row in found))
+
+    async def of_providers(request: Request, caller: Caller) -> dict[str, Any]:
+        _, selection = _asked(request, view.clock.unix())
+        return {"metrics": provider_metrics(await view.calls(caller, selection, "provider"))}
+
+    async def of_combo(request: Request, caller: Caller) -> dict[str, Any]:
+        _, selection = _asked(request, view.clock.unix())
+        since, name = selection.since_unix_s, selection.combo
+        if name is not None:
+            return {"metrics": combo_metrics(await view.combo(caller, name, since))}
+        found = await view.combos(caller, since)
+        return {"metrics": {one: combo_totals(total) for one, total in found.items()}}
+
+    return (
+        Row(
+            "GET", "/api/usage/analytics", "read:usage", "What was used, by a dimension", analytics
+        ),
+        Row("GET", "/api/usage/calls", "read:usage", "How calls to providers went", calls),
+        Row("GET", "/api/provider-metrics", "read:usage", "The same in short", of_providers),
+        Row("GET", "/api/combos/metrics", "read:combos", "What combos did", of_combo),
+    )
+
+
+def _asked(request: Request, now_unix_s: float) -> tuple[str, Selection]:
+    """Give the range that was asked for in words, and what is to be added up."""
+    query = request.query_params
+    named = query.get("range", RANGE)
+    return named, Selection(
+        since_unix_s=_since(named, now_unix_s),
+        key_id=query.get("key") or None,
+        provider=query.get("provider") or None,
+        model=query.get("model") or None,
+        combo=query.get("combo") or None,
+    )
+
+
+def _since(named: str, now_unix_s: float) -> float:
+    if named == "all":
+        return 0.0
+    if named == "ytd":
+        now = datetime.fromtimestamp(now_unix_s, UTC)
+        return datetime(now.year, 1, 1, tzinfo=UTC).timestamp()
+    length = _LENGTH.fullmatch(named)
+    if length is not None:
+        unit_s = SECONDS_A_DAY if length[2] == "d" else SECONDS_AN_HOUR
+        seconds = int(length[1]) * unit_s
+        if 0 < seconds <= RANGE_DAYS_MAX * SECONDS_A_DAY:
+            return max(now_unix_s - seconds, 0.0)
+    raise BadRequest("range is such as 12h, 1d, 7d or 30d, or ytd or all", field="range")
+
+
+def _one_of(known: tuple[One, ...], text: str) -> One:
+    for one in known:
+        if one == text:
+            return one
+    raise BadRequest(f"by is one of {', '.join(known)}", field="by")
