@@ -5,16 +5,15 @@ those that contain it; upper and lower case are the same.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from typing import get_args
 
 from omniroute.routing.access import ADMIN
+from omniroute.routing.catalog.fitness import Task
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 
 REQUESTS_MAX = 100
 """The newest requests, whose ids are offered."""
-
-TASKS = ("coding", "review", "planning", "analysis", "debugging", "documentation")
-"""Kinds of tasks; a prompt takes any other words as well."""
 
 Source = Callable[[Gateway, Caller], Awaitable[Iterable[str]]]
 
@@ -40,7 +39,8 @@ async def _requests(gateway: Gateway, caller: Caller) -> Iterable[str]:
 
 
 async def _tasks(gateway: Gateway, caller: Caller) -> Iterable[str]:
-    return TASKS
+    # A prompt takes any other words as well.
+    return get_args(Task)
 
 
 SOURCES: dict[str, tuple[str | None, Source]] = {

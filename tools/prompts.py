@@ -15,7 +15,7 @@ from omniroute.routing.access import ADMIN
 from omniroute.routing.errors import BadRequest, NotFound
 from omniroute.routing.model import Caller
 
-from . import explanations, reads
+from . import explanations, reads, usage
 from .invocation import Invocation
 from .narrative import narrated
 from .table import TABLE
@@ -154,12 +154,9 @@ async def _review(call: Invocation, given: Given) -> str:
     limit = []
     if "budget" in given:
         limit = [f"A week may cost at most ${_positive(given, 'budget'):g}."]
+    week = await usage.cost_report(call, usage.CostReport(period="week"))
+    month = await usage.cost_report(call, usage.CostReport(period="month"))
     steps = (
-        (
-            "omniroute_cost_report",
-            'with period "week" for the totals by provider and by model, and with period '
-            '"month" to compare',
-        ),
         (
             "omniroute_list_combos",
             "with includeMetrics, for cost, success and latency of each combo",
@@ -180,6 +177,8 @@ async def _review(call: Invocation, given: Given) -> str:
     return _text(
         "Review what this OmniRoute gateway has cost in the last seven days.",
         *limit,
+        _facts("The last 7 days, as JSON", msgspec.json.encode(week).decode()),
+        _facts("The last 30 days, as JSON", msgspec.json.encode(month).decode()),
         _steps(call.caller, steps),
         "Then write the review: the total and how it compares with the weeks before; the three "
         "largest items; what was paid without use (failed attempts, models dearer than the task "

@@ -121,12 +121,54 @@ async def test_another_keys_request_is_not_told(era: str) -> None:
     assert named.value.code == -32602
 
 
-async def test_the_weekly_review_names_its_limit(era: str) -> None:
-    async with client(world(), ADMIN, era=era) as mine:
+async def test_the_weekly_review_brings_what_was_spent_and_names_its_limit(era: str) -> None:
+    here = world()
+    await asked(here)
+
+    async with client(here, era=era) as mine:
         told = words(await mine.get_prompt("weekly_cost_review", {"budget": "25"}))
 
     assert "A week may cost at most $25." in told
-    assert "last seven days" in told
+    assert '"period":"week"' in told
+    assert '"period":"month"' in told
+    assert '"requestCount":1' in told
+    assert '"byProvider":[{"name":"one"' in told
+
+
+STEPS = {
+    "choose_combo": (
+        "omniroute_best_combo_for_task",
+        "omniroute_list_combos",
+        "omniroute_simulate_route",
+        "omniroute_list_models_catalog",
+    ),
+    "investigate_request": (
+        "omniroute_explain_route",
+        "omniroute_get_health",
+        "omniroute_check_quota",
+        "omniroute_simulate_route",
+    ),
+    "weekly_cost_review": (
+        "omniroute_list_combos",
+        "omniroute_get_provider_metrics",
+        "omniroute_list_models_catalog",
+        "omniroute_simulate_route",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+async def test_a_key_that_may_all_is_led_to_every_tool_of_the_prompt(name: str) -> None:
+    here = broken()
+    await asked(here, ADMIN, model="two/m")
+    given = {"task": "any"} if name == "choose_combo" else {}
+
+    async with client(here, ADMIN) as mine:
+        told = words(await mine.get_prompt(name, given))
+
+    steps = [f"{number}. {tool}, " for number, tool in enumerate(STEPS[name], start=1)]
+    assert [one for one in steps if f"\n{one}" in told] == steps
+    assert {tool for tools in STEPS.values() for tool in tools} <= {one.name for one in TABLE}
 
 
 @pytest.mark.parametrize("row", PROMPTS, ids=lambda row: row.name)
