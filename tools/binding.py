@@ -32,7 +32,7 @@ from omniroute.routing.ports import Once
 from .additions import NOTHING, Additions, Context
 from .audit import Trail
 from .calls import Calls, scopes
-from .offers import LIST_HINT, Offers, WhoCalls
+from .offers import LIST_HINT, Offers, WhoCalls, paged
 from .reach import Reach
 from .recording import run_recorded
 from .sessions import BEGAN, Sessions
@@ -101,7 +101,8 @@ def _server(parts: _Parts, version: str, who_calls: WhoCalls) -> Server[Any]:
     calls = parts.calls
 
     async def list_tools(ctx: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
-        return ListToolsResult(tools=calls.listed(who_calls(ctx)))
+        shown, cursor = paged(calls.listed(who_calls(ctx)), params, lambda one: one.name)
+        return ListToolsResult(tools=shown, next_cursor=cursor)
 
     async def call_tool(
         ctx: Context, params: CallToolRequestParams

@@ -6,9 +6,9 @@ resource that does not exist is -32602 in the newer protocol era and -32002 in t
 with the address in its data (2026-07-28, "Resources", error handling; 2025-11-25, the same).
 """
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from mcp import MCPError
 from mcp.server import Server
@@ -63,6 +63,7 @@ COMBO = "omniroute://combos/{combo}"
 LIST_HINT = CacheHint(ttl_ms=30_000, scope="private")
 """How long a client may keep a list. It is private: it depends on the key."""
 
+Row = TypeVar("Row")
 WhoCalls = Callable[[Context], Caller]
 Answer = Callable[[Context, Any, Caller], Awaitable[BaseModel]]
 
@@ -136,8 +137,7 @@ class Offers:
         rows = [_resource(row) for row in self._fixed if may(caller, row.scope)]
         if may(caller, "read:combos"):
             rows += map(self._combo_resource, self._gateway.view.configs.current().combos)
-        with _in_words():
-            shown, cursor = page(rows, params.cursor, lambda one: one.uri)
+        shown, cursor = paged(rows, params, lambda one: one.uri)
         return ListResourcesResult(resources=shown, next_cursor=cursor)
 
     async def list_templates(
@@ -145,8 +145,7 @@ class Offers:
     ) -> ListResourceTemplatesResult:
         """Give the kinds of addresses that are filled in."""
         rows = [_template(row) for row in self._templates if may(caller, row.scope)]
-        with _in_words():
-            shown, cursor = page(rows, params.cursor, lambda one: one.uri_template)
+        shown, cursor = paged(rows, params, lambda one: one.uri_template)
         return ListResourceTemplatesResult(resource_templates=shown, next_cursor=cursor)
 
     async def read(
@@ -185,8 +184,7 @@ class Offers:
     ) -> ListPromptsResult:
         """Give the prompts whose facts the caller may see."""
         rows = [_prompt(row) for row in PROMPTS if may(caller, row.scope)]
-        with _in_words():
-            shown, cursor = page(rows, params.cursor, lambda one: one.name)
+        shown, cursor = paged(rows, params, lambda one: one.name)
         return ListPromptsResult(prompts=shown, next_cursor=cursor)
 
     async def get_prompt(
@@ -261,6 +259,18 @@ class Offers:
 
     def _invocation(self, caller: Caller) -> Invocation:
         return Invocation(self._gateway, caller, new_request_id(), _nobody)
+
+
+def paged(
+    rows: Sequence[Row], params: PaginatedRequestParams | None, name: Callable[[Row], str]
+) -> tuple[list[Row], str | None]:
+    """Give the page that was asked for, and the cursor of the next one.
+
+    Raises:
+        MCPError: the cursor is none of this list's.
+    """
+    with _in_words():
+        return page(rows, None if params is None else params.cursor, name)
 
 
 async def _nobody(progress: float, words: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,9 @@ from omniroute.routing.model import Caller
 from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.mcp_door import McpDoor, build_mcp
 from omniroute.tools.additions import Additions
+from omniroute.tools.binding import build_server
 from omniroute.tools.changes import ADDRESSES_MAX
+from omniroute.tools.streams import SESSION_IDLE_S, STREAMS_MAX
 from tests.fakes import World, combo, failing, world
 from tests.tools.test_mcp_door import listening
 
@@ -245,16 +247,52 @@ async def test_an_address_beyond_the_keys_scopes_is_not_followed(era: str) -> No
                     assert stream.honored.resource_subscriptions == [HEALTH]
 
 
-async def test_a_stream_ends_with_its_key(era: str) -> None:
-    async with place() as there, following(there, FAST, era=era) as ear:
+async def test_a_stream_ends_with_its_key() -> None:
+    async with place() as there, following(there, FAST, era="2026-07-28") as ear:
         del there.keys[OWNER]
         await there.here.configs.put_combo(combo("fast", "two/m"), actor="test")
 
-        if era != "legacy":
-            assert await ear.next() is None
-        with pytest.raises(MCPError):
-            await ear.client.list_resources()
-        assert ear.told.empty()
+        assert await ear.next() is None
+
+
+async def test_a_sessions_stream_ends_in_order_with_its_key() -> None:
+    async with place() as there, httpx.AsyncClient(timeout=WAIT_S) as http:
+        headers = await session(http, there.url)
+        async with http.stream("GET", there.url, headers=headers) as stream:
+            del there.keys[OWNER]
+            await there.here.configs.put_combo(combo("new", "two/m"), actor="test")
+            # One that breaks off raises here.
+            heard = [line async for line in stream.aiter_lines() if "data" in line]
+
+    assert stream.status_code == 200
+    assert heard == []
+
+
+async def test_a_session_that_is_in_use_is_not_forgotten_for_a_new_one() -> None:
+    listing = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
+
+    async with place() as there, httpx.AsyncClient(timeout=WAIT_S) as http:
+        headers = await session(http, there.url)
+        there.here.clock.advance(SESSION_IDLE_S - 1)
+        await http.post(there.url, json=listing, headers=headers)
+        there.here.clock.advance(SESSION_IDLE_S - 1)
+        await session(http, there.url, OTHER)
+        await there.here.configs.put_combo(combo("new", "two/m"), actor="test")
+        async with http.stream("GET", there.url, headers=headers) as stream:
+            told = await anext(line async for line in stream.aiter_lines() if "data" in line)
+
+    assert "notifications/resources/list_changed" in told
+
+
+async def test_streams_are_bounded() -> None:
+    server = build_server(world().gateway, lambda ctx: Caller("key-owner", frozenset(SCOPES)))
+
+    async with asyncio.timeout(WAIT_S), AsyncExitStack() as stack:
+        one = await stack.enter_async_context(Client(server, mode="2026-07-28"))
+        for _ in range(STREAMS_MAX):
+            await stack.enter_async_context(one.listen(tools_list_changed=True))
+        with pytest.raises(MCPError, match="1000 streams are open"):
+            await stack.enter_async_context(one.listen(tools_list_changed=True))
 
 
 async def test_a_stream_ends_in_order_when_the_gateway_ends() -> None:

@@ -104,7 +104,7 @@ async def test_a_row_that_comes_between_two_pages_makes_none_come_twice(era: str
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "bm9uZQ==", "ÿ", ""])
-@pytest.mark.parametrize("kind", ["resources", "resource_templates", "prompts"])
+@pytest.mark.parametrize("kind", ["tools", "resources", "resource_templates", "prompts"])
 async def test_a_cursor_that_is_none_of_ours_is_refused(kind: str, cursor: str, era: str) -> None:
     async with client(world(), era=era) as mine:
         with pytest.raises(MCPError, match="without a cursor") as refused:
