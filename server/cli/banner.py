@@ -53,6 +53,9 @@ def banner(settings: Settings, facts: StartFacts) -> str:
     parts = [f"OmniRoute {gateway.version} is running.", fields(rows, indent=2)]
     parts += [f"Warning: {one_line(words)}" for words in _warnings(facts)]
     parts.append("A first request:\n" + first_request(url, key_needed=gateway.needs_key))
+    parts.append(
+        "Claude Code, Cursor and others are told of it by `omniroute setup`, which lists them."
+    )
     return "\n\n".join(parts)
 
 

@@ -267,6 +267,8 @@ def _checks(plans: Sequence[FilePlan], found: Told, settings: Settings) -> list[
         command, args = program(settings, in_project=False)
         if runs or wish.transport == "stdio":
             checks.append(check_mcp(wish, (command, *args)))
+            if not runs and find_gateway(settings) is not None:
+                show("A gateway was started to try it; it ends by itself after 10 idle minutes.")
         else:
             checks.append(Check(f"{wish.url}/mcp", None, silent))
     if "models" in parts:

@@ -32,6 +32,7 @@ def test_a_fresh_start_says_where_everything_is_and_that_answers_are_simulated()
         "",
     ]
     assert "curl http://127.0.0.1:20128/v1/chat/completions" in text
+    assert "by `omniroute setup`" in text
 
 
 def test_a_start_with_providers_and_keys_says_so() -> None:

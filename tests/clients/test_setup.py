@@ -397,6 +397,7 @@ def test_without_a_gateway_the_program_is_tried_and_starts_one(tmp_path: Path) -
     assert (over_http.returncode, over_stdio.returncode) == (0, 0), over_stdio.stderr
     assert "/mcp was not tried: no gateway runs" in over_http.stdout
     assert "MCP on standard input and output works" in over_stdio.stdout
+    assert "A gateway was started to try it" in over_stdio.stdout
     server = json.loads((tmp_path / ".cursor/mcp.json").read_text())["mcpServers"]["omniroute"]
     assert server["args"] == ["--mcp", "--data-dir", str(tmp_path / "data")]
     assert Path(server["command"]).is_absolute()
