@@ -126,7 +126,7 @@ def test_a_client_is_set_up_each_way_tried_and_taken_back(
         done = setup(client.name, "--transport", way)
         assert (done.status, "FAILS" in done.out) == (0, False), done
         assert f"works: {len(TABLE)} tools." in done.out
-        again = setup(client.name, "--transport", way)
+        again = setup(client.name, "--transport", way, "--dry-run")
         assert (again.status, "+++" in again.out) == (0, False), again
     for path, form in files_of(client, home).items():
         text = path.read_text()
