@@ -12,6 +12,7 @@ Decisions are chained (see chain.py), and a snapshot is stored once under the ha
 so a decision that is replayed later is known to be the one that was made.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -87,6 +88,8 @@ class StoredLedger:
         self._ring = ring
         self._chain = Chain("decisions", boot_id, ring)
         self._snapshots_known: dict[str, None] = {}
+        # One at a time: a long one must leave connections to those who ask for a row.
+        self._adding_up = asyncio.Lock()
         self._outbox: Outbox[Told] = Outbox("outcomes", self._write, limits=OUTCOMES)
 
     @property
@@ -134,13 +137,15 @@ class StoredLedger:
     ) -> Usage:
         """Add up requests, by each of these dimensions as well; `timed` gives percentiles, too."""
         await self._all_stored()
-        database = self._database
-        return await database.read(usage(database.kind, selection, by, timed=timed))
+        async with self._adding_up:
+            database = self._database
+            return await database.read(usage(database.kind, selection, by, timed=timed))
 
     async def calls(self, selection: Selection, by: CallDimension) -> tuple[CallRow, ...]:
         """Add up the calls to providers, also those after which another one answered."""
         await self._all_stored()
-        return await self._database.read(calls(self._database.kind, selection, by))
+        async with self._adding_up:
+            return await self._database.read(calls(self._database.kind, selection, by))
 
     async def verify(self) -> Verified:
         """Check that no decision and no snapshot was changed, inserted or removed."""

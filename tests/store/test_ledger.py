@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from msgspec import structs
@@ -13,7 +14,8 @@ from omniroute.routing.errors import StorageUnavailable
 from omniroute.routing.ports import Ledger
 from omniroute.routing.usage import Selection, Usage
 from omniroute.server.store import ledger as ledger_module
-from omniroute.server.store.database import Statement
+from omniroute.server.store.database import Database, Statement, T, Unit
+from omniroute.server.store.ledger import StoredLedger
 from omniroute.server.store.outbox import Limits
 from tests.fakes import FakeClock, MemoryLedger
 from tests.store.opened import Opened, open_store
@@ -268,3 +270,37 @@ async def test_tampering_is_named(store: Opened, tampering: str, reason: str) ->
     await store.database.write(Statement(tampering))
 
     assert reason in {fault.reason for fault in (await store.ledger.verify()).faults}
+
+
+class Watched:
+    """A database that counts how many of its reads run at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.reading = self.reading_max = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._database, name)
+
+    async def read(self, unit: Unit[T]) -> T:
+        self.reading += 1
+        self.reading_max = max(self.reading_max, self.reading)
+        try:
+            return await self._database.read(unit)
+        finally:
+            self.reading -= 1
+
+
+@pytest.mark.anyio
+async def test_adding_up_leaves_connections_to_those_who_ask_for_a_row(store: Opened) -> None:
+    watched = Watched(store.database)
+    ledger = StoredLedger(cast(Database, watched), store.ring, boot_id=store.boot.boot_id)
+    ledger.record(answered("r1"), SNAPSHOT)
+    await ledger.flush()
+
+    many = [ledger.usage(Selection(0.0), ("model",)) for _ in range(4)]
+    calls = [ledger.calls(Selection(0.0), "model") for _ in range(4)]
+    told = await asyncio.gather(*many, *calls)
+
+    assert watched.reading_max == 1
+    assert len(told) == 8

@@ -95,6 +95,22 @@ async def test_the_tools_are_listed_and_called(
     assert len(told["verdicts"]) == len(simulated["simulatedPath"])
 
 
+async def test_a_session_begins_with_its_client_where_the_client_starts_us(
+    shared_gateway: RunningGateway, transport: str, era: str
+) -> None:
+    async with client(shared_gateway, transport, era) as earlier:
+        await earlier.call_tool("omniroute_route_request", ASK)
+    async with client(shared_gateway, transport, era) as mine:
+        before = values(await mine.call_tool("omniroute_get_session_snapshot"))
+        await mine.call_tool("omniroute_route_request", ASK)
+        after = values(await mine.call_tool("omniroute_get_session_snapshot"))
+
+    is_known = transport == "stdio" or era == "legacy"
+    assert before["sessionOf"] == after["sessionOf"] == ("client" if is_known else "gateway")
+    assert (before["requestCount"] == 0) is is_known
+    assert after["requestCount"] == before["requestCount"] + 1
+
+
 async def test_resources_prompts_and_completion_are_there(
     shared_gateway: RunningGateway, transport: str, era: str
 ) -> None:
