@@ -34,13 +34,10 @@ class Sessions:
 
     def began(self, scope: Scope) -> float | None:
         """Give when the session of a request began; None when it has none that is known."""
-        said: float | None = None
-        for name, value in scope["headers"]:
-            if name == ID_HEADER and value in self._began:
-                return self._began[value]
-            if name == BEGAN_HEADER:
-                said = _seconds(value)
-        return said
+        headers = dict(scope["headers"])
+        said = _seconds(headers.get(BEGAN_HEADER, b""))
+        # A relay outlives its sessions: it opens one anew when the gateway has started again.
+        return self._began.get(headers.get(ID_HEADER, b"")) if said is None else said
 
     def watched(self, send: Send) -> Send:
         """Give a `send` that notes the session which an answer opens."""

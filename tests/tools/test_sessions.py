@@ -79,6 +79,20 @@ async def test_a_relay_says_since_when_its_client_is_there(
     assert (found["sessionOf"], found["durationS"]) == (whose, length_s)
 
 
+async def test_a_relays_word_counts_over_the_session_that_it_opened_anew() -> None:
+    known = Sessions(lambda: 50.0)
+    headers = [(b"mcp-session-id", b"one"), (b"x-omniroute-session-start", b"20.5")]
+
+    async def send(message: Any) -> None:
+        assert message["headers"] == headers[:1]
+
+    await known.watched(send)({"type": "http.response.start", "headers": headers[:1]})
+
+    assert known.began({"headers": headers}) == 20.5
+    assert known.began({"headers": headers[:1]}) == 50.0
+    assert known.began({"headers": []}) is None
+
+
 async def test_the_oldest_sessions_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "KNOWN_MAX", 2)
     known, sent = Sessions(lambda: 50.0), []
