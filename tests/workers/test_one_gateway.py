@@ -242,6 +242,20 @@ def test_figures_are_those_of_all_workers_whichever_is_asked(tmp_path: Path) -> 
     assert memory[0]["residentPeak"] is None
 
 
+def test_what_was_used_is_of_all_workers_at_once_whichever_is_asked(tmp_path: Path) -> None:
+    with workers(tmp_path) as running, clients(running.port, 2, running.admin_key) as (one, other):
+        for model in ("sim/cheap@latency=0", "sim/smart@latency=0"):
+            one.chat(model)
+            other.chat(model)
+        told = [client.ask("GET", "/api/usage/analytics").json() for client in (one, other)]
+        calls = [client.ask("GET", "/api/usage/calls").json()["rows"] for client in (one, other)]
+
+    assert [one["summary"]["totalRequests"] for one in told] == [4, 4]
+    assert told[0]["byModel"] == told[1]["byModel"]
+    assert calls[0] == calls[1]
+    assert calls[0][0]["answered"] == 4
+
+
 def test_a_tool_call_that_one_worker_answered_is_on_record_at_all(tmp_path: Path) -> None:
     with workers(tmp_path) as running, clients(running.port, 2, running.admin_key) as (one, other):
         for client in (one, other, one):
