@@ -41,7 +41,7 @@ from omniroute.tools.reach import Reach
 from .errors import NotForHere
 from .exchange import ClientGone
 from .guard import Guard
-from .mcp_streams import Streams, stays_open
+from .mcp_streams import Streams
 from .v1.bodies import read_body
 
 if TYPE_CHECKING:
@@ -140,6 +140,8 @@ class McpDoor:
     def drain(self) -> None:
         """Close what stays open: the gateway begins to end."""
         self._streams.end()
+        if self._binding is not None:
+            self._binding.drain()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -156,7 +158,7 @@ class McpDoor:
             binding = await self._ready()
             self._check_scope(caller, scope, message, binding.scope)
             app = partial(binding.answer, caller)
-            if stays_open(scope["method"], message):
+            if scope["method"] == "GET":
                 await self._streams.answer(app, scope, _replayed(body, receive), send)
                 return
         except ClientGone:

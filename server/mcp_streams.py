@@ -1,24 +1,15 @@
-"""Answers that stay open: the streams by which MCP clients hear of changes.
+"""Answers that stay open: the GET by which MCP clients of the older era hear of changes.
 
 A client that only listens is no work that is under way. A gateway that ends waits for requests
-in flight, but closes these at once: their clients listen again, to whoever answers then.
+in flight, but closes these at once: their clients listen again, to whoever answers then. The
+newer era's `subscriptions/listen` has a last word of its own: see tools/streams.py.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from omniroute.routing.errors import RoutingError
-
-LISTEN = "subscriptions/listen"
-"""The request of the newer protocol era whose answer is a stream; in the older one it is a GET."""
-
-
-def stays_open(method: str, message: Mapping[str, Any]) -> bool:
-    """Whether the answer to a request is a stream without an end of its own."""
-    return method == "GET" or message.get("method") == LISTEN
 
 
 class Streams:

@@ -182,6 +182,10 @@ class HttpBinding:
         """Give the context in which requests are answered; it is entered once."""
         return self._manager.run()
 
+    def drain(self) -> None:
+        """End the streams of the newer era in order: the gateway begins to end."""
+        self._streams.drain()
+
     def scope(self, method: object, params: Mapping[str, Any]) -> str | None:
         """Give the scope that a message needs; None when it needs none, or names nothing of ours.
 

@@ -117,7 +117,8 @@ class Streams:
         self._view = view
         self._who_calls = who_calls
         self._added = added
-        self._open = 0
+        self._listening: set[ListenHandler] = set()
+        self._is_ending = False
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
     def add_to(self, server: Server[Any]) -> None:
@@ -135,15 +136,23 @@ class Streams:
                 "notifications/initialized", NotificationParams, self.begin
             )
 
+    def drain(self) -> None:
+        """End the streams of the newer era in order, and open no more of them."""
+        self._is_ending = True
+        for handler in tuple(self._listening):
+            handler.close()
+
     async def listen(
         self, ctx: Context, params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
         """Be one stream of the newer era, until the client leaves.
 
         Raises:
-            MCPError: too many are open.
+            MCPError: too many are open, or the gateway is ending.
         """
-        if self._open >= STREAMS_MAX:
+        if self._is_ending:
+            raise MCPError(REFUSED, "the gateway is shutting down")
+        if len(self._listening) >= STREAMS_MAX:
             words = f"{STREAMS_MAX} streams are open; close one, or read without a subscription"
             raise MCPError(REFUSED, words)
         caller = self._who_calls(ctx)
@@ -151,7 +160,7 @@ class Streams:
         watch = Watch(self._offers, self._view)
         bus = _Bus(self._added)
         handler, follower = ListenHandler(bus), Follower(watch, bus.publish)
-        self._open += 1
+        self._listening.add(handler)
         try:
             for event in _events(granted):
                 await watch.add(event, caller)
@@ -161,7 +170,7 @@ class Streams:
                 told = await handler(ctx, SubscriptionsListenRequestParams(notifications=granted))
                 telling.cancel()
         finally:
-            self._open -= 1
+            self._listening.discard(handler)
         return told
 
     async def subscribe(self, ctx: Context, params: SubscribeRequestParams) -> EmptyResult:

@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace, given: dict[str, str]) -> int:
         stdio = claim_stdio()
         from .relay import run
 
-        return int(run(load_settings(given, os.environ, Path.cwd())[0], stdio))
+        run(load_settings(given, os.environ, Path.cwd())[0], stdio)
     settings, sources = load_settings(given, os.environ, Path.cwd())
     module, _, function = arguments.target.partition(":")
     command = getattr(import_module(f"omniroute.server.cli.{module}"), function)

@@ -25,7 +25,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 from .relay_calls import Call, Calls
 from .relay_gateway import Gateways, NoGateway
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 NOTIFY_S = 5.0
 """How long the gateway may take to accept a notification."""
-EXIT_S = 0.5
+EXIT_S = 0.4
 """How long running calls may go on after standard input has ended."""
 CLOSE_S = 0.25
 """How long closing the session may take."""
@@ -63,8 +63,8 @@ INTERNAL_ERROR = -32603
 Message = Mapping[str, Any]
 
 
-def run(settings: "Settings", stdio: tuple[int, int]) -> int:
-    """Relay until standard input ends; gives the exit status.
+def run(settings: "Settings", stdio: tuple[int, int]) -> NoReturn:
+    """Relay until standard input ends, and end the process.
 
     Args:
         settings: the data folder, and what a gateway is started with.
@@ -85,9 +85,11 @@ def run(settings: "Settings", stdio: tuple[int, int]) -> int:
             relay.take(line)
     except KeyboardInterrupt:
         relay.finish(within_s=0)
-        return 0
-    relay.finish(within_s=EXIT_S)
-    return 0
+    else:
+        relay.finish(within_s=EXIT_S)
+    # Nothing is left to do: what Python does at its end would only take time.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _interrupt(number: int, frame: "FrameType | None") -> None:

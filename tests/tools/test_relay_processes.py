@@ -48,7 +48,7 @@ def test_a_relay_starts_the_gateway_that_is_missing_and_another_when_it_dies(
         wait_until_ended(psutil.Process(first))
 
         one.call(1, "omniroute_get_health", {})
-        heard = one.hear()
+        heard = one.answer(1)
 
         assert "result" in heard, heard
         assert pid_of(tmp_path) != first
@@ -206,6 +206,21 @@ def test_a_gateway_does_not_wait_for_clients_that_only_listen(tmp_path: Path) ->
         began_s = time.monotonic()
         running.process.terminate()
 
+        assert running.process.wait(WAIT_S) == 0
+        assert time.monotonic() - began_s < 5.0
+
+
+def test_a_gateway_that_ends_takes_its_leave_of_who_listens_in_the_newer_era(
+    tmp_path: Path,
+) -> None:
+    with gateway(tmp_path) as running, relay(running.environment) as one:
+        follows = {"notifications": {"toolsListChanged": True}, "_meta": MODERN}
+        one.say({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": follows})
+        assert one.hear()["method"] == "notifications/subscriptions/acknowledged"
+        began_s = time.monotonic()
+        running.process.terminate()
+
+        assert "result" in one.answer(1)
         assert running.process.wait(WAIT_S) == 0
         assert time.monotonic() - began_s < 5.0
 
