@@ -13,7 +13,8 @@ Rows are data. What differs from one set-up to the next stands in their values a
                 there once for every model; {each.context} and {each.output} are its limits
 
 A value that is one token alone takes the type of what stands for it. A value whose token has
-nothing to stand for it is left out with its name, and so is an object that this empties.
+nothing to stand for it is left out with its name, and so is an object that this empties, or a
+Whole that this touches.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +28,18 @@ Part = Literal["mcp", "models"]
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
+
+class Whole(dict[str, "Json"]):
+    """An object that is there with all its values or not at all."""
+
+
 SERVER = "omniroute"
 """What the gateway is called in every client."""
 KEY_VARIABLE = "OMNIROUTE_API_KEY"
 NO_KEY = "not-needed-on-this-machine"
 """What a client presents that insists on a key where none is needed."""
+CONTEXT_TOKENS = 200_000
+"""What a client is told of a model whose context is not known, where it must be told."""
 ARGS = "{args}"
 BEARER = "Bearer {key}"
 STDIO_ENV: Mapping[str, Json] = {KEY_VARIABLE: "{key}", "OMNIROUTE_BASE_URL": "{remote}"}

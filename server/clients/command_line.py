@@ -100,6 +100,13 @@ COMMAND_LINE = (
                         },
                         part="models",
                     ),
+                    # The whole file is thrown away when a provider in it has no such moment.
+                    Edit(
+                        ("providers", "openai-compatible", "updatedAt"),
+                        "2026-01-01T00:00:00.000Z",
+                        part="models",
+                        default=True,
+                    ),
                 ),
                 secret=True,
             ),

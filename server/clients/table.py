@@ -1,11 +1,13 @@
 """The clients that `omniroute setup` knows: ide-configs/ and docs/setup.md are made of them."""
 
+from .catalogs import CATALOGS
 from .claude import CLAUDE
 from .client import Client
 from .command_line import COMMAND_LINE
 from .desktops import DESKTOPS
+from .terminals import TERMINALS
 
-CLIENTS: tuple[Client, ...] = (*CLAUDE, *COMMAND_LINE, *DESKTOPS)
+CLIENTS: tuple[Client, ...] = (*CLAUDE, *COMMAND_LINE, *TERMINALS, *CATALOGS, *DESKTOPS)
 
 
 def client_named(name: str) -> Client | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from .client import NO_KEY, Edit, Json, Part, Path, Step, Transport, Where
+from .client import NO_KEY, Edit, Json, Part, Path, Step, Transport, Where, Whole
 
 _TOKEN = re.compile(r"\{(?:command|args|url|remote|key|model|each(?:\.context|\.output)?)\}")
 
@@ -120,6 +120,8 @@ def _filled(value: Json, fill: Callable[[str], _Filled], wish: Wish, part: Part)
     if isinstance(value, Mapping):
         pairs = {name: _filled(inner, fill, wish, part) for name, inner in value.items()}
         kept = {name: inner for name, inner in pairs.items() if not isinstance(inner, _Missing)}
+        if isinstance(value, Whole) and len(kept) < len(pairs):
+            return _MISSING
         return kept if kept or not value else _MISSING
     if isinstance(value, Sequence):
         return list(_elements(value, fill, wish, part))

@@ -17,7 +17,7 @@ from .yaml_scan import Node, line_end, line_start, scanned
 BOM = "\ufeff"
 UNIT = "  "
 
-_PLAIN = re.compile(r"[A-Za-z_][\w./@+-]*(?: [\w./@+-]+)*|https?://[\w./:@%-]*[\w/]")
+_PLAIN = re.compile(r"[A-Za-z_/][\w./@+-]*(?: [\w./@+-]+)*|https?://[\w./:@%-]*[\w/]")
 _UNPRINTABLE = re.compile(
     "[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )

@@ -105,7 +105,7 @@ def started(client: Client, home: Path) -> dict[Path, bytes]:
         path = home / folder[2:] / file.place.name
         path.parent.mkdir(parents=True, exist_ok=True)
         first = file.edits[0].path
-        theirs: Json = {"kept": [1, None]}
+        theirs: Json = {"kept": [1, False]}
         put = (Where("name", THEIRS),) if isinstance(first[0], Where) else (THEIRS,)
         text = edited("", [Put(put, "1" if file.format == "env" else theirs)], file.format)
         path.write_text(COMMENT.get(file.format, "") + text)

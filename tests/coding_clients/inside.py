@@ -8,9 +8,7 @@ All that runs in here ends with this process, as it is the first of its process 
 
 import json
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,11 +18,10 @@ from tests.processes import RunningGateway
 
 from .clients import CLIENTS, TOOL, Ask, Client
 from .closed import is_closed, take_loopback_up
+from .running import Folders, run
 
-RUN_S_MAX = 100.0
 DIES = "fast@fault=hang_up,after=0"
 RAN = "the client ran its tool"
-PRINTED_CHARS_MAX = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,42 +84,9 @@ def _run(client: Client, case: Case, folders: tuple[Path, Path, Path]) -> dict[s
     tool.chmod(0o755)
     # A login shell makes its path anew.
     (home / ".profile").write_text(f'PATH="{tool.parent}:$PATH"\n')
-    programs = [package / "node_modules/.bin", *package.glob("node_modules/*/bin")]
-    places = [tool.parent, *programs, node, *os.environ["PATH"].split(":")]
-    environment = {
-        "PATH": ":".join(map(str, places)),
-        "HOME": str(home),
-        "LANG": os.environ.get("LANG", "C.UTF-8"),
-        **client.environment(case.ask),
-    }
-    began_s = time.monotonic()
-    done = subprocess.Popen(
-        client.command(case.ask),
-        cwd=home,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        printed, complained = done.communicate(timeout=RUN_S_MAX)
-    except subprocess.TimeoutExpired:
-        os.killpg(done.pid, 9)
-        printed, complained = done.communicate()
-    try:
-        said = client.said(printed)
-    except (ValueError, KeyError, TypeError) as error:
-        said = f"{type(error).__name__}: {error}"
-    return {
-        "status": done.returncode,
-        "said": said,
-        "expected": case.expected,
-        "took_s": round(time.monotonic() - began_s, 1),
-        "printed": printed[-PRINTED_CHARS_MAX:],
-        "complained": complained[-PRINTED_CHARS_MAX:],
-    }
+    where = Folders(node, package, home)
+    ran = run(client.command(case.ask), where, client.environment(case.ask), client.said)
+    return {"expected": case.expected, **ran}
 
 
 if __name__ == "__main__":
