@@ -4,12 +4,13 @@ Each schema is written from the page that it names, and lets nothing through tha
 not know: a name that no client reads would be passed over without a word.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+
+from omniroute.server.clients.formats import parsed
 
 from .ide_configs import FOLDER
 
@@ -136,6 +137,113 @@ DROID_MODELS = a(
 )
 """https://docs.factory.ai/model-independence/byok, read on 2026-11-23."""
 
+GOOSE = a(
+    "GOOSE_PROVIDER GOOSE_MODEL active_provider providers extensions",
+    GOOSE_PROVIDER={"const": "omniroute"},
+    GOOSE_MODEL={"type": "string"},
+    active_provider={"const": "omniroute"},
+    providers=a(
+        "omniroute",
+        omniroute=a(
+            "enabled model configured",
+            enabled={"type": "boolean"},
+            model={"type": "string"},
+            configured={"type": "boolean"},
+        ),
+    ),
+    extensions={
+        "type": "object",
+        "additionalProperties": {
+            "oneOf": [
+                a(
+                    "type name enabled cmd args timeout",
+                    type={"const": "stdio"},
+                    name={"type": "string"},
+                    description={"type": "string"},
+                    enabled={"type": "boolean"},
+                    cmd=COMMAND,
+                    args=LIST,
+                    envs=TEXTS,
+                    timeout={"type": "integer"},
+                ),
+                a(
+                    "type name enabled uri timeout",
+                    type={"const": "streamable_http"},
+                    name={"type": "string"},
+                    description={"type": "string"},
+                    enabled={"type": "boolean"},
+                    uri=ADDRESS,
+                    headers=TEXTS,
+                    timeout={"type": "integer"},
+                ),
+            ]
+        },
+    },
+)
+"""aaif-goose/goose, documentation/docs/guides/config-files.md, read on 2026-11-23."""
+GOOSE_PROVIDER = a(
+    "name engine display_name base_url models",
+    name={"const": "omniroute"},
+    engine={"enum": ["openai", "ollama", "anthropic"]},
+    display_name={"type": "string"},
+    base_url={"type": "string", "pattern": "/v1/chat/completions$"},
+    headers=TEXTS,
+    requires_auth={"const": False},
+    dynamic_models={"type": "boolean"},
+    models={
+        "type": "array",
+        "items": a(
+            "name context_limit", name={"type": "string"}, context_limit={"type": "integer"}
+        ),
+    },
+)
+"""aaif-goose/goose, crates/goose/src/config/declarative_providers.rs, read on 2026-11-23."""
+ZED_SERVERS: Schema = {
+    "type": "object",
+    "additionalProperties": {"oneOf": [PLAIN, a("url", url=ADDRESS, headers=TEXTS)]},
+}
+"""https://zed.dev/docs/ai/mcp, read on 2026-11-23."""
+ZED = a(
+    "language_models agent context_servers",
+    language_models=a(
+        "openai_compatible",
+        openai_compatible=a(
+            # The variable that its key is in is named after it.
+            "OmniRoute",
+            OmniRoute=a(
+                "api_url available_models",
+                api_url={"type": "string", "pattern": "/v1$"},
+                available_models={
+                    "type": "array",
+                    "items": a(
+                        "name max_tokens capabilities",
+                        name={"type": "string"},
+                        display_name={"type": "string"},
+                        max_tokens={"type": "integer"},
+                        capabilities=a(
+                            "tools images parallel_tool_calls prompt_cache_key",
+                            tools={"type": "boolean"},
+                            images={"type": "boolean"},
+                            parallel_tool_calls={"type": "boolean"},
+                            prompt_cache_key={"type": "boolean"},
+                            chat_completions={"type": "boolean"},
+                        ),
+                    ),
+                },
+            ),
+        ),
+    ),
+    agent=a(
+        "default_model",
+        default_model=a(
+            "provider model", provider={"const": "OmniRoute"}, model={"type": "string"}
+        ),
+    ),
+    context_servers=ZED_SERVERS,
+)
+"""https://zed.dev/docs/ai/use-api-access, read on 2026-11-23; for the capabilities the settings
+of zed-industries/zed after its change 39989."""
+
 FILES: dict[str, Schema] = {
     "claude-desktop/claude_desktop_config.json": CLAUDE_DESKTOP,
     "cursor/mcp.json": CURSOR,
@@ -152,12 +260,17 @@ FILES: dict[str, Schema] = {
     "droid/mcp.json": DROID,
     "droid/http/mcp.json": DROID,
     "droid/settings.json": DROID_MODELS,
+    "goose/config.yaml": GOOSE,
+    "goose/http/config.yaml": GOOSE,
+    "goose/omniroute.json": GOOSE_PROVIDER,
+    "zed/settings.json": ZED,
+    "zed/http/settings.json": ZED,
 }
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_has_the_names_that_its_maker_documents_and_no_others(name: str) -> None:
-    told = json.loads((FOLDER / name).read_text())
+    told = parsed((FOLDER / name).read_text(), "yaml" if name.endswith(".yaml") else "json")
 
     jsonschema.Draft202012Validator(FILES[name]).validate(told)
 

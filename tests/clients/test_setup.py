@@ -57,7 +57,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "project").mkdir(parents=True)
     for name in (*filter(lambda one: one.startswith(("OMNIROUTE", "XDG_")), os.environ), "APPDATA"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "DATA_DIR"):
+    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "CONTINUE_GLOBAL_DIR", "DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("GOOSE_PATH_ROOT", "OPENCLAW_STATE_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.chdir(folder / "project")
@@ -138,6 +140,46 @@ def test_a_client_is_set_up_each_way_tried_and_taken_back(
 
     assert {path: path.read_bytes() for path in before} == before
     assert "nothing is to be undone" in setup(client.name, "--undo").err
+
+
+@pytest.mark.parametrize(
+    ("client", "name"),
+    [
+        ("opencode", ".config/opencode/opencode.json"),
+        ("kilo", ".config/kilo/kilo.json"),
+        ("openclaw", ".openclaw/openclaw.json"),
+    ],
+)
+def test_a_client_that_asks_for_no_list_is_told_of_every_model_that_chats(
+    client: str, name: str, setup: Setup, home: Path, open_gateway: RunningGateway
+) -> None:
+    assert setup(client).status == 0
+
+    text = (home / name).read_text()
+    listed = open_gateway.call("GET", "/v1/models").json()["data"]
+    chats = [one["id"] for one in listed if "chat" in one.get("capabilities", ["chat"])]
+    assert {"auto", "auto/cheap", "cheap", "sim/smart"} <= set(chats)
+    assert [name for name in chats if f'"{name}"' not in text] == []
+    assert "sim/embed" not in text
+
+
+def test_limits_are_told_as_far_as_they_are_known_and_as_the_client_takes_them(
+    setup: Setup, home: Path
+) -> None:
+    for client in ("opencode", "zed", "goose"):
+        assert setup(client, "--model", "sim/smart").status == 0
+
+    opencode = json.loads((home / ".config/opencode/opencode.json").read_text())
+    zed = json.loads((home / ".config/zed/settings.json").read_text())
+    goose = json.loads((home / ".config/goose/custom_providers/omniroute.json").read_text())
+    models = opencode["provider"]["omniroute"]["models"]
+    assert models["sim/smart"]["limit"] == {"context": 200_000, "output": 64_000}
+    assert "limit" not in models["auto"]
+    told = zed["language_models"]["openai_compatible"]["OmniRoute"]["available_models"]
+    tokens = {one["name"]: one["max_tokens"] for one in told}
+    assert (tokens["sim/smart"], tokens["sim/cheap"], "auto" in tokens) == (200_000, 32_000, False)
+    context = {one["name"]: one["context_limit"] for one in goose["models"]}
+    assert context == tokens
 
 
 @each_client
