@@ -4,7 +4,6 @@ import asyncio
 import http.client
 import json
 import socket
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from openai import AsyncOpenAI
 
 from omniroute.routing.errors import RoutingError
 from omniroute.server.simulator.simulator import Simulator
-from tests import foreign, processes
+from tests import processes
 from tests.processes import RunningGateway, run_command
 from tests.replay import audited
 from tests.upstream.proxies import proxying
@@ -324,25 +323,6 @@ async def test_a_thousand_clients_that_leave_before_the_first_byte_free_the_upst
     assert len(times_s) == CLIENTS
     assert times_s[int(CLIENTS * 0.99)] < 0.2
     assert seen.json()["requests"][0]["status"] == "client_gone"
-
-
-async def test_a_client_of_the_older_a2a_sdk_is_answered(shared_gateway: RunningGateway) -> None:
-    python = await asyncio.to_thread(foreign.python_of, "a2a-sdk-0.3")
-    script = foreign.FOLDER / "a2a-sdk-0.3" / "send.py"
-
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [str(python), str(script), shared_gateway.url, "hello there"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    assert answer["protocol"].startswith("0.3")
-    assert "hello there" in json.dumps(answer["answers"])
 
 
 def test_a_port_in_use_ends_the_start_with_one_clear_message(tmp_path: Path) -> None:

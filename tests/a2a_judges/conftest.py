@@ -1,0 +1,42 @@
+"""Two gateways for the judges: one that needs a key, with one, and one that needs none."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests import processes
+from tests.processes import RunningGateway
+
+ACCESS = ("with a key", "without a key")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A gateway, and the key that its clients send, if it needs one."""
+
+    gateway: RunningGateway
+    key: str | None
+
+
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    """Give the gateway that needs a key."""
+    home = tmp_path_factory.mktemp("locked")
+    with processes.gateway(home, REQUIRE_API_KEY="true") as gateway:
+        yield Agent(gateway, gateway.new_key("--name", "judge"))
+
+
+@pytest.fixture(scope="session")
+def unlocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    """Give the gateway that needs no key."""
+    with processes.gateway(tmp_path_factory.mktemp("unlocked")) as gateway:
+        yield Agent(gateway, None)
+
+
+@pytest.fixture(params=ACCESS)
+def agent(request: pytest.FixtureRequest) -> Agent:
+    """Give each of the two in turn."""
+    name = "locked" if request.param == ACCESS[0] else "unlocked"
+    found: Agent = request.getfixturevalue(name)
+    return found

@@ -1,0 +1,214 @@
+"""Drives an agent with the official A2A SDK of version 1; run as a script, see journey.py."""
+
+import asyncio
+import json
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+from a2a.client.card_resolver import A2ACardResolver
+from a2a.client.client import Client, ClientConfig
+from a2a.client.client_factory import ClientFactory
+from a2a.client.errors import A2AClientError
+from a2a.types.a2a_pb2 import (
+    AgentCard,
+    CancelTaskRequest,
+    DeleteTaskPushNotificationConfigRequest,
+    GetExtendedAgentCardRequest,
+    GetTaskPushNotificationConfigRequest,
+    GetTaskRequest,
+    ListTaskPushNotificationConfigsRequest,
+    ListTasksRequest,
+    Message,
+    Part,
+    Role,
+    SendMessageConfiguration,
+    SendMessageRequest,
+    StreamResponse,
+    SubscribeToTaskRequest,
+    Task,
+    TaskPushNotificationConfig,
+    TaskState,
+)
+from a2a.utils.errors import A2AError
+from google.protobuf.json_format import ParseDict
+
+Json = dict[str, Any]
+
+
+def message(text: str, model: str, extension: str) -> Message:
+    said = Message(message_id=uuid.uuid4().hex, role=Role.ROLE_USER, parts=[Part(text=text)])
+    ParseDict({extension: {"model": model}}, said.metadata)
+    return said
+
+
+def state(number: int) -> str:
+    return TaskState.Name(number).removeprefix("TASK_STATE_").lower()
+
+
+def text_of(task: Task) -> str:
+    return "".join(part.text for one in task.artifacts for part in one.parts)
+
+
+def event(told: StreamResponse) -> Json:
+    if told.HasField("task"):
+        task = told.task
+        return {"task": task.id, "state": state(task.status.state), "text": text_of(task)}
+    if told.HasField("artifact_update"):
+        update = told.artifact_update
+        text = "".join(part.text for part in update.artifact.parts)
+        return {"task": update.task_id, "text": text, "last": update.last_chunk}
+    status = told.status_update
+    return {"task": status.task_id, "state": state(status.status.state)}
+
+
+async def told(events: AsyncIterator[StreamResponse]) -> list[Json]:
+    return [event(one) async for one in events]
+
+
+async def error_of(asked: Any) -> str | None:
+    """Give the name of the error that a call ends with."""
+    try:
+        await asked
+    except (A2AError, A2AClientError) as error:
+        return type(error).__name__
+    return None
+
+
+class Journey:
+    """The journey with two clients: one that streams, one that does not."""
+
+    def __init__(self, plan: Json, card: AgentCard, http: httpx.AsyncClient) -> None:
+        self.plan = plan
+        self.streaming: Client = self._client(card, http, streaming=True)
+        self.plain: Client = self._client(card, http, streaming=False)
+
+    def _client(self, card: AgentCard, http: httpx.AsyncClient, *, streaming: bool) -> Client:
+        return ClientFactory(ClientConfig(httpx_client=http, streaming=streaming)).create(card)
+
+    def request(self, model: str, **configuration: Any) -> SendMessageRequest:
+        return SendMessageRequest(
+            message=message(self.plan["text"], self.plan[model], self.plan["extension"]),
+            configuration=SendMessageConfiguration(**configuration),
+        )
+
+    async def sent(self) -> Json:
+        [answer] = await told(self.plain.send_message(self.request("quick")))
+        return answer
+
+    async def streamed(self) -> list[Json]:
+        return await told(self.streaming.send_message(self.request("paced")))
+
+    async def resumed(self) -> Json:
+        """Leave a stream at its first text and follow its task again."""
+        before: list[Json] = []
+        events = self.streaming.send_message(self.request("paced"))
+        async for one in events:
+            before.append(event(one))
+            if before[-1].get("text"):
+                break
+        await events.aclose()  # type: ignore[attr-defined]
+        again = SubscribeToTaskRequest(id=before[0]["task"])
+        return {"before": before, "after": await told(self.streaming.subscribe(again))}
+
+    async def canceled(self) -> Json:
+        """Cancel a task that is followed meanwhile, twice."""
+        request = self.request("stuck", return_immediately=True)
+        [accepted] = await told(self.plain.send_message(request))
+        task_id = accepted["task"]
+        following = self.streaming.subscribe(SubscribeToTaskRequest(id=task_id))
+        first = event(await anext(following))
+        got = await self.plain.get_task(GetTaskRequest(id=task_id))
+        ended = await self.plain.cancel_task(CancelTaskRequest(id=task_id))
+        again = await error_of(self.plain.cancel_task(CancelTaskRequest(id=task_id)))
+        return {
+            "accepted": accepted["state"],
+            "got": state(got.status.state),
+            "ended": state(ended.status.state),
+            "again": again,
+            "followed": [first, *await told(following)],
+        }
+
+    async def got(self, task_id: str) -> Json:
+        task = await self.plain.get_task(GetTaskRequest(id=task_id))
+        missing = await error_of(self.plain.get_task(GetTaskRequest(id="no-such-task")))
+        return {"state": state(task.status.state), "text": text_of(task), "missing": missing}
+
+    async def listed(self) -> list[str] | None:
+        """Give the ids of all tasks, page by page; version 0.3 has no list."""
+        if self.plan["version"] != "1.0":
+            return None
+        found: list[str] = []
+        token = ""
+        while True:
+            page = await self.plain.list_tasks(ListTasksRequest(page_size=2, page_token=token))
+            found += [task.id for task in page.tasks]
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def pushed(self) -> Json:
+        """Configure notifications with and after a send, and take one back."""
+        hook = self.plan["hook"]
+        with_it = TaskPushNotificationConfig(id="with", url=f"{hook}/with", token="token-1")
+        request = self.request(
+            "stuck", return_immediately=True, task_push_notification_config=with_it
+        )
+        [accepted] = await told(self.plain.send_message(request))
+        task_id = accepted["task"]
+        for name in ("after", "gone"):
+            made = TaskPushNotificationConfig(
+                task_id=task_id, id=name, url=f"{hook}/{name}", token="token-2"
+            )
+            await self.plain.create_task_push_notification_config(made)
+        asked = GetTaskPushNotificationConfigRequest(task_id=task_id, id="after")
+        got = await self.plain.get_task_push_notification_config(asked)
+        gone = DeleteTaskPushNotificationConfigRequest(task_id=task_id, id="gone")
+        await self.plain.delete_task_push_notification_config(gone)
+        every = ListTaskPushNotificationConfigsRequest(task_id=task_id)
+        left = await self.plain.list_task_push_notification_configs(every)
+        await self.plain.cancel_task(CancelTaskRequest(id=task_id))
+        return {
+            "task": task_id,
+            "got": {"id": got.id, "url": got.url},
+            "left": sorted(one.id for one in left.configs),
+        }
+
+    async def extended(self) -> str | None:
+        return (await self.plain.get_extended_agent_card(GetExtendedAgentCardRequest())).name
+
+
+async def main() -> None:
+    plan: Json = json.load(sys.stdin)
+    async with httpx.AsyncClient(headers=plan["headers"], timeout=plan["seconds_max"]) as http:
+        card = await A2ACardResolver(http, plan["url"]).get_agent_card()
+        found = {"skills": [one.id for one in card.skills], "name": card.name}
+        only = [one for one in card.supported_interfaces if one.protocol_version == plan["version"]]
+        del card.supported_interfaces[:]
+        card.supported_interfaces.extend(only)
+        journey = Journey(plan, card, http)
+        if plan["refused"]:
+            print(json.dumps({"refused": await error_of(journey.sent())}))
+            return
+        sent = await journey.sent()
+        print(
+            json.dumps(
+                {
+                    "version": card.supported_interfaces[0].protocol_version,
+                    "card": found,
+                    "sent": sent,
+                    "streamed": await journey.streamed(),
+                    "resumed": await journey.resumed(),
+                    "canceled": await journey.canceled(),
+                    "got": await journey.got(sent["task"]),
+                    "listed": await journey.listed(),
+                    "pushed": await journey.pushed() if plan["hook"] else None,
+                    "extended": await journey.extended() if plan["extended"] else None,
+                }
+            )
+        )
+
+
+asyncio.run(main())

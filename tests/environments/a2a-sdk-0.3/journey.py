@@ -1,0 +1,165 @@
+"""Drives an agent with the official A2A SDK of version 0.3; see tests/a2a_judges/journey.py."""
+
+import asyncio
+import json
+import sys
+import uuid
+
+import httpx
+from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
+from a2a.client.errors import A2AClientJSONRPCError
+from a2a.types import (
+    GetTaskPushNotificationConfigParams,
+    Message,
+    Part,
+    PushNotificationConfig,
+    Role,
+    TaskArtifactUpdateEvent,
+    TaskIdParams,
+    TaskPushNotificationConfig,
+    TaskQueryParams,
+    TextPart,
+)
+
+
+def text_of(parts):
+    return "".join(part.root.text for part in parts)
+
+
+def answer_of(task):
+    return "".join(text_of(one.parts) for one in task.artifacts or [])
+
+
+def event(told):
+    task, update = told
+    if update is None:
+        return {"task": task.id, "state": task.status.state.value, "text": answer_of(task)}
+    if isinstance(update, TaskArtifactUpdateEvent):
+        text = text_of(update.artifact.parts)
+        return {"task": update.task_id, "text": text, "last": bool(update.last_chunk)}
+    return {"task": update.task_id, "state": update.status.state.value}
+
+
+async def told(events):
+    return [event(one) async for one in events]
+
+
+async def error_of(asked):
+    """Give the code or the name of the error that a call ends with."""
+    try:
+        await asked
+    except A2AClientJSONRPCError as error:
+        return str(error.error.code)
+    except Exception as error:
+        return type(error).__name__
+    return None
+
+
+class Journey:
+    """The journey with three clients: one streams, one waits, one asks again."""
+
+    def __init__(self, plan, card, http):
+        self.plan = plan
+
+        def client(**config):
+            return ClientFactory(ClientConfig(httpx_client=http, **config)).create(card)
+
+        self.client = client
+        self.streaming = client(streaming=True)
+        self.plain = client(streaming=False)
+        self.polling = client(streaming=False, polling=True)
+
+    def message(self, model):
+        return Message(
+            role=Role.user,
+            parts=[Part(root=TextPart(text=self.plan["text"]))],
+            message_id=uuid.uuid4().hex,
+            metadata={self.plan["extension"]: {"model": self.plan[model]}},
+        )
+
+    async def sent(self):
+        [answer] = await told(self.plain.send_message(self.message("quick")))
+        return answer
+
+    async def streamed(self):
+        return await told(self.streaming.send_message(self.message("paced")))
+
+    async def resumed(self):
+        """Leave a stream at its first text and follow its task again."""
+        before = []
+        events = self.streaming.send_message(self.message("paced"))
+        async for one in events:
+            before.append(event(one))
+            if before[-1].get("text"):
+                break
+        await events.aclose()
+        again = TaskIdParams(id=before[0]["task"])
+        return {"before": before, "after": await told(self.streaming.resubscribe(again))}
+
+    async def canceled(self):
+        """Cancel a task that is followed meanwhile, twice."""
+        [accepted] = await told(self.polling.send_message(self.message("stuck")))
+        asked = TaskIdParams(id=accepted["task"])
+        following = self.streaming.resubscribe(asked)
+        first = event(await anext(following))
+        got = await self.plain.get_task(TaskQueryParams(id=accepted["task"]))
+        ended = await self.plain.cancel_task(asked)
+        again = await error_of(self.plain.cancel_task(asked))
+        return {
+            "accepted": accepted["state"],
+            "got": got.status.state.value,
+            "ended": ended.status.state.value,
+            "again": again,
+            "followed": [first, *await told(following)],
+        }
+
+    async def got(self, task_id):
+        task = await self.plain.get_task(TaskQueryParams(id=task_id))
+        missing = await error_of(self.plain.get_task(TaskQueryParams(id="no-such-task")))
+        return {"state": task.status.state.value, "text": answer_of(task), "missing": missing}
+
+    async def pushed(self):
+        """Configure notifications with and after a send; this client cannot list or delete."""
+        hook = self.plan["hook"]
+        with_it = PushNotificationConfig(id="with", url=f"{hook}/with", token="token-1")
+        sending = self.client(streaming=False, polling=True, push_notification_configs=[with_it])
+        [accepted] = await told(sending.send_message(self.message("stuck")))
+        task_id = accepted["task"]
+        after = PushNotificationConfig(id="after", url=f"{hook}/after", token="token-2")
+        await self.plain.set_task_callback(
+            TaskPushNotificationConfig(task_id=task_id, push_notification_config=after)
+        )
+        asked = GetTaskPushNotificationConfigParams(id=task_id, push_notification_config_id="after")
+        got = (await self.plain.get_task_callback(asked)).push_notification_config
+        await self.plain.cancel_task(TaskIdParams(id=task_id))
+        return {"task": task_id, "got": {"id": got.id, "url": got.url}, "left": None}
+
+    async def extended(self):
+        return (await self.plain.get_card()).name
+
+
+async def main():
+    plan = json.load(sys.stdin)
+    async with httpx.AsyncClient(headers=plan["headers"], timeout=plan["seconds_max"]) as http:
+        card = await A2ACardResolver(http, plan["url"]).get_agent_card()
+        journey = Journey(plan, card, http)
+        if plan["refused"]:
+            print(json.dumps({"refused": await error_of(journey.sent())}))
+            return
+        sent = await journey.sent()
+        found = {
+            "version": card.protocol_version,
+            "card": {"name": card.name, "skills": [one.id for one in card.skills]},
+            "sent": sent,
+            "streamed": await journey.streamed(),
+            "resumed": await journey.resumed(),
+            "canceled": await journey.canceled(),
+            "got": await journey.got(sent["task"]),
+            "listed": None,
+            "pushed": await journey.pushed() if plan["hook"] else None,
+            "extended": await journey.extended() if plan["extended"] else None,
+        }
+    print(json.dumps(found))
+
+
+asyncio.run(main())
