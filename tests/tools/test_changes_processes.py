@@ -1,8 +1,11 @@
 """Changes told by whole gateways: over HTTP and the stdio relay, and from worker to worker."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import json
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,10 @@ from mcp.shared.subscriptions import (
     event_from_wire,
 )
 
+from tests.coding_clients.install import installed, node
 from tests.processes import OMNIROUTE, RunningGateway, gateway
+from tests.tools.clients.plan import Plan
+from tests.tools.official import PACKAGES
 
 pytestmark = [
     pytest.mark.anyio,
@@ -27,6 +33,8 @@ pytestmark = [
 
 COMBOS = "omniroute://combos"
 WAIT_S = 30
+TYPESCRIPT = [(1, "2025-11-25"), (2, "2025-11-25"), (2, "2026-07-28")]
+"""The lines of the official client with the protocol versions that they speak."""
 
 
 def put_combo(running: RunningGateway, name: str, *models: str) -> None:
@@ -78,6 +86,61 @@ async def test_a_new_combo_is_told(
 
     assert news == {ResourceUpdated(COMBOS), ResourcesListChanged()}
     assert gone.status == 204
+
+
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+@pytest.mark.parametrize(("sdk", "version"), TYPESCRIPT)
+def test_typescripts_clients_are_told(
+    shared_gateway: RunningGateway, transport: str, sdk: int, version: str
+) -> None:
+    name, plan = f"told-{transport}-{sdk}-{version}", Plan(transport, version, shared_gateway, "")
+
+    with follower(plan, sdk) as lines:
+        first = next(lines)
+        put_combo(shared_gateway, name, "sim/fast")
+        news = {next(lines), next(lines)}
+    shared_gateway.call("DELETE", f"/api/combos/{name}", key=shared_gateway.admin_key)
+
+    assert first == "follows"
+    assert news == {COMBOS, "list"}
+
+
+@contextmanager
+def follower(plan: Plan, sdk: int) -> Iterator[Iterator[str]]:
+    """Run TypeScript's client and give the lines that it says."""
+    given = {
+        "sdk": sdk,
+        "transport": plan.transport,
+        "version": plan.version,
+        "modern": plan.is_modern,
+        "url": plan.url,
+        "headers": {},
+        "command": plan.command,
+        "environment": plan.gateway.environment,
+        "follows": COMBOS,
+    }
+    script = (Path(__file__).parent / "clients" / "follower.mjs").read_text()
+    running = subprocess.Popen(
+        [str(node() / "bin/node"), "--input-type=module", "-e", script],
+        cwd=installed("mcp", PACKAGES),
+        env={"HOME": str(Path.home()), "PATH": str(node() / "bin")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdin is not None
+    assert running.stdout is not None
+    limit = threading.Timer(WAIT_S, running.kill)
+    limit.start()
+    try:
+        running.stdin.write(json.dumps(given))
+        running.stdin.close()
+        yield (line.strip() for line in running.stdout)
+    finally:
+        limit.cancel()
+        running.kill()
+        running.wait()
+        running.stdout.close()
 
 
 async def test_a_change_that_another_worker_made_is_told(tmp_path: Path) -> None:
