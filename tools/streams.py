@@ -150,8 +150,6 @@ class Streams:
         Raises:
             MCPError: too many are open, or the gateway is ending.
         """
-        if self._is_ending:
-            raise MCPError(REFUSED, "the gateway is shutting down")
         if len(self._listening) >= STREAMS_MAX:
             words = f"{STREAMS_MAX} streams are open; close one, or read without a subscription"
             raise MCPError(REFUSED, words)
@@ -164,6 +162,8 @@ class Streams:
         try:
             for event in _events(granted):
                 await watch.add(event, caller)
+            if self._is_ending:
+                raise MCPError(REFUSED, "the gateway is shutting down")
             async with asyncio.TaskGroup() as group:
                 telling = group.create_task(follow(lambda: follower, partial(self._now, ctx)))
                 telling.add_done_callback(lambda _: handler.close())

@@ -1,9 +1,9 @@
 """Clients are told what has changed: over HTTP on loopback, in both protocol eras."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -24,13 +24,14 @@ from mcp.shared.subscriptions import (
 from omniroute.routing.access import SCOPES
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Caller
+from omniroute.routing.ports import Record
 from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.mcp_door import McpDoor, build_mcp
 from omniroute.tools.additions import Additions
 from omniroute.tools.binding import build_server
 from omniroute.tools.changes import ADDRESSES_MAX
 from omniroute.tools.streams import SESSION_IDLE_S, STREAMS_MAX
-from tests.fakes import World, combo, failing, world
+from tests.fakes import MemoryLedger, World, combo, failing, world
 from tests.tools.test_mcp_door import listening
 
 pytestmark = [
@@ -301,6 +302,47 @@ async def test_a_stream_ends_in_order_when_the_gateway_ends() -> None:
 
         # A stream that breaks off raises there, where this one ends.
         assert await ear.next() is None
+
+
+@dataclass
+class SlowLedger(MemoryLedger):
+    """One that answers when it is let."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
+        self.asked.set()
+        await self.let.wait()
+        return await super().recent(key_id=key_id, limit=limit)
+
+
+async def test_no_stream_begins_while_the_gateway_ends() -> None:
+    here, slow = world(), SlowLedger()
+    here.gateway = replace(here.gateway, view=replace(here.gateway.view, ledger=slow))
+
+    async def listen(one: Client) -> None:
+        async with one.listen(resource_subscriptions=[DECISIONS]):
+            pytest.fail("it began")
+
+    async with (
+        place(here) as there,
+        connected(there, OWNER, "2026-07-28", asyncio.Queue()) as one,
+        asyncio.TaskGroup() as group,
+    ):
+        late = group.create_task(_refused(listen(one)))
+        await slow.asked.wait()
+        there.door.drain()
+        slow.let.set()
+        refusal = await late
+
+    assert "shutting down" in refusal
+
+
+async def _refused(asking: Awaitable[None]) -> str:
+    with pytest.raises(MCPError) as refused:
+        await asking
+    return str(refused.value)
 
 
 async def session(http: httpx.AsyncClient, url: str, key: str = OWNER) -> dict[str, str]:
