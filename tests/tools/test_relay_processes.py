@@ -107,8 +107,17 @@ def test_the_end_of_input_ends_the_relay_and_what_it_runs(
 
 CLIENTS = 100
 AT_ONCE = 10
-CLIENT = ("sh", "-c", 'exec 3<&0; "$@" <&3 & wait', "sh", *OMNIROUTE, "--mcp")
+STARTER = ("sh", "-c", 'exec 3<&0; "$@" <&3 & wait', "sh")
 """It starts a relay, and is not who holds the other end of its input."""
+CLIENT = (*STARTER, *OMNIROUTE, "--mcp")
+WITHOUT_PIDFD = """
+import os, sys
+from omniroute.server.cli.main import main
+def refused(pid, flags=0):
+    raise PermissionError
+os.pidfd_open = refused
+sys.exit(main(["--mcp"]))
+"""
 MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
@@ -175,6 +184,20 @@ def test_of_a_hundred_relays_each_ends_within_a_second_of_its_client(
 
     assert len(took_s) == CLIENTS
     assert max(took_s) < 1.0
+
+
+def test_where_the_kernel_does_not_tell_of_a_clients_end_it_is_looked_for(
+    shared_gateway: RunningGateway,
+) -> None:
+    client = (*STARTER, sys.executable, "-c", WITHOUT_PIDFD)
+    with relay(shared_gateway.environment, *client) as one:
+        in_a_session(one)
+        started = child_of(one)
+        began_s = time.monotonic()
+        one.process.kill()
+        wait_until_ended(started)
+
+        assert time.monotonic() - began_s < 1.0
 
 
 def child_of(client: Relay) -> psutil.Process:
