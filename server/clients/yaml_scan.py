@@ -65,12 +65,16 @@ def scanned(text: str) -> Node | None:
     """
     try:
         root = YAML(typ="rt", pure=True).compose(text)
-    except (YAMLError, ValueError, RecursionError) as error:
+        if root is None:
+            return None
+        return _Scan(text).node(root, _Holder(root.start_mark.index, -1))
+    except RecursionError as error:
+        raise NotReadable(
+            "it holds a value that holds itself, or too many in one another"
+        ) from error
+    except (YAMLError, ValueError) as error:
         words = " ".join(str(error).split())
         raise NotReadable(f"it is not YAML: {words}") from error
-    if root is None:
-        return None
-    return _Scan(text).node(root, _Holder(root.start_mark.index, -1))
 
 
 @dataclass(frozen=True, slots=True)

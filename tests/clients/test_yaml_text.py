@@ -210,6 +210,12 @@ def test_what_cannot_be_read_is_refused_in_words(text: str) -> None:
         parsed(text)
 
 
+@pytest.mark.parametrize("text", ["a: &it\n  b: *it\n", "a: " + "[" * 5000])
+def test_what_has_no_end_is_refused_in_words(text: str) -> None:
+    with pytest.raises(NotReadable, match="a value that holds itself, or too many in one another"):
+        parsed(text)
+
+
 @pytest.mark.parametrize("text", ["a: []\n", "a: word\n", "- a\n"])
 def test_something_else_in_the_way_is_not_overwritten(text: str) -> None:
     with pytest.raises(WrongShape, match="is no object"):
