@@ -8,7 +8,7 @@ Source: A2A 1.0, section 4.4 and 8; A2A 0.3, section 5.5.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -17,8 +17,9 @@ import orjson
 
 from .dialects.codec import EXTENSION
 from .dialects.detect import major_minor
-from .skills import SKILLS, Skill
+from .skills import SKILLS
 from .task import Json
+from .work import Skill
 
 CardKind = Literal["union", "1.0", "0.3"]
 
@@ -76,7 +77,7 @@ def card(kind: CardKind, *, public_url: str, version: str, keys_required: bool) 
         "version": version,
         "defaultInputModes": ["text/plain"],
         "defaultOutputModes": ["text/plain"],
-        "skills": [_skill(skill) for skill in SKILLS.values()],
+        "skills": [_skill(skill, kind, keys_required=keys_required) for skill in SKILLS.values()],
         "capabilities": _capabilities(kind),
     }
     if kind != "0.3":
@@ -122,8 +123,8 @@ def _capabilities(kind: CardKind) -> Json:
     return shown
 
 
-def _skill(skill: Skill) -> Json:
-    return {
+def _skill(skill: Skill, kind: CardKind, *, keys_required: bool) -> Json:
+    shown: dict[str, object] = {
         "id": skill.skill_id,
         "name": skill.name,
         "description": skill.description,
@@ -132,19 +133,29 @@ def _skill(skill: Skill) -> Json:
         "inputModes": skill.input_modes,
         "outputModes": skill.output_modes,
     }
+    if keys_required and skill.scopes:
+        shown |= _needed(kind, skill.scopes)
+    return shown
 
 
 def _security(kind: CardKind) -> Json:
     """Give how to authenticate; in the union one object satisfies the readers of both versions."""
     scheme: dict[str, object] = {}
-    shown: dict[str, object] = {}
     if kind != "0.3":
         scheme["httpAuthSecurityScheme"] = _HTTP_BEARER
-        shown["securityRequirements"] = [{"schemes": {_SCHEME: {"list": []}}}]
     if kind != "1.0":
         scheme |= {"type": "http", **_HTTP_BEARER}
-        shown["security"] = [{_SCHEME: []}]
-    return {**shown, "securitySchemes": {_SCHEME: scheme}}
+    return {**_needed(kind, ()), "securitySchemes": {_SCHEME: scheme}}
+
+
+def _needed(kind: CardKind, scopes: Sequence[str]) -> Json:
+    """Give that a key is needed, and the scopes that it has to carry."""
+    shown: dict[str, object] = {}
+    if kind != "0.3":
+        shown["securityRequirements"] = [{"schemes": {_SCHEME: {"list": scopes}}}]
+    if kind != "1.0":
+        shown["security"] = [{_SCHEME: scopes}]
+    return shown
 
 
 def headers(card: Card) -> Mapping[str, str]:

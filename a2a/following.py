@@ -11,7 +11,7 @@ import anyio
 
 from .dialects.codec import Began, Ended, StreamStep, Wrote
 from .record import read_event, task_of, written_of
-from .task import Task
+from .task import Task, data_of, text_of
 from .tasks import TaskStore
 
 POLL_S = 0.25
@@ -30,16 +30,16 @@ async def followed(store: TaskStore, task: Task, chars: int | None) -> AsyncGene
     Raises:
         StorageUnavailable: the log cannot be read.
     """
-    known = _text(task)
+    known = text_of(task)
     yield Began(task if chars is None else _without_answer(task))
     # A reader may have more than the log: it read where the task ran.
     seen = len(known) if chars is None else chars
-    if seen < len(known) and not task.ended:
+    if seen < len(known) and not task.rests:
         yield Wrote(task, known[seen:], first=seen == 0, last=False, chars=len(known))
         seen = len(known)
     # The log begins with the text of `known`, read again: it may have grown meanwhile.
     after, logged = -1, 0
-    while not task.ended:
+    while not task.rests:
         rows = await store.events(task.task_id, owner=task.owner, after=after)
         if rows:
             after = rows[-1].seq
@@ -54,18 +54,14 @@ async def followed(store: TaskStore, task: Task, chars: int | None) -> AsyncGene
         if row is None:
             return
         task = task_of(row)
-        if not task.ended:
+        if not task.rests:
             await anyio.sleep(POLL_S)
-    whole = _text(task)
-    if whole:
+    whole, data = text_of(task), data_of(task)
+    if whole or data is not None:
         # What was written last may be in the task alone.
-        rest = whole[seen:]
-        yield Wrote(task, rest, first=seen == 0, last=True, chars=max(seen, len(whole)))
+        rest, chars = whole[seen:], max(seen, len(whole))
+        yield Wrote(task, rest, first=seen == 0, last=True, chars=chars, data=data)
     yield Ended(task)
-
-
-def _text(task: Task) -> str:
-    return "".join(part.value for one in task.artifacts for part in one.parts)
 
 
 def _without_answer(task: Task) -> Task:

@@ -1,7 +1,8 @@
 """The agent's operations on tasks, in no dialect's words.
 
 Every look at a task is the caller's own: another caller's task is answered like one that
-does not exist. Sending needs write:route, checked before a task is made of the message.
+does not exist. Sending needs the scopes of the skill, checked before a task is made of the
+message.
 """
 
 import uuid
@@ -9,21 +10,26 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from omniroute.routing.access import require
-from omniroute.routing.engine import ROUTE
-from omniroute.routing.errors import RoutingError
+from omniroute.routing.conversation import Message as ChatMessage
+from omniroute.routing.errors import RoutingError, StorageUnavailable
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import Clock
 
+from .contexts import conversation_before
 from .dialects.codec import Send, StreamStep
 from .faults import Fault, task_not_found
 from .following import followed
 from .record import Event, event_of, read_event, row_of, task_of, written_of
 from .run import CANCELED, INTERRUPTED, Ending, Run
-from .runs import Runs
-from .skills import SKILLS, Order, skill_named
-from .task import TERMINAL, Task, answer_of, moved
+from .runs import Runs, answered_already
+from .skills import SKILLS, skill_named
+from .task import TERMINAL, WAITING, Message, Options, Task, answer_of, moved, words_of
 from .tasks import Hold, Listing, TaskStore
+from .work import Order, Skill
+
+MESSAGES_MAX = 32
+"""Messages of one task, the agent's questions among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,13 @@ class Agent:
         self._runs = runs
 
     async def send(self, send: Send, caller: Caller) -> Task:
-        """Give the task of a message: ended when the message asks to wait, else as accepted.
+        """Give the task of a message: as it came to rest when the message asks to wait.
+
+        Else it is as it was accepted.
 
         Raises:
             Fault: the message is refused; no task was made.
-            NotAllowed: the caller may not route.
+            NotAllowed: the caller's key lacks a scope that the skill needs.
             StorageUnavailable: the task or its end could not be stored.
         """
         if not send.blocking and not caller.keep_content:
@@ -161,35 +169,65 @@ class Agent:
         if task.ended:
             raise _not_cancelable(task)
         run = self._runs.find(task_id, owner=caller.key_id)
-        if run is None:
-            # It runs in another process, whose own end of it will come second and be ignored.
-            ended = await self._end(task, CANCELED, caller)
-            self._canceled(task_id, caller.key_id)
-        else:
+        if run is not None:
             run.stop(CANCELED)
             await run.done.wait()
             if run.error is not None:
                 raise run.error
-            ended = run.task
-        if ended.state != "canceled":
-            raise _not_cancelable(ended)
-        return ended
+            task = run.task
+        if not task.ended:
+            # It waits for its client, or runs in another process, whose own end of it will come
+            # second and be ignored.
+            task = await self._end(task, CANCELED, caller)
+            self._canceled(task_id, caller.key_id)
+        if task.state != "canceled":
+            raise _not_cancelable(task)
+        return task
 
     async def _accept(self, send: Send, caller: Caller, *, stream: bool) -> Run:
-        require(caller, ROUTE)
-        skill = skill_named(send.options.skill)
-        await self._check_continued(send, caller)
+        asked = await self._asked(send.message, caller)
+        options = send.options if asked is None else asked.options
+        skill = skill_named(options.skill)
+        _check(skill, options, caller)
+        task = self._new(send, caller) if asked is None else self._answered(asked, send.message)
+        names_context = send.message.context_id is not None
+        earlier = await self._earlier(skill, task, caller) if names_context else ()
+        order = _order(task, caller, earlier, stream=stream)
+        work = skill.begin(self._gateway, self._clock, order)
+        return await self._runs.accept(task, work, keep_content=caller.keep_content)
+
+    async def _asked(self, message: Message, caller: Caller) -> Task | None:
+        """Give the task that asked its client something which this message answers.
+
+        Raises:
+            Fault: the message names a task that is not the caller's, or asks nothing.
+        """
+        if message.task_id is None:
+            return None
+        task = await self.get(message.task_id, caller)
+        if task.ended:
+            raise Fault(
+                "unsupported",
+                "the task has ended; send a new message with its contextId and without its taskId",
+            )
+        if task.state != WAITING:
+            raise answered_already()
+        if message.context_id not in (None, task.context_id):
+            # A2A 1.0, section 3.4.3.
+            raise Fault("invalid_params", "the task is of another context", field="contextId")
+        if len(task.history) + 2 > MESSAGES_MAX:
+            raise Fault("unsupported", f"the task has {MESSAGES_MAX} messages already; send anew")
+        return task
+
+    def _new(self, send: Send, caller: Caller) -> Task:
         message = send.message
         context_id = message.context_id or str(uuid.uuid4())
-        work = skill.begin(
-            self._gateway, self._clock, Order(message, send.options, context_id, caller, stream)
-        )
         task_id, now = str(uuid.uuid4()), self._clock.unix()
-        task = Task(
+        return Task(
             task_id=task_id,
             context_id=context_id,
             owner=caller.key_id,
-            skill=skill.skill_id,
+            skill=send.options.skill,
             # It begins as soon as it is stored, so one write says both.
             state="working",
             created_unix_s=now,
@@ -197,19 +235,21 @@ class Agent:
             options=send.options,
             history=(replace(message, context_id=context_id, task_id=task_id),),
         )
-        return await self._runs.accept(task, work, keep_content=caller.keep_content)
 
-    async def _check_continued(self, send: Send, caller: Caller) -> None:
-        """Refuse a message to an existing task: no skill here asks its client anything back."""
-        task_id = send.message.task_id
-        if task_id is None:
-            return
-        task = await self.get(task_id, caller)
-        state = "has ended" if task.ended else "takes no further message while it runs"
-        raise Fault(
-            "unsupported",
-            f"the task {state}; send a new message with its contextId and without its taskId",
+    def _answered(self, task: Task, message: Message) -> Task:
+        """Give the next attempt at a task, with what the agent had asked and the answer to it."""
+        answer = replace(message, context_id=task.context_id)
+        return replace(
+            moved(task, "working", at_unix_s=self._clock.unix()),
+            attempt=task.attempt + 1,
+            history=(*task.history, *words_of(task), answer),
         )
+
+    async def _earlier(self, skill: Skill, task: Task, caller: Caller) -> tuple[ChatMessage, ...]:
+        """Give the conversation that a task goes on with, none where it came whole with it."""
+        if not skill.continues or len(task.options.turns) > 1 or not caller.keep_content:
+            return ()
+        return await conversation_before(task, self._store)
 
     async def _redo(self, task: Task) -> None:
         """Do a lost task again where that costs nobody twice, else end it."""
@@ -218,10 +258,12 @@ class Agent:
         if skill is None or caller is None or not again or not task.history:
             await self._end(task, INTERRUPTED, attempt=task.attempt)
             return
-        [*_, message] = task.history
-        order = Order(message, task.options, task.context_id, caller, stream=False)
         try:
+            earlier = await self._earlier(skill, task, caller)
+            order = _order(task, caller, earlier, stream=False)
             work = skill.begin(self._gateway, self._clock, order)
+        except StorageUnavailable:
+            raise
         except RoutingError as error:
             await self._end(task, Ending("failed", str(error)), attempt=task.attempt)
             return
@@ -249,6 +291,31 @@ class Agent:
         if stored is None or stored.state not in TERMINAL:
             raise task_not_found()
         return task_of(stored)
+
+
+def _order(task: Task, caller: Caller, earlier: tuple[ChatMessage, ...], *, stream: bool) -> Order:
+    [*history, message] = task.history
+    return Order(
+        message=message,
+        options=task.options,
+        context_id=task.context_id,
+        caller=caller,
+        stream=stream,
+        history=tuple(history),
+        earlier=earlier,
+    )
+
+
+def _check(skill: Skill, options: Options, caller: Caller) -> None:
+    """Refuse what the caller may not do, and a client that takes nothing of what comes."""
+    for scope in skill.scopes:
+        require(caller, scope)
+    if not any(map(options.takes, skill.output_modes)):
+        raise Fault(
+            "content_type",
+            "acceptedOutputModes has none of what the skill "
+            f"{skill.skill_id} gives: {', '.join(skill.output_modes)}",
+        )
 
 
 def _not_cancelable(task: Task) -> Fault:

@@ -9,8 +9,8 @@ import anyio
 from omniroute.routing.errors import RoutingError, UpstreamFailure
 
 from .dialects.codec import Began, Ended, StreamStep, Wrote
-from .skills import Work
-from .task import State, Task, answer_of
+from .task import WAITING, State, Task, answer_of
+from .work import Work
 
 ANSWER_CHARS_MAX = 4 * 2**20
 """The longest answer. It bounds what a task keeps for those who read along."""
@@ -42,6 +42,7 @@ class Run:
         done: set when the end is stored, or could not be.
         error: why the end could not be stored.
         stored: whether the store has it: until then nobody else can end it.
+        data: the answer for programs, once the work is done.
     """
 
     def __init__(self, task: Task, work: Work, *, keep_content: bool, seconds_max: float) -> None:
@@ -58,6 +59,7 @@ class Run:
         self._chars = 0
         self._saved = 0
         self.stored = False
+        self.data: str | None = None
         self._changed = anyio.Event()
 
     @property
@@ -127,10 +129,11 @@ class Run:
         self._tell()
 
     def so_far(self) -> Task:
-        """Give the task as it stands, with what was written of its answer."""
-        if self.done.is_set() or not self.wrote:
+        """Give the task as it stands, with what was written and how it is routed."""
+        if self.done.is_set():
             return self.task
-        return replace(self.task, artifacts=answer_of(self.text))
+        artifacts = answer_of(self.text) if self.wrote else ()
+        return replace(self.task, artifacts=artifacts, routing=self.work.story())
 
     async def steps(self, chars: int | None = 0) -> AsyncGenerator[StreamStep]:
         """Give the task, the text as it comes, and the task as it ended.
@@ -161,19 +164,23 @@ class Run:
                 await changed.wait()
         if self.error is not None:
             raise self.error
-        if seen:
-            yield Wrote(self.accepted, "", first=False, last=True, chars=seen)
+        data = self.data if self.task.state == "completed" else None
+        if seen or data is not None:
+            yield Wrote(self.accepted, "", first=not seen, last=True, chars=seen, data=data)
         yield Ended(self.task)
 
     async def _work(self) -> Ending:
         try:
-            await self.work.run(self.write)
+            closing = await self.work.run(self.write)
         except RoutingError as error:
             return _ending_of(error)
         except Exception:
             # One task's bug must not end the others, which share this task group.
             _logger.exception("a2a_task_broke", extra={"task_id": self.task.task_id})
             return BROKEN
+        if closing.question is not None:
+            return Ending(WAITING, closing.question)
+        self.data = closing.data
         return COMPLETED
 
     def _tell(self) -> None:

@@ -21,9 +21,9 @@ from omniroute.routing.ports import Clock
 from .faults import Fault
 from .record import event_of, event_of_text, row_of, task_of
 from .run import GONE, INTERRUPTED, Ending, Run
-from .skills import Work
 from .task import TERMINAL, Artifact, Task, answer_of, moved
 from .tasks import Entry, TaskStore
+from .work import Work
 
 TASK_S_MAX = 300.0
 """How long a task may run, and so how long a blocking send waits."""
@@ -88,10 +88,15 @@ class Runs:
         return task_id in self._runs
 
     async def accept(self, task: Task, work: Work, *, keep_content: bool) -> Run:
-        """Store a new task, then start it. It is committed when this returns.
+        """Store a task, then start it. It is committed when this returns.
+
+        Args:
+            task: a new one, or in its next attempt one that waited for its client.
+            work: what it does.
+            keep_content: whether its messages and its answer may be stored.
 
         Raises:
-            Fault: too many tasks run, or the gateway is stopping.
+            Fault: too many tasks run, the gateway is stopping, or the task does not wait.
             StorageUnavailable: it could not be stored; it does not run.
         """
         group = self._group
@@ -101,6 +106,8 @@ class Runs:
             raise Fault(
                 "internal", f"{self._running_max} tasks run already; send the task again later"
             )
+        if task.task_id in self._runs:
+            raise answered_already()
         run = Run(task, work, keep_content=keep_content, seconds_max=self._seconds_max)
         self._runs[task.task_id] = run
         try:
@@ -134,7 +141,10 @@ class Runs:
         row = row_of(run.task, keep_content=run.keep_content)
         try:
             with anyio.fail_after(STORE_S_MAX):
-                await self._store.create(row, event_of(run.task))
+                if run.task.attempt == 1:
+                    await self._store.create(row, event_of(run.task))
+                elif not await self._store.wake(row, event_of(run.task)):
+                    raise answered_already()
         except TimeoutError:
             raise StorageUnavailable(
                 f"the task could not be stored in {STORE_S_MAX:g} s; send it again"
@@ -222,6 +232,11 @@ class Runs:
                 run.stop(GONE)
 
 
+def answered_already() -> Fault:
+    """Give the refusal of an answer to a question that is not open any more."""
+    return Fault("unsupported", "the task takes no further message while it runs")
+
+
 async def _again(every_s: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         await anyio.sleep(every_s)
@@ -236,6 +251,6 @@ async def _again(every_s: float, work: Callable[[], Awaitable[None]]) -> None:
 
 def _artifacts(run: Run, ending: Ending) -> tuple[Artifact, ...]:
     """Give the answer, or what there was of it when it broke off."""
-    if not run.wrote and ending.state != "completed":
-        return ()
-    return answer_of(run.text)
+    if ending.state == "completed":
+        return answer_of(run.text, run.data)
+    return answer_of(run.text) if run.wrote else ()

@@ -6,7 +6,7 @@ the policy as it was judged before any call. What is unknown stays None.
 
 from omniroute.routing.accounting.cost import expected_usd_nanos
 from omniroute.routing.errors import BudgetExceeded, NotAllowed, RoutingError
-from omniroute.routing.model import Attempt, Outcome
+from omniroute.routing.model import Attempt, Decision, Outcome, RouteRequest
 from omniroute.routing.policy import OUTRUN
 
 from .task import Routing, Step
@@ -20,14 +20,12 @@ _NO_FAILURE = (None, "client_gone", OUTRUN)
 def story_of(outcome: Outcome) -> Routing:
     """Give the story of a request that got as far as a decision."""
     request, decision = outcome.request, outcome.decision
-    first = decision.order[0] if decision is not None and decision.order else None
-    allowed = outcome.error not in _NOT_ALLOWED
+    # What was called was allowed: the policy is judged before the first call, and stays.
+    allowed = bool(outcome.attempts) or outcome.error not in _NOT_ALLOWED
     return Routing(
         request_id=request.request_id,
         explanation=_explanation(outcome),
-        estimated_usd_nanos=None
-        if first is None
-        else expected_usd_nanos(first, request.operation.features),
+        estimated_usd_nanos=_estimated(request, decision),
         actual_usd_nanos=outcome.cost_usd_nanos,
         steps=tuple(
             step
@@ -36,6 +34,19 @@ def story_of(outcome: Outcome) -> Routing:
         ),
         allowed=allowed,
         reason=_policy(request.spend_usd_nanos_max) if allowed else outcome.error_detail,
+    )
+
+
+def story_of_plan(request: RouteRequest, decision: Decision) -> Routing:
+    """Give the story of a request that was decided and has no outcome yet."""
+    return Routing(
+        request_id=request.request_id,
+        explanation=_chosen(request, decision),
+        estimated_usd_nanos=_estimated(request, decision),
+        actual_usd_nanos=None,
+        steps=(),
+        allowed=True,
+        reason=_policy(request.spend_usd_nanos_max),
     )
 
 
@@ -62,16 +73,26 @@ def _explanation(outcome: Outcome) -> str:
         for attempt in outcome.attempts
         if attempt.failure not in _NO_FAILURE
     ]
-    chosen = (
-        f"{outcome.request.target!r} by strategy {decision.strategy}: "
-        f"{len(decision.order)} of {len(decision.verdicts)} candidates could be tried"
-    )
+    chosen = _chosen(outcome.request, decision)
     left = f" after {', '.join(failed)}" if failed else ""
     if outcome.winner is None:
         return f"{chosen}; none answered{left}"
     verb = "answered" if outcome.status == "answered" else "began to answer"
     label = " (simulated)" if outcome.winner.simulated else ""
     return f"{chosen}; {outcome.winner.name}{label} {verb}{left}"
+
+
+def _chosen(request: RouteRequest, decision: Decision) -> str:
+    return (
+        f"{request.target!r} by strategy {decision.strategy}: "
+        f"{len(decision.order)} of {len(decision.verdicts)} candidates could be tried"
+    )
+
+
+def _estimated(request: RouteRequest, decision: Decision | None) -> int | None:
+    if decision is None or not decision.order:
+        return None
+    return expected_usd_nanos(decision.order[0], request.operation.features)
 
 
 def _steps(attempt: Attempt, to_unix_s: float) -> list[Step]:

@@ -2,9 +2,11 @@
 
     submitted -> working -> completed | failed | canceled | rejected
     submitted -> canceled | failed | rejected
+    working -> input-required -> working | failed | canceled | rejected
 
-A task that has ended never changes again. `input-required` and `auth-required` are states in
-which a task waits for its client; no skill asks for anything yet, so no edge leads there.
+A task that has ended never changes again. While one waits for its client nobody works on it;
+the client's answer begins its next attempt. No skill asks for credentials, so no edge leads to
+`auth-required`.
 The dialects of `dialects/` spell these values; nothing here knows how.
 
 Times are seconds since 1970, money is integer nano-dollars.
@@ -27,9 +29,11 @@ State = Literal[
     "rejected",
 ]
 TERMINAL: frozenset[State] = frozenset({"completed", "failed", "canceled", "rejected"})
+WAITING: State = "input-required"
 EDGES: Mapping[State, frozenset[State]] = {
     "submitted": frozenset({"working", "failed", "canceled", "rejected"}),
-    "working": TERMINAL,
+    "working": TERMINAL | {WAITING},
+    WAITING: frozenset({"working", "failed", "canceled", "rejected"}),
 }
 
 SMART_ROUTING = "smart-routing"
@@ -93,6 +97,7 @@ class Options:
 
     Attributes:
         replay: it is done again when the gateway died over it, at the price of a second answer.
+        output_modes: the media types that the client takes; none named means all.
     """
 
     skill: str = SMART_ROUTING
@@ -102,11 +107,18 @@ class Options:
     role: str | None = None
     turns: tuple[Turn, ...] = ()
     replay: bool = False
+    output_modes: tuple[str, ...] = ()
 
     @property
     def target(self) -> str:
         """What the gateway is asked for."""
         return self.combo or self.model
+
+    def takes(self, media_type: str) -> bool:
+        """Whether the client takes content of this type."""
+        general = media_type.partition("/")[0]
+        names = {media_type, general, f"{general}/*", "*/*", "*"}
+        return not self.output_modes or not names.isdisjoint(map(str.lower, self.output_modes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +183,55 @@ class Task:
         return self.state in TERMINAL
 
     @property
+    def rests(self) -> bool:
+        """Whether nobody works on it: it has ended, or waits for its client."""
+        return self.ended or self.state == WAITING
+
+    @property
     def expires_unix_s(self) -> float:
         """When it may be forgotten."""
         return self.at_unix_s + FINISHED_KEPT_S
 
 
-def answer_of(text: str) -> tuple[Artifact, ...]:
-    """Give the artifact that holds an answer's text so far."""
-    return (Artifact(ANSWER_ID, ANSWER_NAME, (Part("text", text),)),)
+def answer_of(text: str, data: str | None = None) -> tuple[Artifact, ...]:
+    """Give the artifact that holds an answer's text so far, and its data as JSON text."""
+    told = () if data is None else (data_part(data),)
+    said = (Part("text", text),) if text or data is None else ()
+    return (Artifact(ANSWER_ID, ANSWER_NAME, (*said, *told)),)
+
+
+def data_part(data: str) -> Part:
+    """Give the part that holds an answer for programs."""
+    return Part("data", data, "application/json")
+
+
+def text_of(task: Task) -> str:
+    """Give the text of a task's answer."""
+    parts = (part for one in task.artifacts for part in one.parts)
+    return "".join(part.value for part in parts if part.kind == "text")
+
+
+def data_of(task: Task) -> str | None:
+    """Give the data of a task's answer, as JSON text."""
+    parts = (part for one in task.artifacts for part in one.parts)
+    return next((part.value for part in parts if part.kind == "data"), None)
+
+
+def words_of(task: Task) -> tuple[Message, ...]:
+    """Give what the agent says about a task's state as its message, if it says anything."""
+    if task.said is None:
+        return ()
+    # A state says one thing, so its message needs no id of its own in the store; only the state
+    # in which a task waits can come again, in another attempt.
+    again = f"-{task.attempt}" if task.state == WAITING else ""
+    message = Message(
+        message_id=f"{task.task_id}-{task.state}{again}",
+        role="agent",
+        parts=(Part("text", task.said),),
+        context_id=task.context_id,
+        task_id=task.task_id,
+    )
+    return (message,)
 
 
 def moved(task: Task, state: State, *, at_unix_s: float, said: str | None = None) -> Task:

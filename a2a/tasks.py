@@ -128,6 +128,15 @@ class TaskStore(Protocol):
         """
         ...
 
+    async def wake(self, task: TaskRow, event: str) -> bool:
+        """Begin the next attempt at a task that waits for its client, as this process's own.
+
+        Sets state, times and payload and appends the event, in one transaction, where the task
+        waits (`task.WAITING`) in the attempt before `task.attempt`: else it changes nothing and
+        gives False. So of two answers to one question exactly one is taken.
+        """
+        ...
+
     async def append(self, entries: Sequence[Entry]) -> None:
         """Append events to logs; those of ended tasks and of older attempts are left out."""
         ...

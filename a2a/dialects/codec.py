@@ -54,6 +54,7 @@ class Wrote:
 
     Attributes:
         chars: how many characters the answer has with it: where a reader goes on from.
+        data: the answer for programs, as JSON text; only with the last step.
     """
 
     task: Task
@@ -61,11 +62,12 @@ class Wrote:
     first: bool
     last: bool
     chars: int = 0
+    data: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A stream's last step: the task as it ended."""
+    """A stream's last step: the task as it ended, or waits for its client."""
 
     task: Task
 

@@ -11,10 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+import orjson
+
 from ..faults import Fault
 from ..record import Event
 from ..rpc import RequestId
-from ..task import Artifact, Json, Message, Options, Part, State, Task, Turn, recent
+from ..task import (
+    WAITING,
+    Json,
+    Message,
+    Options,
+    Part,
+    State,
+    Task,
+    Turn,
+    data_of,
+    recent,
+)
 from ..tasks import Listing
 from .codec import EXTENSION, Began, Ended, Send, Shown, StreamStep, Wrote
 from .common import dollars, iso, routing_story
@@ -71,6 +84,7 @@ class Native:
             role="user",
             parts=(Part("text", _asked(turns)),),
             context_id=said.name("contextId") or fields.name("contextId"),
+            task_id=said.name("taskId") or fields.name("taskId"),
             metadata={EXTENSION: {"messages": whole}} if len(turns) > 1 else {},
         )
         return Send(message, read_options(places, turns=turns))
@@ -109,11 +123,14 @@ class Native:
         match step:
             case Began():
                 return None
-            case Wrote(task, text):
-                if not text:
+            case Wrote(task, text, data=data):
+                chunk = {"type": "text", "content": text}
+                if data is not None:
+                    chunk = {"type": "json", "content": data}
+                elif not text:
                     return None
                 shown = {"id": task.task_id, "state": "working"}
-                return _note({"task": shown, "chunk": {"type": "text", "content": text}})
+                return _note({"task": shown, "chunk": chunk})
             case Ended(task):
                 shown = {"id": task.task_id, "state": _STATES[task.state]}
                 return _note({"task": shown, "metadata": _metadata(task)})
@@ -165,22 +182,25 @@ def _note(params: Json) -> Json:
 
 
 def _artifacts(task: Task) -> list[Json]:
-    shown = [_artifact(one) for one in task.artifacts]
+    shown = [_content(part) for one in task.artifacts for part in one.parts]
+    if task.state == WAITING and task.said is not None:
+        shown.append({"type": "text", "content": task.said})
     if _STATES[task.state] == "failed" and task.said is not None:
         shown.append({"type": "error", "content": task.said})
     return shown
 
 
-def _artifact(artifact: Artifact) -> Json:
-    kinds = {part.kind for part in artifact.parts}
-    return {
-        "type": "json" if kinds == {"data"} else "text",
-        "content": "".join(part.value for part in artifact.parts),
-    }
+def _content(part: Part) -> Json:
+    return {"type": "json" if part.kind == "data" else "text", "content": part.value}
 
 
 def _metadata(task: Task) -> Json:
     shown = dict(routing_story(task.routing, camel=False)) if task.routing is not None else {}
+    data = data_of(task)
+    if data is not None:
+        shown |= orjson.loads(data)
+    if task.state == WAITING and task.said is not None:
+        shown["input_required"] = task.said
     if _STATES[task.state] == "failed" and task.said is not None:
         shown["error"] = task.said
     return shown

@@ -12,7 +12,19 @@ import orjson
 from ..faults import Fault, FaultKind
 from ..record import Event
 from ..rpc import RequestId
-from ..task import ANSWER_ID, ANSWER_NAME, Artifact, Json, Message, Part, State, Task, recent
+from ..task import (
+    ANSWER_ID,
+    ANSWER_NAME,
+    Artifact,
+    Json,
+    Message,
+    Part,
+    State,
+    Task,
+    data_part,
+    recent,
+    words_of,
+)
 from ..tasks import Listing
 from .codec import EXTENSION, Began, Ended, Send, Shown, StreamStep, Wrote
 from .common import fault_details, iso, routing_story
@@ -36,9 +48,6 @@ CODES: Mapping[FaultKind, int] = {
     "unknown_skill": -32602,
 }
 """Codes of both standards (A2A 1.0, section 5.4; 0.3, section 8)."""
-
-OUTPUT_MODES = frozenset({"text", "text/plain", "text/*", "*/*", "*"})
-"""What a client may name when it takes text."""
 
 _STATES: Mapping[State, str] = {
     "submitted": "TASK_STATE_SUBMITTED",
@@ -78,9 +87,10 @@ class V10:
         said = [found for one in (asked, fields) if (found := one.part("metadata")) is not None]
         own = [found for one in said if (found := one.part(EXTENSION)) is not None]
         plain = fields.part("metadata")
+        options = read_options([*own, *((plain,) if plain else ()), fields])
         return Send(
             message=message,
-            options=read_options([*own, *((plain,) if plain else ()), fields]),
+            options=replace(options, output_modes=configuration.names("acceptedOutputModes")),
             blocking=self._read_blocking(configuration),
             history_length=configuration.count("historyLength"),
         )
@@ -177,13 +187,6 @@ class V10:
                 f"{configuration.at(self.push_field)}: this agent sends no push notifications; "
                 "poll the task or stream it",
             )
-        modes = configuration.names("acceptedOutputModes")
-        if modes and not OUTPUT_MODES.intersection(mode.lower() for mode in modes):
-            raise Fault(
-                "content_type",
-                f"{configuration.at('acceptedOutputModes')} has none of text/plain, text/*, */*: "
-                "answers are text",
-            )
 
     def _role_names(self) -> str:
         return ", ".join(role for role in self.roles if isinstance(role, str))
@@ -208,17 +211,8 @@ class V10:
             "state": self._state(task.state),
             "timestamp": iso(task.at_unix_s),
         }
-        if task.said is not None:
-            shown["message"] = self._message(
-                Message(
-                    # One state says one thing: its message needs no id of its own in the store.
-                    message_id=f"{task.task_id}-{task.state}",
-                    role="agent",
-                    parts=(Part("text", task.said),),
-                    context_id=task.context_id,
-                    task_id=task.task_id,
-                )
-            )
+        for message in words_of(task):
+            shown["message"] = self._message(message)
         return shown
 
     def _artifact(self, artifact: Artifact) -> Json:
@@ -230,11 +224,13 @@ class V10:
         }
 
     def _wrote(self, step: Wrote) -> Json:
-        part = Part("text", step.text)
+        data = () if step.data is None else (data_part(step.data),)
+        # An artifact has at least one part, also where its last piece adds nothing.
+        text = (Part("text", step.text),) if step.text or not data else ()
         return {
             "taskId": step.task.task_id,
             "contextId": step.task.context_id,
-            "artifact": self._artifact(Artifact(ANSWER_ID, ANSWER_NAME, (part,))),
+            "artifact": self._artifact(Artifact(ANSWER_ID, ANSWER_NAME, (*text, *data))),
             "append": not step.first,
             "lastChunk": step.last,
         }

@@ -72,6 +72,10 @@ class StoredTasks:
         """Set state, times and payload and append the event, unless the task has ended."""
         return await self._database.write(partial(_move, task, event, attempt))
 
+    async def wake(self, task: TaskRow, event: str) -> bool:
+        """Begin the next attempt at a task that waits for its client, as this process's own."""
+        return await self._database.write(partial(_wake, task, event, self._boot_id))
+
     async def append(self, entries: Sequence[Entry]) -> None:
         """Append events to the logs of tasks that these attempts still work on."""
         await self._database.write(partial(_append, entries))
@@ -159,6 +163,23 @@ def _move(task: TaskRow, event: str, attempt: int | None) -> Steps[bool]:
     if not moved:
         return False
     yield _event(task.task_id, int(moved[0]["events"]) - 1, event)
+    return True
+
+
+def _wake(task: TaskRow, event: str, boot_id: str) -> Steps[bool]:
+    woken = yield Statement(
+        "UPDATE tasks SET state = $3, updated_unix_s = $4, expires_unix_s = $5, payload = $6, "
+        "boot_id = $7, attempt = $8, events = events + 1 WHERE task_id = $1 AND key_id = $2 "
+        "AND attempt = $8 - 1 AND state = 'input-required' RETURNING events",
+        (
+            *(task.task_id, task.owner, task.state),
+            *(task.updated_unix_s, task.expires_unix_s, task.payload),
+            *(boot_id, task.attempt),
+        ),
+    )
+    if not woken:
+        return False
+    yield _event(task.task_id, int(woken[0]["events"]) - 1, event)
     return True
 
 

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from omniroute.a2a.routes import Door
-from omniroute.a2a.task import TERMINAL
+from omniroute.a2a.task import TERMINAL, WAITING
 from omniroute.a2a.tasks import LISTED_MAX, Entry, EventRow, Hold, Listing, Page, TaskRow
 from omniroute.routing.conversation import Delta
 from omniroute.routing.errors import NotAuthenticated, StorageUnavailable
@@ -65,6 +65,15 @@ class MemoryTasks:
         self.rows[task.task_id] = replace(task, attempt=row.attempt)
         if task.state not in ("submitted", "working"):
             self.works.pop(task.task_id, None)
+        self._log(task.task_id, event)
+        return True
+
+    async def wake(self, task: TaskRow, event: str) -> bool:
+        row = await self.get(task.task_id, owner=task.owner)
+        if row is None or row.state != WAITING or row.attempt != task.attempt - 1:
+            return False
+        self.rows[task.task_id] = task
+        self.works[task.task_id] = self.boot_id
         self._log(task.task_id, event)
         return True
 

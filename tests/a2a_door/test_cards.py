@@ -89,6 +89,22 @@ async def test_only_what_works_is_on_the_card() -> None:
     assert not union.keys() & {"securitySchemes", "security", "securityRequirements"}
 
 
+async def test_a_skill_on_the_card_names_the_scopes_that_a_key_needs_for_it() -> None:
+    union = await card(WELL_KNOWN[0], keys_required=True)
+    pure = await card(PURE, keys_required=True)
+    old = await card(WELL_KNOWN[0], keys_required=True, A2A_Version="0.3")
+    keyless = await card(WELL_KNOWN[0])
+
+    [routing] = [one for one in union["skills"] if one["id"] == "smart-routing"]
+    assert routing["security"] == [{"bearer": ["write:route"]}]
+    assert routing["securityRequirements"] == [{"schemes": {"bearer": {"list": ["write:route"]}}}]
+    assert {"security" in one for one in pure["skills"]} == {False}
+    assert {"securityRequirements" in one for one in old["skills"]} == {False}
+    assert {"security" in one or "securityRequirements" in one for one in keyless["skills"]} == {
+        False
+    }
+
+
 @pytest.mark.parametrize("path", [*WELL_KNOWN, PURE])
 async def test_a_card_is_cached_by_its_tag_and_differs_by_version(path: str) -> None:
     async with serving() as door:

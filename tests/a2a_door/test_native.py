@@ -213,6 +213,27 @@ def data_lines(text: str) -> list[str]:
     return [line for line in lines if line.startswith("data: ")]
 
 
+async def test_the_policy_verdict_is_there_before_the_provider_has_answered() -> None:
+    """DEFECT of the ancestor: its policy verdict was made of the cost, after the call."""
+    held = HeldUpstream()
+    async with serving(upstream=held) as door:
+        params = {"message": v03_message(), "configuration": {"blocking": False}}
+        task = await door.result("message/send", params | {"metadata": {"budget": 0.5}})
+        await held.opened.wait()
+        before = (await door.result("tasks/get", {"taskId": task["id"]}))["task"]
+        held.go.set()
+        await held.closed.wait()
+        after = (await door.result("tasks/get", {"taskId": task["id"]}))["task"]
+
+    assert (before["state"], after["state"]) == ("working", "completed")
+    told = before["metadata"]
+    assert told["policy_verdict"]["allowed"] is True
+    assert "$0.500000000" in told["policy_verdict"]["reason"]
+    assert told["cost_envelope"]["estimated"] == after["metadata"]["cost_envelope"]["estimated"] > 0
+    assert told["cost_envelope"]["actual"] is None
+    assert told["policy_verdict"] == after["metadata"]["policy_verdict"]
+
+
 async def test_a_stream_is_notifications_that_end_with_the_metadata() -> None:
     async with serving() as door:
         body = {"jsonrpc": "2.0", "id": 1, "method": "message/stream", "params": ASKED}

@@ -193,3 +193,40 @@ async def test_pages_go_through_all_tasks_of_an_owner_newest_first(tasks: TaskSt
 
     assert seen == [f"task-{number}" for number in range(6, -1, -1)]
     assert (await tasks.page(None, Listing())).total == 8
+
+
+@pytest.mark.anyio
+async def test_a_task_that_waits_is_woken_once_in_its_next_attempt(tasks: TaskStore) -> None:
+    waiting = replace(TASK, state="input-required", updated_unix_s=101.0)
+    woken = replace(TASK, state="working", attempt=2, updated_unix_s=102.0, payload="answered")
+    await tasks.create(replace(TASK, state="working"), "created")
+
+    early = await tasks.wake(woken, "woken")
+    await tasks.move(waiting, "asked", attempt=1)
+    rests = await tasks.held()
+    foreign = await tasks.wake(replace(woken, owner="key-2"), "woken")
+    answers = [await tasks.wake(woken, "woken"), await tasks.wake(woken, "woken again")]
+
+    assert (early, foreign, answers) == (False, False, [True, False])
+    assert rests == {}
+    assert await tasks.get("task-1", owner="key-1") == woken
+    assert await tasks.held() == {"task-1": Hold("key-1", 2)}
+    events = await tasks.events("task-1", owner="key-1")
+    assert [(event.seq, event.payload) for event in events] == [
+        (0, "created"),
+        (1, "asked"),
+        (2, "woken"),
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_task_that_was_woken_ends_in_its_new_attempt_alone(tasks: TaskStore) -> None:
+    ended = replace(TASK, state="completed")
+    await tasks.create(replace(TASK, state="working"), "created")
+    await tasks.move(replace(TASK, state="input-required"), "asked", attempt=1)
+    await tasks.wake(replace(TASK, state="working", attempt=2), "woken")
+
+    stale = await tasks.move(ended, "ended", attempt=1)
+    fresh = await tasks.move(ended, "ended", attempt=2)
+
+    assert (stale, fresh) == (False, True)
