@@ -120,7 +120,7 @@ CATALOGS = (
                     "kilo.json",
                     at_home("~/.config/kilo", "$XDG_CONFIG_HOME/kilo"),
                     others=("kilo.jsonc",),
-                    project="kilo.json",
+                    # A project's file that names a variable was passed over when tried.
                 ),
                 "jsonc",
                 _open_code("https://app.kilo.ai/config.json"),
