@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from omniroute.server.clients.changes import WrongShape, edited_data, taken_back, value_at
@@ -38,7 +38,7 @@ def edits_of(draw: st.DrawFn) -> Edit:
 EDITS = st.lists(edits_of(), max_size=3)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=OBJECTS | ROWS, edits=EDITS)
 def test_edits_that_were_made_ask_for_no_change_and_can_be_taken_back(
     data: Any, edits: list[Edit]
@@ -56,7 +56,7 @@ def test_edits_that_were_made_ask_for_no_change_and_can_be_taken_back(
     assert back.data == data
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=OBJECTS, edits=EDITS)
 def test_all_edits_together_can_be_taken_back(data: Any, edits: list[Edit]) -> None:
     try:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omniroute.server.clients.changes import Drop, Put, WrongShape, applied
@@ -61,7 +61,7 @@ def written(draw: st.DrawFn, dialect: Dialect, value: Any = None) -> tuple[str, 
 
 
 @pytest.mark.parametrize("dialect", ["json", "jsonc", "json5"])
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_text_is_read_as_what_was_written(dialect: Dialect, data: st.DataObject) -> None:
     text, value = data.draw(written(dialect))
@@ -70,7 +70,7 @@ def test_a_text_is_read_as_what_was_written(dialect: Dialect, data: st.DataObjec
 
 
 @pytest.mark.parametrize("dialect", ["json", "jsonc", "json5"])
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_change_in_the_text_is_the_change_in_the_data(
     dialect: Dialect, data: st.DataObject
@@ -90,7 +90,7 @@ def test_a_change_in_the_text_is_the_change_in_the_data(
     assert parsed(edited(text, [change], dialect), dialect) == wished
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_comments_outlive_every_change(data: st.DataObject) -> None:
     value = data.draw(OBJECTS)

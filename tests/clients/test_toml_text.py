@@ -5,7 +5,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omniroute.server.clients.changes import Drop, Put, WrongShape, applied
@@ -68,7 +68,7 @@ def written(draw: st.DrawFn, value: dict[str, Any]) -> str:
     return "\n".join([*table("", value), ""])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_change_in_the_text_is_the_change_in_the_data(data: st.DataObject) -> None:
     value = data.draw(OBJECTS)
@@ -87,7 +87,7 @@ def test_a_change_in_the_text_is_the_change_in_the_data(data: st.DataObject) -> 
     assert without_empty(tomllib.loads(after)) == without_empty(wished)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_line_outlives_what_is_put_beside_it(data: st.DataObject) -> None:
     text = data.draw(written({"before": 1, **data.draw(OBJECTS)}))

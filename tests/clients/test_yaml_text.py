@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -75,7 +75,7 @@ def printable(value: Any) -> bool:
     return json.dumps(value, ensure_ascii=False).isprintable()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_text_is_read_as_what_was_written(data: st.DataObject) -> None:
     text, value = data.draw(written(data.draw(OBJECTS.filter(printable))))
@@ -83,7 +83,7 @@ def test_a_text_is_read_as_what_was_written(data: st.DataObject) -> None:
     assert parsed(text) == (value or None)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_change_in_the_text_is_the_change_in_the_data(data: st.DataObject) -> None:
     text, value = data.draw(written(data.draw(OBJECTS.filter(printable))))
@@ -102,7 +102,7 @@ def test_a_change_in_the_text_is_the_change_in_the_data(data: st.DataObject) -> 
     assert (YAML(typ="safe", pure=True).load(after) or {}) == (wished or {})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_line_outlives_what_is_put_beside_it(data: st.DataObject) -> None:
     value = data.draw(OBJECTS.filter(printable))
