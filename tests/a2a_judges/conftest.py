@@ -1,4 +1,4 @@
-"""Two gateways for the judges: one that needs a key, with one, and one that needs none."""
+"""Gateways for the judges: one that needs a key, with one, one that needs none, and a slow one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import pytest
 
 from tests import processes
+from tests.four_providers import add_provider, simulator
 from tests.processes import RunningGateway
+
+from .journey import STUCK
 
 ACCESS = ("with a key", "without a key")
 
@@ -32,6 +35,19 @@ def unlocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
     """Give the gateway that needs no key."""
     with processes.gateway(tmp_path_factory.mktemp("unlocked")) as gateway:
         yield Agent(gateway, None)
+
+
+@pytest.fixture(scope="session")
+def stuck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    """Give a gateway that needs a key and answers with a word, and then nothing for long.
+
+    It is for clients that cannot name a model.
+    """
+    home = tmp_path_factory.mktemp("stuck")
+    model = STUCK.removeprefix("sim/")
+    with simulator() as simulated, processes.gateway(home, REQUIRE_API_KEY="true") as gateway:
+        add_provider(gateway, simulated, "openai_chat", (model,), name="stuck")
+        yield Agent(gateway, gateway.new_key("--name", "judge"))
 
 
 @pytest.fixture(params=ACCESS)
