@@ -1,0 +1,263 @@
+"""Two tenants of one agent never see each other, whatever they do, in whatever order.
+
+Both have a key, a word that is in all they write, and know the ids of each other's tasks and
+contexts. What one is told must hold neither the other's word nor an id of the other's, and
+must be the same bytes as for a task that does not exist.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.processes import RunningGateway
+
+from .conftest import Agent
+from .dialects import DIALECTS, V10, Dialect
+from .journey import QUICK, STUCK
+
+CALL_S_MAX = 20.0
+TENANTS = ("a", "b")
+WORDS = {"a": "ambergris", "b": "bergamot"}
+PUSH = ("push-set", "push-get", "push-list", "push-delete")
+
+dialects = st.sampled_from(DIALECTS)
+tenants = st.sampled_from(TENANTS)
+
+
+@dataclass
+class Tenant:
+    """Who asks, and what is known to be theirs: states and answers by a task's id."""
+
+    key: str
+    word: str
+    tasks: dict[str, str] = field(default_factory=dict[str, str])
+    contexts: list[str] = field(default_factory=list[str])
+
+
+class Agents:
+    """The agent's door, for requests of one key."""
+
+    def __init__(self, gateway: RunningGateway) -> None:
+        self._http = httpx.Client(base_url=gateway.url, timeout=CALL_S_MAX)
+
+    def headers(self, tenant: Tenant, dialect: Dialect, **more: str) -> dict[str, str]:
+        named = {name.replace("_", "-"): value for name, value in more.items()}
+        sent = {"authorization": f"Bearer {tenant.key}", "content-type": "application/json"}
+        return {**sent, **dialect.headers, **named}
+
+    def ask(self, tenant: Tenant, dialect: Dialect, body: bytes, **more: str) -> httpx.Response:
+        headers = self.headers(tenant, dialect, **more)
+        return self._http.post("/a2a", content=body, headers=headers)
+
+    @contextmanager
+    def streaming(self, tenant: Tenant, dialect: Dialect, body: bytes) -> Iterator[httpx.Response]:
+        headers = self.headers(tenant, dialect)
+        with self._http.stream("POST", "/a2a", content=body, headers=headers) as response:
+            yield response
+
+
+class TwoTenants(RuleBasedStateMachine):
+    """What two tenants may do, and what each must be told of it."""
+
+    agents: Agents
+    keys: dict[str, str]
+
+    @initialize()
+    def begin(self) -> None:
+        self.tenants = {name: Tenant(self.keys[name], WORDS[name]) for name in TENANTS}
+
+    def tasks(self) -> list[tuple[str, str]]:
+        return [(name, one) for name, of in self.tenants.items() for one in of.tasks]
+
+    def unseen(self, name: str, told: str) -> None:
+        """Check that nothing of the other is told."""
+        (other,) = (one for one in TENANTS if one != name)
+        theirs = self.tenants[other]
+        for secret in (theirs.word, *theirs.tasks):
+            assert secret not in told, f"{name} sees {secret} of {other}: {told}"
+
+    def sent(self, name: str, dialect: Dialect, body: bytes, state: str, **more: str) -> None:
+        tenant = self.tenants[name]
+        answered = self.agents.ask(tenant, dialect, body, **more)
+        self.unseen(name, answered.text)
+        task = dialect.task(answered.json()["result"])
+        assert dialect.state(task) == state
+        tenant.tasks[task["id"]] = state
+        if "contextId" in task:
+            tenant.contexts.append(task["contextId"])
+
+    @rule(name=tenants, dialect=dialects, data=st.data())
+    def send(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
+        """Send a message, also in a context that is the other's."""
+        known = [one for of in self.tenants.values() for one in of.contexts]
+        context = data.draw(st.sampled_from([None, *known]))
+        more = {} if context is None else {"contextId": context}
+        text = f"{self.tenants[name].word} {uuid.uuid4()}"
+        self.sent(name, dialect, dialect.message("send", text, QUICK, **more), "completed")
+
+    @rule(name=tenants, dialect=st.sampled_from(DIALECTS[:2]))
+    def begin_what_does_not_end(self, name: str, dialect: Dialect) -> None:
+        text = self.tenants[name].word
+        self.sent(name, dialect, dialect.message("send", text, STUCK, wait=False), "working")
+
+    @rule(dialect=dialects)
+    def repeat_under_one_idempotency_key(self, dialect: Dialect) -> None:
+        """Both send the same bytes under the same name: each gets a task of their own."""
+        body, named = dialect.message("send", "the same of both", QUICK), uuid.uuid4().hex
+        for name in TENANTS:
+            self.sent(name, dialect, body, "completed", idempotency_key=named)
+
+    @rule(name=tenants, dialect=dialects)
+    def stream(self, name: str, dialect: Dialect) -> None:
+        tenant = self.tenants[name]
+        body = dialect.message("stream", tenant.word, QUICK)
+        answered = self.agents.ask(tenant, dialect, body)
+        self.unseen(name, answered.text)
+        assert tenant.word in answered.text
+
+    @precondition(lambda self: self.tasks())
+    @rule(name=tenants, dialect=dialects, data=st.data())
+    def get(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
+        owner, task_id = data.draw(st.sampled_from(self.tasks()))
+        answered = self.asked_of(name, owner, dialect, "get", task_id)
+        if answered is None:
+            return
+        task = dialect.task(answered.json()["result"])
+        state = self.tenants[name].tasks[task_id]
+        assert (task["id"], dialect.state(task)) == (task_id, state)
+        if state == "completed":
+            assert "You said: " in dialect.answer(task)
+
+    @precondition(lambda self: self.tasks())
+    @rule(name=tenants, dialect=dialects, data=st.data())
+    def cancel(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
+        owner, task_id = data.draw(st.sampled_from(self.tasks()))
+        answered = self.asked_of(name, owner, dialect, "cancel", task_id)
+        if answered is None:
+            return
+        tasks = self.tenants[name].tasks
+        if tasks[task_id] == "working":
+            assert dialect.state(dialect.task(answered.json()["result"])) == "canceled"
+            tasks[task_id] = "canceled"
+        else:
+            assert "error" in answered.json()
+
+    @precondition(lambda self: self.tasks())
+    @rule(name=tenants, dialect=dialects, data=st.data())
+    def follow(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
+        owner, task_id = data.draw(st.sampled_from(self.tasks()))
+        tenant = self.tenants[name]
+        if owner == name and tenant.tasks[task_id] == "working":
+            body = dialect.on("follow", task_id)
+            with self.agents.streaming(tenant, dialect, body) as response:
+                assert response.headers["content-type"].startswith("text/event-stream")
+                self.unseen(name, next(response.iter_text()))
+            return
+        self.asked_of(name, owner, dialect, "follow", task_id)
+
+    @precondition(lambda self: self.tasks())
+    @rule(name=tenants, dialect=st.sampled_from(DIALECTS[:2]), data=st.data())
+    def go_on_with_a_task(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
+        """Send a message to a task: none here waits for one, and the other's does not exist."""
+        owner, task_id = data.draw(st.sampled_from(self.tasks()))
+        tenant = self.tenants[name]
+        told = [
+            self.agents.ask(tenant, dialect, dialect.message("send", "more", QUICK, taskId=one))
+            for one in (task_id, str(uuid.uuid4()))
+        ]
+        assert all("error" in one.json() for one in told)
+        self.unseen(name, told[0].text)
+        assert (told[0].content == told[1].content) == (owner != name)
+
+    @precondition(lambda self: self.tasks())
+    @rule(name=tenants, dialect=dialects, does=st.sampled_from(PUSH), data=st.data())
+    def configure_notifications(
+        self, name: str, dialect: Dialect, does: str, data: st.DataObject
+    ) -> None:
+        """Ask for notifications of the other's task, which does not exist."""
+        owner, task_id = data.draw(st.sampled_from(self.tasks()))
+        if owner == name:
+            return
+        tenant = self.tenants[name]
+        told = [
+            self.agents.ask(tenant, dialect, push_body(dialect, does, one))
+            for one in (task_id, str(uuid.uuid4()))
+        ]
+        assert told[0].content == told[1].content
+        assert "error" in told[0].json()
+
+    @rule(name=tenants, dialect=st.sampled_from([DIALECTS[0], DIALECTS[2]]), data=st.data())
+    def list_tasks(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
+        """List all, or those of a context, which may be the other's."""
+        known = [one for of in self.tenants.values() for one in of.contexts]
+        context = data.draw(st.sampled_from([None, *known]))
+        tenant = self.tenants[name]
+        params: dict[str, Any] = {"pageSize": 100}
+        if context is not None:
+            params["contextId"] = context
+        answered = self.agents.ask(tenant, dialect, dialect.body("list", params))
+        self.unseen(name, answered.text)
+        assert "error" not in answered.json()
+
+    def asked_of(
+        self, name: str, owner: str, dialect: Dialect, does: str, task_id: str
+    ) -> httpx.Response | None:
+        """Ask for something of a task; for the other's, check the bytes and give None."""
+        tenant = self.tenants[name]
+        answered = self.agents.ask(tenant, dialect, dialect.on(does, task_id))
+        self.unseen(name, answered.text)
+        if owner == name:
+            return answered
+        missing = self.agents.ask(tenant, dialect, dialect.on(does, str(uuid.uuid4())))
+        assert (answered.status_code, answered.content) == (missing.status_code, missing.content)
+        assert '"error"' in answered.text
+        return None
+
+    def teardown(self) -> None:
+        for tenant in self.tenants.values():
+            for task_id, state in tenant.tasks.items():
+                if state == "working":
+                    self.agents.ask(tenant, V10, V10.on("cancel", task_id))
+
+
+def push_body(dialect: Dialect, does: str, task_id: str) -> bytes:
+    """Give a request about the notifications of a task."""
+    config = {"id": "mine", "url": "https://hooks.example/a2a"}
+    if dialect.name == "1.0":
+        about: dict[str, Any] = {"taskId": task_id, "id": "mine"}
+        return dialect.body(does, {**about, **config} if does == "push-set" else about)
+    if does == "push-set":
+        return dialect.body(does, {"taskId": task_id, "pushNotificationConfig": config})
+    return dialect.on(does, task_id, pushNotificationConfigId="mine")
+
+
+def test_two_tenants_never_see_each_other(locked: Agent) -> None:
+    gateway = locked.gateway
+    keys = {name: gateway.new_key("--name", f"tenant {name}") for name in TENANTS}
+
+    class Machine(TwoTenants):
+        agents = Agents(gateway)
+
+    Machine.keys = keys
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
