@@ -83,6 +83,25 @@ class QuotaRow:
     refused: bool
 
 
+def tightest(row: QuotaRow) -> tuple[LimitRow | None, CooldownRow | None]:
+    """Give the limit with the smallest share, or a rest where no limit says as much."""
+    shares = [(share, one) for one in row.limits if (share := share_left(one)) is not None]
+    limit = min(shares, key=lambda pair: pair[0], default=(1.0, None))
+    if row.rests and (limit[1] is None or limit[0] > 0.0):
+        return None, max(row.rests, key=lambda one: (not one.model, one.remaining_s))
+    if limit[1] is None and row.limits:
+        # Its number is known, and what is left of it is not any more.
+        return row.limits[0], None
+    return limit[1], None
+
+
+def share_left(row: LimitRow) -> float | None:
+    """Give how much of a limit is left, 0 to 1; None when that is not known."""
+    if not row.limit or row.remaining is None:
+        return None
+    return min(row.remaining / row.limit, 1.0)
+
+
 def no_tokens(account: Account) -> TokenStanding | None:
     """Do as a gateway does that exchanges no credentials for tokens."""
     return None

@@ -128,6 +128,11 @@ class UsageViews:
             )
         return CallRow(provider)
 
+    async def providers(self, caller: Caller, since_unix_s: float) -> tuple[CallRow, ...]:
+        """Give what was measured of every provider that was called. Needs read:health."""
+        require(caller, "read:health")
+        return await self.ledger.calls(_own(caller, Selection(since_unix_s)), "provider")
+
     async def budgets(self, caller: Caller) -> Sequence[BudgetStanding]:
         """Give how the caller's budgets stand, the tightest first. Needs read:usage."""
         require(caller, "read:usage")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from omniroute.routing.catalog.providers import provider_named
-from omniroute.routing.quotas import CooldownRow, LimitRow, QuotaRow
+from omniroute.routing.quotas import LimitRow, QuotaRow, share_left, tightest
 
 from .invocation import Invocation
 from .limits import Window, window
@@ -131,12 +131,12 @@ async def check_quota(call: Invocation, arguments: CheckQuota) -> Quotas:
 
 
 def _quota(row: QuotaRow, now_s: float, now_unix_s: float) -> ProviderQuota:
-    limit, rest = _tightest(row)
+    limit, rest = tightest(row)
     used = total = percent = reset_s = dimension = model = None
     source: Literal["provider", "profile", "rest", "unknown"] = "unknown"
     if limit is not None:
         total, dimension, source = limit.limit, limit.dimension, limit.source
-        percent, reset_s, model = _share(limit), limit.reset_s, limit.model
+        percent, reset_s, model = share_left(limit), limit.reset_s, limit.model
         used = None if total is None or limit.remaining is None else total - limit.remaining
     elif rest is not None:
         percent, reset_s, model, source = 0.0, rest.remaining_s, rest.model, "rest"
@@ -161,24 +161,6 @@ def _quota(row: QuotaRow, now_s: float, now_unix_s: float) -> ProviderQuota:
         enabled=row.enabled,
         simulated=row.simulated,
     )
-
-
-def _tightest(row: QuotaRow) -> tuple[LimitRow | None, CooldownRow | None]:
-    """Give the limit with the smallest share, or a rest where no limit says as much."""
-    shares = [(share, one) for one in row.limits if (share := _share(one)) is not None]
-    limit = min(shares, key=lambda pair: pair[0], default=(1.0, None))
-    if row.rests and (limit[1] is None or limit[0] > 0.0):
-        return None, max(row.rests, key=lambda one: (not one.model, one.remaining_s))
-    if limit[1] is None and row.limits:
-        # Its number is known, and what is left of it is not any more.
-        return row.limits[0], None
-    return limit[1], None
-
-
-def _share(row: LimitRow) -> float | None:
-    if not row.limit or row.remaining is None:
-        return None
-    return min(row.remaining / row.limit, 1.0)
 
 
 def _token_status(row: QuotaRow, now_s: float) -> TokenStatus:

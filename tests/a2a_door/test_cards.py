@@ -6,6 +6,7 @@ import pytest
 from a2a.types.a2a_pb2 import AgentCard
 from google.protobuf.json_format import ParseDict
 
+from omniroute.a2a.skills import SKILLS
 from tests.a2a_door.door import BASE, serving, v10_message
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +83,7 @@ async def test_a_pure_0_3_card_has_what_0_3_requires_and_nothing_newer() -> None
 async def test_only_what_works_is_on_the_card() -> None:
     union = await card(WELL_KNOWN[0])
 
-    assert [skill["id"] for skill in union["skills"]] == ["smart-routing"]
+    assert {skill["id"] for skill in union["skills"]} == set(SKILLS)
     assert union["capabilities"]["streaming"] is True
     assert union["capabilities"]["pushNotifications"] is False
     assert union["supportsAuthenticatedExtendedCard"] is False
