@@ -107,10 +107,11 @@ def _told(bill: _Bill, now_unix_s: float) -> Told:
 
 
 def _text(bill: _Bill) -> str:
-    total = bill.total
+    total, words = bill.total, bill.span.words
     where = f" at {', '.join(bill.providers)}" if bill.providers else ""
     told = [
-        f"In {bill.span.words}{where}: {_spent(total)} for {plural(total.requests, 'request')}, "
+        f"{words[0].upper()}{words[1:]}{where}: {_spent(total)} for "
+        f"{plural(total.requests, 'request')}, "
         f"{total.input_tokens:,} tokens in and {total.output_tokens:,} out."
     ]
     if total.unpriced:

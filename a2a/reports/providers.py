@@ -52,6 +52,10 @@ _COMMON = frozenset(
 """Words of a question that are no model's name, though a name may begin with one."""
 
 
+Holds = Callable[[ModelRow], bool | None]
+"""Says whether something holds of a model; None when that is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What a question looks for. Each test is a reason in words, and what keeps a model.
@@ -61,7 +65,7 @@ class Search:
         cheapest: the cheapest come first.
     """
 
-    tests: tuple[tuple[str, Callable[[ModelRow], bool]], ...] = ()
+    tests: tuple[tuple[str, Holds], ...] = ()
     unknown: tuple[str, ...] = ()
     cheapest: bool = False
 
@@ -87,7 +91,7 @@ async def tell(view: Views, question: Question) -> Told | Asked:
 
 def _search(text: str, rows: Sequence[ModelRow]) -> Search:
     plain = text.lower()
-    tests: list[tuple[str, Callable[[ModelRow], bool]]] = []
+    tests: list[tuple[str, Holds]] = []
     named = providers_in(text, (one.owned_by for one in rows))
     if named:
         tests.append((f"at {' or '.join(named)}", lambda row: row.owned_by in named))
@@ -99,9 +103,9 @@ def _search(text: str, rows: Sequence[ModelRow]) -> Search:
             tests.append((f"for {capability}", _can(capability)))
             break
     if _VISION.search(plain):
-        tests.append(("that read images", lambda row: row.facts.images is True))
+        tests.append(("that read images", lambda row: row.facts.images))
     if _TOOLS.search(plain):
-        tests.append(("that call tools", lambda row: row.facts.tools is True))
+        tests.append(("that call tools", lambda row: row.facts.tools))
     if has_word(plain, "local"):
         tests.append(("on this machine", lambda row: row.local))
     if has_word(plain, "free", "gratis"):
@@ -136,18 +140,23 @@ def _goes_by(row: ModelRow, names: Sequence[str]) -> bool:
     )
 
 
-def _can(capability: Capability) -> Callable[[ModelRow], bool]:
+def _can(capability: Capability) -> Holds:
     return lambda row: capability in row.facts.capabilities
 
 
-def _holds(room: int) -> Callable[[ModelRow], bool]:
-    return lambda row: (row.facts.context_tokens_max or 0) >= room
+def _holds(room: int) -> Holds:
+    def holds(row: ModelRow) -> bool | None:
+        known = row.facts.context_tokens_max
+        return None if known is None else known >= room
+
+    return holds
 
 
-def _is_free(row: ModelRow) -> bool:
+def _is_free(row: ModelRow) -> bool | None:
     price = row.facts.price
-    free = price is not None and not (price.input or price.output or price.unit)
-    return row.local or free
+    if row.local:
+        return True
+    return None if price is None else not (price.input or price.output or price.unit)
 
 
 def _room(plain: str) -> int | None:
@@ -192,9 +201,11 @@ def _provider(name: str, rows: Sequence[ModelRow]) -> Json:
 
 
 def _models(search: Search, rows: Sequence[ModelRow]) -> Told:
-    kept = [one for one in rows if all(test(one) for _, test in search.tests)]
+    judged = [(one, [test(one) for _, test in search.tests]) for one in rows]
+    kept = [one for one, found in judged if all(found)]
+    undecided = sum(1 for _, found in judged if None in found and False not in found)
     if search.unknown and not any(why.startswith("called") for why, _ in search.tests):
-        kept = []
+        kept, undecided = [], 0
     if search.cheapest:
         kept.sort(key=lambda row: (row.facts.price is None, _price(row), row.model_id))
     asked = " ".join(why for why, _ in search.tests)
@@ -208,6 +219,8 @@ def _models(search: Search, rows: Sequence[ModelRow]) -> Told:
         text = lines(
             f"{head}, at {plural(len(owners), 'provider')}{order}:", list(map(_line, kept))
         )
+    if undecided:
+        text += f"\nOf {plural(undecided, 'more model')} it is not known."
     return Told(
         text,
         {
@@ -215,6 +228,7 @@ def _models(search: Search, rows: Sequence[ModelRow]) -> Told:
             "criteria": [why for why, _ in search.tests],
             "unknown": list(search.unknown),
             "modelCount": len(kept),
+            "undecidedCount": undecided,
             "providers": owners[:ROWS_MAX],
             "models": [_model(one) for one in kept[:ROWS_MAX]],
             "leftOut": max(len(kept) - ROWS_MAX, 0),

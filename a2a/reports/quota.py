@@ -62,7 +62,7 @@ def _summary(rows: Sequence[QuotaRow], said: list[str], more: Json) -> Told:
     unknown = sum(1 for row in rows if tightest(row) == (None, None))
     text = (
         f"{plural(len(providers), 'provider')} with {plural(len(rows), 'account')}; "
-        f"of {unknown} no limit is known."
+        f"no limit is known of {plural(unknown, 'account')}."
         if rows
         else "No provider is configured."
     )

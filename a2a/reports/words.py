@@ -38,7 +38,11 @@ _WORD = re.compile(r"[a-z0-9][\w.:/@+-]*")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time in words, in seconds since 1970. `session` has its own beginning."""
+    """A stretch of time, in seconds since 1970, with the words that say when.
+
+    Attributes:
+        session: it has its own beginning, which is filled in later.
+    """
 
     words: str
     since_unix_s: float
@@ -63,9 +67,9 @@ def _known(plain: str, now_unix_s: float) -> Span | None:
     counted = _COUNTED.search(plain)
     if counted:
         count, unit = int(counted[1]), counted[2]
-        return Span(f"the last {plural(count, unit)}", now_unix_s - count * SECONDS[unit])
+        return Span(f"in the last {plural(count, unit)}", now_unix_s - count * SECONDS[unit])
     if _SINCE_START.search(plain):
-        return Span("the time since the gateway was started", 0.0, session=True)
+        return Span("since the gateway was started", 0.0, session=True)
     midnight = now_unix_s - now_unix_s % SECONDS_A_DAY
     if "yesterday" in plain:
         return Span("yesterday (UTC)", midnight - SECONDS_A_DAY, midnight)
@@ -78,7 +82,7 @@ def _known(plain: str, now_unix_s: float) -> Span | None:
 def last(unit: str, now_unix_s: float) -> Span:
     """Give the last hour, 24 hours, 7 days or 30 days."""
     words = {"hour": "hour", "day": "24 hours", "week": "7 days", "month": "30 days"}[unit]
-    return Span(f"the last {words}", now_unix_s - SECONDS[unit])
+    return Span(f"in the last {words}", now_unix_s - SECONDS[unit])
 
 
 def grouped_by(text: str) -> str | None:
@@ -113,7 +117,9 @@ def money(dollars: float | None) -> str:
     """Give an amount as people write it: enough digits that a small one is not nothing."""
     if dollars is None:
         return "an unknown amount"
-    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.6f}".rstrip("0")
+    cents = f"${dollars:,.2f}"
+    exact = f"${dollars:.6f}".rstrip("0")
+    return cents if dollars >= 1 or not dollars or len(exact) < len(cents) else exact
 
 
 def percent(share: float | None) -> str:

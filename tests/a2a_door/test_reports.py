@@ -282,6 +282,15 @@ async def test_discovery_finds_models_by_what_is_said_of_them(
     assert data_of(task)["modelCount"] == len(found)
 
 
+async def test_discovery_says_of_how_many_models_it_does_not_know() -> None:
+    accounts = [account("one", "gpt-9", "embed-3"), account("two", "llama-7")]
+    async with serving(world(*accounts, facts_by=many_facts)) as door:
+        task = await asked(door, "provider-discovery", "which models call tools?")
+
+    assert data_of(task)["undecidedCount"] == 1
+    assert "Of 1 more model it is not known." in text_of(task)
+
+
 async def test_discovery_shows_a_key_only_the_models_it_may_ask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

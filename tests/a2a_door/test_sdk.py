@@ -30,7 +30,8 @@ from a2a.utils.errors import (
 from google.protobuf.json_format import MessageToDict
 
 from omniroute.a2a.dialects.codec import EXTENSION
-from tests.a2a_door.door import BASE, HeldUpstream, Served, serving
+from omniroute.routing.model import Caller
+from tests.a2a_door.door import BASE, CALLERS, HeldUpstream, Served, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -140,3 +141,64 @@ async def test_a_stream_s_error_arrives_as_the_sdk_s_own(version: str) -> None:
     async with talking(version, streaming=True) as (client, _):
         with pytest.raises(A2AError, match="empty"):
             await told(client, SendMessageRequest(message=empty))
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_report_arrives_as_text_and_as_data(version: str, streaming: bool) -> None:
+    asked = Message(message_id="m-4", role=Role.ROLE_USER, parts=[Part(text="what can you do?")])
+    request = SendMessageRequest(message=asked)
+    request.metadata.update({"skill": "list-capabilities"})
+    async with talking(version, streaming=streaming) as (client, _):
+        events = await told(client, request)
+
+    parts = [
+        part
+        for event in events
+        for artifact in (*event.task.artifacts, event.artifact_update.artifact)
+        for part in artifact.parts
+    ]
+    [data] = [MessageToDict(part.data) for part in parts if part.HasField("data")]
+    assert any("cost-analysis" in part.text for part in parts)
+    assert data["queryType"] == "capabilities"
+    assert {one["id"] for one in data["skills"]} >= {"smart-routing", "list-capabilities"}
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_question_back_is_answered_in_the_same_task(
+    version: str, streaming: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Caller("key-a", frozenset({"read:usage"}))
+    monkeypatch.setitem(CALLERS, "sk-fake-a", reader)
+    vague = Message(message_id="m-5", role=Role.ROLE_USER, parts=[Part(text="cost since May?")])
+    request = SendMessageRequest(message=vague)
+    request.metadata.update({"skill": "cost-analysis"})
+    async with talking(version, streaming=streaming) as (client, door):
+        *_, asked = await told(client, request)
+        [task_id] = door.store.rows
+        answer = Message(message_id="m-6", role=Role.ROLE_USER, task_id=task_id)
+        answer.parts.append(Part(text="the last week"))
+        *_, ended = await told(client, SendMessageRequest(message=answer))
+        got = await client.get_task(GetTaskRequest(id=task_id))
+
+    status = asked.status_update.status if streaming else asked.task.status
+    assert TaskState.Name(status.state) == "TASK_STATE_INPUT_REQUIRED"
+    assert "Which time" in status.message.parts[0].text
+    last = ended.status_update.status if streaming else ended.task.status
+    assert TaskState.Name(last.state) == state(got) == "TASK_STATE_COMPLETED"
+    assert [Role.Name(one.role) for one in got.history] == [
+        "ROLE_USER",
+        "ROLE_AGENT",
+        "ROLE_USER",
+    ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_card_s_skills_name_their_scopes(version: str) -> None:
+    async with talking(version) as (_, door):
+        card = await A2ACardResolver(door.client, BASE).get_agent_card()
+
+    [quota] = [one for one in card.skills if one.id == "quota-management"]
+    [needed] = quota.security_requirements
+    assert list(needed.schemes["bearer"].list) == ["read:quota"]

@@ -83,7 +83,14 @@ def test_providers_are_found_by_name_and_by_alias_and_not_within_words() -> None
 
 @pytest.mark.parametrize(
     ("dollars", "words"),
-    [(0.0, "$0.00"), (0.000014, "$0.000014"), (1234.5, "$1,234.50"), (None, "an unknown amount")],
+    [
+        (0.0, "$0.00"),
+        (0.000014, "$0.000014"),
+        (1234.5, "$1,234.50"),
+        (0.1, "$0.10"),
+        (0.125, "$0.125"),
+        (None, "an unknown amount"),
+    ],
 )
 def test_money_is_told_so_that_a_little_is_not_nothing(dollars: float | None, words: str) -> None:
     assert money(dollars) == words
