@@ -30,15 +30,16 @@ from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import IDEMPOTENCY_KEY_CHARS_MAX, Clock, MakeOnce, Once
 
-from .card import ENDPOINT, CardKind, card, headers, is_known, kind_for
+from .card import ENDPOINT, Card, CardKind, card, headers, is_known, kind_for
 from .dialects.codec import Codec
 from .dialects.detect import Operation, codec_of, operation_of
 from .faults import Fault
 from .methods import Agent, Around
+from .oversight import Oversight
 from .rpc import RequestId, RpcCall, answer, read_call, read_id, read_json, refusal
 from .run import CANCELED
 from .runs import RUNNING_MAX, TASK_S_MAX, Runs
-from .stream import stream_of, stream_of_fault, stream_of_steps
+from .stream import Streams, stream_of, stream_of_fault, stream_of_steps
 from .tasks import TaskStore
 
 BODY_BYTES_MAX = 8 * 2**20
@@ -92,6 +93,8 @@ class Door:
         )
         around = Around(self.callers, self.canceled)
         self._agent = Agent(self.gateway, self.tasks, self.clock, self._runs, around)
+        self.oversight = Oversight(self._agent, self.tasks, self.clock)
+        self.streams = Streams()
 
     def cancel(self, task_id: str, owner: str) -> None:
         """End the work of a task that runs here and was canceled in another process."""
@@ -110,6 +113,15 @@ class Door:
             StorageUnavailable: the store does not answer.
         """
         await self._agent.recover()
+
+    def card(self, kind: CardKind) -> Card:
+        """Give the card as it is now."""
+        return card(
+            kind,
+            public_url=self.public_url(),
+            version=self.gateway.view.version,
+            keys_required=self.keys_required(),
+        )
 
     def routes(self) -> list[BaseRoute]:
         """Give the routes, for the app to mount at its root."""
@@ -212,7 +224,7 @@ class Door:
             if not codec.fault_as_event:
                 raise
             return stream_of_fault(fault, codec, call.request_id)
-        return stream_of(run, codec, call.request_id)
+        return stream_of(run, codec, call.request_id, self.streams)
 
     async def _follow(
         self, codec: Codec, call: RpcCall, caller: Caller, chars: int | None
@@ -224,7 +236,7 @@ class Door:
             if not codec.fault_as_event:
                 raise
             return stream_of_fault(fault, codec, call.request_id)
-        return stream_of_steps(steps, codec, call.request_id)
+        return stream_of_steps(steps, codec, call.request_id, self.streams)
 
     async def _card(self, request: Request) -> Response:
         return self._give_card(request, kind_for(_version(request)))
@@ -233,12 +245,7 @@ class Door:
         return self._give_card(request, "1.0")
 
     def _give_card(self, request: Request, kind: CardKind) -> Response:
-        found = card(
-            kind,
-            public_url=self.public_url(),
-            version=self.gateway.view.version,
-            keys_required=self.keys_required(),
-        )
+        found = self.card(kind)
         if is_known(found, request.headers.get("if-none-match")):
             return Response(status_code=304, headers=headers(found))
         return _json(found.body, more=headers(found))

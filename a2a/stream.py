@@ -11,6 +11,7 @@ browsers do) gets what comes after it, and nothing twice.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import orjson
 from sse_starlette.sse import EventSourceResponse
@@ -28,16 +29,25 @@ SEND_S_MAX = 30.0
 """How long a reader may take nothing before its stream is closed."""
 
 
-def stream_of(run: Run, codec: Codec, request_id: RequestId) -> EventSourceResponse:
+@dataclass(slots=True)
+class Streams:
+    """The streams of this process; `open` counts those that are being read."""
+
+    open: int = 0
+
+
+def stream_of(
+    run: Run, codec: Codec, request_id: RequestId, streams: Streams
+) -> EventSourceResponse:
     """Give the response that follows a run until it has ended."""
-    return _response(_events(run, codec, request_id))
+    return _response(_events(run, codec, request_id, streams))
 
 
 def stream_of_steps(
-    steps: AsyncGenerator[StreamStep], codec: Codec, request_id: RequestId
+    steps: AsyncGenerator[StreamStep], codec: Codec, request_id: RequestId, streams: Streams
 ) -> EventSourceResponse:
     """Give the response that tells these steps; its end ends nothing else."""
-    return _response(_told(steps, codec, request_id))
+    return _response(_told(steps, codec, request_id, streams))
 
 
 def stream_of_fault(fault: Fault, codec: Codec, request_id: RequestId) -> EventSourceResponse:
@@ -53,9 +63,11 @@ async def _only(event: bytes) -> AsyncGenerator[bytes]:
     yield event
 
 
-async def _events(run: Run, codec: Codec, request_id: RequestId) -> AsyncGenerator[bytes]:
+async def _events(
+    run: Run, codec: Codec, request_id: RequestId, streams: Streams
+) -> AsyncGenerator[bytes]:
     try:
-        async for event in _told(run.steps(), codec, request_id):
+        async for event in _told(run.steps(), codec, request_id, streams):
             yield event
     finally:
         if not run.keep_content:
@@ -63,9 +75,10 @@ async def _events(run: Run, codec: Codec, request_id: RequestId) -> AsyncGenerat
 
 
 async def _told(
-    steps: AsyncGenerator[StreamStep], codec: Codec, request_id: RequestId
+    steps: AsyncGenerator[StreamStep], codec: Codec, request_id: RequestId, streams: Streams
 ) -> AsyncGenerator[bytes]:
     """Give each step as an event. Its id says how much of the answer the reader has then."""
+    streams.open += 1
     try:
         async with aclosing(steps):
             async for step in steps:
@@ -75,6 +88,8 @@ async def _told(
                     yield _event(orjson.dumps(message), place)
     except RoutingError as error:
         yield _event(refusal(request_id, codec.render_fault(Fault("internal", str(error)))))
+    finally:
+        streams.open -= 1
 
 
 def _event(message: bytes, place: int | None = None) -> bytes:

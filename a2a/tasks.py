@@ -15,7 +15,7 @@ from typing import Protocol
 
 from .task import State
 
-LISTED_MAX = 100
+LISTED_MAX = 200
 """Tasks of one page."""
 
 
@@ -82,16 +82,19 @@ class Listing:
     """Which tasks of an owner are listed; None allows all.
 
     Attributes:
+        states: empty allows every one.
         updated_after_unix_s: only tasks that reached their state at this time or later.
         after: only what comes after it; the newest come first.
+        offset: so many of the newest are left out.
         limit: at most so many, up to LISTED_MAX.
     """
 
     context_id: str | None = None
-    state: State | None = None
+    states: frozenset[State] = frozenset()
     skill: str | None = None
     updated_after_unix_s: float | None = None
     after: Place | None = None
+    offset: int = 0
     limit: int = 50
 
 
@@ -101,6 +104,14 @@ class Page:
 
     rows: Sequence[TaskRow]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many tasks there are in each state, and when the newest was accepted."""
+
+    counts: Mapping[State, int]
+    newest_unix_s: float | None
 
 
 class TaskStore(Protocol):
@@ -114,8 +125,11 @@ class TaskStore(Protocol):
         """Store a new task and its event 0, this process's own; committed when this returns."""
         ...
 
-    async def get(self, task_id: str, *, owner: str) -> TaskRow | None:
-        """Give the task if it is this owner's; another owner's is None like a missing one."""
+    async def get(self, task_id: str, *, owner: str | None) -> TaskRow | None:
+        """Give the task if it is this owner's, or anyone's for None.
+
+        Another owner's is None like a missing one.
+        """
         ...
 
     async def move(self, task: TaskRow, event: str, *, attempt: int | None = None) -> bool:
@@ -147,6 +161,10 @@ class TaskStore(Protocol):
 
     async def page(self, owner: str | None, listing: Listing) -> Page:
         """Give tasks of an owner, of all for None."""
+        ...
+
+    async def tally(self, owner: str | None) -> Tally:
+        """Count the tasks of an owner, of all for None."""
         ...
 
     async def held(self) -> Mapping[str, Hold]:

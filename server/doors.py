@@ -29,6 +29,7 @@ from .api import (
     shaping,
     simulate,
     status,
+    tasks,
     usage,
 )
 from .api.openapi import document
@@ -107,7 +108,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     )
     front.closing = mcp_door.drain
     front.sockets = beside.sockets(parts, hot)
-    rows = _management(parts)
+    rows = (*_management(parts), *tasks.rows(a2a))
     front.app = build_app(
         [
             *health_routes(front.not_ready),

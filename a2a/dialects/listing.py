@@ -14,34 +14,35 @@ from datetime import UTC, datetime
 import orjson
 
 from ..task import Json, State, Task
-from ..tasks import LISTED_MAX, Listing, Place
+from ..tasks import Listing, Place
 from .codec import Shown
 from .fields import Fields
 
 PAGE = 50
+PAGE_MAX = 100
 TOKEN_CHARS_MAX = 256
 
 
-def read_listing(fields: Fields, states: Mapping[str, State]) -> tuple[Listing, Shown]:
+def read_listing(fields: Fields, states: Mapping[str, frozenset[State]]) -> tuple[Listing, Shown]:
     """Give which tasks are asked for, and how much of each.
 
     Args:
         fields: the request's params.
-        states: the spelling of states to the states.
+        states: what each spelling of a state stands for.
 
     Raises:
         Fault: a field is of the wrong type or out of its range.
     """
     size = fields.count("pageSize")
-    if size is not None and not 1 <= size <= LISTED_MAX:
-        raise fields.fault("pageSize", f"must be from 1 to {LISTED_MAX}")
+    if size is not None and not 1 <= size <= PAGE_MAX:
+        raise fields.fault("pageSize", f"must be from 1 to {PAGE_MAX}")
     where = "status" if fields.raw("state") is None else "state"
     name = fields.name(where)
     if name is not None and name not in states:
         raise fields.fault(where, f"must be one of {', '.join(states)}")
     listing = Listing(
         context_id=fields.name("contextId"),
-        state=None if name is None else states[name],
+        states=frozenset() if name is None else states[name],
         updated_after_unix_s=_moment(fields),
         after=_place(fields),
         limit=PAGE if size is None else size,

@@ -45,14 +45,11 @@ _STATES: Mapping[State, str] = {
     "canceled": "cancelled",
     "rejected": "failed",
 }
-_NAMES: Mapping[str, State] = {
-    "submitted": "submitted",
-    "working": "working",
-    "completed": "completed",
-    "failed": "failed",
-    "cancelled": "canceled",
+STATES: Mapping[str, frozenset[State]] = {
+    name: frozenset(state for state, shown in _STATES.items() if shown == name)
+    for name in dict.fromkeys(_STATES.values())
 }
-"""The state that a native name stands for when it is asked for."""
+"""The states that a native name stands for when it is asked for."""
 _CODES = {
     "parse": -32700,
     "invalid_request": -32600,
@@ -97,13 +94,13 @@ class Native:
 
     def read_list(self, params: Json) -> tuple[Listing, Shown]:
         fields = Fields(params)
-        listing, shown = read_listing(fields, _NAMES)
+        listing, shown = read_listing(fields, STATES)
         return replace(listing, skill=fields.name("skill")), shown
 
     def render_list(
         self, tasks: Sequence[Task], total: int, listing: Listing, shown: Shown
     ) -> Json:
-        told = [_full(one, (), shown.history_length) for one in tasks]
+        told = [full_task(one, (), shown.history_length) for one in tasks]
         return page_of(told, tasks, total, listing)
 
     def render_sent(self, task: Task, history_length: int | None) -> Json:
@@ -114,7 +111,7 @@ class Native:
         }
 
     def render_task(self, task: Task, events: Sequence[Event], history_length: int | None) -> Json:
-        return {"task": _full(task, events, history_length)}
+        return {"task": full_task(task, events, history_length)}
 
     def render_canceled(self, task: Task) -> Json:
         return {"task": {"id": task.task_id, "state": _STATES[task.state]}}
@@ -145,7 +142,7 @@ class Native:
         return fault.http_status or _HTTP_STATUS.get(code, 200)
 
 
-def _full(task: Task, events: Sequence[Event], history_length: int | None) -> Json:
+def full_task(task: Task, events: Sequence[Event], history_length: int | None) -> Json:
     """Give all of a task; in the log, the states and not the text that came between them."""
     return {
         "id": task.task_id,

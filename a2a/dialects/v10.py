@@ -103,7 +103,7 @@ class V10:
         return Fields(params, snake=self.snake).required_name("id")
 
     def read_list(self, params: Json) -> tuple[Listing, Shown]:
-        names = {name: state for state, name in _STATES.items()}
+        names = {name: frozenset({state}) for state, name in _STATES.items()}
         return read_listing(Fields(params, snake=self.snake), names)
 
     def render_list(

@@ -35,7 +35,7 @@ from ..store.boots import last_beat_unix_s
 from ..store.tool_calls import PAGE_MAX, STATS_S, Stats, StoredCall, ToolCalls, Wanted
 from .audit import chains_json
 from .mcp_tools import DOCUMENTED
-from .rows import Row
+from .rows import Row, number
 
 PAGE = 50
 OFFSET_MAX = 10_000_000
@@ -81,8 +81,8 @@ def rows(parts: Parts, paths: Sequence[str]) -> tuple[Row, ...]:
 def _audit_rows(calls: ToolCalls, now: Callable[[], float]) -> tuple[Row, ...]:
     async def page(request: Request, caller: Caller) -> CallsJson:
         wanted = _wanted(request, caller)
-        limit = _number(request, "limit", PAGE, least=1, most=PAGE_MAX)
-        offset = _number(request, "offset", 0, least=0, most=OFFSET_MAX)
+        limit = number(request, "limit", PAGE, least=1, most=PAGE_MAX)
+        offset = number(request, "offset", 0, least=0, most=OFFSET_MAX)
         found, total = await calls.page(wanted, limit=limit, offset=offset)
         return CallsJson(tuple(map(_call_json, found)), total, limit, offset)
 
@@ -153,13 +153,6 @@ def _wanted(request: Request, caller: Caller) -> Wanted:
         outcome=outcome,
         success=None if success is None else _SUCCESS[success],
     )
-
-
-def _number(request: Request, name: str, default: int, *, least: int, most: int) -> int:
-    text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdecimal()) or not least <= int(text[:20]) <= most:
-        raise BadRequest(f"{name} is a number from {least} to {most}", field=name)
-    return int(text)
 
 
 def _call_json(stored: StoredCall) -> CallJson:

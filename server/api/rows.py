@@ -1,8 +1,8 @@
 """The management API as a table: one row a route, with the scope that it needs.
 
 The same table makes the routes and the OpenAPI document, so neither can miss one. A row's
-handler gets the request and the caller and gives a value of management.py, or Lines of them;
-an error is a RoutingError.
+handler gets the request and the caller and gives a value of management.py, Lines of them, or a
+whole answer of its own; an error is a RoutingError.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -77,6 +77,18 @@ async def body_as(request: Request, kind: type[Body]) -> Body:
         raise BadRequest(f"the body is not right: {error}") from error
 
 
+def number(request: Request, name: str, default: int, *, least: int, most: int) -> int:
+    """Give a number of the request's query.
+
+    Raises:
+        BadRequest: it is none, or out of these bounds.
+    """
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdecimal()) or not least <= int(text[:20]) <= most:
+        raise BadRequest(f"{name} is a number from {least} to {most}", field=name)
+    return int(text)
+
+
 def _endpoint(row: Row, authenticator: Authenticator) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         caller = authenticator.caller(request.scope)
@@ -86,6 +98,8 @@ def _endpoint(row: Row, authenticator: Authenticator) -> Callable[[Request], Awa
             return Response(status_code=204)
         if isinstance(value, Lines):
             return _LinesResponse(value)
+        if isinstance(value, Response):
+            return value
         return Response(
             msgspec.json.encode(value), status_code=row.status, media_type="application/json"
         )

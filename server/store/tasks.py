@@ -12,7 +12,16 @@ known dead, or silent for SILENT_S, its tasks are lost and whoever finds them fi
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from omniroute.a2a.tasks import LISTED_MAX, Entry, EventRow, Hold, Listing, Page, TaskRow
+from omniroute.a2a.tasks import (
+    LISTED_MAX,
+    Entry,
+    EventRow,
+    Hold,
+    Listing,
+    Page,
+    Tally,
+    TaskRow,
+)
 
 from .boots import is_known_dead
 from .database import Database, Row, Statement, Steps, Value
@@ -33,7 +42,7 @@ _ENDED = "('completed', 'failed', 'canceled', 'rejected')"
 _LISTED = (
     "(CAST($1 AS TEXT) IS NULL OR key_id = $1) "
     "AND (CAST($2 AS TEXT) IS NULL OR context_id = $2) "
-    "AND (CAST($3 AS TEXT) IS NULL OR state = $3) "
+    "AND (CAST($3 AS TEXT) IS NULL OR $3 LIKE '%,' || state || ',%') "
     "AND (CAST($4 AS TEXT) IS NULL OR skill = $4) "
     "AND (CAST($5 AS DOUBLE PRECISION) IS NULL OR updated_unix_s >= $5)"
 )
@@ -58,11 +67,12 @@ class StoredTasks:
         """
         await self._database.write(partial(_create, task, event, self._boot_id))
 
-    async def get(self, task_id: str, *, owner: str) -> TaskRow | None:
-        """Give the task if it is this owner's; another owner's is None like a missing one."""
+    async def get(self, task_id: str, *, owner: str | None) -> TaskRow | None:
+        """Give the task if it is this owner's, or anyone's for None."""
         rows = await self._database.read(
             Statement(
-                f"SELECT {_COLUMNS} FROM tasks WHERE task_id = $1 AND key_id = $2",  # noqa: S608
+                f"SELECT {_COLUMNS} FROM tasks WHERE task_id = $1 "  # noqa: S608
+                "AND (CAST($2 AS TEXT) IS NULL OR key_id = $2)",
                 (task_id, owner),
             )
         )
@@ -96,6 +106,18 @@ class StoredTasks:
     async def page(self, owner: str | None, listing: Listing) -> Page:
         """Give tasks of an owner, of all for None, newest first."""
         return await self._database.read(partial(_page, owner, listing))
+
+    async def tally(self, owner: str | None) -> Tally:
+        """Count the tasks of an owner, of all for None."""
+        rows = await self._database.read(
+            Statement(
+                "SELECT state, count(*) AS tasks, max(created_unix_s) AS newest FROM tasks "
+                "WHERE CAST($1 AS TEXT) IS NULL OR key_id = $1 GROUP BY state",
+                (owner,),
+            )
+        )
+        newest = max((float(row["newest"]) for row in rows), default=None)
+        return Tally({row["state"]: int(row["tasks"]) for row in rows}, newest)
 
     async def held(self) -> Mapping[str, Hold]:
         """Give the tasks that are this process's, by their id."""
@@ -203,7 +225,7 @@ def _event(task_id: str, seq: int, payload: str) -> Statement:
 
 def _page(owner: str | None, listing: Listing) -> Steps[Page]:
     chosen: tuple[Value, ...] = (
-        *(owner, listing.context_id, listing.state, listing.skill),
+        *(owner, listing.context_id, _states(listing), listing.skill),
         listing.updated_after_unix_s,
     )
     [counted] = yield Statement(
@@ -215,15 +237,21 @@ def _page(owner: str | None, listing: Listing) -> Steps[Page]:
         f"SELECT {_COLUMNS} FROM tasks WHERE {_LISTED} "  # noqa: S608
         "AND (CAST($6 AS DOUBLE PRECISION) IS NULL OR updated_unix_s < $6 "
         "OR (updated_unix_s = $6 AND task_id < $7)) "
-        "ORDER BY updated_unix_s DESC, task_id DESC LIMIT $8",
+        "ORDER BY updated_unix_s DESC, task_id DESC LIMIT $8 OFFSET $9",
         (
             *chosen,
             None if after is None else after.updated_unix_s,
             "" if after is None else after.task_id,
             min(listing.limit, LISTED_MAX),
+            listing.offset,
         ),
     )
     return Page([_task(row) for row in rows], int(counted["total"]))
+
+
+def _states(listing: Listing) -> str | None:
+    """Give the states as one text, each between commas, None for every one."""
+    return f",{','.join(sorted(listing.states))}," if listing.states else None
 
 
 def _lost(own_boot_id: str, now_unix_s: float) -> Steps[Sequence[TaskRow]]:

@@ -1,5 +1,6 @@
 """The A2A door on a gateway of fakes, served in memory."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,16 @@ from starlette.requests import Request
 
 from omniroute.a2a.routes import Door
 from omniroute.a2a.task import TERMINAL, WAITING
-from omniroute.a2a.tasks import LISTED_MAX, Entry, EventRow, Hold, Listing, Page, TaskRow
+from omniroute.a2a.tasks import (
+    LISTED_MAX,
+    Entry,
+    EventRow,
+    Hold,
+    Listing,
+    Page,
+    Tally,
+    TaskRow,
+)
 from omniroute.routing.conversation import Delta
 from omniroute.routing.errors import NotAuthenticated, StorageUnavailable
 from omniroute.routing.model import Call, Caller, Piece
@@ -53,10 +63,10 @@ class MemoryTasks:
         self.works[task.task_id] = self.boot_id
         self.logs[task.task_id] = [EventRow(0, event)]
 
-    async def get(self, task_id: str, *, owner: str) -> TaskRow | None:
+    async def get(self, task_id: str, *, owner: str | None) -> TaskRow | None:
         self._check()
         row = self.rows.get(task_id)
-        return row if row is not None and row.owner == owner else None
+        return row if row is not None and owner in (None, row.owner) else None
 
     async def move(self, task: TaskRow, event: str, *, attempt: int | None = None) -> bool:
         row = await self.get(task.task_id, owner=task.owner)
@@ -95,7 +105,7 @@ class MemoryTasks:
             for one in self.rows.values()
             if owner in (None, one.owner)
             and listing.context_id in (None, one.context_id)
-            and listing.state in (None, one.state)
+            and one.state in (listing.states or {one.state})
             and listing.skill in (None, one.skill)
             and one.updated_unix_s >= (listing.updated_after_unix_s or 0)
         ]
@@ -107,7 +117,14 @@ class MemoryTasks:
             if after is None
             or (one.updated_unix_s, one.task_id) < (after.updated_unix_s, after.task_id)
         ]
-        return Page(rest[: min(listing.limit, LISTED_MAX)], len(found))
+        shown = rest[listing.offset :][: min(listing.limit, LISTED_MAX)]
+        return Page(shown, len(found))
+
+    async def tally(self, owner: str | None) -> Tally:
+        self._check()
+        found = [one for one in self.rows.values() if owner in (None, one.owner)]
+        newest = max((one.created_unix_s for one in found), default=None)
+        return Tally(dict(Counter(one.state for one in found)), newest)
 
     async def held(self) -> Mapping[str, Hold]:
         self._check()

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from omniroute.a2a.tasks import LISTED_MAX
+from omniroute.a2a.dialects.listing import PAGE_MAX
 from tests.a2a_door.door import (
     HeldUpstream,
     MemoryTasks,
@@ -226,7 +226,7 @@ async def test_nobody_lists_another_s_tasks() -> None:
     "wrong",
     [
         {"pageSize": 0},
-        {"pageSize": LISTED_MAX + 1},
+        {"pageSize": PAGE_MAX + 1},
         {"pageToken": "?"},
         {"pageToken": "e30"},
         {"status": "done"},
@@ -254,3 +254,12 @@ async def test_the_native_list_has_whole_tasks_of_a_state_and_skill() -> None:
     assert found["tasks"][0]["state"] == "completed"
     assert found["tasks"][0]["skill"] == "smart-routing"
     assert none["tasks"] == []
+
+
+async def test_the_native_list_counts_a_rejected_task_as_failed() -> None:
+    async with serving() as door:
+        refused = {"messages": [{"role": "user", "content": "hi"}], "metadata": {"model": "none"}}
+        sent = await door.result("message/send", {"skill": "smart-routing", **refused}, **A)
+        found = await door.result("tasks/list", {"state": "failed"}, **A)
+
+    assert [one["id"] for one in found["tasks"]] == [sent["task"]["id"]]

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from omniroute.a2a.tasks import TaskRow, TaskStore
+from omniroute.a2a.tasks import Listing, Tally, TaskRow, TaskStore
 from omniroute.server.store.database import open_database
 from omniroute.server.store.tasks import StoredTasks
 from tests.a2a_door.door import MemoryTasks
@@ -96,3 +96,17 @@ async def test_pruning_deletes_what_expired_before_now(kind: str, tmp_path: Path
         assert await store.get("t-1", owner="key-a") is None
         assert list(await store.events("t-1", owner="key-a")) == []
         assert await store.get("t-2", owner="key-a") is not None
+
+
+async def test_tasks_are_counted_and_found_for_whoever_may_see_all(
+    kind: str, tmp_path: Path
+) -> None:
+    async with opened(kind, tmp_path) as store:
+        await store.create(ROW, "zero")
+        await store.create(replace(ROW, task_id="t-2", owner="key-b", state="failed"), "zero")
+
+        assert await store.tally("key-b") == Tally({"failed": 1}, 10.0)
+        assert (await store.tally(None)).counts == {"working": 1, "failed": 1}
+        assert await store.get("t-2", owner=None) is not None
+        page = await store.page(None, Listing(states=frozenset({"failed", "working"}), offset=1))
+        assert ([row.task_id for row in page.rows], page.total) == (["t-1"], 2)

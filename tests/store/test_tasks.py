@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from omniroute.a2a.tasks import Entry, Hold, Listing, Place, TaskRow, TaskStore
+from omniroute.a2a.task import State
+from omniroute.a2a.tasks import Entry, Hold, Listing, Place, Tally, TaskRow, TaskStore
 from omniroute.server.store.database import RowRefused, Statement
 from omniroute.server.store.tasks import SILENT_S, StoredTasks
 from tests.fakes import FakeClock
@@ -230,3 +231,47 @@ async def test_a_task_that_was_woken_ends_in_its_new_attempt_alone(tasks: TaskSt
     fresh = await tasks.move(ended, "ended", attempt=2)
 
     assert (stale, fresh) == (False, True)
+
+
+async def _some(tasks: TaskStore) -> None:
+    states: tuple[State, ...] = ("working", "failed", "rejected", "completed")
+    for number, state in enumerate(states):
+        at = 100.0 + number
+        row = replace(TASK, task_id=f"t-{number}", state=state, updated_unix_s=at)
+        await tasks.create(replace(row, created_unix_s=at), "created")
+    await tasks.create(replace(TASK, task_id="t-x", owner="key-2", created_unix_s=900.0), "created")
+
+
+@pytest.mark.anyio
+async def test_a_list_may_be_of_several_states_and_leave_out_the_newest(tasks: TaskStore) -> None:
+    await _some(tasks)
+
+    bad = await tasks.page("key-1", Listing(states=frozenset({"failed", "rejected"})))
+    rest = await tasks.page("key-1", Listing(offset=3))
+    none = await tasks.page("key-1", Listing(states=frozenset({"canceled"})))
+
+    assert [row.task_id for row in bad.rows] == ["t-2", "t-1"]
+    assert bad.total == 2
+    assert [row.task_id for row in rest.rows] == ["t-0"]
+    assert rest.total == 4
+    assert (none.rows, none.total) == ([], 0)
+
+
+@pytest.mark.anyio
+async def test_tasks_are_counted_by_state_for_an_owner_or_for_all(tasks: TaskStore) -> None:
+    await _some(tasks)
+
+    mine, every = await tasks.tally("key-1"), await tasks.tally(None)
+
+    assert mine == Tally({"working": 1, "failed": 1, "rejected": 1, "completed": 1}, 103.0)
+    assert every.counts["submitted"] == 1
+    assert every.newest_unix_s == 900.0
+    assert await tasks.tally("key-3") == Tally({}, None)
+
+
+@pytest.mark.anyio
+async def test_a_task_is_found_without_its_owner_when_none_is_named(tasks: TaskStore) -> None:
+    await tasks.create(TASK, "created")
+
+    assert await tasks.get("task-1", owner=None) == TASK
+    assert await tasks.get("task-2", owner=None) is None
