@@ -6,7 +6,7 @@ error. It goes through the same /v1 endpoint as any client's request.
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -36,7 +36,7 @@ class _Event(msgspec.Struct):
 
 def chat(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     """Ask and print."""
-    prompt = _prompt(arguments)
+    prompt = prompt_of(arguments.prompt, "chat")
     messages = [{"role": "user", "content": prompt}]
     if arguments.system is not None:
         messages.insert(0, {"role": "system", "content": arguments.system})
@@ -72,9 +72,18 @@ def events(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 yield line[5:].strip()
 
 
-def _prompt(arguments: Namespace) -> str:
-    if arguments.prompt:
-        return " ".join(arguments.prompt)
+def prompt_of(words: Sequence[str], command: str) -> str:
+    """Give a prompt of the command line, or of standard input.
+
+    Args:
+        words: on the command line.
+        command: whose they are, for the one who has to try again.
+
+    Raises:
+        Stop: there is none, or it is longer than PROMPT_BYTES_MAX.
+    """
+    if words:
+        return " ".join(words)
     if sys.stdin.isatty():
         complain("Type the prompt and end it with Ctrl-D on a line of its own.")
     data = sys.stdin.buffer.read(PROMPT_BYTES_MAX + 1)
@@ -83,7 +92,8 @@ def _prompt(arguments: Namespace) -> str:
     prompt = data.decode("utf-8", "replace")
     if not prompt.strip():
         raise Stop(
-            'no prompt was given: `omniroute chat "..."`, or send it to standard input', USAGE
+            f'no prompt was given: `omniroute {command} "..."`, or send it to standard input',
+            USAGE,
         )
     return prompt
 
@@ -116,11 +126,11 @@ def _print_answer(answer: Answer) -> bool:
             raise Stop(event.error.message, UNAVAILABLE)
         for choice in event.choices:
             if choice.delta is not None and choice.delta.content:
-                _write(choice.delta.content)
+                write_piece(choice.delta.content)
     return False
 
 
-def _write(text: str) -> None:
+def write_piece(text: str) -> None:
     """Print a piece of the answer: into a file as it is, to a terminal without what drives it."""
     if sys.stdout.isatty():
         text = safe_text(text.replace("\r\n", "\n"))

@@ -5,6 +5,7 @@ imported when it runs. Options that set a setting come from settings_names.py.
 """
 
 from .command import JSON, NOUN, Command, Option
+from .commands_a2a import A2A_COMMANDS
 from .commands_aliases import ALIAS_COMMANDS
 from .commands_autos import AUTO_COMMANDS
 from .commands_combos import COMBO_COMMANDS
@@ -309,5 +310,6 @@ COMMANDS: tuple[Command, ...] = (
     *SHAPING_COMMANDS,
     *DECISION_COMMANDS,
     *MCP_COMMANDS,
+    *A2A_COMMANDS,
     *USAGE_COMMANDS,
 )
