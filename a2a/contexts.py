@@ -29,7 +29,10 @@ async def conversation_before(task: Task, store: TaskStore) -> tuple[ChatMessage
         StorageUnavailable: the store does not answer.
     """
     listing = Listing(
-        context_id=task.context_id, state="completed", skill=SMART_ROUTING, limit=TASKS_MAX
+        context_id=task.context_id,
+        states=frozenset({"completed"}),
+        skill=SMART_ROUTING,
+        limit=TASKS_MAX,
     )
     page = await store.page(task.owner, listing)
     found = [one for one in map(task_of, page.rows) if _is_before(one, task)]
