@@ -61,7 +61,9 @@ def kind_for(version: str) -> CardKind:
 
 
 @lru_cache(maxsize=64)
-def card(kind: CardKind, *, public_url: str, version: str, keys_required: bool) -> Card:
+def card(
+    kind: CardKind, *, public_url: str, version: str, keys_required: bool, pushes: bool = False
+) -> Card:
     """Give a card.
 
     Args:
@@ -69,6 +71,7 @@ def card(kind: CardKind, *, public_url: str, version: str, keys_required: bool) 
         public_url: the gateway's own base URL, from its settings.
         version: the gateway's version.
         keys_required: whether a request needs a key; only then is a scheme declared.
+        pushes: whether push notifications are sent.
     """
     url = public_url.rstrip("/") + ENDPOINT
     shown: dict[str, object] = {
@@ -78,7 +81,7 @@ def card(kind: CardKind, *, public_url: str, version: str, keys_required: bool) 
         "defaultInputModes": ["text/plain"],
         "defaultOutputModes": ["text/plain"],
         "skills": [_skill(skill, kind, keys_required=keys_required) for skill in SKILLS.values()],
-        "capabilities": _capabilities(kind),
+        "capabilities": _capabilities(kind, pushes=pushes),
     }
     if kind != "0.3":
         shown |= {"supportedInterfaces": _interfaces(url)}
@@ -103,10 +106,10 @@ def _interfaces(url: str) -> list[Json]:
     ]
 
 
-def _capabilities(kind: CardKind) -> Json:
+def _capabilities(kind: CardKind, *, pushes: bool) -> Json:
     shown: dict[str, object] = {
         "streaming": True,
-        "pushNotifications": False,
+        "pushNotifications": pushes,
         "extensions": [
             {
                 "uri": EXTENSION,

@@ -51,3 +51,11 @@ class Fault(Exception):
 def task_not_found() -> Fault:
     """Give the one answer for a task that does not exist and for another caller's."""
     return Fault("task_not_found", "this caller has no task with that id")
+
+
+def no_pushes() -> Fault:
+    """Give the answer to who wants to be told of tasks where nobody is."""
+    return Fault(
+        "push_unsupported",
+        "this agent sends no push notifications; poll the task or stream it",
+    )

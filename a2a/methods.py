@@ -18,8 +18,10 @@ from omniroute.routing.ports import Clock
 
 from .contexts import conversation_before
 from .dialects.codec import Send, StreamStep
-from .faults import Fault, task_not_found
+from .faults import Fault, no_pushes, task_not_found
 from .following import followed
+from .push import SubscriptionRow
+from .pushing import Pushes
 from .record import Event, event_of, read_event, row_of, task_of, written_of
 from .run import CANCELED, INTERRUPTED, Ending, Run
 from .runs import Runs, answered_already
@@ -39,10 +41,12 @@ class Around:
     Attributes:
         callers: gives the caller of a key's id; None when the key is no more.
         canceled: is told the id and the owner of a canceled task that runs in another process.
+        pushes: who is told of tasks; None where nobody is.
     """
 
     callers: Callable[[str], Caller | None]
     canceled: Callable[[str, str], None]
+    pushes: Pushes | None = None
 
 
 class Agent:
@@ -62,6 +66,7 @@ class Agent:
     ) -> None:
         self._canceled = around.canceled
         self._callers = around.callers
+        self._pushes = around.pushes
         self._gateway = gateway
         self._store = store
         self._clock = clock
@@ -194,7 +199,9 @@ class Agent:
         earlier = await self._earlier(skill, task, caller) if names_context else ()
         order = _order(task, caller, earlier, stream=stream)
         work = skill.begin(self._gateway, self._clock, order)
-        return await self._runs.accept(task, work, keep_content=caller.keep_content)
+        push = await self._subscription(send, task, caller, is_new=asked is None)
+        keeps = caller.keep_content
+        return await self._runs.accept(task, work, keep_content=keeps, push=push)
 
     async def _asked(self, message: Message, caller: Caller) -> Task | None:
         """Give the task that asked its client something which this message answers.
@@ -235,6 +242,20 @@ class Agent:
             options=send.options,
             history=(replace(message, context_id=context_id, task_id=task_id),),
         )
+
+    async def _subscription(
+        self, send: Send, task: Task, caller: Caller, *, is_new: bool
+    ) -> SubscriptionRow | None:
+        """Give what is stored with a new task; for one that is there it is stored at once."""
+        if send.push is None:
+            return None
+        if self._pushes is None:
+            raise no_pushes()
+        row = self._pushes.row(task.task_id, send.push)
+        if is_new:
+            return row
+        await self._pushes.subscribe(row, caller)
+        return None
 
     def _answered(self, task: Task, message: Message) -> Task:
         """Give the next attempt at a task, with what the agent had asked and the answer to it."""

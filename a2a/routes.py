@@ -8,12 +8,13 @@ their HTTP status in every dialect, with a JSON-RPC error as body.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
 
+import anyio
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -33,12 +34,15 @@ from omniroute.routing.ports import IDEMPOTENCY_KEY_CHARS_MAX, Clock, MakeOnce, 
 from .card import ENDPOINT, Card, CardKind, card, headers, is_known, kind_for
 from .dialects.codec import Codec
 from .dialects.detect import Operation, codec_of, operation_of
-from .faults import Fault
+from .faults import Fault, no_pushes
 from .methods import Agent, Around
 from .oversight import Oversight
+from .push import Outgoing, PushStore
+from .pushing import Pushes
 from .rpc import RequestId, RpcCall, answer, read_call, read_id, read_json, refusal
 from .run import CANCELED
 from .runs import RUNNING_MAX, TASK_S_MAX, Runs
+from .sending import Sender
 from .stream import Streams, stream_of, stream_of_fault, stream_of_steps
 from .tasks import TaskStore
 
@@ -70,6 +74,8 @@ class Door:
             for `cancel` to be called there.
         callers: gives the caller of a key's id, for tasks that are done again; None when the
             key is no more.
+        pushes: keeps who is told of tasks; None, as without outgoing: nobody is.
+        outgoing: reaches those who are told.
     """
 
     gateway: Gateway
@@ -83,6 +89,8 @@ class Door:
     once: Once | None = None
     canceled: Callable[[str, str], None] = lambda task_id, owner: None
     callers: Callable[[str], Caller | None] = lambda key_id: None
+    pushes: PushStore | None = None
+    outgoing: Outgoing | None = None
 
     def __post_init__(self) -> None:
         self._runs = Runs(
@@ -91,7 +99,12 @@ class Door:
             seconds_max=self.task_s_max,
             running_max=self.running_max,
         )
-        around = Around(self.callers, self.canceled)
+        self._pushes: Pushes | None = None
+        self.sender: Sender | None = None
+        if self.pushes is not None and self.outgoing is not None:
+            self._pushes = Pushes(self.pushes, self.tasks, self.clock, self.outgoing.check)
+            self.sender = Sender(self.pushes, self.outgoing, self.clock)
+        around = Around(self.callers, self.canceled, self._pushes)
         self._agent = Agent(self.gateway, self.tasks, self.clock, self._runs, around)
         self.oversight = Oversight(self._agent, self.tasks, self.clock)
         self.streams = Streams()
@@ -102,9 +115,17 @@ class Door:
         if run is not None:
             run.stop(CANCELED)
 
-    def lifespan(self) -> AbstractAsyncContextManager[None]:
-        """Give the context in which tasks run; the app enters it for as long as it serves."""
-        return self._runs.lifespan(self._agent.recover)
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        """Run tasks and tell of them; the app enters it for as long as it serves."""
+        async with anyio.create_task_group() as group:
+            if self.sender is not None:
+                group.start_soon(self.sender.run)
+            try:
+                async with self._runs.lifespan(self._agent.recover):
+                    yield
+            finally:
+                group.cancel_scope.cancel()
 
     async def recover(self) -> None:
         """End, or do again, the tasks of dead processes; while it serves, this is done often.
@@ -121,6 +142,7 @@ class Door:
             public_url=self.public_url(),
             version=self.gateway.view.version,
             keys_required=self.keys_required(),
+            pushes=self._pushes is not None,
         )
 
     def routes(self) -> list[BaseRoute]:
@@ -197,6 +219,11 @@ class Door:
             case "cancel":
                 task = await agent.cancel(codec.read_task_id(params), caller)
                 result = codec.render_canceled(task)
+            case "push_set" | "push_get" | "push_list" | "push_delete":
+                if self._pushes is None:
+                    raise no_pushes()
+                told = await self._pushes.answer(operation, codec.push, params, caller)
+                return _json(answer(call.request_id, told))
             case _:
                 assert_never(operation)
         return _json(answer(call.request_id, result))

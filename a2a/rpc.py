@@ -70,7 +70,7 @@ def read_call(value: object) -> RpcCall:
     return RpcCall(read_id(value), method, params)
 
 
-def answer(request_id: RequestId, result: Json) -> bytes:
+def answer(request_id: RequestId, result: object) -> bytes:
     """Give the bytes of a result."""
     return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "result": result})
 

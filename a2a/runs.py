@@ -19,6 +19,7 @@ from omniroute.routing.errors import RoutingError, StorageUnavailable
 from omniroute.routing.ports import Clock
 
 from .faults import Fault
+from .push import SubscriptionRow
 from .record import event_of, event_of_text, row_of, task_of
 from .run import GONE, INTERRUPTED, Ending, Run
 from .task import TERMINAL, Artifact, Task, answer_of, moved
@@ -87,13 +88,16 @@ class Runs:
         """Whether a task is this process's work, from before it is stored until it has ended."""
         return task_id in self._runs
 
-    async def accept(self, task: Task, work: Work, *, keep_content: bool) -> Run:
+    async def accept(
+        self, task: Task, work: Work, *, keep_content: bool, push: SubscriptionRow | None = None
+    ) -> Run:
         """Store a task, then start it. It is committed when this returns.
 
         Args:
             task: a new one, or in its next attempt one that waited for its client.
             work: what it does.
             keep_content: whether its messages and its answer may be stored.
+            push: who is told of a new one, stored with it.
 
         Raises:
             Fault: too many tasks run, the gateway is stopping, or the task does not wait.
@@ -112,7 +116,7 @@ class Runs:
         self._runs[task.task_id] = run
         try:
             with anyio.CancelScope(shield=True):
-                await self._create(run)
+                await self._create(run, push)
         except BaseException:
             del self._runs[task.task_id]
             raise
@@ -137,12 +141,12 @@ class Runs:
             # The gateway was stopped while the task was stored: it ends as interrupted.
             await self._run(run)
 
-    async def _create(self, run: Run) -> None:
+    async def _create(self, run: Run, push: SubscriptionRow | None) -> None:
         row = row_of(run.task, keep_content=run.keep_content)
         try:
             with anyio.fail_after(STORE_S_MAX):
                 if run.task.attempt == 1:
-                    await self._store.create(row, event_of(run.task))
+                    await self._store.create(row, event_of(run.task), push=push)
                 elif not await self._store.wake(row, event_of(run.task)):
                     raise answered_already()
         except TimeoutError:

@@ -11,9 +11,12 @@ this room reads and writes (see `record.py`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .task import State
+
+if TYPE_CHECKING:
+    from .push import SubscriptionRow
 
 LISTED_MAX = 200
 """Tasks of one page."""
@@ -121,8 +124,13 @@ class TaskStore(Protocol):
         StorageUnavailable: from every method, when the database does not answer.
     """
 
-    async def create(self, task: TaskRow, event: str) -> None:
-        """Store a new task and its event 0, this process's own; committed when this returns."""
+    async def create(
+        self, task: TaskRow, event: str, *, push: "SubscriptionRow | None" = None
+    ) -> None:
+        """Store a new task and its event 0, this process's own; committed when this returns.
+
+        With it, who is told of its changes: see push.py. Every `move` then owes a notification.
+        """
         ...
 
     async def get(self, task_id: str, *, owner: str | None) -> TaskRow | None:

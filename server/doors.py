@@ -1,7 +1,7 @@
 """Every door of the gateway, opened and mounted, on one screen."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -48,6 +48,7 @@ from .v1.chat import ChatDoor
 from .v1.counting import CountDoor
 from .v1.gemini import GeminiDoor
 from .v1.services import ServiceDoors
+from .webhooks import Webhooks
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 CANCELED = "a2a_task_canceled"
@@ -78,22 +79,10 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     )
     mcp_door.once = repeats
     mcp_door.trail = Trail(parts.storage.tool_calls, parts.clock)
-    a2a = A2ADoor(
-        gateway=gateway,
-        tasks=parts.storage.tasks,
-        authenticate=lambda request: authenticator.caller(request.scope),
-        public_url=lambda: _public_url(settings),
-        keys_required=authenticator.needs_key,
-        clock=parts.clock,
-        once=repeats,
-        canceled=lambda task_id, owner: parts.peers.tell(CANCELED, (task_id, owner)),
-        callers=authenticator.caller_named,
+    webhooks = Webhooks(
+        private=settings.a2a_private_webhooks, own_addresses=((settings.host, settings.port),)
     )
-
-    async def cancel(words: Sequence[str]) -> None:
-        a2a.cancel(*words)
-
-    parts.peers.on(CANCELED, cancel)
+    a2a = _a2a(parts, repeats, webhooks)
     services = _services(parts)
     hot = _hot(parts) | services.hot()
     hot |= beside.vectors(parts, hot)
@@ -122,8 +111,32 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         ],
         front,
     )
-    async with mcp_door.run(), a2a.lifespan():
-        yield front
+    with closing(webhooks):
+        async with mcp_door.run(), a2a.lifespan():
+            yield front
+
+
+def _a2a(parts: Parts, repeats: Repeats, webhooks: Webhooks) -> A2ADoor:
+    settings, authenticator = parts.settings, parts.authenticator
+    door = A2ADoor(
+        gateway=parts.gateway,
+        tasks=parts.storage.tasks,
+        authenticate=lambda request: authenticator.caller(request.scope),
+        public_url=lambda: _public_url(settings),
+        keys_required=authenticator.needs_key,
+        clock=parts.clock,
+        once=repeats,
+        canceled=lambda task_id, owner: parts.peers.tell(CANCELED, (task_id, owner)),
+        callers=authenticator.caller_named,
+        pushes=parts.storage.pushes,
+        outgoing=webhooks,
+    )
+
+    async def cancel(words: Sequence[str]) -> None:
+        door.cancel(*words)
+
+    parts.peers.on(CANCELED, cancel)
+    return door
 
 
 def _hot(parts: Parts) -> dict[str, Door]:

@@ -69,6 +69,7 @@ class Settings:
     shutdown_s: float = 30.0
     retention_days: float | None = 90.0
     mcp_audit_arguments: bool = False
+    a2a_private_webhooks: bool = False
     exit_when_idle_s: float | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     dev: bool = False

@@ -252,6 +252,13 @@ SETTINGS: tuple[Setting, ...] = (
         _set_by("OMNIROUTE_MCP_AUDIT_ARGUMENTS", kind="switch"),
     ),
     Setting(
+        "a2a_private_webhooks",
+        "off",
+        "Let A2A clients have push notifications sent to this machine and its networks, also "
+        "without TLS; off sends them to public servers over https alone.",
+        _set_by("OMNIROUTE_A2A_PRIVATE_WEBHOOKS", kind="switch"),
+    ),
+    Setting(
         "exit_when_idle_s",
         "never",
         "End the gateway after this long without a request.",

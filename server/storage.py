@@ -30,6 +30,7 @@ from .store.keys import Keys
 from .store.learned_limits import StoredLimits
 from .store.ledger import DECISION_CHAINS, StoredLedger
 from .store.mismatches import Mismatches
+from .store.pushes import StoredPushes
 from .store.retention import Retention
 from .store.tasks import StoredTasks
 from .store.tool_calls import ToolCalls
@@ -55,6 +56,7 @@ class Storage:
     tool_calls: ToolCalls
     budgets: Budgets
     tasks: StoredTasks
+    pushes: StoredPushes
     audit: Audit
     changes: Changes
     counters: StoredCounters
@@ -150,16 +152,12 @@ async def open_storage(
             ),
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database, boot.boot_id),
+            pushes=StoredPushes(database, vault),
             audit=audit,
             changes=changes,
             counters=StoredCounters(database, clock),
             limits=StoredLimits(database, clock),
-            answers=KeptAnswers(
-                database,
-                clock,
-                claim_s=settings.total_s + CLAIM_SLACK_S,
-                mismatched=Mismatches(changes, clock).note,
-            ),
+            answers=_answers(settings, database, changes, clock),
             responses=KeptResponses(database),
             learned=StoredExperience(database, clock),
             retention=Retention(database, ring, DECISION_CHAINS, days=settings.retention_days),
@@ -180,3 +178,12 @@ async def open_storage(
         await storage.flush()
         await storage.budgets.end()
         await end_boot(database, boot.boot_id, clock.unix())
+
+
+def _answers(settings: Settings, database: Database, changes: Changes, clock: Clock) -> KeptAnswers:
+    return KeptAnswers(
+        database,
+        clock,
+        claim_s=settings.total_s + CLAIM_SLACK_S,
+        mismatched=Mismatches(changes, clock).note,
+    )

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..faults import Fault
+from ..push import Subscription
 from ..record import Event
 from ..rpc import RequestId
 from ..task import Json, Message, Options, Task
 from ..tasks import Listing
+from .pushes import PushCodec
 
 EXTENSION = "https://omniroute.dev/a2a/ext/routing/v1"
 """URI of our extension: routing options in, the routing story out, as metadata under it."""
@@ -25,12 +27,14 @@ class Send:
     Attributes:
         blocking: the answer waits until the task has ended.
         history_length: how many messages the answer shows; None for all.
+        push: where its client wants to be told of the task.
     """
 
     message: Message
     options: Options
     blocking: bool = True
     history_length: int | None = None
+    push: Subscription | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,11 @@ class Codec(Protocol):
         ...
 
     def http_status(self, fault: Fault) -> int: ...
+
+    @property
+    def push(self) -> PushCodec:
+        """How subscriptions to push notifications are written."""
+        ...
 
     @property
     def fault_as_event(self) -> bool:

@@ -8,7 +8,8 @@ The first rule that fits decides:
    is one whose `message` has none of the marks that 0.3 requires (a `messageId`, a `kind`,
    parts that say their kind): in 0.3 it could only be an error.
 4. `tasks/get|cancel|resubscribe` with `taskId` and no `id` is native, and `tasks/list`, which
-   0.3 does not have.
+   0.3 does not have. So is what looks for a push notification configuration by `taskId`, where
+   0.3 calls the task `id`, and what sets one without 0.3's object for it.
 5. All else is strict 0.3.
 
 The answer is in the request's dialect, whichever dialect its task was made in.
@@ -25,7 +26,18 @@ from .native import Native
 from .v03 import V03
 from .v10 import V10
 
-Operation = Literal["send", "stream", "get", "list", "cancel", "subscribe"]
+Operation = Literal[
+    "send",
+    "stream",
+    "get",
+    "list",
+    "cancel",
+    "subscribe",
+    "push_set",
+    "push_get",
+    "push_list",
+    "push_delete",
+]
 
 V10_CODEC: Codec = V10()
 V03_CODEC: Codec = V03()
@@ -40,10 +52,10 @@ V10_METHODS: Mapping[str, Operation | FaultKind] = {
     "CancelTask": "cancel",
     "ListTasks": "list",
     "SubscribeToTask": "subscribe",
-    "CreateTaskPushNotificationConfig": "push_unsupported",
-    "GetTaskPushNotificationConfig": "push_unsupported",
-    "ListTaskPushNotificationConfigs": "push_unsupported",
-    "DeleteTaskPushNotificationConfig": "push_unsupported",
+    "CreateTaskPushNotificationConfig": "push_set",
+    "GetTaskPushNotificationConfig": "push_get",
+    "ListTaskPushNotificationConfigs": "push_list",
+    "DeleteTaskPushNotificationConfig": "push_delete",
     # 1.0, section 3.3.4: a card that declares no extended card makes this unsupported.
     "GetExtendedAgentCard": "unsupported",
 }
@@ -54,10 +66,10 @@ V03_METHODS: Mapping[str, Operation | FaultKind] = {
     "tasks/cancel": "cancel",
     "tasks/list": "list",
     "tasks/resubscribe": "subscribe",
-    "tasks/pushNotificationConfig/set": "push_unsupported",
-    "tasks/pushNotificationConfig/get": "push_unsupported",
-    "tasks/pushNotificationConfig/list": "push_unsupported",
-    "tasks/pushNotificationConfig/delete": "push_unsupported",
+    "tasks/pushNotificationConfig/set": "push_set",
+    "tasks/pushNotificationConfig/get": "push_get",
+    "tasks/pushNotificationConfig/list": "push_list",
+    "tasks/pushNotificationConfig/delete": "push_delete",
     "agent/getAuthenticatedExtendedCard": "no_extended_card",
 }
 
@@ -80,14 +92,7 @@ def codec_of(method: str, params: Json, version: str) -> Codec:
     asked = major_minor(version)
     if method in V10_METHODS or asked is None or not asked.startswith("0."):
         return V10_CODEC
-    operation = V03_METHODS.get(method)
-    if operation in ("send", "stream"):
-        return NATIVE_CODEC if _is_native_send(params) else V03_CODEC
-    if operation == "list":
-        return NATIVE_CODEC
-    if operation in ("get", "cancel", "subscribe"):
-        return NATIVE_CODEC if "taskId" in params and "id" not in params else V03_CODEC
-    return V03_CODEC
+    return NATIVE_CODEC if _is_native(V03_METHODS.get(method), params) else V03_CODEC
 
 
 def operation_of(method: str, version: str) -> Operation:
@@ -106,10 +111,28 @@ def operation_of(method: str, version: str) -> Operation:
     match found:
         case "send" | "stream" | "get" | "list" | "cancel" | "subscribe":
             return found
+        case "push_set" | "push_get" | "push_list" | "push_delete":
+            return found
         case None:
             raise Fault("method_not_found", f"A2A {asked} has no method {method[:64]!r} here")
         case _:
             raise Fault(found, f"this agent does not support {method}")
+
+
+def _is_native(operation: Operation | FaultKind | None, params: Json) -> bool:
+    match operation:
+        case "send" | "stream":
+            return _is_native_send(params)
+        case "list":
+            return True
+        case "get" | "cancel" | "subscribe":
+            return "taskId" in params and "id" not in params
+        case "push_set":
+            return "url" in params
+        case "push_get" | "push_list" | "push_delete":
+            return "taskId" in params
+        case _:
+            return False
 
 
 def _is_native_send(params: Json) -> bool:

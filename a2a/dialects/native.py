@@ -34,6 +34,7 @@ from .common import dollars, iso, routing_story
 from .fields import Fields
 from .listing import page_of, read_listing
 from .options import read_options, read_turns, turn_text
+from .pushes import NATIVE_PUSH
 
 _STATES: Mapping[State, str] = {
     "submitted": "submitted",
@@ -66,6 +67,7 @@ class Native:
 
     fault_as_event = False
     shows_events = True
+    push = NATIVE_PUSH
 
     def read_send(self, params: Json) -> Send:
         fields = Fields(params)
@@ -84,7 +86,9 @@ class Native:
             task_id=said.name("taskId") or fields.name("taskId"),
             metadata={EXTENSION: {"messages": whole}} if len(turns) > 1 else {},
         )
-        return Send(message, read_options(places, turns=turns))
+        told = fields.part("pushNotificationConfig")
+        push = None if told is None else self.push.read(told)
+        return Send(message, read_options(places, turns=turns), push=push)
 
     def read_query(self, params: Json) -> tuple[str, int | None]:
         return self.read_task_id(params), Fields(params).count("historyLength")

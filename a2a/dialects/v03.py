@@ -12,6 +12,7 @@ from ..rpc import RequestId
 from ..task import Json, Message, Part, State, Task
 from .codec import Began, Ended, StreamStep, Wrote
 from .fields import Fields
+from .pushes import V03_PUSH
 from .v10 import V10
 
 
@@ -22,6 +23,7 @@ class V03(V10):
     snake = False
     roles: Mapping[object, Literal["user", "agent"]] = {"user": "user", "agent": "agent"}
     push_field = "pushNotificationConfig"
+    push = V03_PUSH
 
     def render_sent(self, task: Task, history_length: int | None) -> Json:
         return self._task(task, history_length)

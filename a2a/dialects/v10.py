@@ -31,6 +31,7 @@ from .common import fault_details, iso, routing_story
 from .fields import Fields
 from .listing import page_of, read_listing
 from .options import read_options
+from .pushes import V10_PUSH
 
 CODES: Mapping[FaultKind, int] = {
     "parse": -32700,
@@ -75,6 +76,7 @@ class V10:
     }
     """ProtoJSON parsers accept an enum's number as well."""
     push_field = "taskPushNotificationConfig"
+    push = V10_PUSH
 
     def read_send(self, params: Json) -> Send:
         fields = Fields(params, snake=self.snake)
@@ -83,7 +85,7 @@ class V10:
             raise fields.fault("message", "is required and must be an object")
         message = self._read_message(asked)
         configuration = fields.part("configuration") or Fields({}, "configuration", self.snake)
-        self._check(configuration)
+        told = configuration.part(self.push_field)
         said = [found for one in (asked, fields) if (found := one.part("metadata")) is not None]
         own = [found for one in said if (found := one.part(EXTENSION)) is not None]
         plain = fields.part("metadata")
@@ -93,6 +95,7 @@ class V10:
             options=replace(options, output_modes=configuration.names("acceptedOutputModes")),
             blocking=self._read_blocking(configuration),
             history_length=configuration.count("historyLength"),
+            push=None if told is None else self.push.read(told),
         )
 
     def read_query(self, params: Json) -> tuple[str, int | None]:
@@ -179,14 +182,6 @@ class V10:
 
     def _read_blocking(self, configuration: Fields) -> bool:
         return not configuration.flag("returnImmediately")
-
-    def _check(self, configuration: Fields) -> None:
-        if configuration.raw(self.push_field) is not None:
-            raise Fault(
-                "push_unsupported",
-                f"{configuration.at(self.push_field)}: this agent sends no push notifications; "
-                "poll the task or stream it",
-            )
 
     def _role_names(self) -> str:
         return ", ".join(role for role in self.roles if isinstance(role, str))

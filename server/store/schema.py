@@ -24,6 +24,7 @@ REVISIONS = (
     "0018",
     "0022",
     "0023",
+    "0024",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

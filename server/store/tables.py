@@ -292,6 +292,7 @@ class TaskRow(Table, table=True):
     events: int = Field(sa_type=BigInteger)
     boot_id: str | None = Field(sa_type=Text)
     attempt: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("1")})
+    subscriptions: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
 
 
 class TaskEventRow(Table, table=True):

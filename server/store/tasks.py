@@ -12,6 +12,7 @@ known dead, or silent for SILENT_S, its tasks are lost and whoever finds them fi
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from omniroute.a2a.push import SubscriptionRow
 from omniroute.a2a.tasks import (
     LISTED_MAX,
     Entry,
@@ -25,6 +26,7 @@ from omniroute.a2a.tasks import (
 
 from .boots import is_known_dead
 from .database import Database, Row, Statement, Steps, Value
+from .push_rows import owed, subscribed
 
 EVENTS_MAX = 10_000
 PRUNED_MAX = 1_000
@@ -38,6 +40,11 @@ _COLUMNS = (
     "task_id, key_id, context_id, skill, state, created_unix_s, updated_unix_s, "
     "expires_unix_s, payload, attempt"
 )
+TASK_COLUMNS = (
+    "tasks.task_id, key_id, context_id, skill, state, tasks.created_unix_s, updated_unix_s, "
+    "expires_unix_s, payload, attempt"
+)
+"""The columns of a task beside those of other tables."""
 _ENDED = "('completed', 'failed', 'canceled', 'rejected')"
 _LISTED = (
     "(CAST($1 AS TEXT) IS NULL OR key_id = $1) "
@@ -59,13 +66,15 @@ class StoredTasks:
         self._database = database
         self._boot_id = boot_id
 
-    async def create(self, task: TaskRow, event: str) -> None:
-        """Store a new task and its event 0; both are committed when this returns.
+    async def create(
+        self, task: TaskRow, event: str, *, push: SubscriptionRow | None = None
+    ) -> None:
+        """Store a new task, its event 0 and who is told of it; committed when this returns.
 
         Raises:
             RowRefused: there is a task of that id.
         """
-        await self._database.write(partial(_create, task, event, self._boot_id))
+        await self._database.write(partial(_create, task, event, self._boot_id, push))
 
     async def get(self, task_id: str, *, owner: str | None) -> TaskRow | None:
         """Give the task if it is this owner's, or anyone's for None."""
@@ -76,7 +85,7 @@ class StoredTasks:
                 (task_id, owner),
             )
         )
-        return _task(rows[0]) if rows else None
+        return task_of_row(rows[0]) if rows else None
 
     async def move(self, task: TaskRow, event: str, *, attempt: int | None = None) -> bool:
         """Set state, times and payload and append the event, unless the task has ended."""
@@ -142,7 +151,7 @@ class StoredTasks:
                 (task.task_id, task.attempt, self._boot_id),
             )
         )
-        return _task(rows[0]) if rows else None
+        return task_of_row(rows[0]) if rows else None
 
     async def prune(self, *, now_unix_s: float) -> int:
         """Delete tasks that expired before now, PRUNED_MAX at most; give how many."""
@@ -156,18 +165,20 @@ class StoredTasks:
         return len(rows)
 
 
-def _create(task: TaskRow, event: str, boot_id: str) -> Steps[None]:
+def _create(task: TaskRow, event: str, boot_id: str, push: SubscriptionRow | None) -> Steps[None]:
     yield Statement(
         "INSERT INTO tasks (task_id, key_id, context_id, skill, state, created_unix_s, "
-        "updated_unix_s, expires_unix_s, payload, attempt, boot_id, events) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)",
+        "updated_unix_s, expires_unix_s, payload, attempt, boot_id, events, subscriptions) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12)",
         (
             *(task.task_id, task.owner, task.context_id, task.skill, task.state),
             *(task.created_unix_s, task.updated_unix_s, task.expires_unix_s, task.payload),
-            *(task.attempt, boot_id),
+            *(task.attempt, boot_id, 0 if push is None else 1),
         ),
     )
     yield _event(task.task_id, 0, event)
+    if push is not None:
+        yield subscribed(push, task.created_unix_s)
 
 
 def _move(task: TaskRow, event: str, attempt: int | None) -> Steps[bool]:
@@ -176,7 +187,7 @@ def _move(task: TaskRow, event: str, attempt: int | None) -> Steps[bool]:
         "boot_id = CASE WHEN $3 IN ('submitted', 'working') THEN boot_id END, "
         "events = events + 1 WHERE task_id = $1 AND key_id = $2 "
         "AND (CAST($7 AS BIGINT) IS NULL OR attempt = $7) "
-        f"AND state NOT IN {_ENDED} RETURNING events",
+        f"AND state NOT IN {_ENDED} RETURNING events, subscriptions",
         (
             *(task.task_id, task.owner, task.state),
             *(task.updated_unix_s, task.expires_unix_s, task.payload, attempt),
@@ -184,7 +195,10 @@ def _move(task: TaskRow, event: str, attempt: int | None) -> Steps[bool]:
     )
     if not moved:
         return False
-    yield _event(task.task_id, int(moved[0]["events"]) - 1, event)
+    seq = int(moved[0]["events"]) - 1
+    yield _event(task.task_id, seq, event)
+    if moved[0]["subscriptions"]:
+        yield owed(task.task_id, seq, task.updated_unix_s)
     return True
 
 
@@ -246,7 +260,7 @@ def _page(owner: str | None, listing: Listing) -> Steps[Page]:
             listing.offset,
         ),
     )
-    return Page([_task(row) for row in rows], int(counted["total"]))
+    return Page([task_of_row(row) for row in rows], int(counted["total"]))
 
 
 def _states(listing: Listing) -> str | None:
@@ -269,7 +283,7 @@ def _lost(own_boot_id: str, now_unix_s: float) -> Steps[Sequence[TaskRow]]:
                 "ORDER BY task_id LIMIT $2",
                 (boot["boot_id"], LOST_MAX - len(found)),
             )
-            found += map(_task, rows)
+            found += map(task_of_row, rows)
     return found
 
 
@@ -280,7 +294,8 @@ def _is_gone(boot: Row, now_unix_s: float) -> bool:
     return bool(now_unix_s - boot["seen_unix_s"] > SILENT_S)
 
 
-def _task(row: Row) -> TaskRow:
+def task_of_row(row: Row) -> TaskRow:
+    """Give the task of a row with _COLUMNS or TASK_COLUMNS."""
     return TaskRow(
         task_id=row["task_id"],
         owner=row["key_id"],

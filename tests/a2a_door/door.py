@@ -11,7 +11,9 @@ import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 
+from omniroute.a2a.push import Outgoing, PushStore, SubscriptionRow
 from omniroute.a2a.routes import Door
+from omniroute.a2a.sending import Sender
 from omniroute.a2a.task import TERMINAL, WAITING
 from omniroute.a2a.tasks import (
     LISTED_MAX,
@@ -22,6 +24,7 @@ from omniroute.a2a.tasks import (
     Page,
     Tally,
     TaskRow,
+    TaskStore,
 )
 from omniroute.routing.conversation import Delta
 from omniroute.routing.errors import NotAuthenticated, StorageUnavailable
@@ -56,8 +59,11 @@ class MemoryTasks:
     boot_id: str = "boot-1"
     broken: bool = False
 
-    async def create(self, task: TaskRow, event: str) -> None:
+    async def create(
+        self, task: TaskRow, event: str, *, push: SubscriptionRow | None = None
+    ) -> None:
         self._check()
+        assert push is None
         assert task.task_id not in self.rows
         self.rows[task.task_id] = task
         self.works[task.task_id] = self.boot_id
@@ -200,6 +206,19 @@ class HeldUpstream:
         return HeldAnswer(call, self.go, self.closed)
 
 
+@dataclass(frozen=True)
+class Telling:
+    """What push notifications take: tasks with an outbox, and who hears of it.
+
+    `by_itself` says whether they are sent; else a test does it.
+    """
+
+    tasks: TaskStore
+    pushes: PushStore
+    receiver: Outgoing
+    by_itself: bool = False
+
+
 @dataclass
 class Served:
     """A served door with everything of it within reach."""
@@ -209,6 +228,7 @@ class Served:
     world: World
     store: MemoryTasks
     door: Door
+    sender: Sender | None = None
 
     async def post(self, body: object, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -239,15 +259,17 @@ async def serving(
     *,
     upstream: HeldUpstream | None = None,
     keys_required: bool = False,
-    store: MemoryTasks | None = None,
+    store: MemoryTasks | Telling | None = None,
     limits: tuple[float, int] = (60.0, 10),
 ) -> AsyncGenerator[Served]:
     """Serve the door; on leaving it is shut down as the app does it.
 
-    `limits` are the seconds that a task may take and the tasks that may run at once.
+    `limits` are the seconds that a task may take and the tasks that may run at once. With
+    Telling for a store there are push notifications.
     """
     made = made or world()
-    store = store or MemoryTasks()
+    telling = store if isinstance(store, Telling) else None
+    store = store if isinstance(store, MemoryTasks) else MemoryTasks()
     route = (
         made.gateway.route if upstream is None else replace(made.gateway.route, upstream=upstream)
     )
@@ -262,7 +284,7 @@ async def serving(
 
     door = Door(
         gateway=replace(made.gateway, route=route),
-        tasks=store,
+        tasks=store if telling is None else telling.tasks,
         authenticate=authenticate,
         public_url=lambda: BASE,
         keys_required=lambda: keys_required,
@@ -270,7 +292,12 @@ async def serving(
         task_s_max=limits[0],
         running_max=limits[1],
         callers={one.key_id: one for one in (LOCAL, *CALLERS.values())}.get,
+        pushes=None if telling is None else telling.pushes,
+        outgoing=None if telling is None else telling.receiver,
     )
+    sender = door.sender
+    if telling is not None and not telling.by_itself:
+        door.sender = None
     app = Starlette(routes=door.routes())
     transport = httpx.ASGITransport(app=app)
     with anyio.fail_after(WAIT_S_MAX):
@@ -278,7 +305,7 @@ async def serving(
             httpx.AsyncClient(transport=transport, base_url=BASE) as client,
             door.lifespan(),
         ):
-            yield Served(client, app, made, store, door)
+            yield Served(client, app, made, store, door, sender)
 
 
 def v10_message(text: str = "say hello", **more: object) -> dict[str, object]:

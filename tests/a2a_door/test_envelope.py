@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from omniroute.a2a.push import SubscriptionRow
 from omniroute.a2a.routes import BODY_BYTES_MAX
 from omniroute.a2a.tasks import TaskRow
 from tests.a2a_door.door import MemoryTasks, serving, v03_message, v10_message
@@ -210,7 +211,9 @@ async def test_a_bug_is_an_internal_error_that_tells_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Buggy(MemoryTasks):
-        async def create(self, task: TaskRow, event: str) -> None:
+        async def create(
+            self, task: TaskRow, event: str, *, push: SubscriptionRow | None = None
+        ) -> None:
             raise ZeroDivisionError("a bug for a test")
 
     async with serving(store=Buggy()) as door:

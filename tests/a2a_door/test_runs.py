@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from omniroute.a2a.dialects.codec import EXTENSION
+from omniroute.a2a.push import SubscriptionRow
 from omniroute.a2a.task import FINISHED_KEPT_S
 from omniroute.a2a.tasks import TaskRow
 from tests.a2a_door.door import (
@@ -401,10 +402,12 @@ async def test_a_task_that_is_being_stored_when_the_gateway_stops_ends_as_interr
     class Slow(MemoryTasks):
         asked, go = anyio.Event(), anyio.Event()
 
-        async def create(self, task: TaskRow, event: str) -> None:
+        async def create(
+            self, task: TaskRow, event: str, *, push: SubscriptionRow | None = None
+        ) -> None:
             self.asked.set()
             await self.go.wait()
-            await super().create(task, event)
+            await super().create(task, event, push=push)
 
     slow = Slow()
     reader = Reader("message/send", {"message": v03_message()}, "")

@@ -184,6 +184,15 @@ async def retention_days(folder: Path, variables: Environment) -> bool:
         return await storage.ledger.find("r1", key_id=None) is None
 
 
+async def a2a_private_webhooks(folder: Path, variables: Environment) -> bool:
+    config = {"taskPushNotificationConfig": {"url": "http://127.0.0.1:9/hook"}}
+    message = {"messageId": "m-1", "role": "ROLE_USER", "parts": [{"text": "hello"}]}
+    params = {"message": message, "configuration": config}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params}
+    answered = await answer(folder, variables, "/a2a", body, a2a_version="1.0")
+    return "result" in answered.json()
+
+
 async def mcp_audit_arguments(folder: Path, variables: Environment) -> bool:
     params = {"name": "omniroute_get_health", "arguments": {"verbose": 1}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
@@ -353,6 +362,7 @@ PROBES = {
     "shutdown_s": Probe("1", shutdown_s),
     "retention_days": Probe("1", retention_days),
     "mcp_audit_arguments": Probe("on", mcp_audit_arguments),
+    "a2a_private_webhooks": Probe("on", a2a_private_webhooks),
     "exit_when_idle_s": Probe(str(BRIEF_S), exit_when_idle_s),
     "log_level": Probe("error", log_level),
     "dev": Probe("on", dev),

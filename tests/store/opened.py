@@ -18,6 +18,7 @@ from omniroute.server.store.keyring import KeyRing, open_key_ring
 from omniroute.server.store.keys import Keys
 from omniroute.server.store.learned_limits import StoredLimits
 from omniroute.server.store.ledger import StoredLedger
+from omniroute.server.store.pushes import StoredPushes
 from omniroute.server.store.tasks import StoredTasks
 from omniroute.server.store.tool_calls import ToolCalls
 from omniroute.server.store.vault import Vault
@@ -38,6 +39,7 @@ class Opened:
     tool_calls: ToolCalls
     budgets: Budgets
     tasks: StoredTasks
+    pushes: StoredPushes
     counters: StoredCounters
     limits: StoredLimits
     learned: StoredExperience
@@ -65,6 +67,7 @@ async def open_store(url: str, folder: Path, clock: Clock) -> AsyncIterator[Open
             tool_calls=ToolCalls(database, ring, boot_id=boot.boot_id),
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database, boot.boot_id),
+            pushes=StoredPushes(database, vault),
             counters=StoredCounters(database, clock),
             limits=StoredLimits(database, clock),
             learned=StoredExperience(database, clock),
