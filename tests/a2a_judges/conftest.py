@@ -9,9 +9,12 @@ from tests import processes
 from tests.four_providers import add_provider, simulator
 from tests.processes import RunningGateway
 
+from .hooks import Hooks, receiving
 from .journey import STUCK
 
 ACCESS = ("with a key", "without a key")
+PRIVATE = {"OMNIROUTE_A2A_PRIVATE_WEBHOOKS": "on"}
+"""The tests receive notifications on loopback."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,14 @@ class Agent:
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
     """Give the gateway that needs a key."""
     home = tmp_path_factory.mktemp("locked")
-    with processes.gateway(home, REQUIRE_API_KEY="true") as gateway:
+    with processes.gateway(home, REQUIRE_API_KEY="true", **PRIVATE) as gateway:
         yield Agent(gateway, gateway.new_key("--name", "judge"))
 
 
 @pytest.fixture(scope="session")
 def unlocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
     """Give the gateway that needs no key."""
-    with processes.gateway(tmp_path_factory.mktemp("unlocked")) as gateway:
+    with processes.gateway(tmp_path_factory.mktemp("unlocked"), **PRIVATE) as gateway:
         yield Agent(gateway, None)
 
 
@@ -45,9 +48,19 @@ def stuck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
     """
     home = tmp_path_factory.mktemp("stuck")
     model = STUCK.removeprefix("sim/")
-    with simulator() as simulated, processes.gateway(home, REQUIRE_API_KEY="true") as gateway:
+    with (
+        simulator() as simulated,
+        processes.gateway(home, REQUIRE_API_KEY="true", **PRIVATE) as gateway,
+    ):
         add_provider(gateway, simulated, "openai_chat", (model,), name="stuck")
         yield Agent(gateway, gateway.new_key("--name", "judge"))
+
+
+@pytest.fixture(scope="session")
+def hooks() -> Iterator[Hooks]:
+    """Give a receiver of notifications."""
+    with receiving() as received:
+        yield received
 
 
 @pytest.fixture(params=ACCESS)

@@ -12,6 +12,7 @@ from omniroute.a2a.dialects.codec import EXTENSION
 from tests import foreign
 
 from .conftest import Agent
+from .hooks import Hooks
 from .journey import JUDGE_S_MAX
 
 PAGE = 2
@@ -40,6 +41,22 @@ SCENARIOS: Mapping[str, Sequence[Any]] = {
                     "expect": {"state": "completed", "text": {"contains": ["said: b b"]}},
                 },
                 {"action": "get_task", "expect": {"state": "completed"}},
+            ],
+        },
+        {
+            "name": "a notification tells the end of a task",
+            "turns": [
+                {
+                    "message": "b " * 500,
+                    "return_immediately": True,
+                    "push_notification": True,
+                    "expect": {"state": "working"},
+                },
+                {
+                    "action": "await_push",
+                    "timeout_seconds": 20,
+                    "expect": {"state": "completed", "text": {"contains": ["said: b b"]}},
+                },
             ],
         },
     ),
@@ -174,6 +191,27 @@ def test_handler_follows_and_cancels_a_task(stuck: Agent, tmp_path: Path) -> Non
     assert missing["details"]["error"] == "TaskNotFoundError"
 
 
+def test_handler_is_notified_of_a_task(stuck: Agent, hooks: Hooks, tmp_path: Path) -> None:
+    handler = Handler(stuck, tmp_path)
+    about = ("task", "notification")
+
+    sending = ("--no-wait", "--push-url", f"{hooks.url}/sent", "--push-token", "token-1")
+    task_id = handler.told("message", "send", "--text", "hi there", *sending)["id"]
+    later = ("--webhook-url", f"{hooks.url}/later", "--token", "token-2")
+    made = handler.told(*about, "set", task_id, *later)
+    got = handler.told(*about, "get", task_id, "--config-id", made["id"])
+    listed = handler.told(*about, "list", task_id)
+    handler.told(*about, "remove", task_id, "--config-id", made["id"])
+    left = handler.told(*about, "list", task_id)
+    handler.told("task", "cancel", task_id)
+    arrived = hooks.of(task_id, {"/sent"})
+
+    assert got["url"] == f"{hooks.url}/later"
+    assert len(listed["configs"]) == len(left["configs"]) + 1 == 2
+    assert set(arrived) == {"/sent"}
+    assert arrived["/sent"].headers["x-a2a-notification-token"] == "token-1"
+
+
 def test_handler_without_a_key_is_refused_where_one_is_needed(
     locked: Agent, tmp_path: Path
 ) -> None:
@@ -208,7 +246,7 @@ def test_proof_finds_the_contract_kept(agent: Agent, tmp_path: Path) -> None:
     told = proven(agent, "answers", tmp_path)
 
     assert told["card"] == {"passed": True, "failures": []}
-    assert [one["passed"] for one in told["scenarios"]] == [True, True]
+    assert [one["passed"] for one in told["scenarios"]] == [True, True, True]
     assert told["scenarios"][0]["passed_trials"] == 3
 
 
@@ -236,9 +274,10 @@ def proven(agent: Agent, scenarios: str, home: Path) -> Any:
                 },
                 "card": {
                     "skills": {"contains": ["smart-routing"]},
-                    "capabilities": {"streaming": True},
+                    "capabilities": {"streaming": True, "push_notifications": True},
                     "input_modes": {"contains": ["text/plain"]},
                 },
+                "push_notifications": {"listen_host": "127.0.0.1"},
                 "scenarios": SCENARIOS[scenarios],
             }
         )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from .conftest import Agent
+from .hooks import Hooks
 from .journey import ANSWER, SDKS, Sdk, travelled
 
 every_sdk = pytest.mark.parametrize("sdk", SDKS, ids=[one.id for one in SDKS])
@@ -16,8 +17,8 @@ def text_of(events: Sequence[Any]) -> str:
 
 
 @every_sdk
-def test_an_official_sdk_does_all_that_the_agent_can(agent: Agent, sdk: Sdk) -> None:
-    told = travelled(sdk, agent.gateway, agent.key)
+def test_an_official_sdk_does_all_that_the_agent_can(agent: Agent, hooks: Hooks, sdk: Sdk) -> None:
+    told = travelled(sdk, agent.gateway, agent.key, hook=hooks.url)
 
     streamed, canceled = told["streamed"], told["canceled"]
     left, resumed = told["resumed"]["before"], told["resumed"]["after"]
@@ -40,9 +41,25 @@ def test_an_official_sdk_does_all_that_the_agent_can(agent: Agent, sdk: Sdk) -> 
     assert text_of(left) != ANSWER
     assert {one["task"] for one in resumed} == {left[0]["task"]}
     assert (text_of(resumed), resumed[-1]["state"]) == (ANSWER, "completed")
+    check_pushed(sdk, told["pushed"], hooks)
     if sdk.version == "1.0":
         assert len(told["listed"]) == len(set(told["listed"]))
         assert {told["sent"]["task"], streamed[0]["task"]} <= set(told["listed"])
+
+
+def check_pushed(sdk: Sdk, pushed: Any, hooks: Hooks) -> None:
+    """Check what is configured, and what arrived, in the dialect it was asked for in."""
+    arrived = hooks.of(pushed["task"], {"/with", "/after"})
+    assert pushed["got"] == {"id": "after", "url": f"{hooks.url}/after"}
+    assert pushed["left"] in (None, ["after", "with"])
+    assert set(arrived) == {"/with", "/after"}
+    for path, token in (("/with", "token-1"), ("/after", "token-2")):
+        told = arrived[path].json()
+        task = told["task"] if sdk.version == "1.0" else told
+        assert task["id"] == pushed["task"]
+        canceled = "TASK_STATE_CANCELED" if sdk.version == "1.0" else "canceled"
+        assert task["status"]["state"] == canceled
+        assert arrived[path].headers["x-a2a-notification-token"] == token
 
 
 @every_sdk

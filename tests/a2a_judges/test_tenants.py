@@ -6,7 +6,7 @@ must be the same bytes as for a task that does not exist.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -26,6 +25,7 @@ from tests.processes import RunningGateway
 
 from .conftest import Agent
 from .dialects import DIALECTS, V10, Dialect
+from .hooks import Hooks, Notification
 from .journey import QUICK, STUCK
 
 CALL_S_MAX = 20.0
@@ -74,10 +74,17 @@ class TwoTenants(RuleBasedStateMachine):
 
     agents: Agents
     keys: dict[str, str]
+    hooks: Hooks
 
     @initialize()
     def begin(self) -> None:
+        """Both send a message, and are told of it."""
         self.tenants = {name: Tenant(self.keys[name], WORDS[name]) for name in TENANTS}
+        for name, tenant in self.tenants.items():
+            self.sent(name, V10, V10.message("send", tenant.word, QUICK), "completed")
+            [task_id] = tenant.tasks
+            body = push_body(V10, "push-set", task_id, f"{self.hooks.url}/{tenant.word}")
+            assert "error" not in self.agents.ask(tenant, V10, body).json()
 
     def tasks(self) -> list[tuple[str, str]]:
         return [(name, one) for name, of in self.tenants.items() for one in of.tasks]
@@ -128,7 +135,6 @@ class TwoTenants(RuleBasedStateMachine):
         self.unseen(name, answered.text)
         assert tenant.word in answered.text
 
-    @precondition(lambda self: self.tasks())
     @rule(name=tenants, dialect=dialects, data=st.data())
     def get(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
         owner, task_id = data.draw(st.sampled_from(self.tasks()))
@@ -141,7 +147,6 @@ class TwoTenants(RuleBasedStateMachine):
         if state == "completed":
             assert "You said: " in dialect.answer(task)
 
-    @precondition(lambda self: self.tasks())
     @rule(name=tenants, dialect=dialects, data=st.data())
     def cancel(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
         owner, task_id = data.draw(st.sampled_from(self.tasks()))
@@ -155,7 +160,6 @@ class TwoTenants(RuleBasedStateMachine):
         else:
             assert "error" in answered.json()
 
-    @precondition(lambda self: self.tasks())
     @rule(name=tenants, dialect=dialects, data=st.data())
     def follow(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
         owner, task_id = data.draw(st.sampled_from(self.tasks()))
@@ -168,7 +172,6 @@ class TwoTenants(RuleBasedStateMachine):
             return
         self.asked_of(name, owner, dialect, "follow", task_id)
 
-    @precondition(lambda self: self.tasks())
     @rule(name=tenants, dialect=st.sampled_from(DIALECTS[:2]), data=st.data())
     def go_on_with_a_task(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
         """Send a message to a task: none here waits for one, and the other's does not exist."""
@@ -182,22 +185,24 @@ class TwoTenants(RuleBasedStateMachine):
         self.unseen(name, told[0].text)
         assert (told[0].content == told[1].content) == (owner != name)
 
-    @precondition(lambda self: self.tasks())
     @rule(name=tenants, dialect=dialects, does=st.sampled_from(PUSH), data=st.data())
     def configure_notifications(
         self, name: str, dialect: Dialect, does: str, data: st.DataObject
     ) -> None:
-        """Ask for notifications of the other's task, which does not exist."""
+        """Have notifications sent to one's own receiver, also of the other's task."""
         owner, task_id = data.draw(st.sampled_from(self.tasks()))
-        if owner == name:
-            return
         tenant = self.tenants[name]
+        url = f"{self.hooks.url}/{tenant.word}"
         told = [
-            self.agents.ask(tenant, dialect, push_body(dialect, does, one))
+            self.agents.ask(tenant, dialect, push_body(dialect, does, one, url))
             for one in (task_id, str(uuid.uuid4()))
         ]
-        assert told[0].content == told[1].content
-        assert "error" in told[0].json()
+        self.unseen(name, told[0].text)
+        if owner != name:
+            assert told[0].content == told[1].content
+            assert "error" in told[0].json()
+        elif does == "push-set":
+            assert tenant.word in told[0].text
 
     @rule(name=tenants, dialect=st.sampled_from([DIALECTS[0], DIALECTS[2]]), data=st.data())
     def list_tasks(self, name: str, dialect: Dialect, data: st.DataObject) -> None:
@@ -233,25 +238,26 @@ class TwoTenants(RuleBasedStateMachine):
                     self.agents.ask(tenant, V10, V10.on("cancel", task_id))
 
 
-def push_body(dialect: Dialect, does: str, task_id: str) -> bytes:
+def push_body(dialect: Dialect, does: str, task_id: str, url: str) -> bytes:
     """Give a request about the notifications of a task."""
-    config = {"id": "mine", "url": "https://hooks.example/a2a"}
-    if dialect.name == "1.0":
-        about: dict[str, Any] = {"taskId": task_id, "id": "mine"}
-        return dialect.body(does, {**about, **config} if does == "push-set" else about)
+    named = {} if does == "push-list" else {"id": "mine"}
+    if dialect.name != "0.3":
+        given = {"url": url} if does == "push-set" else {}
+        return dialect.body(does, {"taskId": task_id, **named, **given})
     if does == "push-set":
+        config = {**named, "url": url}
         return dialect.body(does, {"taskId": task_id, "pushNotificationConfig": config})
-    return dialect.on(does, task_id, pushNotificationConfigId="mine")
+    return dialect.body(does, {"id": task_id, "pushNotificationConfigId": "mine"})
 
 
-def test_two_tenants_never_see_each_other(locked: Agent) -> None:
+def test_two_tenants_never_see_each_other(locked: Agent, hooks: Hooks) -> None:
     gateway = locked.gateway
     keys = {name: gateway.new_key("--name", f"tenant {name}") for name in TENANTS}
 
     class Machine(TwoTenants):
         agents = Agents(gateway)
 
-    Machine.keys = keys
+    Machine.keys, Machine.hooks = keys, hooks
     run_state_machine_as_test(
         Machine,
         settings=settings(
@@ -263,3 +269,13 @@ def test_two_tenants_never_see_each_other(locked: Agent) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+    hooks.wait(lambda: all(map(arrived_at(hooks), TENANTS)))
+    for mine, theirs in (("a", "b"), ("b", "a")):
+        arrived = arrived_at(hooks)(mine)
+        assert arrived
+        assert not [one for one in arrived if WORDS[theirs].encode() in one.body]
+
+
+def arrived_at(hooks: Hooks) -> Callable[[str], list[Notification]]:
+    return lambda name: [one for one in hooks.got if one.path == f"/{WORDS[name]}"]
