@@ -31,7 +31,8 @@ from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 from omniroute.routing.ports import IDEMPOTENCY_KEY_CHARS_MAX, Clock, MakeOnce, Once
 
-from .card import ENDPOINT, Card, CardKind, card, headers, is_known, kind_for
+from .card import ENDPOINT, Card, CardKind, Facts, card
+from .cards import Cards
 from .dialects.codec import Codec
 from .dialects.detect import Operation, codec_of, operation_of
 from .faults import Fault, no_pushes
@@ -43,6 +44,7 @@ from .rpc import RequestId, RpcCall, answer, read_call, read_id, read_json, refu
 from .run import CANCELED
 from .runs import RUNNING_MAX, TASK_S_MAX, Runs
 from .sending import Sender
+from .signing import Signer
 from .stream import Streams, stream_of, stream_of_fault, stream_of_steps
 from .tasks import TaskStore
 
@@ -76,6 +78,7 @@ class Door:
             key is no more.
         pushes: keeps who is told of tasks; None, as without outgoing: nobody is.
         outgoing: reaches those who are told.
+        signer: signs cards; None where they are not signed.
     """
 
     gateway: Gateway
@@ -91,6 +94,7 @@ class Door:
     callers: Callable[[str], Caller | None] = lambda key_id: None
     pushes: PushStore | None = None
     outgoing: Outgoing | None = None
+    signer: Signer | None = None
 
     def __post_init__(self) -> None:
         self._runs = Runs(
@@ -99,6 +103,7 @@ class Door:
             seconds_max=self.task_s_max,
             running_max=self.running_max,
         )
+        self._cards = Cards(self._facts, _version)
         self._pushes: Pushes | None = None
         self.sender: Sender | None = None
         if self.pushes is not None and self.outgoing is not None:
@@ -137,13 +142,7 @@ class Door:
 
     def card(self, kind: CardKind) -> Card:
         """Give the card as it is now."""
-        return card(
-            kind,
-            public_url=self.public_url(),
-            version=self.gateway.view.version,
-            keys_required=self.keys_required(),
-            pushes=self._pushes is not None,
-        )
+        return card(kind, self._facts())
 
     def routes(self) -> list[BaseRoute]:
         """Give the routes, for the app to mount at its root."""
@@ -152,11 +151,7 @@ class Door:
                 Route(path, self._endpoint, methods=["POST", "OPTIONS"])
                 for path in (ENDPOINT, f"{ENDPOINT}/")
             ),
-            *(
-                Route(f"/.well-known/{name}", self._card, methods=["GET"])
-                for name in ("agent-card.json", "agent.json")
-            ),
-            Route(f"{ENDPOINT}/.well-known/agent-card.json", self._pure_card, methods=["GET"]),
+            *self._cards.routes(),
         ]
 
     async def _endpoint(self, request: Request) -> Response:
@@ -224,6 +219,8 @@ class Door:
                     raise no_pushes()
                 told = await self._pushes.answer(operation, codec.push, params, caller)
                 return _json(answer(call.request_id, told))
+            case "extended_card":
+                result = self._cards.extended(codec, caller)
             case _:
                 assert_never(operation)
         return _json(answer(call.request_id, result))
@@ -265,17 +262,14 @@ class Door:
             return stream_of_fault(fault, codec, call.request_id)
         return stream_of_steps(steps, codec, call.request_id, self.streams)
 
-    async def _card(self, request: Request) -> Response:
-        return self._give_card(request, kind_for(_version(request)))
-
-    async def _pure_card(self, request: Request) -> Response:
-        return self._give_card(request, "1.0")
-
-    def _give_card(self, request: Request, kind: CardKind) -> Response:
-        found = self.card(kind)
-        if is_known(found, request.headers.get("if-none-match")):
-            return Response(status_code=304, headers=headers(found))
-        return _json(found.body, more=headers(found))
+    def _facts(self) -> Facts:
+        return Facts(
+            public_url=self.public_url(),
+            version=self.gateway.view.version,
+            keys_required=self.keys_required(),
+            pushes=self._pushes is not None,
+            signer=self.signer,
+        )
 
 
 def _version(request: Request) -> str:

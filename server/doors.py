@@ -35,6 +35,7 @@ from .api import (
 from .api.openapi import document
 from .api.rows import Row, routes_of
 from .app import Front, build_app, health_routes, hello_routes, home_route
+from .card_key import open_card_key
 from .exchange import Door
 from .guard import Guard
 from .home import page
@@ -130,6 +131,7 @@ def _a2a(parts: Parts, repeats: Repeats, webhooks: Webhooks) -> A2ADoor:
         callers=authenticator.caller_named,
         pushes=parts.storage.pushes,
         outgoing=webhooks,
+        signer=None if settings.a2a_card_key is None else open_card_key(settings.a2a_card_key),
     )
 
     async def cancel(words: Sequence[str]) -> None:

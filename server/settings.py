@@ -70,6 +70,7 @@ class Settings:
     retention_days: float | None = 90.0
     mcp_audit_arguments: bool = False
     a2a_private_webhooks: bool = False
+    a2a_card_key: Path | None = None
     exit_when_idle_s: float | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     dev: bool = False
@@ -182,11 +183,12 @@ def load_settings(
     if reading.faults:
         raise SettingsError("\n".join(reading.faults))
     values = reading.values
-    given_dir = values.pop("data_dir", None)
+    given_dir, card_key = values.pop("data_dir", None), values.pop("a2a_card_key", None)
     settings = Settings(
         data_dir=default_data_dir(environ, home)
         if given_dir is None
         else _absolute(given_dir, cwd, home),
+        a2a_card_key=None if card_key is None else _absolute(card_key, cwd, home),
         environment={**reading.file_variables, **environ},
         from_file=frozenset(reading.file_variables) - frozenset(environ),
         **values,

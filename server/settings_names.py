@@ -17,6 +17,7 @@ Kind = Literal[
     "port",
     "workers",
     "folder",
+    "file",
     "url",
     "networks",
     "hosts",
@@ -257,6 +258,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Let A2A clients have push notifications sent to this machine and its networks, also "
         "without TLS; off sends them to public servers over https alone.",
         _set_by("OMNIROUTE_A2A_PRIVATE_WEBHOOKS", kind="switch"),
+    ),
+    Setting(
+        "a2a_card_key",
+        "none",
+        "A PEM file with the private key that A2A agent cards are signed with: Ed25519, P-256, "
+        "P-384 or RSA; its public half is at /.well-known/jwks.json.",
+        _set_by("OMNIROUTE_A2A_CARD_KEY", kind="file"),
     ),
     Setting(
         "exit_when_idle_s",

@@ -109,6 +109,13 @@ def read_folder(text: str) -> str:
     return text.strip()
 
 
+def read_file(text: str) -> str:
+    """Give a path as it was written."""
+    if not text.strip() or "\0" in text:
+        raise ValueError("give the path of a file")
+    return text.strip()
+
+
 def read_url(text: str) -> str:
     """Give an http(s) URL without the slash at its end."""
     url = text.strip().rstrip("/")
@@ -248,6 +255,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "port": read_port,
     "workers": read_workers,
     "folder": read_folder,
+    "file": read_file,
     "url": read_url,
     "networks": read_networks,
     "hosts": read_hosts,

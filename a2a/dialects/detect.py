@@ -37,6 +37,7 @@ Operation = Literal[
     "push_get",
     "push_list",
     "push_delete",
+    "extended_card",
 ]
 
 V10_CODEC: Codec = V10()
@@ -56,8 +57,7 @@ V10_METHODS: Mapping[str, Operation | FaultKind] = {
     "GetTaskPushNotificationConfig": "push_get",
     "ListTaskPushNotificationConfigs": "push_list",
     "DeleteTaskPushNotificationConfig": "push_delete",
-    # 1.0, section 3.3.4: a card that declares no extended card makes this unsupported.
-    "GetExtendedAgentCard": "unsupported",
+    "GetExtendedAgentCard": "extended_card",
 }
 V03_METHODS: Mapping[str, Operation | FaultKind] = {
     "message/send": "send",
@@ -70,7 +70,7 @@ V03_METHODS: Mapping[str, Operation | FaultKind] = {
     "tasks/pushNotificationConfig/get": "push_get",
     "tasks/pushNotificationConfig/list": "push_list",
     "tasks/pushNotificationConfig/delete": "push_delete",
-    "agent/getAuthenticatedExtendedCard": "no_extended_card",
+    "agent/getAuthenticatedExtendedCard": "extended_card",
 }
 
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})(?:\.\d{1,6})?")
@@ -111,7 +111,7 @@ def operation_of(method: str, version: str) -> Operation:
     match found:
         case "send" | "stream" | "get" | "list" | "cancel" | "subscribe":
             return found
-        case "push_set" | "push_get" | "push_list" | "push_delete":
+        case "push_set" | "push_get" | "push_list" | "push_delete" | "extended_card":
             return found
         case None:
             raise Fault("method_not_found", f"A2A {asked} has no method {method[:64]!r} here")

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from omniroute.server.cli.exits import UNAVAILABLE
 from omniroute.server.compose import Composed, compose
@@ -193,6 +195,14 @@ async def a2a_private_webhooks(folder: Path, variables: Environment) -> bool:
     return "result" in answered.json()
 
 
+async def a2a_card_key(folder: Path, variables: Environment) -> bool:
+    key = ed25519.Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "card.pem").write_bytes(pem)
+    answered = await answer(folder, variables, "/.well-known/agent-card.json")
+    return "signatures" in answered.json()
+
+
 async def mcp_audit_arguments(folder: Path, variables: Environment) -> bool:
     params = {"name": "omniroute_get_health", "arguments": {"verbose": 1}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
@@ -363,6 +373,7 @@ PROBES = {
     "retention_days": Probe("1", retention_days),
     "mcp_audit_arguments": Probe("on", mcp_audit_arguments),
     "a2a_private_webhooks": Probe("on", a2a_private_webhooks),
+    "a2a_card_key": Probe("{folder}/card.pem", a2a_card_key),
     "exit_when_idle_s": Probe(str(BRIEF_S), exit_when_idle_s),
     "log_level": Probe("error", log_level),
     "dev": Probe("on", dev),
