@@ -1,6 +1,7 @@
 """provider-discovery: who serves what, found by what a model can do, costs or is called."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -120,24 +121,28 @@ def _names(
     text: str, rows: Sequence[ModelRow], providers: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give the words that models go by, and those that look like it and are no model's."""
+    known = sorted({name for row in rows for name in _begun(row)})
+    whole = {row.model_id.lower() for row in rows}
     models, unknown = [], []
     for word in dict.fromkeys(words_of(text)):
         if len(word) < _CHARS_MIN or word in _COMMON or word in providers:
             continue
-        if any(_goes_by(row, (word,)) for row in rows):
+        at = bisect_left(known, word)
+        if word in whole or (at < len(known) and known[at].startswith(word)):
             models.append(word)
         elif _NAME.fullmatch(word) and ("/" in word or any(map(str.isdigit, word))):
             unknown.append(word)
     return tuple(models), tuple(unknown)
 
 
-def _goes_by(row: ModelRow, names: Sequence[str]) -> bool:
+def _goes_by(row: ModelRow, names: tuple[str, ...]) -> bool:
+    return row.model_id.lower() in names or any(one.startswith(names) for one in _begun(row))
+
+
+def _begun(row: ModelRow) -> tuple[str, str]:
+    """Give what a name may be the beginning of: the model's without its provider, or maker."""
     bare = row.bare_name.lower()
-    last = bare.rpartition("/")[2]
-    return any(
-        name == row.model_id.lower() or bare.startswith(name) or last.startswith(name)
-        for name in names
-    )
+    return bare, bare.rpartition("/")[2]
 
 
 def _can(capability: Capability) -> Holds:

@@ -20,7 +20,7 @@ from ..faults import Fault
 from ..task import Json, Message, Options, Routing
 from ..work import Closing, Order
 
-QUESTION_CHARS_MAX = 10_000
+QUESTION_CHARS_MAX = 4_000
 ROWS_MAX = 50
 """Rows of one list of a report; a longer one is cut and says so."""
 

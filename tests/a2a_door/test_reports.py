@@ -398,3 +398,17 @@ async def test_a_native_streamed_report_has_its_data_as_a_chunk_and_as_metadata(
     ]
     assert chunk["chunk"]["type"] == "json"
     assert json.loads(chunk["chunk"]["content"]) == last["metadata"]
+
+
+async def test_a_report_made_in_one_form_reads_the_same_in_the_others() -> None:
+    async with serving() as door:
+        params = {"skill": "health-report", "messages": [{"content": "is everything up?"}]}
+        made = await door.result("message/send", params, **READER)
+        task_id = made["task"]["id"]
+        old = await door.result("tasks/get", {"id": task_id}, **READER)
+        new = await door.result("GetTask", {"id": task_id}, **V10, **READER)
+
+    text, data = new["artifacts"][0]["parts"]
+    assert data["mediaType"] == "application/json"
+    assert data["data"] == data_of(old) == made["metadata"]
+    assert text["text"] == text_of(old) == made["artifacts"][0]["content"]
