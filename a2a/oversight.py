@@ -1,7 +1,8 @@
 """The tasks as the management API shows them: the caller's own ones, all of them to admin.
 
 Another key's task is answered like one that does not exist, here as at every door. Tasks are
-told in the documented native shapes, with the id of their key and the attempt beside.
+told in the documented native shapes, with the id of their key, the attempt and the
+state in the standards' finer words beside.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -87,4 +88,9 @@ def _owner(caller: Caller) -> str | None:
 
 def _shown(task: Task, events: Sequence[Event]) -> Json:
     whole = full_task(task, events, None)
-    return {**whole, "apiKeyId": task.owner, "attempt": task.attempt}
+    return {
+        **whole,
+        "apiKeyId": task.owner,
+        "attempt": task.attempt,
+        "a2aState": task.state,
+    }

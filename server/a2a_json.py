@@ -94,6 +94,8 @@ class TaskJson(Shape, frozen=True):
         metadata: how it was routed, and why it failed (`error`).
         api_key_id: whose it is.
         attempt: counts the processes that worked on it, from 1.
+        a2a_state: its state in the standards' words, of which there are more: one that waits
+            for its client (`input-required`) works, a `rejected` one failed.
     """
 
     id: str
@@ -107,6 +109,7 @@ class TaskJson(Shape, frozen=True):
     expires_at: str
     api_key_id: str
     attempt: int
+    a2a_state: str
     artifacts: tuple[ArtifactJson, ...] = ()
     events: tuple[LogJson, ...] = ()
 

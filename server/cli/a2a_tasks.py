@@ -16,6 +16,7 @@ EVENT_S_MAX = 60.0
 TASK_HEADINGS = ("ID", "STATE", "SKILL", "UPDATED", "KEY", "ASKED")
 LOG_HEADINGS = ("WHEN", "STATE", "SAID")
 ASKED_CHARS = 40
+FINER = frozenset({"input-required", "auth-required", "rejected"})
 
 
 class _Named(msgspec.Struct):
@@ -28,7 +29,6 @@ class _Chunk(msgspec.Struct):
 
 
 class _Note(msgspec.Struct):
-    task: _Named
     chunk: _Chunk | None = None
 
 
@@ -72,9 +72,13 @@ def watch(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     ):
         if answer.status != 200:
             raise refusal(answer.status, read_whole(answer))
-        last = _printed(answer)
-    complain(f"[task {last.id} is {last.state}]")
-    return FAILED if last.state in {"failed", "cancelled"} else OK
+        _print(answer)
+        task = shown_task(gateway, arguments.id)
+    said = task.events[-1].message if task.events else None
+    if said:
+        complain(said)
+    complain(f"[task {task.id} is {_state(task)}]")
+    return FAILED if task.state in {"failed", "cancelled"} else OK
 
 
 def cancel(arguments: Namespace, settings: Settings, sources: Sources) -> int:
@@ -112,7 +116,7 @@ def task_page(task: TaskJson) -> str:
     """Give a task as text: what it is, its log, what it wrote."""
     rows = [
         ("task", task.id),
-        ("state", task.state),
+        ("state", _state(task)),
         ("skill", task.skill),
         ("key", task.api_key_id),
         ("context", task.context_id),
@@ -146,11 +150,20 @@ def _story(task: TaskJson) -> list[tuple[str, str]]:
 def _row(task: TaskJson) -> tuple[str, ...]:
     asked = task.input.messages[-1].content if task.input.messages else ""
     short = asked if len(asked) <= ASKED_CHARS else asked[: ASKED_CHARS - 1] + "…"
-    return task.id, task.state, task.skill, task.updated_at, task.api_key_id, short
+    return task.id, _state(task), task.skill, task.updated_at, task.api_key_id, short
 
 
-def _printed(answer: Answer) -> _Named:
-    """Print a stream's text; give the task as the last event has it."""
+def _state(task: TaskJson) -> str:
+    """Give a state, with the standards' word for it where that says more."""
+    return f"{task.state} ({task.a2a_state})" if task.a2a_state in FINER else task.state
+
+
+def _print(answer: Answer) -> None:
+    """Print a stream's text.
+
+    Raises:
+        Stop: it broke off.
+    """
     last: _Note | None = None
     wrote = False
     for data in events(answer.chunks):
@@ -165,7 +178,6 @@ def _printed(answer: Answer) -> _Named:
         write_piece("\n")
     if last is None or last.chunk is not None:
         raise Stop("the stream broke off before the task's end", UNAVAILABLE)
-    return last.task
 
 
 def _query(arguments: Namespace) -> str:

@@ -133,6 +133,20 @@ def test_a_task_works_on_alone_until_it_is_canceled(running: RunningGateway) -> 
     assert f"[task {task_id} is cancelled]" in watched.stderr
 
 
+def test_a_task_that_asks_back_is_answered_by_its_id(running: RunningGateway) -> None:
+    asked = running.command("a2a", "send", "--skill", "cost-analysis", "spent since Tuesday?")
+    found = re.search(r"omniroute a2a send --task (\S+)\]", asked.stderr)
+    assert found is not None, asked.stderr
+    watched = running.command("a2a", "watch", found[1])
+    answered = running.command("a2a", "send", "--task", found[1], "in the last week")
+
+    assert asked.returncode == 0
+    assert f"[task {found[1]} is working (input-required)]" in watched.stderr
+    assert answered.returncode == 0, answered.stderr
+    assert answered.stdout.strip()
+    assert f"[task {found[1]} is completed" in answered.stderr
+
+
 def test_what_a_task_writes_is_watched_while_it_writes(running: RunningGateway) -> None:
     text = "words that take a while to be written one after another"
     with started(running, "send", "--model", PACED, text) as sending:

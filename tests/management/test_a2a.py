@@ -42,10 +42,17 @@ class Management:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def send(self, text: str, *, model: str = QUICK, key: str | None = None) -> Any:
+    async def send(
+        self,
+        text: str,
+        *,
+        model: str = QUICK,
+        skill: str = "smart-routing",
+        key: str | None = None,
+    ) -> Any:
         """Send a message in the native dialect and give its result."""
         params = {
-            "skill": "smart-routing",
+            "skill": skill,
             "messages": [{"role": "user", "content": text}],
             "metadata": {"model": model},
         }
@@ -135,7 +142,7 @@ async def test_a_task_is_shown_in_the_documented_shape_and_with_its_key(api: Man
     found = await api.get(f"/api/a2a/tasks/{sent['task']['id']}")
 
     task = found["task"]
-    assert set(task) - {"contextId", "apiKeyId", "attempt"} == {
+    assert set(task) - {"contextId", "apiKeyId", "attempt", "a2aState"} == {
         *("id", "skill", "state", "input", "artifacts", "events", "metadata"),
         *("createdAt", "updatedAt", "expiresAt"),
     }
@@ -258,6 +265,55 @@ async def test_each_route_needs_its_scope(
 
     assert answer.status_code == 403
     assert scope in answer.json()["error"]["message"]
+
+
+async def test_an_administrator_follows_and_ends_the_task_of_any_key(api: Management) -> None:
+    key_id, key = await api.new_key("agent", "write:route", "read:usage")
+    task_id = await api.start("never answered", key=key)
+    told: list[Any] = []
+
+    async def follow() -> None:
+        told.extend(_notes(await api.call("GET", f"/api/a2a/tasks/{task_id}/events")))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(follow)
+        ended = await api.call("POST", f"/api/a2a/tasks/{task_id}/cancel")
+    stands = await api.get(f"/api/a2a/tasks/{task_id}", key=key)
+
+    assert ended.json()["task"]["state"] == "cancelled"
+    assert told[-1]["params"]["task"] == {"id": task_id, "state": "cancelled"}
+    assert (stands["task"]["state"], stands["task"]["apiKeyId"]) == ("cancelled", key_id)
+
+
+async def test_a_task_that_waits_says_so_beside_the_documented_state(api: Management) -> None:
+    task_id = (await api.send("what did I spend since Tuesday", skill="cost-analysis"))["task"][
+        "id"
+    ]
+
+    shown = (await api.get(f"/api/a2a/tasks/{task_id}"))["task"]
+    counts = (await api.get("/api/a2a/status"))["tasks"]["counts"]
+
+    assert (shown["state"], shown["a2aState"]) == ("working", "input-required")
+    assert counts["working"] == 1
+
+
+async def test_every_route_is_in_the_openapi_document(api: Management) -> None:
+    paths = (await api.get("/openapi.json"))["paths"]
+
+    found = {
+        (path, method): operation["x-omniroute-scope"]
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if path.startswith("/api/a2a/")
+    }
+
+    assert found == {
+        ("/api/a2a/status", "get"): "read:health",
+        ("/api/a2a/tasks", "get"): "read:usage",
+        ("/api/a2a/tasks/{id}", "get"): "read:usage",
+        ("/api/a2a/tasks/{id}/events", "get"): "read:usage",
+        ("/api/a2a/tasks/{id}/cancel", "post"): "write:route",
+    }
 
 
 async def test_what_a_task_writes_is_followed_from_any_of_its_characters(api: Management) -> None:
