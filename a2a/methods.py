@@ -41,11 +41,13 @@ class Around:
     Attributes:
         callers: gives the caller of a key's id; None when the key is no more.
         canceled: is told the id and the owner of a canceled task that runs in another process.
+        kept_s: how long after its last change a task can be asked for; None is for ever.
         pushes: who is told of tasks; None where nobody is.
     """
 
     callers: Callable[[str], Caller | None]
     canceled: Callable[[str, str], None]
+    kept_s: float | None
     pushes: Pushes | None = None
 
 
@@ -65,6 +67,7 @@ class Agent:
         around: Around,
     ) -> None:
         self._canceled = around.canceled
+        self._kept_s = around.kept_s
         self._callers = around.callers
         self._pushes = around.pushes
         self._gateway = gateway
@@ -241,6 +244,7 @@ class Agent:
             at_unix_s=now,
             options=send.options,
             history=(replace(message, context_id=context_id, task_id=task_id),),
+            kept_s=self._kept_s,
         )
 
     async def _subscription(
@@ -322,6 +326,7 @@ def _order(task: Task, caller: Caller, earlier: tuple[ChatMessage, ...], *, stre
         context_id=task.context_id,
         caller=caller,
         stream=stream,
+        request_id=task.request_id,
         history=tuple(history),
         earlier=earlier,
     )

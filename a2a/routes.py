@@ -46,6 +46,7 @@ from .runs import RUNNING_MAX, TASK_S_MAX, Runs
 from .sending import Sender
 from .signing import Signer
 from .stream import Streams, stream_of, stream_of_fault, stream_of_steps
+from .task import KEPT_S
 from .tasks import TaskStore
 
 BODY_BYTES_MAX = 8 * 2**20
@@ -71,6 +72,7 @@ class Door:
         keys_required: whether requests need a key; then the card says so.
         task_s_max: how long a task may run.
         running_max: how many tasks may run at once in this process.
+        kept_s: how long after its last change a task can be asked for; None is for ever.
         once: answers sends that are repeated under an idempotency key; None answers each.
         canceled: is told the id and the owner of a canceled task that runs in another process,
             for `cancel` to be called there.
@@ -89,6 +91,7 @@ class Door:
     clock: Clock
     task_s_max: float = TASK_S_MAX
     running_max: int = RUNNING_MAX
+    kept_s: float | None = KEPT_S
     once: Once | None = None
     canceled: Callable[[str, str], None] = lambda task_id, owner: None
     callers: Callable[[str], Caller | None] = lambda key_id: None
@@ -109,7 +112,7 @@ class Door:
         if self.pushes is not None and self.outgoing is not None:
             self._pushes = Pushes(self.pushes, self.tasks, self.clock, self.outgoing.check)
             self.sender = Sender(self.pushes, self.outgoing, self.clock)
-        around = Around(self.callers, self.canceled, self._pushes)
+        around = Around(self.callers, self.canceled, self.kept_s, self._pushes)
         self._agent = Agent(self.gateway, self.tasks, self.clock, self._runs, around)
         self.oversight = Oversight(self._agent, self.tasks, self.clock)
         self.streams = Streams()

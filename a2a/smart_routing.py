@@ -5,7 +5,6 @@ from typing import Literal
 
 from omniroute.routing.conversation import Chat, Image, Text
 from omniroute.routing.conversation import Message as ChatMessage
-from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import BadRequest, RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, RouteRequest
@@ -78,7 +77,7 @@ def begin_routing(gateway: Gateway, clock: Clock, order: Order) -> RoutedAnswer:
     except BadRequest as error:
         raise Fault("invalid_params", str(error)) from error
     request = RouteRequest(
-        request_id=new_request_id(),
+        request_id=order.request_id,
         target=options.target,
         operation=operation,
         at_s=clock.now(),

@@ -12,6 +12,8 @@ The dialects of `dialects/` spell these values; nothing here knows how.
 Times are seconds since 1970, money is integer nano-dollars.
 """
 
+import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -41,8 +43,10 @@ ANSWER_ID = "answer"
 """Id, within its task, of the one artifact that a skill writes."""
 ANSWER_NAME = "answer"
 
-FINISHED_KEPT_S = 86_400.0
-"""How long after its last change a task can be asked for."""
+RANDOM_BYTES = 10
+"""What a request's id has beside its time."""
+KEPT_S = 86_400.0
+"""How long after its last change a task can be asked for, unless it is said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,7 @@ class Task:
         said: what the agent says about its state, None when the state says it all.
         attempt: counts the processes that worked on it, from 1.
         history: the messages exchanged, oldest first.
+        kept_s: how long after its last change it can be asked for; None is for ever.
     """
 
     task_id: str
@@ -177,6 +182,7 @@ class Task:
     said: str | None = None
     routing: Routing | None = None
     attempt: int = 1
+    kept_s: float | None = KEPT_S
 
     @property
     def ended(self) -> bool:
@@ -188,9 +194,21 @@ class Task:
         return self.ended or self.state == WAITING
 
     @property
+    def request_id(self) -> str:
+        """What the gateway knows this attempt as, in the form of its own ids.
+
+        An attempt has one and the same everywhere, so its holds are set aside and settled once,
+        and what it was charged can be found by the task alone.
+        """
+        attempt = hashlib.blake2b(
+            f"{self.task_id}:{self.attempt}".encode(), digest_size=RANDOM_BYTES
+        )
+        return f"req_{int(self.created_unix_s * 1000):012x}{attempt.hexdigest()}"
+
+    @property
     def expires_unix_s(self) -> float:
         """When it may be forgotten."""
-        return self.at_unix_s + FINISHED_KEPT_S
+        return math.inf if self.kept_s is None else self.at_unix_s + self.kept_s
 
 
 def answer_of(text: str, data: str | None = None) -> tuple[Artifact, ...]:

@@ -56,6 +56,7 @@ class Order:
     Attributes:
         context_id: what ties tasks of one conversation together.
         stream: someone reads the answer while it is written.
+        request_id: what the gateway knows and accounts it as.
         history: what was said in this task before the message, oldest first.
         earlier: the conversation of its context before this task, for a skill that continues it.
     """
@@ -65,6 +66,7 @@ class Order:
     context_id: str
     caller: Caller
     stream: bool
+    request_id: str
     history: tuple[Message, ...] = ()
     earlier: tuple[ChatMessage, ...] = ()
 

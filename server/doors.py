@@ -126,6 +126,8 @@ def _a2a(parts: Parts, repeats: Repeats, webhooks: Webhooks) -> A2ADoor:
         public_url=lambda: _public_url(settings),
         keys_required=authenticator.needs_key,
         clock=parts.clock,
+        task_s_max=settings.a2a_task_s,
+        kept_s=settings.a2a_kept_s,
         once=repeats,
         canceled=lambda task_id, owner: parts.peers.tell(CANCELED, (task_id, owner)),
         callers=authenticator.caller_named,

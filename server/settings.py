@@ -26,6 +26,7 @@ from .settings_names import SETTINGS, Kind, Setting
 from .settings_values import READERS, Network, NotMeantForUs
 
 DATABASE_FILE = "storage.sqlite"
+SECONDS_A_DAY = 86_400.0
 
 
 class SettingsError(Exception):
@@ -68,6 +69,8 @@ class Settings:
     total_s: float = 600.0
     shutdown_s: float = 30.0
     retention_days: float | None = 90.0
+    a2a_task_s: float = 300.0
+    a2a_retention_days: float | None = 1.0
     mcp_audit_arguments: bool = False
     a2a_private_webhooks: bool = False
     a2a_card_key: Path | None = None
@@ -88,6 +91,12 @@ class Settings:
             idle_s=self.idle_s,
             total_s=self.total_s,
         )
+
+    @property
+    def a2a_kept_s(self) -> float | None:
+        """How long A2A tasks can be asked for; None is for ever."""
+        days = self.a2a_retention_days
+        return None if days is None else days * SECONDS_A_DAY
 
     @property
     def on_loopback(self) -> bool:

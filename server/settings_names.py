@@ -246,6 +246,22 @@ SETTINGS: tuple[Setting, ...] = (
         unit="days",
     ),
     Setting(
+        "a2a_task_s",
+        "300",
+        "How long an A2A task may take, with all its attempts; one that is not done by then fails. "
+        "A send that waits for the answer waits as long.",
+        _set_by("OMNIROUTE_A2A_TASK_S", kind="seconds"),
+        unit="seconds",
+    ),
+    Setting(
+        "a2a_retention_days",
+        "1",
+        "How many days an A2A task can be asked for after its last change; never forgets none. "
+        "Tasks keep the days that were in force when they were accepted.",
+        _set_by("OMNIROUTE_A2A_RETENTION_DAYS", kind="days_or_never"),
+        unit="days",
+    ),
+    Setting(
         "mcp_audit_arguments",
         "off",
         "Keep the arguments of MCP tool calls in their audit, with every free text replaced by its "

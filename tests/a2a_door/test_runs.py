@@ -1,6 +1,7 @@
 """Tasks while they run: stored first, cancelled, timed out, lost, and never anyone else's."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -8,7 +9,8 @@ import pytest
 
 from omniroute.a2a.dialects.codec import EXTENSION
 from omniroute.a2a.push import SubscriptionRow
-from omniroute.a2a.task import FINISHED_KEPT_S
+from omniroute.a2a.record import task_of
+from omniroute.a2a.task import KEPT_S
 from omniroute.a2a.tasks import TaskRow
 from tests.a2a_door.door import (
     WAIT_S_MAX,
@@ -240,6 +242,12 @@ async def test_a_task_that_may_be_done_again_is_done_again() -> None:
     assert got == still
     assert got["artifacts"][0]["parts"][0]["text"] == "hello"
     assert other.store.rows[task["id"]].attempt == 2
+    [again] = [one.outcome.request.request_id for one in other.world.ledger.records]
+    [first] = [one.outcome.request.request_id for one in door.world.ledger.records]
+    stored = task_of(other.store.rows[task["id"]])
+    assert again == stored.request_id
+    assert first == replace(stored, attempt=1).request_id
+    assert first != again
 
 
 async def test_what_an_attempt_writes_that_was_thought_dead_changes_nothing() -> None:
@@ -268,7 +276,7 @@ async def test_what_an_attempt_writes_that_was_thought_dead_changes_nothing() ->
 async def test_a_task_is_forgotten_after_its_time() -> None:
     async with serving() as door:
         task = await door.result("message/send", {"message": v03_message()})
-        door.world.clock.advance(FINISHED_KEPT_S + 1)
+        door.world.clock.advance(KEPT_S + 1)
         error = await door.error("tasks/get", {"id": task["id"]})
 
     assert error["code"] == -32001

@@ -1,5 +1,6 @@
 """The pure parts: the state machine, the stored form, and readers that never break."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -64,6 +65,16 @@ def test_a_working_task_can_end_in_every_way(after: State) -> None:
     ended = moved(TASK, after, at_unix_s=2.0, said="words")
 
     assert (ended.state, ended.at_unix_s, ended.said, ended.ended) == (after, 2.0, "words", True)
+
+
+@pytest.mark.parametrize(("kept_s", "until"), [(None, math.inf), (60.0, 61.0)])
+def test_a_task_is_kept_from_its_last_change_on(kept_s: float | None, until: float) -> None:
+    task = replace(TASK, kept_s=kept_s)
+
+    row = row_of(task, keep_content=True)
+
+    assert row.expires_unix_s == until
+    assert task_of(row) == task
 
 
 @settings(deadline=None)

@@ -203,6 +203,26 @@ async def a2a_card_key(folder: Path, variables: Environment) -> bool:
     return "signatures" in answered.json()
 
 
+async def a2a_task_s(folder: Path, variables: Environment) -> bool:
+    """A provider that takes longer than the task may."""
+    slow = f"sim/fast@latency={LONGER_S}"
+    params = {"skill": "smart-routing", "messages": HELLO, "metadata": {"model": slow}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": params}
+    return "and was ended" in (await answer(folder, variables, "/a2a", body)).text
+
+
+async def a2a_retention_days(folder: Path, variables: Environment) -> bool:
+    """A task that has ended, and a store that looks thirty hours later."""
+    params = {"skill": "smart-routing", "messages": HELLO, "metadata": {"model": "sim/fast"}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": params}
+    async with composed(folder, variables) as opened:
+        transport = httpx.ASGITransport(app=opened.app, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
+            assert "completed" in (await client.post("/a2a", json=body)).text
+        tasks = opened.parts.storage.tasks
+        return await tasks.prune(now_unix_s=time.time() + 1.25 * 86_400) == 0
+
+
 async def mcp_audit_arguments(folder: Path, variables: Environment) -> bool:
     params = {"name": "omniroute_get_health", "arguments": {"verbose": 1}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
@@ -371,6 +391,8 @@ PROBES = {
     "total_s": Probe(str(BRIEF_S), total_s),
     "shutdown_s": Probe("1", shutdown_s),
     "retention_days": Probe("1", retention_days),
+    "a2a_task_s": Probe(str(BRIEF_S), a2a_task_s),
+    "a2a_retention_days": Probe("1.5", a2a_retention_days),
     "mcp_audit_arguments": Probe("on", mcp_audit_arguments),
     "a2a_private_webhooks": Probe("on", a2a_private_webhooks),
     "a2a_card_key": Probe("{folder}/card.pem", a2a_card_key),

@@ -1,6 +1,7 @@
 """Tasks: accepted means committed, an end is an end, and nobody sees another's."""
 
 import asyncio
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,15 @@ async def test_expired_tasks_go_with_their_events(tasks: TaskStore, store: Opene
     assert await tasks.get("task-2", owner="key-1") is not None
     rows = await store.database.read(Statement("SELECT task_id FROM task_events"))
     assert [row["task_id"] for row in rows] == ["task-2"]
+
+
+@pytest.mark.anyio
+async def test_a_task_may_be_kept_for_ever(tasks: TaskStore) -> None:
+    kept = replace(TASK, expires_unix_s=math.inf)
+    await tasks.create(kept, "created")
+
+    assert await tasks.prune(now_unix_s=1e15) == 0
+    assert await tasks.get("task-1", owner="key-1") == kept
 
 
 def working(number: int, **more: Any) -> TaskRow:
