@@ -34,7 +34,7 @@ RUNNING_MAX = 1000
 """Tasks that run at once in this process; more are refused."""
 SAVE_EVERY_S = 0.25
 """How often text that streams is written to the log."""
-WATCH_EVERY_S = 0.5
+WATCH_EVERY_S = 0.25
 """How often it is looked whether running tasks were ended by other processes."""
 RECOVER_EVERY_S = 5.0
 """How often tasks of dead processes are looked for."""
