@@ -9,12 +9,15 @@ reader has with it. A client that says it when it follows a task again (`Last-Ev
 browsers do) gets what comes after it, and nothing twice.
 """
 
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import anyio
 import orjson
-from sse_starlette.sse import EventSourceResponse
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from omniroute.routing.errors import RoutingError
 
@@ -23,10 +26,11 @@ from .faults import Fault
 from .rpc import RequestId, refusal
 from .run import CANCELED, Run
 
-HEARTBEAT_S = 15
+HEARTBEAT_S = 15.0
 """How long a stream is silent before it sends a comment."""
 SEND_S_MAX = 30.0
 """How long a reader may take nothing before its stream is closed."""
+PING = b": ping\n\n"
 
 
 @dataclass(slots=True)
@@ -36,27 +40,69 @@ class Streams:
     open: int = 0
 
 
-def stream_of(
-    run: Run, codec: Codec, request_id: RequestId, streams: Streams
-) -> EventSourceResponse:
+class EventStream(Response):
+    """Sends events as they come, and comments while there are none.
+
+    It is one task beside its request's own, and nothing more: a process may hold ten thousand
+    that wait.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncGenerator[bytes]) -> None:
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._events = events
+        self._quiet = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send all of it; ends when the client leaves, or takes nothing for SEND_S_MAX."""
+        async with aclosing(self._events), anyio.create_task_group() as group:
+            group.start_soon(self._beside, receive, send, group.cancel_scope)
+            await self._pour(send)
+            group.cancel_scope.cancel()
+
+    async def _pour(self, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        with anyio.CancelScope() as sending:
+            async for event in self._events:
+                self._quiet = False
+                sending.deadline = anyio.current_time() + SEND_S_MAX
+                await send(_part(event))
+                sending.deadline = math.inf
+        if not sending.cancelled_caught:
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _beside(self, receive: Receive, send: Send, stream: anyio.CancelScope) -> None:
+        """Send heartbeats while nothing else is sent, until the client leaves."""
+        left = False
+        while not left:
+            self._quiet = True
+            with anyio.move_on_after(HEARTBEAT_S) as silence:
+                left = (await receive())["type"] == "http.disconnect"
+            if silence.cancelled_caught and self._quiet:
+                with anyio.move_on_after(SEND_S_MAX) as slow:
+                    await send(_part(PING))
+                left = slow.cancelled_caught
+        stream.cancel()
+
+
+def stream_of(run: Run, codec: Codec, request_id: RequestId, streams: Streams) -> EventStream:
     """Give the response that follows a run until it has ended."""
-    return _response(_events(run, codec, request_id, streams))
+    return EventStream(_events(run, codec, request_id, streams))
 
 
 def stream_of_steps(
     steps: AsyncGenerator[StreamStep], codec: Codec, request_id: RequestId, streams: Streams
-) -> EventSourceResponse:
+) -> EventStream:
     """Give the response that tells these steps; its end ends nothing else."""
-    return _response(_told(steps, codec, request_id, streams))
+    return EventStream(_told(steps, codec, request_id, streams))
 
 
-def stream_of_fault(fault: Fault, codec: Codec, request_id: RequestId) -> EventSourceResponse:
+def stream_of_fault(fault: Fault, codec: Codec, request_id: RequestId) -> EventStream:
     """Give a stream whose only event is an error."""
-    return _response(_only(_event(refusal(request_id, codec.render_fault(fault)))))
-
-
-def _response(events: AsyncGenerator[bytes]) -> EventSourceResponse:
-    return EventSourceResponse(events, ping=HEARTBEAT_S, sep="\n", send_timeout=SEND_S_MAX)
+    return EventStream(_only(_event(refusal(request_id, codec.render_fault(fault)))))
 
 
 async def _only(event: bytes) -> AsyncGenerator[bytes]:
@@ -67,8 +113,9 @@ async def _events(
     run: Run, codec: Codec, request_id: RequestId, streams: Streams
 ) -> AsyncGenerator[bytes]:
     try:
-        async for event in _told(run.steps(), codec, request_id, streams):
-            yield event
+        async with aclosing(_told(run.steps(), codec, request_id, streams)) as told:
+            async for event in told:
+                yield event
     finally:
         if not run.keep_content:
             run.stop(CANCELED)
@@ -95,3 +142,7 @@ async def _told(
 def _event(message: bytes, place: int | None = None) -> bytes:
     named = b"" if place is None else b"id: %d\n" % place
     return named + b"data: " + message + b"\n\n"
+
+
+def _part(data: bytes) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": True}

@@ -16,7 +16,7 @@ from tests.store.opened import Opened
 
 pytestmark = pytest.mark.anyio
 
-BATCH = 100
+BATCH = 25
 LIMITS = (60.0, BATCH)
 TURNS_MAX = 40
 """How many turns of the loop one of the two may be ahead of the other, at most."""
