@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from sse_starlette.sse import EventSourceResponse
 from starlette.requests import Request
 
 from omniroute.a2a.dialects.common import iso
 from omniroute.a2a.dialects.native import STATES, Native
 from omniroute.a2a.faults import Fault
 from omniroute.a2a.routes import Door
-from omniroute.a2a.stream import stream_of_steps
+from omniroute.a2a.stream import EventStream, stream_of_steps
 from omniroute.a2a.tasks import LISTED_MAX, Listing, Tally
 from omniroute.routing.engine import ROUTE
 from omniroute.routing.errors import BadRequest, NotFound
@@ -55,7 +54,7 @@ def rows(door: Door) -> tuple[Row, ...]:
         with _told():
             return {"task": await tasks.task(request.path_params["id"], caller)}
 
-    async def events(request: Request, caller: Caller) -> EventSourceResponse:
+    async def events(request: Request, caller: Caller) -> EventStream:
         told = request.headers.get("last-event-id", "")
         chars = int(told) if told.isdecimal() and int(told[:20]) <= CHARS_MAX else 0
         with _told():
