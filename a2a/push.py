@@ -122,7 +122,7 @@ class PushStore(Protocol):
         ...
 
 
-LEASE_S = 60.0
+LEASE_S = 20.0
 """How long a process may take to send what it took. Longer than any try lasts."""
 
 

@@ -39,6 +39,7 @@ OTHER_ROUTES = (
     ("post", "/mcp", "The MCP server, streamable HTTP"),
     ("post", "/a2a", "The A2A agent, JSON-RPC"),
     ("get", "/.well-known/agent-card.json", "The agent card"),
+    ("get", "/.well-known/jwks.json", "The public key of signed agent cards"),
     ("get", "/health", "Whether the process lives"),
     ("get", "/ready", "Whether it takes work"),
 )

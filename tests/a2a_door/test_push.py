@@ -16,7 +16,7 @@ from a2a.types.a2a_pb2 import StreamResponse, TaskPushNotificationConfig
 from google.protobuf.json_format import ParseDict
 
 from omniroute.a2a.push import SUBSCRIPTIONS_MAX
-from omniroute.a2a.sending import BACKOFF_S, TRIES_MAX
+from omniroute.a2a.sending import BACKOFF_S, BUSY_S, PER_HOST_MAX, TRIES_MAX
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.server.webhooks import Webhooks
 from tests.a2a_door.door import HeldUpstream, Served, Telling, serving, v03_message, v10_message
@@ -34,11 +34,13 @@ VERSIONS = ["1.0", "0.3", "native"]
 
 @dataclass
 class Receiver:
-    """Takes notifications and answers as told; no answer for the status 0."""
+    """Takes notifications and answers as told: none for the status 0, late at `slow` URLs."""
 
     statuses: list[int] = field(default_factory=list[int])
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     hooks: Webhooks = field(default_factory=lambda: Webhooks(private=False))
+    slow: set[str] = field(default_factory=set[str])
+    go: anyio.Event = field(default_factory=anyio.Event)
 
     def check(self, url: str) -> None:
         self.hooks.check(url)
@@ -48,6 +50,8 @@ class Receiver:
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int:
         self.got.append((url, dict(headers), body))
+        if url in self.slow:
+            await self.go.wait()
         status = self.statuses.pop(0) if self.statuses else 200
         if not status:
             raise UpstreamFailure("nobody is there", kind="connect")
@@ -317,6 +321,40 @@ async def test_a_receiver_that_is_down_costs_its_other_notifications_no_try(
     assert while_down < SUBSCRIPTIONS_MAX
     arrived = {body["task"]["id"] for body in receiver.bodies[while_down:]}
     assert len(arrived) == SUBSCRIPTIONS_MAX
+
+
+async def test_a_slow_receiver_holds_only_its_own_notifications(tmp_path: Path) -> None:
+    slow = "https://slow.example/hook"
+    async with telling(tmp_path) as (door, receiver):
+        receiver.slow.add(slow)
+        for _ in range(PER_HOST_MAX + 4):
+            await sent(door, "1.0", url=slow)
+        await sent(door, "1.0")
+        assert door.sender is not None
+        async with anyio.create_task_group() as group:
+            await door.sender.turn(group)
+            while URL not in [url for url, _, _ in receiver.got]:
+                await anyio.sleep(0)
+            held = [url for url, _, _ in receiver.got].count(slow)
+            receiver.go.set()
+        door.world.clock.advance(BUSY_S)
+        await deliver(door)
+
+    assert held == PER_HOST_MAX
+    assert [url for url, _, _ in receiver.got].count(slow) == PER_HOST_MAX + 4
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_stream_may_be_told_of_as_well(version: str, tmp_path: Path) -> None:
+    async with telling(tmp_path) as (door, receiver):
+        method, params = asked(version)
+        streamed = {"SendMessage": "SendStreamingMessage", "message/send": "message/stream"}
+        body = {"jsonrpc": "2.0", "id": 1, "method": streamed[method], "params": params}
+        answered = await door.post(body, **(V10 if version == "1.0" else {}))
+        await deliver(door)
+
+    assert answered.headers["content-type"].startswith("text/event-stream")
+    assert len(receiver.got) == 1
 
 
 async def test_a_task_has_so_many_subscriptions_and_no_more(tmp_path: Path) -> None:
