@@ -269,7 +269,7 @@ async def serving(
     """
     made = made or world()
     telling = store if isinstance(store, Telling) else None
-    store = store if isinstance(store, MemoryTasks) else MemoryTasks()
+    store = MemoryTasks() if store is None or isinstance(store, Telling) else store
     route = (
         made.gateway.route if upstream is None else replace(made.gateway.route, upstream=upstream)
     )
