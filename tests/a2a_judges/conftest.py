@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests import processes
 from tests.four_providers import add_provider, simulator
@@ -27,9 +29,16 @@ class Agent:
 
 @pytest.fixture(scope="session")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    """Give the gateway that needs a key."""
+    """Give the gateway that needs a key. It signs its cards."""
     home = tmp_path_factory.mktemp("locked")
-    with processes.gateway(home, REQUIRE_API_KEY="true", **PRIVATE) as gateway:
+    signing = home / "card.pem"
+    signing.write_bytes(
+        generate_private_key(SECP256R1()).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        )
+    )
+    settings = {"REQUIRE_API_KEY": "true", "OMNIROUTE_A2A_CARD_KEY": str(signing), **PRIVATE}
+    with processes.gateway(home, **settings) as gateway:
         yield Agent(gateway, gateway.new_key("--name", "judge"))
 
 

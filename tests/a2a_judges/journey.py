@@ -3,7 +3,7 @@
 A judge is a client of the standard that others wrote. Those that are SDKs are driven by a
 script: it reads a plan as JSON, does the journey and prints what it saw. The journey: read the
 card, send, stream, leave a stream and follow its task again, follow a task and cancel it, get,
-list, and configure notifications.
+list, configure notifications, and read the key's own card. Cards are verified where signed.
 """
 
 import json
@@ -40,6 +40,7 @@ class Sdk:
     command: Callable[[], list[str]]
     folder: Callable[[], Path] = lambda: HERE
     line: int = 1
+    verifies: bool = True
 
     @property
     def id(self) -> str:
@@ -70,7 +71,7 @@ SDKS = (
     Sdk("a2a-sdk-0.3", "0.3", sdk_0),
     Sdk("a2a-js-1", "1.0", javascript, javascript_packages("a2a-js-1")),
     Sdk("a2a-js-1", "0.3", javascript, javascript_packages("a2a-js-1")),
-    Sdk("a2a-js-0.3", "0.3", javascript, javascript_packages("a2a-js-0.3"), line=0),
+    Sdk("a2a-js-0.3", "0.3", javascript, javascript_packages("a2a-js-0.3"), 0, verifies=False),
 )
 
 
@@ -89,6 +90,7 @@ def travelled(sdk: Sdk, gateway: RunningGateway, key: str | None, **more: Any) -
         "stuck": STUCK,
         "hook": None,
         "extended": False,
+        "signed": False,
         "refused": False,
         **more,
     }

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -33,9 +33,12 @@ from a2a.types.a2a_pb2 import (
     TaskState,
 )
 from a2a.utils.errors import A2AError
-from google.protobuf.json_format import ParseDict
+from a2a.utils.signing import create_signature_verifier
+from google.protobuf.json_format import MessageToDict, ParseDict
+from jwt import PyJWK
 
 Json = dict[str, Any]
+Verifier = Callable[[AgentCard], None]
 
 
 def message(text: str, model: str, extension: str) -> Message:
@@ -176,14 +179,32 @@ class Journey:
             "left": sorted(one.id for one in left.configs),
         }
 
-    async def extended(self) -> str | None:
-        return (await self.plain.get_extended_agent_card(GetExtendedAgentCardRequest())).name
+    async def extended(self, verifier: Verifier | None) -> list[str]:
+        """Give the scopes that the key's own card tells."""
+        asked = GetExtendedAgentCardRequest()
+        if self.plan["version"] != "1.0":
+            # The layer for 0.3 makes another card of the one that was signed.
+            verifier = None
+        card = await self.plain.get_extended_agent_card(asked, signature_verifier=verifier)
+        [own] = [one for one in card.capabilities.extensions if one.uri == self.plan["extension"]]
+        return list(MessageToDict(own.params)["scopes"])
+
+
+async def verifier_of(plan: Json, http: httpx.AsyncClient) -> Verifier | None:
+    """Give what verifies a card with the keys that the agent tells; None where it signs none."""
+    if not plan["signed"]:
+        return None
+    told = (await http.get(f"{plan['url']}/.well-known/jwks.json")).json()
+    keys = {key["kid"]: PyJWK(key) for key in told["keys"]}
+    return create_signature_verifier(lambda kid, jku: keys[kid or ""], ["ES256"])
 
 
 async def main() -> None:
     plan: Json = json.load(sys.stdin)
     async with httpx.AsyncClient(headers=plan["headers"], timeout=plan["seconds_max"]) as http:
-        card = await A2ACardResolver(http, plan["url"]).get_agent_card()
+        verifier = await verifier_of(plan, http)
+        resolver = A2ACardResolver(http, plan["url"])
+        card = await resolver.get_agent_card(signature_verifier=verifier)
         found = {"skills": [one.id for one in card.skills], "name": card.name}
         only = [one for one in card.supported_interfaces if one.protocol_version == plan["version"]]
         del card.supported_interfaces[:]
@@ -196,6 +217,7 @@ async def main() -> None:
         print(
             json.dumps(
                 {
+                    "verified": verifier is not None,
                     "version": card.supported_interfaces[0].protocol_version,
                     "card": found,
                     "sent": sent,
@@ -205,7 +227,7 @@ async def main() -> None:
                     "got": await journey.got(sent["task"]),
                     "listed": await journey.listed(),
                     "pushed": await journey.pushed() if plan["hook"] else None,
-                    "extended": await journey.extended() if plan["extended"] else None,
+                    "extended": await journey.extended(verifier) if plan["extended"] else None,
                 }
             )
         )

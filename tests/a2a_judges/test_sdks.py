@@ -18,11 +18,15 @@ def text_of(events: Sequence[Any]) -> str:
 
 @every_sdk
 def test_an_official_sdk_does_all_that_the_agent_can(agent: Agent, hooks: Hooks, sdk: Sdk) -> None:
-    told = travelled(sdk, agent.gateway, agent.key, hook=hooks.url)
+    has_key = agent.key is not None
+    more = {"hook": hooks.url, "extended": has_key, "signed": has_key}
+    told = travelled(sdk, agent.gateway, agent.key, **more)
 
     streamed, canceled = told["streamed"], told["canceled"]
     left, resumed = told["resumed"]["before"], told["resumed"]["after"]
     assert told["version"].startswith(sdk.version)
+    assert told["verified"] == (has_key and sdk.verifies)
+    assert ("write:route" in (told["extended"] or ())) == has_key
     assert told["card"]["name"] == "OmniRoute"
     assert "smart-routing" in told["card"]["skills"]
     assert (told["sent"]["state"], told["sent"]["text"]) == ("completed", ANSWER)

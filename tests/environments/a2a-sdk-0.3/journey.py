@@ -20,6 +20,8 @@ from a2a.types import (
     TaskQueryParams,
     TextPart,
 )
+from a2a.utils.signing import create_signature_verifier
+from jwt import PyJWK
 
 
 def text_of(parts):
@@ -134,20 +136,35 @@ class Journey:
         await self.plain.cancel_task(TaskIdParams(id=task_id))
         return {"task": task_id, "got": {"id": got.id, "url": got.url}, "left": None}
 
-    async def extended(self):
-        return (await self.plain.get_card()).name
+    async def extended(self, verifier):
+        """Give the scopes that the key's own card tells."""
+        card = await self.plain.get_card(signature_verifier=verifier)
+        [own] = [one for one in card.capabilities.extensions if one.uri == self.plan["extension"]]
+        return own.params["scopes"]
+
+
+async def verifier_of(plan, http):
+    """Give what verifies a card with the keys that the agent tells; None where it signs none."""
+    if not plan["signed"]:
+        return None
+    told = (await http.get(f"{plan['url']}/.well-known/jwks.json")).json()
+    keys = {key["kid"]: PyJWK(key) for key in told["keys"]}
+    return create_signature_verifier(lambda kid, jku: keys[kid], ["ES256"])
 
 
 async def main():
     plan = json.load(sys.stdin)
     async with httpx.AsyncClient(headers=plan["headers"], timeout=plan["seconds_max"]) as http:
-        card = await A2ACardResolver(http, plan["url"]).get_agent_card()
+        verifier = await verifier_of(plan, http)
+        resolver = A2ACardResolver(http, plan["url"])
+        card = await resolver.get_agent_card(signature_verifier=verifier)
         journey = Journey(plan, card, http)
         if plan["refused"]:
             print(json.dumps({"refused": await error_of(journey.sent())}))
             return
         sent = await journey.sent()
         found = {
+            "verified": verifier is not None,
             "version": card.protocol_version,
             "card": {"name": card.name, "skills": [one.id for one in card.skills]},
             "sent": sent,
@@ -157,7 +174,7 @@ async def main():
             "got": await journey.got(sent["task"]),
             "listed": None,
             "pushed": await journey.pushed() if plan["hook"] else None,
-            "extended": await journey.extended() if plan["extended"] else None,
+            "extended": await journey.extended(verifier) if plan["extended"] else None,
         }
     print(json.dumps(found))
 
