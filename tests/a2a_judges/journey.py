@@ -27,6 +27,10 @@ TEXT = "say hello to everyone here"
 ANSWER = f"[simulated by sim/fast] You said: {TEXT}"
 QUICK = "sim/fast@latency=0,pace=0"
 PACED = "sim/fast@latency=0,pace=0.02"
+SKILL = "cost-analysis"
+VAGUE = "what did I spend since Tuesday?"
+"""What the skill asks something back for."""
+CLEAR = "the last 7 days"
 STUCK = "sim/fast@latency=0,pace=30"
 """A model that says a word and then nothing for long."""
 
@@ -88,6 +92,9 @@ def travelled(sdk: Sdk, gateway: RunningGateway, key: str | None, **more: Any) -
         "quick": QUICK,
         "paced": PACED,
         "stuck": STUCK,
+        "skill": SKILL,
+        "vague": VAGUE,
+        "clear": CLEAR,
         "hook": None,
         "extended": False,
         "signed": False,

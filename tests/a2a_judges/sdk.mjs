@@ -46,7 +46,10 @@ const client = await factory.createFromAgentCard(card);
 const read = (type, value) => (modern ? sdk[type].fromJSON(value) : value);
 const state = (status) => (modern ? sdk.taskStateToJSON(status.state) : status.state)
   .replace("TASK_STATE_", "").toLowerCase();
-const text = (parts) => parts.map((one) => (modern ? one.content.value : one.text)).join("");
+const kind = (part) => (modern ? part.content.$case : part.kind);
+const value = (part) => (modern ? part.content.value : part.text ?? part.data);
+const valuesOf = (parts, wanted) => parts.filter((one) => kind(one) === wanted).map(value);
+const text = (parts) => valuesOf(parts, "text").join("");
 const answer = (task) => (task.artifacts ?? []).map((one) => text(one.parts)).join("");
 
 function kindOf(event) {
@@ -56,12 +59,12 @@ function kindOf(event) {
 }
 
 function told(event) {
-  const [kind, value] = kindOf(event);
-  if (kind === "task")
-    return { task: value.id, state: state(value.status), text: answer(value) };
-  if (["artifactUpdate", "artifact-update"].includes(kind))
-    return { task: value.taskId, text: text(value.artifact.parts), last: value.lastChunk };
-  return { task: value.taskId, state: state(value.status) };
+  const [named, about] = kindOf(event);
+  if (named === "task")
+    return { task: about.id, state: state(about.status), text: answer(about) };
+  if (["artifactUpdate", "artifact-update"].includes(named))
+    return { task: about.taskId, text: text(about.artifact.parts), last: about.lastChunk };
+  return { task: about.taskId, state: state(about.status) };
 }
 
 async function all(events) {
@@ -80,14 +83,18 @@ async function errorOf(asked) {
 }
 
 function request(model, { waits = true, push = null } = {}) {
-  const metadata = { [plan.extension]: { model: plan[model] } };
+  return saying(plan.text, { model: plan[model] }, { waits, push });
+}
+
+function saying(said, options, { waits = true, push = null, names = {} } = {}) {
+  const metadata = { [plan.extension]: options };
   const messageId = crypto.randomUUID();
   const configuration = modern ? { returnImmediately: !waits } : { blocking: waits };
   if (push) configuration[modern ? "taskPushNotificationConfig" : "pushNotificationConfig"] = push;
   const message = modern
-    ? { messageId, role: "ROLE_USER", parts: [{ text: plan.text }], metadata }
-    : { kind: "message", messageId, role: "user", parts: [{ kind: "text", text: plan.text }],
-      metadata };
+    ? { messageId, role: "ROLE_USER", parts: [{ text: said }], metadata, ...names }
+    : { kind: "message", messageId, role: "user", parts: [{ kind: "text", text: said }],
+      metadata, ...names };
   return read("SendMessageRequest", { message, configuration });
 }
 
@@ -115,6 +122,21 @@ async function canceled() {
   const followed = [first, ...await all(events)];
   return { accepted: accepted.state, got: state(got.status), ended: state(ended.status), again,
     followed };
+}
+
+async function asked() {
+  const skill = { skill: plan.skill };
+  const task = kindOf(await client.sendMessage(saying(plan.vague, skill)))[1];
+  const names = { taskId: task.id, contextId: task.contextId };
+  const last = kindOf(await client.sendMessage(saying(plan.clear, skill, { names })))[1];
+  return {
+    waits: state(task.status),
+    question: text(task.status.message.parts),
+    same: last.id === task.id && last.contextId === task.contextId,
+    ended: state(last.status),
+    text: answer(last),
+    data: last.artifacts.flatMap((one) => valuesOf(one.parts, "data")),
+  };
 }
 
 async function listed() {
@@ -173,6 +195,7 @@ async function journey() {
     canceled: await canceled(),
     got: { state: state(task.status), text: answer(task),
       missing: await errorOf(() => get("no-such-task")) },
+    asked: await asked(),
     listed: await listed(),
     pushed: plan.hook ? await pushed() : null,
     extended: plan.extended ? await extended() : null,

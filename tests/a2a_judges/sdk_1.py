@@ -41,9 +41,15 @@ Json = dict[str, Any]
 Verifier = Callable[[AgentCard], None]
 
 
-def message(text: str, model: str, extension: str) -> Message:
-    said = Message(message_id=uuid.uuid4().hex, role=Role.ROLE_USER, parts=[Part(text=text)])
-    ParseDict({extension: {"model": model}}, said.metadata)
+def message(text: str, metadata: Json, *, task_id: str = "", context_id: str = "") -> Message:
+    said = Message(
+        message_id=uuid.uuid4().hex,
+        role=Role.ROLE_USER,
+        parts=[Part(text=text)],
+        task_id=task_id,
+        context_id=context_id,
+    )
+    ParseDict(metadata, said.metadata)
     return said
 
 
@@ -93,7 +99,9 @@ class Journey:
 
     def request(self, model: str, **configuration: Any) -> SendMessageRequest:
         return SendMessageRequest(
-            message=message(self.plan["text"], self.plan[model], self.plan["extension"]),
+            message=message(
+                self.plan["text"], {self.plan["extension"]: {"model": self.plan[model]}}
+            ),
             configuration=SendMessageConfiguration(**configuration),
         )
 
@@ -138,6 +146,24 @@ class Journey:
         task = await self.plain.get_task(GetTaskRequest(id=task_id))
         missing = await error_of(self.plain.get_task(GetTaskRequest(id="no-such-task")))
         return {"state": state(task.status.state), "text": text_of(task), "missing": missing}
+
+    async def asked(self) -> Json:
+        """Ask a skill what it cannot answer yet, and answer what it asks back."""
+        skill = {self.plan["extension"]: {"skill": self.plan["skill"]}}
+        vague = SendMessageRequest(message=message(self.plan["vague"], skill))
+        [first] = [one async for one in self.plain.send_message(vague)]
+        task = first.task
+        clear = message(self.plan["clear"], skill, task_id=task.id, context_id=task.context_id)
+        [last] = [one async for one in self.plain.send_message(SendMessageRequest(message=clear))]
+        parts = [part for one in last.task.artifacts for part in one.parts]
+        return {
+            "waits": state(task.status.state),
+            "question": "".join(part.text for part in task.status.message.parts),
+            "same": (last.task.id, last.task.context_id) == (task.id, task.context_id),
+            "ended": state(last.task.status.state),
+            "text": text_of(last.task),
+            "data": [MessageToDict(part.data) for part in parts if part.HasField("data")],
+        }
 
     async def listed(self) -> list[str] | None:
         """Give the ids of all tasks, page by page; version 0.3 has no list."""
@@ -225,6 +251,7 @@ async def main() -> None:
                     "resumed": await journey.resumed(),
                     "canceled": await journey.canceled(),
                     "got": await journey.got(sent["task"]),
+                    "asked": await journey.asked(),
                     "listed": await journey.listed(),
                     "pushed": await journey.pushed() if plan["hook"] else None,
                     "extended": await journey.extended(verifier) if plan["extended"] else None,

@@ -45,10 +45,21 @@ def test_an_official_sdk_does_all_that_the_agent_can(agent: Agent, hooks: Hooks,
     assert text_of(left) != ANSWER
     assert {one["task"] for one in resumed} == {left[0]["task"]}
     assert (text_of(resumed), resumed[-1]["state"]) == (ANSWER, "completed")
+    check_asked(told["asked"])
     check_pushed(sdk, told["pushed"], hooks)
     if sdk.version == "1.0":
         assert len(told["listed"]) == len(set(told["listed"]))
         assert {told["sent"]["task"], streamed[0]["task"]} <= set(told["listed"])
+
+
+def check_asked(asked: Any) -> None:
+    """Check what a skill asked back, and what it told in words and as data."""
+    assert asked["waits"].replace("_", "-") == "input-required"
+    assert "Which time do you mean?" in asked["question"]
+    assert asked["same"]
+    assert asked["ended"] == "completed"
+    assert "the last 7 days" in asked["text"]
+    assert [group["by"] for group in asked["data"][0]["groups"]] == ["provider", "model"]
 
 
 def check_pushed(sdk: Sdk, pushed: Any, hooks: Hooks) -> None:

@@ -25,7 +25,7 @@ from jwt import PyJWK
 
 
 def text_of(parts):
-    return "".join(part.root.text for part in parts)
+    return "".join(part.root.text for part in parts if part.root.kind == "text")
 
 
 def answer_of(task):
@@ -72,11 +72,15 @@ class Journey:
         self.polling = client(streaming=False, polling=True)
 
     def message(self, model):
+        return self.saying(self.plan["text"], {"model": self.plan[model]})
+
+    def saying(self, text, options, **more):
         return Message(
             role=Role.user,
-            parts=[Part(root=TextPart(text=self.plan["text"]))],
+            parts=[Part(root=TextPart(text=text))],
             message_id=uuid.uuid4().hex,
-            metadata={self.plan["extension"]: {"model": self.plan[model]}},
+            metadata={self.plan["extension"]: options},
+            **more,
         )
 
     async def sent(self):
@@ -119,6 +123,24 @@ class Journey:
         task = await self.plain.get_task(TaskQueryParams(id=task_id))
         missing = await error_of(self.plain.get_task(TaskQueryParams(id="no-such-task")))
         return {"state": task.status.state.value, "text": answer_of(task), "missing": missing}
+
+    async def asked(self):
+        """Ask a skill what it cannot answer yet, and answer what it asks back."""
+        skill = {"skill": self.plan["skill"]}
+        vague = self.saying(self.plan["vague"], skill)
+        [(task, _)] = [one async for one in self.plain.send_message(vague)]
+        names = {"task_id": task.id, "context_id": task.context_id}
+        clear = self.saying(self.plan["clear"], skill, **names)
+        [(last, _)] = [one async for one in self.plain.send_message(clear)]
+        parts = [part.root for one in last.artifacts for part in one.parts]
+        return {
+            "waits": task.status.state.value,
+            "question": text_of(task.status.message.parts),
+            "same": (last.id, last.context_id) == (task.id, task.context_id),
+            "ended": last.status.state.value,
+            "text": answer_of(last),
+            "data": [part.data for part in parts if part.kind == "data"],
+        }
 
     async def pushed(self):
         """Configure notifications with and after a send; this client cannot list or delete."""
@@ -172,6 +194,7 @@ async def main():
             "resumed": await journey.resumed(),
             "canceled": await journey.canceled(),
             "got": await journey.got(sent["task"]),
+            "asked": await journey.asked(),
             "listed": None,
             "pushed": await journey.pushed() if plan["hook"] else None,
             "extended": await journey.extended(verifier) if plan["extended"] else None,
