@@ -1,7 +1,8 @@
 """Gateways for the judges: one that needs a key, with one, one that needs none, and a slow one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -10,9 +11,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests import processes
 from tests.four_providers import add_provider, simulator
 from tests.processes import RunningGateway
+from tests.services import postgres, postgres_url
 
 from .hooks import Hooks, receiving
 from .journey import STUCK
+
+__all__ = ["postgres", "postgres_url"]
 
 ACCESS = ("with a key", "without a key")
 PRIVATE = {"OMNIROUTE_A2A_PRIVATE_WEBHOOKS": "on"}
@@ -63,6 +67,22 @@ def stuck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
     ):
         add_provider(gateway, simulated, "openai_chat", (model,), name="stuck")
         yield Agent(gateway, gateway.new_key("--name", "judge"))
+
+
+@pytest.fixture
+def replicas(postgres_url: str, tmp_path: Path) -> Iterator[Sequence[RunningGateway]]:
+    """Give two gateways that need a key, in folders of their own, on one database."""
+    settings = {
+        "REQUIRE_API_KEY": "true",
+        "OMNIROUTE_DATABASE_URL": postgres_url,
+        "OMNIROUTE_STORAGE_ENCRYPTION_KEY": "0123456789abcdef0123456789abcdef",
+        **PRIVATE,
+    }
+    with (
+        processes.gateway(tmp_path / "first", **settings) as first,
+        processes.gateway(tmp_path / "second", **settings) as second,
+    ):
+        yield first, second
 
 
 @pytest.fixture(scope="session")

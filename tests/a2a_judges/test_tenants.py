@@ -5,10 +5,12 @@ contexts. What one is told must hold neither the other's word nor an id of the o
 must be the same bytes as for a task that does not exist.
 """
 
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, product
 from typing import Any
 
 import httpx
@@ -48,10 +50,11 @@ class Tenant:
 
 
 class Agents:
-    """The agent's door, for requests of one key."""
+    """The doors of one agent, asked in turn: of one gateway, or of replicas on one database."""
 
-    def __init__(self, gateway: RunningGateway) -> None:
-        self._http = httpx.Client(base_url=gateway.url, timeout=CALL_S_MAX)
+    def __init__(self, gateways: Sequence[RunningGateway]) -> None:
+        opened = [httpx.Client(base_url=one.url, timeout=CALL_S_MAX) for one in gateways]
+        self._doors = cycle(opened)
 
     def headers(self, tenant: Tenant, dialect: Dialect, **more: str) -> dict[str, str]:
         named = {name.replace("_", "-"): value for name, value in more.items()}
@@ -60,12 +63,13 @@ class Agents:
 
     def ask(self, tenant: Tenant, dialect: Dialect, body: bytes, **more: str) -> httpx.Response:
         headers = self.headers(tenant, dialect, **more)
-        return self._http.post("/a2a", content=body, headers=headers)
+        return next(self._doors).post("/a2a", content=body, headers=headers)
 
     @contextmanager
     def streaming(self, tenant: Tenant, dialect: Dialect, body: bytes) -> Iterator[httpx.Response]:
         headers = self.headers(tenant, dialect)
-        with self._http.stream("POST", "/a2a", content=body, headers=headers) as response:
+        door = next(self._doors)
+        with door.stream("POST", "/a2a", content=body, headers=headers) as response:
             yield response
 
 
@@ -251,17 +255,30 @@ def push_body(dialect: Dialect, does: str, task_id: str, url: str) -> bytes:
 
 
 def test_two_tenants_never_see_each_other(locked: Agent, hooks: Hooks) -> None:
-    gateway = locked.gateway
-    keys = {name: gateway.new_key("--name", f"tenant {name}") for name in TENANTS}
+    check_apart([locked.gateway], hooks, examples=25)
+
+
+def test_two_tenants_of_two_replicas_on_postgres_never_see_each_other(
+    replicas: Sequence[RunningGateway], hooks: Hooks
+) -> None:
+    check_apart(replicas, hooks, examples=10)
+
+
+def check_apart(gateways: Sequence[RunningGateway], hooks: Hooks, examples: int) -> None:
+    """Let two tenants do what they like, and check what each is told."""
+    first = len(hooks.got)
+    keys = {name: gateways[0].new_key("--name", f"tenant {name}") for name in TENANTS}
+    for gateway, key in product(gateways, keys.values()):
+        wait_until_known(gateway, key)
 
     class Machine(TwoTenants):
-        agents = Agents(gateway)
+        agents = Agents(gateways)
 
     Machine.keys, Machine.hooks = keys, hooks
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=25,
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
             # A step is a request of a whole gateway: a shorter example is not worth the minutes.
@@ -270,12 +287,18 @@ def test_two_tenants_never_see_each_other(locked: Agent, hooks: Hooks) -> None:
         ),
     )
 
-    hooks.wait(lambda: all(map(arrived_at(hooks), TENANTS)))
+    def arrived(name: str) -> list[Notification]:
+        return [one for one in hooks.got[first:] if one.path == f"/{WORDS[name]}"]
+
+    hooks.wait(lambda: all(map(arrived, TENANTS)))
     for mine, theirs in (("a", "b"), ("b", "a")):
-        arrived = arrived_at(hooks)(mine)
-        assert arrived
-        assert not [one for one in arrived if WORDS[theirs].encode() in one.body]
+        assert arrived(mine)
+        assert not [one for one in arrived(mine) if WORDS[theirs].encode() in one.body]
 
 
-def arrived_at(hooks: Hooks) -> Callable[[str], list[Notification]]:
-    return lambda name: [one for one in hooks.got if one.path == f"/{WORDS[name]}"]
+def wait_until_known(gateway: RunningGateway, key: str) -> None:
+    """Wait until a gateway has heard of a key that another one has made."""
+    ends_s = time.monotonic() + CALL_S_MAX
+    while gateway.call("GET", "/v1/models", key=key).status != 200:
+        assert time.monotonic() < ends_s
+        time.sleep(0.05)
