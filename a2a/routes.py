@@ -35,6 +35,7 @@ from .card import ENDPOINT, Card, CardKind, Facts, card
 from .cards import Cards
 from .dialects.codec import Codec
 from .dialects.detect import Operation, codec_of, operation_of
+from .extensions import activated
 from .faults import Fault, no_pushes
 from .methods import Agent, Around
 from .oversight import Oversight
@@ -160,6 +161,11 @@ class Door:
     async def _endpoint(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"allow": ALLOW})
+        response = await self._answered(request)
+        response.headers.update(activated(request.headers))
+        return response
+
+    async def _answered(self, request: Request) -> Response:
         version = _version(request)
         codec, request_id = codec_of("", {}, version), None
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from omniroute.a2a.dialects.codec import EXTENSION
 from omniroute.a2a.push import SubscriptionRow
 from omniroute.a2a.routes import BODY_BYTES_MAX
 from omniroute.a2a.tasks import TaskRow
@@ -222,3 +223,19 @@ async def test_a_bug_is_an_internal_error_that_tells_nothing(
     assert error["code"] == -32603
     assert "bug" not in error["message"]
     assert "a2a_request_broke" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["A2A-Extensions", "X-A2A-Extensions"])
+@pytest.mark.parametrize("method", ["message/send", "message/stream"])
+async def test_who_asks_for_our_extension_is_told_that_it_is_active(name: str, method: str) -> None:
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"message": v03_message()}}
+    asked = {name: f"https://other.example/ext/v1, {EXTENSION}"}
+    async with serving() as door:
+        told = await door.client.post("/a2a", json=body, headers=asked)
+        untold = await door.client.post("/a2a", json=body, headers={name: "https://other.example"})
+        unasked = await door.client.post("/a2a", json=body)
+
+    assert told.headers[name] == EXTENSION
+    assert not {"a2a-extensions", "x-a2a-extensions"} & (
+        untold.headers.keys() | unasked.headers.keys()
+    )
