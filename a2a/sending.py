@@ -1,10 +1,9 @@
 """Sends push notifications: what is owed, tried until it arrives or is given up.
 
 A notification arrived when its receiver answered with 2xx. Everything else is tried again,
-TRIES_MAX times in all and each time later; 410 says that nobody wants it any more. What is not
-our receiver's fault must not cost others: a receiver has PER_HOST_MAX at once and a circuit
-breaker, while it is down its notifications wait without counting as tried, and the slowest one
-holds only its own.
+TRIES_MAX times in all and each time later; 410 says that nobody wants it any more. No receiver
+costs another one its notifications: each has PER_HOST_MAX at once and a circuit breaker, and
+while it is down or slow its own are put off, without counting as tried.
 
 A receiver knows us by three things: the token it gave, the Authorization header it asked for,
 and a signature in the form of Standard Webhooks: `webhook-id` is the same at each try, so that
@@ -42,10 +41,14 @@ POLL_S = 0.5
 BACKOFF_S = (2.0, 10.0, 60.0, 300.0)
 """How long after a try the next one comes."""
 TRIES_MAX = len(BACKOFF_S) + 1
-AT_ONCE_MAX = 32
-PER_HOST_MAX = 4
-BUSY_S = 1.0
-"""How long a notification waits whose receiver has enough to do."""
+BATCH_MAX = 32
+"""Notifications that are taken at a time."""
+AT_ONCE_MAX = 128
+PER_HOST_MAX = 8
+WAIT_S = 1.0
+"""How long one that was taken waits for its receiver to have room."""
+BUSY_S = 5.0
+"""How much later it is taken again when there was none."""
 HOSTS_MAX = 1_000
 """Receivers whose circuit is remembered; the oldest go."""
 HMAC_SCHEME = "hmac-sha256"
@@ -67,6 +70,9 @@ class Sender:
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}
         self._sending: Counter[str] = Counter()
+        # Since when a receiver has had PER_HOST_MAX at once and ended none of them.
+        self._full_since_s: dict[str, float] = {}
+        self._ended = anyio.Event()
 
     async def run(self) -> None:
         """Send until cancelled. What was being sent then is sent again by whoever is next."""
@@ -84,30 +90,64 @@ class Sender:
                     await anyio.sleep(POLL_S)
 
     async def turn(self, group: TaskGroup) -> int:
-        """Begin to send what is due, as far as there is room; give how much was found."""
-        room = AT_ONCE_MAX - self._sending.total()
-        if room <= 0:
-            return 0
-        found = await self._store.due(now_unix_s=self._clock.unix(), most=room)
+        """Begin to send what is due, one batch of it; give how much was found."""
+        waiting: list[tuple[Notification, str]] = []
+        found = await self._store.due(now_unix_s=self._clock.unix(), most=BATCH_MAX)
         for one in found:
             host = self._out.host(one.subscription.url)
-            until_unix_s = self._held_until(host)
+            until_unix_s = self._down_until(host)
             if until_unix_s is None:
-                self._sending[host] += 1
-                group.start_soon(self._send, one, host)
+                waiting.append((one, host))
             else:
                 await self._store.postpone(one, due_unix_s=until_unix_s, counts=False)
+        for one, _ in await self._begin(waiting, group):
+            due_unix_s = self._clock.unix() + BUSY_S
+            await self._store.postpone(one, due_unix_s=due_unix_s, counts=False)
         return len(found)
 
-    def _held_until(self, host: str) -> float | None:
-        """Give until when a receiver is left alone; None when it may be asked, and then it is."""
-        now_s, now_unix_s = self._clock.now(), self._clock.unix()
-        if self._sending[host] >= PER_HOST_MAX:
-            return now_unix_s + BUSY_S
-        breaker = self._breaker(host)
-        if breaker.open_until_s > now_s:
-            return now_unix_s + breaker.open_until_s - now_s
-        return None if breaker.begin(now_s) else now_unix_s + BUSY_S
+    async def _begin(
+        self, waiting: list[tuple[Notification, str]], group: TaskGroup
+    ) -> list[tuple[Notification, str]]:
+        """Begin to send as room comes; give those whose receivers have none for too long."""
+        ends_s = anyio.current_time() + WAIT_S
+        while True:
+            ended, left = self._ended, []
+            for one, host in waiting:
+                if self._has_room(host) and self._breaker(host).begin(self._clock.now()):
+                    self._take_place(host)
+                    group.start_soon(self._send, one, host)
+                else:
+                    left.append((one, host))
+            now_s, waiting = anyio.current_time(), left
+            if now_s >= ends_s or all(self._is_slow(host, now_s) for _, host in waiting):
+                return waiting
+            with anyio.move_on_after(ends_s - now_s):
+                await ended.wait()
+
+    def _has_room(self, host: str) -> bool:
+        return self._sending[host] < PER_HOST_MAX and self._sending.total() < AT_ONCE_MAX
+
+    def _is_slow(self, host: str, now_s: float) -> bool:
+        return now_s - self._full_since_s.get(host, now_s) >= WAIT_S
+
+    def _take_place(self, host: str) -> None:
+        self._sending[host] += 1
+        if self._sending[host] == PER_HOST_MAX:
+            self._full_since_s[host] = anyio.current_time()
+
+    def _give_place(self, host: str) -> None:
+        self._sending[host] -= 1
+        if not self._sending[host]:
+            del self._sending[host]
+        self._full_since_s.pop(host, None)
+        ended, self._ended = self._ended, anyio.Event()
+        ended.set()
+
+    def _down_until(self, host: str) -> float | None:
+        """Give until when a receiver is left alone, None when it may be asked."""
+        breaker, now_s = self._breaker(host), self._clock.now()
+        left_s = breaker.open_until_s - now_s
+        return self._clock.unix() + left_s if left_s > 0 else None
 
     async def _send(self, one: Notification, host: str) -> None:
         try:
@@ -120,20 +160,20 @@ class Sender:
         except Exception:
             _logger.exception("a2a_push_broke", extra={"task_id": one.task.task_id})
         finally:
-            self._breaker(host).released()
-            self._sending[host] -= 1
-            if not self._sending[host]:
-                del self._sending[host]
+            self._give_place(host)
 
     async def _post(self, one: Notification) -> int:
         """Give the status of the answer, 0 for none."""
-        headers, body = message_of(one, int(self._clock.unix()))
         try:
+            headers, body = message_of(one, int(self._clock.unix()))
             return await self._out.post(one.subscription.url, headers, body)
         except RoutingError as error:
             facts = {"host": self._out.host(one.subscription.url), "reason": str(error)}
             _logger.info("a2a_push_failed", extra=facts)
-            return 0
+        except Exception:
+            # What cannot be sent for what it is must be given up in the end as well.
+            _logger.exception("a2a_push_broke", extra={"task_id": one.task.task_id})
+        return 0
 
     def _judge(self, host: str, status: int) -> None:
         """Tell the circuit: a receiver that refuses us is up."""

@@ -80,7 +80,7 @@ class Webhooks:
     def host(self, url: str) -> str:
         """Give scheme, host and port of a URL."""
         parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}://{parts.netloc}".lower()
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int:
         """Send a body and give the status of the answer.
