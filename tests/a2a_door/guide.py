@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ METHOD = re.compile(r'"method": "([^"]+)"')
 EXAMPLE_S_MAX = 60
 QUICK, SLOW = "sim/fast", "sim/fast@latency=4"
 """The second takes long enough to be followed or canceled, and not much longer."""
+HELLO = "Say hello"
+LATER = {"returnImmediately": True}
+HOOK = {"id": "mine", "url": "https://client.example/hook", "token": "a-secret-of-yours"}
+HOOKED = {**LATER, "taskPushNotificationConfig": HOOK}
+UNCLEAR = "What did I spend since Tuesday?"
 PASSING = re.compile(
     r"\b(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[a-z]+_[0-9a-f]{16,}"
     r"|\d{4}-\d\d-\d\dT[\d:.]+Z)"
@@ -43,13 +48,9 @@ def examples() -> list[tuple[str, str, str]]:
     return [(shell, kind, answer) for shell, kind, answer in found if kind]
 
 
-def variables(gateway: RunningGateway) -> dict[str, str]:
-    """Give what the examples name: ids of tasks."""
-    return {
-        "TASK": _started(gateway, QUICK, wait=True),
-        "RUNNING": _started(gateway, SLOW),
-        "PUSHED": _started(gateway, SLOW, pushed=True),
-    }
+def variables(gateway: RunningGateway, shell: str) -> dict[str, str]:
+    """Give the ids of tasks that an example names."""
+    return {name: made(gateway) for name, made in TASKS.items() if f"${name}" in shell}
 
 
 def answered(gateway: RunningGateway, shell: str) -> str:
@@ -57,7 +58,7 @@ def answered(gateway: RunningGateway, shell: str) -> str:
     here = shell.replace("http://127.0.0.1:20128", gateway.url)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", here],
-        env={**gateway.environment, **variables(gateway), "PATH": os.environ["PATH"]},
+        env={**gateway.environment, **variables(gateway, shell), "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         timeout=EXAMPLE_S_MAX,
@@ -105,18 +106,15 @@ def _shape(value: Any, passing: tuple[str, ...] = ()) -> Any:
     return PASSING.sub("...", value) if isinstance(value, str) else value
 
 
-def _started(
-    gateway: RunningGateway, model: str, *, wait: bool = False, pushed: bool = False
+def _sent(
+    gateway: RunningGateway, text: str, configuration: Mapping[str, object], **metadata: str
 ) -> str:
-    message = {"messageId": "m1", "role": "ROLE_USER", "parts": [{"text": "Say hello"}]}
+    """Send a message and give its task's id."""
     params = {
-        "message": message,
-        "metadata": {"model": model},
-        "configuration": {"returnImmediately": not wait},
+        "message": {"messageId": "m1", "role": "ROLE_USER", "parts": [{"text": text}]},
+        "metadata": metadata,
+        "configuration": configuration,
     }
-    if pushed:
-        hook = {"id": "mine", "url": "https://client.example/hook", "token": "a-secret-of-yours"}
-        params["configuration"] = {"returnImmediately": True, "taskPushNotificationConfig": hook}
     body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params}
     answer = gateway.call("POST", "/a2a", body, headers={"a2a-version": "1.0"})
     task_id: str = answer.json()["result"]["task"]["id"]
@@ -131,6 +129,14 @@ def _written(page: str, gateway: RunningGateway) -> Iterator[str]:
             yield shown(answered(gateway, match[1]), match[2])
             at = match.end(3)
     yield page[at:]
+
+
+TASKS: Mapping[str, Callable[[RunningGateway], str]] = {
+    "TASK": lambda gateway: _sent(gateway, HELLO, {}, model=QUICK),
+    "RUNNING": lambda gateway: _sent(gateway, HELLO, LATER, model=SLOW),
+    "PUSHED": lambda gateway: _sent(gateway, HELLO, HOOKED, model=SLOW),
+    "WAITING": lambda gateway: _sent(gateway, UNCLEAR, {}, skill="cost-analysis"),
+}
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from tests.a2a_door.guide import METHOD, PAGE, answered, examples, shape
 from tests.processes import RunningGateway
 
 EXAMPLES = examples()
-NAMES = [METHOD.findall(shell)[0] for shell, _, _ in EXAMPLES]
+NAMES = [(METHOD.findall(shell) or ["management"])[0] for shell, _, _ in EXAMPLES]
 METHODS = {
     # A native client has no extended card to ask for, and 0.3 no list of tasks.
     "Native": V03_METHODS.keys() - {"agent/getAuthenticatedExtendedCard"},
