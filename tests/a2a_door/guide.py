@@ -4,7 +4,8 @@
 
 An example is a block of shell, written by hand, and may have its answer in a block below it,
 made by this program: one of JSON, or one of text for a stream. They run against a gateway with
-nothing but the simulator. What differs from run to run (ids, times) is compared by its type.
+nothing but the simulator; those that name `$KEY` against one that asks for keys. Of a list of
+skills the first is shown. What differs from run to run (ids, times) is compared by its type.
 """
 
 import json
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ METHOD = re.compile(r'"method": "([^"]+)"')
 EXAMPLE_S_MAX = 60
 QUICK, SLOW = "sim/fast", "sim/fast@latency=4"
 """The second takes long enough to be followed or canceled, and not much longer."""
+HERE = "http://127.0.0.1:20128"
 HELLO = "Say hello"
 LATER = {"returnImmediately": True}
 HOOK = {"id": "mine", "url": "https://client.example/hook", "token": "a-secret-of-yours"}
@@ -36,10 +40,19 @@ PASSING = re.compile(
     r"|\d{4}-\d\d-\d\dT[\d:.]+Z)"
 )
 """What is another run's other one."""
-COUNTED = ("nextPageToken", "totalSize")
-"""What depends on the tasks that were there before."""
+OTHERS = ("nextPageToken", "totalSize", "key")
+"""Fields of what was there before: tasks, and the key."""
 PIECE = ("content", "text")
 """Where a stream has as much of an answer as there was at that moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """One that asks for no key, and one that does, with a key of it."""
+
+    open: RunningGateway
+    keyed: RunningGateway
+    key: str
 
 
 def examples() -> list[tuple[str, str, str]]:
@@ -53,24 +66,33 @@ def variables(gateway: RunningGateway, shell: str) -> dict[str, str]:
     return {name: made(gateway) for name, made in TASKS.items() if f"${name}" in shell}
 
 
-def answered(gateway: RunningGateway, shell: str) -> str:
+@contextmanager
+def running(folder: Path) -> Iterator[Gateways]:
+    """Run the gateways of the examples until the block ends."""
+    with processes.gateway(folder / "open") as first, processes.gateway(folder / "keyed") as other:
+        yield Gateways(first, other, other.new_key("--name", "guide"))
+
+
+def answered(gateways: Gateways, shell: str) -> str:
     """Run an example and give what it printed."""
-    here = shell.replace("http://127.0.0.1:20128", gateway.url)
+    keyed = "$KEY" in shell
+    gateway = gateways.keyed if keyed else gateways.open
+    named = {"KEY": gateways.key} if keyed else variables(gateway, shell)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", here],
-        env={**gateway.environment, **variables(gateway, shell), "PATH": os.environ["PATH"]},
+        ["bash", "-euo", "pipefail", "-c", shell.replace(HERE, gateway.url)],
+        env={**gateway.environment, **named, "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         timeout=EXAMPLE_S_MAX,
         check=True,
     )
-    return done.stdout
+    return done.stdout.replace(gateway.url, HERE)
 
 
 def shown(printed: str, kind: str) -> str:
     """Give what an example printed as the page has it: of a stream, each kind of event once."""
     if kind == "json":
-        return json.dumps(json.loads(printed), indent=2) + "\n"
+        return json.dumps(_cut(json.loads(printed)), indent=2) + "\n"
     found, kinds = list[str](), list[Any]()
     for event in re.findall(r"(?:^id: .*\n)?^data: .*\n", printed, re.MULTILINE):
         one = shape(event, kind)
@@ -85,7 +107,7 @@ def shown(printed: str, kind: str) -> str:
 def shape(text: str, kind: str) -> list[Any]:
     """Give an answer without what differs from run to run; of a stream, each kind of event."""
     if kind == "json":
-        return [_shape(json.loads(text), COUNTED)]
+        return [_shape(_cut(json.loads(text)), OTHERS)]
     found: list[Any] = []
     for line in text.splitlines():
         if line.startswith("data:"):
@@ -106,6 +128,12 @@ def _shape(value: Any, passing: tuple[str, ...] = ()) -> Any:
     return PASSING.sub("...", value) if isinstance(value, str) else value
 
 
+def _cut(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: one[:1] if name == "skills" else _cut(one) for name, one in value.items()}
+    return [_cut(one) for one in value] if isinstance(value, list) else value
+
+
 def _sent(
     gateway: RunningGateway, text: str, configuration: Mapping[str, object], **metadata: str
 ) -> str:
@@ -121,12 +149,12 @@ def _sent(
     return task_id
 
 
-def _written(page: str, gateway: RunningGateway) -> Iterator[str]:
+def _written(page: str, gateways: Gateways) -> Iterator[str]:
     at = 0
     for match in EXAMPLE.finditer(page):
         if match[2]:
             yield page[at : match.start(3)]
-            yield shown(answered(gateway, match[1]), match[2])
+            yield shown(answered(gateways, match[1]), match[2])
             at = match.end(3)
     yield page[at:]
 
@@ -140,8 +168,8 @@ TASKS: Mapping[str, Callable[[RunningGateway], str]] = {
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder, processes.gateway(Path(folder)) as gateway:
-        PAGE.write_text("".join(_written(PAGE.read_text(), gateway)))
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as gateways:
+        PAGE.write_text("".join(_written(PAGE.read_text(), gateways)))
     return 0
 
 

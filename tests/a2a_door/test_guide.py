@@ -6,9 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from omniroute.a2a.dialects.detect import V03_METHODS, V10_METHODS
-from tests import processes
-from tests.a2a_door.guide import METHOD, PAGE, answered, examples, shape
-from tests.processes import RunningGateway
+from tests.a2a_door.guide import METHOD, PAGE, Gateways, answered, examples, running, shape
 
 EXAMPLES = examples()
 NAMES = [(METHOD.findall(shell) or ["management"])[0] for shell, _, _ in EXAMPLES]
@@ -21,9 +19,9 @@ METHODS = {
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
-    with processes.gateway(tmp_path_factory.mktemp("guide")) as running:
-        yield running
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
+    with running(tmp_path_factory.mktemp("guide")) as both:
+        yield both
 
 
 @pytest.mark.xdist_group("a2a_guide")
@@ -33,10 +31,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway
     ids=[f"{number}-{name}" for number, name in enumerate(NAMES)],
 )
 def test_an_example_gets_the_answer_below_it(
-    gateway: RunningGateway, shell: str, kind: str, answer: str
+    gateways: Gateways, shell: str, kind: str, answer: str
 ) -> None:
     """Written anew with `python -m tests.a2a_door.guide`."""
-    got, told = shape(answered(gateway, shell), kind), shape(answer, kind)
+    got, told = shape(answered(gateways, shell), kind), shape(answer, kind)
 
     # How many pieces an answer comes in is another run's other number.
     assert (got[0], got[-1]) == (told[0], told[-1])
