@@ -7,22 +7,21 @@ behind one of the process where it runs, and gets the same text.
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-import anyio
-
 from .dialects.codec import Began, Ended, StreamStep, Wrote
 from .record import read_event, task_of, written_of
 from .task import Task, data_of, text_of
 from .tasks import TaskStore
-
-POLL_S = 0.25
-"""How often the log is read."""
+from .watching import Watch
 
 
-async def followed(store: TaskStore, task: Task, chars: int | None) -> AsyncGenerator[StreamStep]:
+async def followed(
+    store: TaskStore, watch: Watch, task: Task, chars: int | None
+) -> AsyncGenerator[StreamStep]:
     """Give the steps of a task that does not run here.
 
     Args:
         store: where its log is.
+        watch: tells when the log has grown.
         task: as it stands, with what is known of its answer.
         chars: how many characters of the answer the reader has; None for one who gets them
             with the task.
@@ -55,7 +54,7 @@ async def followed(store: TaskStore, task: Task, chars: int | None) -> AsyncGene
             return
         task = task_of(row)
         if not task.rests:
-            await anyio.sleep(POLL_S)
+            await watch.news(task.task_id, after + 1)
     whole, data = text_of(task), data_of(task)
     if whole or data is not None:
         # What was written last may be in the task alone.

@@ -28,6 +28,7 @@ from .runs import Runs, answered_already
 from .skills import SKILLS, skill_named
 from .task import TERMINAL, WAITING, Message, Options, Task, answer_of, moved, words_of
 from .tasks import Hold, Listing, TaskStore
+from .watching import Watch
 from .work import Order, Skill
 
 MESSAGES_MAX = 32
@@ -56,6 +57,9 @@ class Agent:
 
     Args:
         around: what is around this process.
+
+    Attributes:
+        watch: has to run, for tasks of other processes to be followed.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Agent:
         self._pushes = around.pushes
         self._gateway = gateway
         self._store = store
+        self.watch = Watch(store)
         self._clock = clock
         self._runs = runs
 
@@ -145,7 +150,7 @@ class Agent:
         run = self._runs.find(task_id, owner=caller.key_id)
         if run is not None:
             return run.steps(chars)
-        return followed(self._store, task, chars)
+        return followed(self._store, self.watch, task, chars)
 
     async def recover(self) -> None:
         """End, or do again, the tasks of dead processes, and those left over of this one.

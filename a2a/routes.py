@@ -128,6 +128,7 @@ class Door:
     async def lifespan(self) -> AsyncGenerator[None]:
         """Run tasks and tell of them; the app enters it for as long as it serves."""
         async with anyio.create_task_group() as group:
+            group.start_soon(self._agent.watch.run)
             if self.sender is not None:
                 group.start_soon(self.sender.run)
             try:

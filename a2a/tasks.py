@@ -167,6 +167,10 @@ class TaskStore(Protocol):
         """Give the events with a `seq` above `after`, in order; empty for another owner."""
         ...
 
+    async def lengths(self, task_ids: Sequence[str]) -> Mapping[str, int]:
+        """Give how many events the logs of tasks have, whoever owns them; not of missing ones."""
+        ...
+
     async def page(self, owner: str | None, listing: Listing) -> Page:
         """Give tasks of an owner, of all for None."""
         ...

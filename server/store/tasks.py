@@ -12,6 +12,8 @@ known dead, or silent for SILENT_S, its tasks are lost and whoever finds them fi
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import orjson
+
 from omniroute.a2a.push import SubscriptionRow
 from omniroute.a2a.tasks import (
     LISTED_MAX,
@@ -46,6 +48,13 @@ TASK_COLUMNS = (
 )
 """The columns of a task beside those of other tables."""
 _ENDED = "('completed', 'failed', 'canceled', 'rejected')"
+# A list comes as one JSON text, which both databases take apart.
+_LENGTHS = {
+    "sqlite": "SELECT task_id, events FROM tasks "
+    "WHERE task_id IN (SELECT value FROM json_each($1))",
+    "postgres": "SELECT task_id, events FROM tasks "
+    "WHERE task_id IN (SELECT json_array_elements_text(CAST($1 AS JSON)))",
+}
 _LISTED = (
     "(CAST($1 AS TEXT) IS NULL OR key_id = $1) "
     "AND (CAST($2 AS TEXT) IS NULL OR context_id = $2) "
@@ -111,6 +120,12 @@ class StoredTasks:
             )
         )
         return [EventRow(int(row["seq"]), row["payload"]) for row in rows]
+
+    async def lengths(self, task_ids: Sequence[str]) -> Mapping[str, int]:
+        """Give how many events the logs of tasks have; not of missing ones."""
+        asked = orjson.dumps(list(task_ids)).decode()
+        rows = await self._database.read(Statement(_LENGTHS[self._database.kind], (asked,)))
+        return {row["task_id"]: int(row["events"]) for row in rows}
 
     async def page(self, owner: str | None, listing: Listing) -> Page:
         """Give tasks of an owner, of all for None, newest first."""

@@ -104,6 +104,10 @@ class MemoryTasks:
         row = await self.get(task_id, owner=owner)
         return [one for one in self.logs[task_id] if one.seq > after] if row is not None else []
 
+    async def lengths(self, task_ids: Sequence[str]) -> Mapping[str, int]:
+        self._check()
+        return {one: len(self.logs[one]) for one in task_ids if one in self.logs}
+
     async def page(self, owner: str | None, listing: Listing) -> Page:
         self._check()
         found = [

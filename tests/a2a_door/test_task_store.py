@@ -86,6 +86,18 @@ async def test_of_two_that_end_a_task_at_once_one_does(kind: str, tmp_path: Path
         assert len(await store.events("t-1", owner="key-a")) == 2
 
 
+async def test_lengths_of_logs_are_told_of_the_tasks_that_are_there(
+    kind: str, tmp_path: Path
+) -> None:
+    async with opened(kind, tmp_path) as store:
+        await store.create(ROW, "zero")
+        await store.create(replace(ROW, task_id="t-2"), "zero")
+        await store.move(replace(ROW, state="completed"), "one")
+
+        assert await store.lengths(["t-1", "t-2", "t-3"]) == {"t-1": 2, "t-2": 1}
+        assert await store.lengths([]) == {}
+
+
 async def test_pruning_deletes_what_expired_before_now(kind: str, tmp_path: Path) -> None:
     async with opened(kind, tmp_path) as store:
         await store.create(ROW, "zero")

@@ -124,6 +124,17 @@ async def test_expired_tasks_go_with_their_events(tasks: TaskStore, store: Opene
 
 
 @pytest.mark.anyio
+async def test_the_lengths_of_many_logs_are_told_at_once(tasks: TaskStore) -> None:
+    await tasks.create(TASK, "created")
+    await tasks.create(replace(TASK, task_id="task-2"), "created")
+    await tasks.append([Entry("task-2", 1, "text"), Entry("task-2", 1, "more")])
+
+    told = await tasks.lengths(["task-1", "task-2", "task-3"])
+
+    assert told == {"task-1": 1, "task-2": 3}
+
+
+@pytest.mark.anyio
 async def test_a_task_may_be_kept_for_ever(tasks: TaskStore) -> None:
     kept = replace(TASK, expires_unix_s=math.inf)
     await tasks.create(kept, "created")
