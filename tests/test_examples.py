@@ -85,5 +85,13 @@ def test_an_example_runs_as_it_is_written(
 def test_there_are_examples_for_every_door() -> None:
     texts = "".join(text for _, _, text in EXAMPLES)
 
-    for part in ("/v1/chat/completions", "openai", "mcp", "/a2a", "a2a send", "omniroute chat", "providers"):
+    for part in (
+        "/v1/chat/completions",
+        "openai",
+        "mcp",
+        "/a2a",
+        "a2a send",
+        "omniroute chat",
+        "providers",
+    ):
         assert part in texts
