@@ -214,25 +214,3 @@ def test_every_skill_on_the_card_works(agent: Agent) -> None:
 
     assert states
     assert set(states.values()) == {"completed"}
-
-
-@pytest.mark.parametrize("made_in", DIALECTS, ids=[one.name for one in DIALECTS])
-def test_a_task_reads_the_same_in_every_dialect(unlocked: Agent, made_in: Dialect) -> None:
-    sent = called(unlocked, made_in.message("send", TEXT, QUICK), made_in)
-    task_id = made_in.task(sent["result"])["id"]
-
-    read = {}
-    for dialect in DIALECTS:
-        got = called(unlocked, dialect.on("get", task_id), dialect)["result"]
-        task = dialect.task(got)
-        read[dialect.name] = (task["id"], dialect.state(task), dialect.answer(task), asked_in(task))
-
-    assert set(read) == {"1.0", "0.3", "native"}
-    assert set(read.values()) == {(task_id, "completed", ANSWER, TEXT)}
-
-
-def asked_in(task: Any) -> str:
-    """Give what a task was asked, however it tells it."""
-    if "input" in task:
-        return str(task["input"]["messages"][0]["content"])
-    return str(task["history"][0]["parts"][0]["text"])
