@@ -7,7 +7,8 @@ what the kernel charged to the gateway, storing included. The median over the ro
 
 The streams follow TASKS tasks, whose model stalls after its first word: nothing is to be said on
 them but heartbeats. Meanwhile a client asks for a task on a connection of its own, PROBES times a
-second; the time of those calls says what the streams cost everyone else.
+second; the time of those calls says what the streams cost everyone else. They are held once by the
+process that runs the tasks, and once by a second one on the same data folder.
 """
 
 import argparse
@@ -19,14 +20,23 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.cases import CASES, body_of
-from benchmarks.machine import cores, cpu_ns, rss_mb, settled_cpu_ns
+from benchmarks.machine import cores, cpu_ns, free_port, rss_mb, running, settled_cpu_ns
 from benchmarks.programs import Programs, programs, run_load
-from benchmarks.targets import Target, gateway, upstream
+from benchmarks.targets import (
+    OMNIROUTE,
+    Target,
+    answering,
+    gateway,
+    gateway_environment,
+    upstream,
+)
 
 SEND_CPU_US_MAX = 1_500
 STREAMS_MIB_MAX = 500
@@ -37,6 +47,7 @@ OPENING_AT_ONCE = 32
 ANSWER_S_MAX = 60.0
 STALLS = "sim/fast@latency=0,fault=stall,after=1,seconds=3000"
 LONG_S = "3000"
+PATIENT = {"OMNIROUTE_A2A_TASK_S": LONG_S, "OMNIROUTE_IDLE_S": LONG_S, "OMNIROUTE_TOTAL_S": LONG_S}
 
 
 @dataclass
@@ -123,14 +134,30 @@ async def probe(target: Target, task_id: str, held: Streams, seconds: float) -> 
     writer.close()
 
 
-async def hold(target: Target, count: int, seconds: float) -> tuple[Streams, float, float]:
+patient = partial(
+    gateway, OMNIROUTE_A2A_TASK_S=LONG_S, OMNIROUTE_IDLE_S=LONG_S, OMNIROUTE_TOTAL_S=LONG_S
+)
+
+
+@contextmanager
+def another(folder: Path, provider: int, core: int, target: Target) -> Iterator[Target]:
+    """Run a second gateway on the data folder of the first."""
+    second = replace(target, port=free_port())
+    command = [*OMNIROUTE, "serve", "--port", str(second.port), "--no-open"]
+    environment = gateway_environment(folder, provider) | PATIENT
+    with running(*command, environment=environment, core=core) as process:
+        yield answering(replace(second, process=process), time.perf_counter())
+
+
+async def hold(
+    target: Target, ids: Sequence[str], count: int, seconds: float
+) -> tuple[Streams, float, float]:
     """Hold so many streams for so long; gives them, the memory in MiB, and the share of a core."""
     assert target.process is not None
     held, opening = Streams(), asyncio.Semaphore(OPENING_AT_ONCE)
-    ids = await started(target)
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(stream(target, ids[place % TASKS], opening, held))
+            group.create_task(stream(target, ids[place % len(ids)], opening, held))
             for place in range(count)
         ]
         while held.opened < count:
@@ -144,16 +171,18 @@ async def hold(target: Target, count: int, seconds: float) -> tuple[Streams, flo
     return held, memory, share
 
 
-def tell_streams(target: Target, count: int, seconds: float) -> bool:
+def tell_streams(
+    target: Target, ids: Sequence[str], count: int, seconds: float, where: str
+) -> bool:
     """Measure and tell what streams cost; gives whether they keep to the bounds."""
     assert target.process is not None
     before = rss_mb(target.process)
-    held, memory, share = asyncio.run(hold(target, count, seconds))
+    held, memory, share = asyncio.run(hold(target, ids, count, seconds))
     took_ms = sorted(1e3 * one for one in held.took_s)
     p99 = took_ms[len(took_ms) * 99 // 100]
     print(
-        f"{held.opened:,} idle streams of {TASKS} tasks: {held.ended} ended early; memory "
-        f"{before:.0f} to {memory:.0f} MiB (at most {STREAMS_MIB_MAX}), "
+        f"{held.opened:,} idle streams of {len(ids)} tasks {where}: {held.ended} ended early; "
+        f"memory {before:.0f} to {memory:.0f} MiB (at most {STREAMS_MIB_MAX}), "
         f"{(memory - before) * 1024 / count:.1f} KiB a stream; a probe's p50 "
         f"{statistics.median(took_ms):.1f} ms, p99 {p99:.1f} ms (at most {PROBE_P99_MS_MAX}), "
         f"{share:.0%} of a core"
@@ -200,15 +229,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="omniroute-a2a-") as name,
         upstream(made, other) as provider,
-        gateway(
-            *(Path(name) / "gateway", provider, own),
-            OMNIROUTE_A2A_TASK_S=LONG_S,
-            OMNIROUTE_IDLE_S=LONG_S,
-            OMNIROUTE_TOTAL_S=LONG_S,
-        ) as target,
+        patient(Path(name) / "gateway", provider, own) as target,
     ):
         kept = tell_sends(target, made, Path(name), wanted.rounds, wanted.sends)
-        kept &= tell_streams(target, wanted.streams, wanted.seconds)
+        ids = asyncio.run(started(target))
+        kept &= tell_streams(target, ids, wanted.streams, wanted.seconds, "of this process")
+        with another(Path(name) / "gateway", provider, own, target) as second:
+            kept &= tell_streams(second, ids, wanted.streams, wanted.seconds, "of another process")
     return 0 if kept else 1
 
 

@@ -183,15 +183,15 @@ def gateway(
     core: int,
     tls: tuple[int, Certificates] | None = None,
     program: Sequence[str] = OMNIROUTE,
-    **variables: str,
+    **more: str,
 ) -> Iterator[Target]:
     """Run this gateway with one key that has a budget, and its combos.
 
-    `variables` are further ones of its environment. Where there is an upstream with TLS it is
+    `more` are further variables of its environment. Where there is an upstream with TLS it is
     the provider groq, and its authority is trusted.
     """
     folder.mkdir()
-    environment = gateway_environment(folder, upstream_port) | variables
+    environment = gateway_environment(folder, upstream_port) | more
     if tls is not None:
         environment |= {
             "GROQ_API_KEY": "sk-fake-upstream",

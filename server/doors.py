@@ -101,11 +101,12 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     rows = (*_management(parts), *tasks.rows(a2a))
     front.app = build_app(
         [
+            # They are looked at in turn, and none of these is asked for as often.
+            *a2a.routes(),
             *health_routes(front.not_ready),
             *beside.routes(parts),
             *services.routes(),
             *routes_of(rows, authenticator),
-            *a2a.routes(),
             Route("/openapi.json", _openapi(rows, parts.version), methods=["GET"]),
             home_route(lambda: _home(parts)),
             *hello_routes(),

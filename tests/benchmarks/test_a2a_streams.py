@@ -18,4 +18,6 @@ def test_sends_are_priced_and_streams_are_held() -> None:
     )
 
     assert re.search(r"message/send, 8 connections: CPU [\d]+ us a send", done.stdout), done.stderr
-    assert re.search(r"150 idle streams of 100 tasks: 0 ended early; memory \d+", done.stdout)
+    for whose in ("this", "another"):
+        held = rf"150 idle streams of 100 tasks of {whose} process: 0 ended early; memory \d+"
+        assert re.search(held, done.stdout), done.stdout + done.stderr
