@@ -263,7 +263,7 @@ class Agent:
         row = self._pushes.row(task.task_id, send.push)
         if is_new:
             return row
-        await self._pushes.subscribe(row, caller)
+        await self._pushes.subscribe(row, caller, answers=True)
         return None
 
     def _answered(self, task: Task, message: Message) -> Task:

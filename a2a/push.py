@@ -89,13 +89,13 @@ class PushStore(Protocol):
         ...
 
     async def put(
-        self, row: SubscriptionRow, *, owner: str, now_unix_s: float
+        self, row: SubscriptionRow, *, owner: str, now_unix_s: float, owes: bool = True
     ) -> Literal["stored", "missing", "full"]:
         """Store a subscription; one of the same id is replaced.
 
         Gives "missing" when the owner has no such task, and "full" when the task has
         SUBSCRIPTIONS_MAX others. When the task has ended already, or waits for its client,
-        that is owed at once.
+        that is owed at once, unless `owes` is False.
         """
         ...
 

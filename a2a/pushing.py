@@ -79,13 +79,20 @@ class Pushes:
             raise Fault("invalid_params", f"the webhook's url: {error}", field="url") from error
         return self._store.row(task_id, with_id(subscription, task_id))
 
-    async def subscribe(self, row: SubscriptionRow, caller: Caller) -> None:
+    async def subscribe(
+        self, row: SubscriptionRow, caller: Caller, *, answers: bool = False
+    ) -> None:
         """Store a subscription of the caller's task.
+
+        When the task is not under way the caller may not know, and is told so, unless it
+        `answers` the task with this.
 
         Raises:
             Fault: the caller has no such task, or it has too many.
         """
-        stored = await self._store.put(row, owner=caller.key_id, now_unix_s=self._clock.unix())
+        stored = await self._store.put(
+            row, owner=caller.key_id, now_unix_s=self._clock.unix(), owes=not answers
+        )
         if stored == "missing":
             raise task_not_found()
         if stored == "full":

@@ -60,10 +60,10 @@ class StoredPushes:
         )
 
     async def put(
-        self, row: SubscriptionRow, *, owner: str, now_unix_s: float
+        self, row: SubscriptionRow, *, owner: str, now_unix_s: float, owes: bool = True
     ) -> Literal["stored", "missing", "full"]:
         """Store a subscription of an owner's task, and owe it that the task ended or waits."""
-        return await self._database.write(partial(_put, row, owner, now_unix_s))
+        return await self._database.write(partial(_put, row, owner, now_unix_s, owes))
 
     async def subscriptions(self, task_id: str, *, owner: str) -> Sequence[Subscription]:
         """Give the subscriptions of an owner's task, oldest first."""
@@ -142,7 +142,7 @@ class StoredPushes:
 
 
 def _put(
-    row: SubscriptionRow, owner: str, now_unix_s: float
+    row: SubscriptionRow, owner: str, now_unix_s: float, owes: bool
 ) -> Steps[Literal["stored", "missing", "full"]]:
     # The row is locked from here on: a change of the task comes before this or after it.
     tasks = yield Statement(
@@ -165,7 +165,7 @@ def _put(
             (row.task_id,),
         )
     yield subscribed(row, now_unix_s)
-    if task["state"] not in ("submitted", "working"):
+    if owes and task["state"] not in ("submitted", "working"):
         yield owed(row.task_id, int(task["events"]) - 1, now_unix_s)
     return "stored"
 

@@ -18,7 +18,9 @@ from google.protobuf.json_format import ParseDict
 from omniroute.a2a.push import SUBSCRIPTIONS_MAX
 from omniroute.a2a.sending import BACKOFF_S, BUSY_S, PER_HOST_MAX, TRIES_MAX
 from omniroute.routing.errors import UpstreamFailure
+from omniroute.routing.model import Caller
 from omniroute.server.webhooks import Webhooks
+from tests.a2a_door import door as doors
 from tests.a2a_door.door import HeldUpstream, Served, Telling, serving, v03_message, v10_message
 from tests.fakes import world
 from tests.store.opened import open_store
@@ -258,6 +260,49 @@ async def test_who_subscribes_to_an_ended_task_is_told_its_end(tmp_path: Path) -
 
     [told] = receiver.bodies
     assert told["task"]["status"]["state"] == "TASK_STATE_COMPLETED"
+
+
+@pytest.fixture
+def asker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key of these tests may ask for costs, too."""
+    scopes = frozenset({"read:usage", "write:route"})
+    monkeypatch.setitem(doors.CALLERS, "sk-fake-a", Caller("key-a", scopes))
+
+
+@pytest.mark.usefixtures("asker")
+async def test_a_task_that_asks_its_client_back_is_told(tmp_path: Path) -> None:
+    vague = v03_message("what did I spend since Tuesday, by model?")
+    config = {"configuration": {"pushNotificationConfig": {"url": URL}}}
+    skill = {"metadata": {"skill": "cost-analysis"}}
+    async with telling(tmp_path) as (door, receiver):
+        waiting = await door.result("message/send", {"message": vague, **config, **skill})
+        await deliver(door)
+        said = v03_message("the last 7 days", taskId=waiting["id"])
+        await door.result("message/send", {"message": said})
+        await deliver(door)
+
+    assert waiting["status"]["state"] == "input-required"
+    states = [body["status"]["state"] for body in receiver.bodies]
+    assert states == ["input-required", "completed"]
+    assert len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 2
+
+
+@pytest.mark.usefixtures("asker")
+async def test_who_answers_a_task_may_subscribe_with_the_answer(tmp_path: Path) -> None:
+    vague = v03_message("what did I spend since Tuesday, by model?")
+    config = {"configuration": {"pushNotificationConfig": {"url": URL}}}
+    skill = {"metadata": {"skill": "cost-analysis"}}
+    async with telling(tmp_path) as (door, receiver):
+        waiting = await door.result("message/send", {"message": vague, **skill})
+        again = v03_message("since May", taskId=waiting["id"])
+        await door.result("message/send", {"message": again, **config})
+        await deliver(door)
+        said = v03_message("the last 7 days", taskId=waiting["id"])
+        await door.result("message/send", {"message": said, **config})
+        await deliver(door)
+
+    states = [body["status"]["state"] for body in receiver.bodies]
+    assert states == ["input-required", "completed"]
 
 
 async def test_a_task_that_is_canceled_is_told(tmp_path: Path) -> None:
