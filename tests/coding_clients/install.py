@@ -46,13 +46,15 @@ def installed(client: str, packages: Path = PACKAGES) -> Path:
             shutil.copyfile(source / name, folder / name)
         program, home = str(made_by / "bin/node"), str(made_by / "bin")
         npm = str(made_by / "lib/node_modules/npm/bin/npm-cli.js")
+        # Node.js has a list of authorities of its own; a machine may trust one more.
+        trusting = {"NODE_USE_SYSTEM_CA": "1", "PATH": f"{home}:{os.environ['PATH']}"}
         steps = [[npm, "ci", "--ignore-scripts", "--no-audit"]]
         steps += [[FINISH[client]]] if client in FINISH else []
         for step in steps:
             subprocess.run(
                 [program, *step],
                 cwd=folder,
-                env={**os.environ, "PATH": f"{home}:{os.environ['PATH']}"},
+                env={**os.environ, **trusting},
                 check=True,
                 capture_output=True,
                 timeout=INSTALL_S_MAX,
