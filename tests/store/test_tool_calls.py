@@ -103,13 +103,16 @@ async def test_figures_of_nothing_are_not_known(store: Opened) -> None:
 
 
 async def test_a_writer_in_the_background_stores_what_is_recorded(store: Opened) -> None:
+    stored = Statement("SELECT call_id FROM mcp_tool_audit")
     writer = asyncio.ensure_future(store.tool_calls.run())
     store.tool_calls.record(called("c1"))
 
     async with asyncio.timeout(WAIT_S):
-        while not await store.database.read(Statement("SELECT id FROM mcp_tool_audit")):
+        while not (rows := await store.database.read(stored)):
             await asyncio.sleep(0)
     writer.cancel()
+
+    assert [row["call_id"] for row in rows] == ["c1"]
 
 
 class Doubtful:
