@@ -40,31 +40,34 @@ def durable_url(postgres_url: str) -> str:
 
 
 async def test_ten_kills_of_a_gateway_on_sqlite_lose_and_double_nothing(tmp_path: Path) -> None:
-    await crash(tmp_path, kills=10, seed=7)
+    assert await crash(tmp_path, kills=10, seed=7) == 10
 
 
 async def test_ten_kills_of_two_replicas_on_postgres_lose_and_double_nothing(
     tmp_path: Path, durable_url: str
 ) -> None:
-    await crash(tmp_path, kills=10, seed=8, database_url=durable_url)
+    assert await crash(tmp_path, kills=10, seed=8, database_url=durable_url) == 10
 
 
 @pytest.mark.long
 async def test_a_hundred_kills_of_a_gateway_on_sqlite_lose_and_double_nothing(
     tmp_path: Path,
 ) -> None:
-    await crash(tmp_path, kills=100, seed=time.time_ns())
+    assert await crash(tmp_path, kills=100, seed=time.time_ns()) == 100
 
 
 @pytest.mark.long
 async def test_a_hundred_kills_of_two_replicas_on_postgres_lose_and_double_nothing(
     tmp_path: Path, durable_url: str
 ) -> None:
-    await crash(tmp_path, kills=100, seed=time.time_ns(), database_url=durable_url)
+    assert await crash(tmp_path, kills=100, seed=time.time_ns(), database_url=durable_url) == 100
 
 
-async def crash(folder: Path, *, kills: int, seed: int, database_url: str | None = None) -> None:
-    """Kill gateways under load, let the others go on, and hold the books to what was told."""
+async def crash(folder: Path, *, kills: int, seed: int, database_url: str | None = None) -> int:
+    """Kill gateways under load, let the others go on, and hold the books to what was told.
+
+    Gives how many were killed.
+    """
     draw, told = random.Random(seed), Told()
     count = 1 if database_url is None else 2
     more = {} if database_url is None else {"OMNIROUTE_DATABASE_URL": database_url}
@@ -80,7 +83,7 @@ async def crash(folder: Path, *, kills: int, seed: int, database_url: str | None
     url = database_url or f"sqlite:///{made[0].home}/data/storage.sqlite"
     async with open_database(url) as database:
         await judge(database, told, provider, seed)
-    assert sum(one.kills for one in made) == kills
+    return sum(one.kills for one in made)
 
 
 async def new_key(made: Sequence[Replica]) -> str:

@@ -272,7 +272,7 @@ FILES: dict[str, Schema] = {
 def test_a_file_has_the_names_that_its_maker_documents_and_no_others(name: str) -> None:
     told = parsed((FOLDER / name).read_text(), "yaml" if name.endswith(".yaml") else "json")
 
-    jsonschema.Draft202012Validator(FILES[name]).validate(told)
+    assert list(jsonschema.Draft202012Validator(FILES[name]).iter_errors(told)) == []
 
 
 def test_no_file_of_these_clients_is_left_out() -> None:
