@@ -4,6 +4,7 @@ Source: OmniRoute's reference, sections 2.2, 2.5 and 2.8 (version 2.3.10).
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -51,8 +52,8 @@ class A2aStatusJson(Shape, frozen=True):
     status: str
     tasks: TallyJson
     agent: AgentJson
-    capabilities: Mapping[str, object]
-    skills: tuple[Mapping[str, object], ...]
+    capabilities: Mapping[str, Any]
+    skills: tuple[Mapping[str, Any], ...]
 
 
 class ArtifactJson(Shape, frozen=True):
@@ -82,7 +83,7 @@ class InputJson(Shape, frozen=True):
 
     skill: str
     messages: tuple[SaidJson, ...]
-    metadata: Mapping[str, object]
+    metadata: Mapping[str, Any]
 
 
 class TaskJson(Shape, frozen=True):
@@ -102,7 +103,7 @@ class TaskJson(Shape, frozen=True):
     skill: str
     state: str
     input: InputJson
-    metadata: Mapping[str, object]
+    metadata: Mapping[str, Any]
     context_id: str
     created_at: str
     updated_at: str

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
+from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -214,10 +216,13 @@ def _management(parts: Parts) -> tuple[Row, ...]:
 
 
 def _openapi(rows: tuple[Row, ...], version: str) -> Callable[[Request], Awaitable[Response]]:
-    made = document(rows, version=version)
+    @cache
+    def made() -> dict[str, Any]:
+        # Its schemas are made of every type there is, which no start should wait for.
+        return document(rows, version=version)
 
     async def openapi(request: Request) -> Response:
-        return JSONResponse(made)
+        return JSONResponse(made())
 
     return openapi
 

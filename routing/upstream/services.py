@@ -98,6 +98,9 @@ class Services:
         except BadRequest as error:
             raise UpstreamFailure(str(error), kind="bad_request") from error
         except UpstreamFailure as failure:
+            if failure.kind == "timeout_total":
+                # Whichever step it was that was not over: its own time says nothing.
+                raise _late() from failure
             raise without_secrets(failure, place.secrets) from failure.__cause__
 
     async def _run(self, call: Call, place: _Place) -> Answer:
@@ -114,7 +117,7 @@ class Services:
                 break
             left_s = deadline_s - loop.time()
             if left_s <= 0 or (isinstance(step, Pause) and step.seconds >= left_s):
-                raise UpstreamFailure("the answer was not made in time", kind="timeout_total")
+                raise _late()
             if isinstance(step, Pause):
                 await self._sleep(step.seconds)
                 got = _NOTHING
@@ -275,6 +278,10 @@ class PassedAnswer:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _late() -> UpstreamFailure:
+    return UpstreamFailure("the answer was not made in time", kind="timeout_total")
 
 
 def _told(asked: Asked, service: Service) -> tuple[Asked, tuple[str, ...]]:

@@ -4,7 +4,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from .rows import Row
+import msgspec
+from starlette.responses import Response
+
+from .rows import Lines, LinesResponse, Row
+
+REF = "#/components/schemas/{name}"
+ERROR = {"description": "an error: {error: {message, type, param, code}}"}
 
 OTHER_ROUTES = (
     ("post", "/v1/chat/completions", "Answer an OpenAI chat, streamed or whole"),
@@ -47,15 +53,20 @@ OTHER_ROUTES = (
 
 def document(rows: Sequence[Row], *, version: str) -> dict[str, Any]:
     """Give the OpenAPI 3.1 document."""
+    kinds = [
+        kind
+        for row in rows
+        for kind in (row.body, row.answer, *(query.kind for query in row.query))
+        if _has_schema(kind)
+    ]
+    _, components = _schemas(kinds)
     paths: dict[str, dict[str, Any]] = {}
     for row in rows:
         path = row.path.replace(":path}", "}")
-        paths.setdefault(path, {})[row.method.lower()] = {
-            **_operation(path, f"{row.summary} (needs {row.scope})"),
-            "x-omniroute-scope": row.scope,
-        }
+        paths.setdefault(path, {})[row.method.lower()] = _operation_of(row, path)
     for method, path, summary in OTHER_ROUTES:
-        paths.setdefault(path, {})[method] = _operation(path, summary)
+        answers = {"200": {"description": "done"}, "default": ERROR}
+        paths.setdefault(path, {})[method] = {**_operation(path, summary), "responses": answers}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -65,9 +76,36 @@ def document(rows: Sequence[Row], *, version: str) -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "paths": paths,
-        "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
         "security": [{"key": []}, {}],
     }
+
+
+def _operation_of(row: Row, path: str) -> dict[str, Any]:
+    operation = _operation(path, f"{row.summary} (needs {row.scope})")
+    operation["parameters"] += [
+        {
+            "name": query.name,
+            "in": "query",
+            "description": query.summary,
+            "schema": _schema(query.kind),
+        }
+        for query in row.query
+    ]
+    if row.body is not None:
+        content = {"application/json": {"schema": _schema(row.body)}}
+        operation["requestBody"] = {"required": True, "content": content}
+    good: dict[str, Any] = {"description": "done"}
+    if row.answer is Lines:
+        good["content"] = {LinesResponse.media_type: {}}
+    elif _has_schema(row.answer):
+        good["content"] = {"application/json": {"schema": _schema(row.answer)}}
+    operation["responses"] = {str(row.status): good, "default": ERROR}
+    operation["x-omniroute-scope"] = row.scope
+    return operation
 
 
 def _operation(path: str, summary: str) -> dict[str, Any]:
@@ -78,8 +116,20 @@ def _operation(path: str, summary: str) -> dict[str, Any]:
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in names
         ],
-        "responses": {
-            "200": {"description": "done"},
-            "default": {"description": "an error: {error: {message, type, param, code}}"},
-        },
     }
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    (schema,), _ = _schemas([kind])
+    return schema
+
+
+def _schemas(kinds: Sequence[Any]) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    return msgspec.json.schema_components(kinds, ref_template=REF)
+
+
+def _has_schema(kind: Any) -> bool:
+    """Whether values of a type are JSON of one shape: no answer of its own, and not nothing."""
+    if kind in (None, type(None), Lines):
+        return False
+    return not (isinstance(kind, type) and issubclass(kind, Response))

@@ -7,7 +7,7 @@ whole answer of its own; an error is a RoutingError.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 from starlette.requests import Request
@@ -38,12 +38,25 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """One parameter of a route's query; `kind` is a type that msgspec makes a schema of."""
+
+    name: str
+    kind: Any
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One route of the management API.
+
+    The schema of its answer is that of the type which its handler says it returns.
 
     Attributes:
         scope: what the caller's key must carry; the handler may ask for more.
         status: of a good answer.
+        body: the type that the handler reads the request's body as; None takes none.
+        query: what the handler reads of the query.
     """
 
     method: str
@@ -52,6 +65,13 @@ class Row:
     summary: str
     handle: Handle
     status: int = 200
+    body: type | None = None
+    query: tuple[Query, ...] = ()
+
+    @property
+    def answer(self) -> Any:
+        """The type of a good answer; None when there is no body."""
+        return get_type_hints(self.handle).get("return")
 
 
 def routes_of(rows: Sequence[Row], authenticator: Authenticator) -> list[Route]:
@@ -97,7 +117,7 @@ def _endpoint(row: Row, authenticator: Authenticator) -> Callable[[Request], Awa
         if row.status == 204:
             return Response(status_code=204)
         if isinstance(value, Lines):
-            return _LinesResponse(value)
+            return LinesResponse(value)
         if isinstance(value, Response):
             return value
         return Response(
@@ -107,7 +127,7 @@ def _endpoint(row: Row, authenticator: Authenticator) -> Callable[[Request], Awa
     return endpoint
 
 
-class _LinesResponse(Response):
+class LinesResponse(Response):
     """Sends each value as one line of JSON, as soon as it is told."""
 
     media_type = "application/x-ndjson"

@@ -78,6 +78,19 @@ async def test_work_is_given_up_when_the_requests_time_is_over(tmp_path: Path) -
     assert "was not made in time" in answer.json()["error"]["message"]
 
 
+async def test_time_that_is_over_within_a_look_is_told_in_the_same_words(tmp_path: Path) -> None:
+    def vendor(heard: Heard) -> Told:
+        return told(prompt_id="p1") if heard.path == "/prompt" else Told(hangs=True)
+
+    async with shop(tmp_path, "comfyui", vendor, key=None) as here:
+        wish = {"name": "soon", "models": [{"target": FILM["model"]}], "total_s": 1.0}
+        await here.here.client.post("/api/combos", json=wish)
+        answer = await here.ask("images/generations", model="soon", prompt="x")
+
+    assert answer.status_code == 504
+    assert "was not made in time" in answer.json()["error"]["message"]
+
+
 async def test_nobody_asks_after_the_work_of_a_client_that_has_left(tmp_path: Path) -> None:
     async with shop(tmp_path, "comfyui", comfy(looks=10_000), key=None) as here:
         with pytest.raises(httpx.ReadTimeout):

@@ -31,12 +31,13 @@ class Heard:
 
 @dataclass(frozen=True)
 class Told:
-    """What a vendor answers; one that breaks off never ends."""
+    """What a vendor answers; one that breaks off never ends, one that hangs never begins."""
 
     body: bytes = b""
     content_type: str = "application/json"
     status: int = 200
     breaks_off: bool = False
+    hangs: bool = False
 
 
 def told(**fields: object) -> Told:
@@ -85,6 +86,8 @@ async def shop(
         request = Heard(method, path, {a.lower(): c for a, _, c in pairs}, exchange.body)
         heard.append(request)
         answer = vendor(request)
+        if answer.hangs:
+            return
         length = len(answer.body) + answer.breaks_off
         head = (
             f"HTTP/1.1 {answer.status} Said\r\ncontent-type: {answer.content_type}\r\n"
