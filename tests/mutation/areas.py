@@ -1,0 +1,41 @@
+"""What is mutated, and which tests have to notice.
+
+Only tests that run the module in their own process can notice: a gateway of its own would
+import the module as it is on disk.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One module and the tests that speak for it, the quickest first."""
+
+    module: str
+    tests: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """Where the module is, from the repository's root."""
+        return self.module.removeprefix("omniroute.").replace(".", "/") + ".py"
+
+
+AREAS: Mapping[str, tuple[Target, ...]] = {
+    "authorisation": (
+        Target("omniroute.routing.access", ("tests/tools/test_mcp_door.py",)),
+        Target("omniroute.server.auth", ("tests/v1/test_chat_door.py",)),
+        Target("omniroute.server.guard", ("tests/test_front.py",)),
+        Target("omniroute.server.store.keys", ("tests/store/test_keys.py",)),
+    ),
+    "budget": (
+        Target(
+            "omniroute.routing.accounting.clamp",
+            ("tests/routing/test_clamp.py", "tests/wire/test_bounds.py"),
+        ),
+        Target("omniroute.routing.accounting.payment", ("tests/routing/test_payment.py",)),
+        Target("omniroute.server.store.budgets", ("tests/store/test_budgets.py",)),
+    ),
+    "egress": (Target("omniroute.routing.upstream.egress", ("tests/upstream/test_egress.py",)),),
+    "redaction": (Target("omniroute.tools.redaction", ("tests/tools/test_audit.py",)),),
+}
