@@ -12,19 +12,24 @@ flow", the first case; the scope is the one of openai-node's docs/azure.md.
 import asyncio
 import base64
 import hashlib
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from omniroute.routing.catalog.providers import Documents, provider_named
 from omniroute.routing.errors import UpstreamFailure
-from omniroute.routing.model import Account
+from omniroute.routing.model import Account, Limits
 from omniroute.routing.ports import Clock
 from omniroute.routing.quotas import TokenStanding
 from omniroute.routing.upstream.credentials import is_document
+from omniroute.routing.upstream.egress import Egress, Permit, Resolve
+from omniroute.routing.upstream.tls import verifying_context
+
+from .posting import Poster
 
 GOOGLE_URL = "https://oauth2.googleapis.com/token"
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -41,8 +46,25 @@ HELD_MAX = 1024
 EXCHANGE_S = 10.0
 ANSWER_BYTES_MAX = 64 * 1024
 
-Post = Callable[[str, Mapping[str, str]], Awaitable[tuple[int, bytes]]]
-"""Sends a form to a URL; gives status and body. Raises OSError when that cannot be done."""
+_PUBLIC = Permit()
+_HEADERS = (
+    ("content-type", "application/x-www-form-urlencoded"),
+    ("accept", "application/json"),
+    ("connection", "close"),
+)
+_LIMITS = Limits(
+    connect_s=EXCHANGE_S,
+    first_byte_s=EXCHANGE_S,
+    idle_s=EXCHANGE_S,
+    total_s=EXCHANGE_S,
+    answer_bytes_max=ANSWER_BYTES_MAX,
+)
+
+Post = Callable[[str, Mapping[str, str], str | None], Awaitable[tuple[int, bytes]]]
+"""Sends a form to a URL, through a proxy if one is named; gives status and body.
+
+Raises UpstreamFailure when that cannot be done.
+"""
 
 
 class ServiceAccount(msgspec.Struct, frozen=True):
@@ -95,7 +117,7 @@ class TokenExchange:
         entra_url: str = ENTRA_URL,
     ) -> None:
         self._clock = clock
-        self._post = post or post_form
+        self._post = post or Forms().post
         self._google_url = google_url
         self._entra_url = entra_url
         self._held: dict[bytes, _Held] = {}
@@ -149,12 +171,12 @@ class TokenExchange:
             raise UpstreamFailure(f"nobody exchanges the key of {account.account_id}", kind="auth")
         url, form = self._request(kind, account.credential or "")
         try:
-            status, body = await self._post(url, form)
-        except OSError as error:
+            status, body = await self._post(url, form, account.proxy)
+        except UpstreamFailure as failure:
             raise UpstreamFailure(
-                f"no token for {account.account_id}: {url} could not be reached ({error})",
-                kind="connect",
-            ) from error
+                f"no token for {account.account_id}: {url} could not be reached ({failure})",
+                kind=failure.kind,
+            ) from failure
         if status != 200:
             raise UpstreamFailure(
                 f"no token for {account.account_id}: {url} answered {status}; check that its key "
@@ -227,20 +249,34 @@ def signed(account: ServiceAccount, audience: str, now_unix_s: int) -> str:
     return (text + b"." + _base64(signature)).decode()
 
 
-async def post_form(url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
-    """Send a form over a connection of its own; redirects and proxies are not followed.
+class Forms:
+    """Sends forms to those who exchange documents, over connections that egress has judged.
 
-    Raises:
-        OSError: it could not be sent, or no answer came in time.
+    Args:
+        permit: public servers over TLS, unless a test has its own here.
+        tls: makes what verifies servers, replaced in tests.
+        resolve: the resolver, replaced in tests.
     """
-    import httpx  # noqa: PLC0415 - only who uses such documents pays for it
 
-    try:
-        async with httpx.AsyncClient(timeout=EXCHANGE_S, trust_env=False) as client:
-            answer = await client.post(url, data=dict(form))
-    except httpx.HTTPError as error:
-        raise OSError(type(error).__name__) from error
-    return answer.status_code, answer.content[:ANSWER_BYTES_MAX]
+    def __init__(
+        self,
+        permit: Permit = _PUBLIC,
+        *,
+        tls: Callable[..., ssl.SSLContext] = verifying_context,
+        resolve: Resolve | None = None,
+    ) -> None:
+        self._poster = Poster(Egress(resolve=resolve), permit, tls)
+
+    async def post(
+        self, url: str, form: Mapping[str, str], proxy: str | None = None
+    ) -> tuple[int, bytes]:
+        """Send a form; redirects are not followed.
+
+        Raises:
+            UpstreamFailure: it could not be sent, or no answer came in time.
+        """
+        body = urlencode(form).encode("ascii")
+        return await self._poster.answer(url, _HEADERS, body, _LIMITS, proxy)
 
 
 def _base64(data: bytes) -> bytes:

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from omniroute.routing.errors import UpstreamFailure
 from omniroute.routing.model import Limits
-from omniroute.routing.upstream.client import send
 from omniroute.routing.upstream.egress import Egress, Permit, Resolve, parse_base_url, zone_of
-from omniroute.routing.upstream.pool import Pool, Way
 from omniroute.routing.upstream.tls import verifying_context
+
+from .posting import Poster
 
 POST_S = 10.0
 CONNECT_S = 5.0
@@ -54,8 +54,7 @@ class Webhooks:
         self._permit = Permit(private=private)
         self._private = private
         self._egress = Egress(own_addresses, resolve)
-        self._tls = tls
-        self._pool: Pool | None = None
+        self._poster = Poster(self._egress, self._permit, tls)
 
     def check(self, url: str) -> None:
         """See whether a URL may be a receiver's, as far as can be told without a look-up.
@@ -88,30 +87,8 @@ class Webhooks:
         Raises:
             UpstreamFailure: the URL may not be reached, or no answer came.
         """
-        if self._pool is None:
-            self._pool = Pool(self._egress, self._tls)
-        base = parse_base_url(url)
-        lane = self._pool.lane(Way(base.origin, self._permit))
-        path = urlsplit(url).path or "/"
-        target = f"{path}?{base.query}" if base.query else path
-        lines = [
-            f"POST {target} HTTP/1.1",
-            f"host: {base.origin.authority}",
-            "user-agent: omniroute",
-            "accept-encoding: identity",
-            f"content-length: {len(body)}",
-            *(f"{name}: {value}" for name, value in headers),
-        ]
-        if any("\r" in line or "\n" in line for line in lines):
-            raise UpstreamFailure("a webhook's header has a line break", kind="egress_refused")
-        head = "\r\n".join(lines).encode("ascii") + b"\r\n\r\n"
-        answer = await send(lane, head, body, _LIMITS)
-        try:
-            return answer.status
-        finally:
-            answer.close()
+        return await self._poster.status(url, headers, body, _LIMITS)
 
     def close(self) -> None:
         """Cut what is open."""
-        if self._pool is not None:
-            self._pool.close()
+        self._poster.close()

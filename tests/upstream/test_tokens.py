@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
@@ -20,11 +21,14 @@ from omniroute.routing.catalog.providers import provider_named
 from omniroute.routing.errors import BadRequest, UpstreamFailure
 from omniroute.routing.model import Account, Dialect
 from omniroute.routing.quotas import TokenStanding
+from omniroute.routing.upstream.egress import Permit
 from omniroute.routing.upstream.upstream import HttpUpstream
 from omniroute.server.accounts import AccountEntry, make_account
-from omniroute.server.tokens import TokenExchange, post_form
+from omniroute.server.tokens import Forms, TokenExchange
 from tests.fakes import FakeClock
 
+from .authority import authority_in
+from .proxies import proxying
 from .servers import Exchange, Server, ask, call_to, serving, upstream, whole
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +58,9 @@ MESSAGE = (
     b'"text":"hello"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}'
 )
 
+HERE = Permit(private=True)
+"""As tests have it: servers on loopback, without TLS."""
+
 
 def vertex(provider: str, key: str = SERVICE_ACCOUNT) -> Account:
     return make_account(AccountEntry(provider, key=key))
@@ -70,7 +77,9 @@ class Exchanges:
         self.open = asyncio.Event()
         self.open.set()
 
-    async def post(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
+    async def post(
+        self, url: str, form: Mapping[str, str], proxy: str | None = None
+    ) -> tuple[int, bytes]:
         self.urls.append(url)
         self.forms.append(form)
         await self.open.wait()
@@ -216,18 +225,55 @@ async def test_a_key_that_signs_nothing_is_an_auth_failure() -> None:
     assert failure.value.kind == "auth"
 
 
-async def test_a_form_is_sent_over_http_and_a_server_that_is_gone_is_an_oserror() -> None:
+async def test_a_form_is_sent_over_http_and_a_server_that_is_gone_is_a_failed_connect() -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.send(whole(b"{}", status="403 Forbidden"))
 
+    forms = Forms(HERE)
     async with serving(answer) as server:
-        told = await post_form(f"http://127.0.0.1:{server.port}/token", {"a": "1 /"})
+        told = await forms.post(f"http://127.0.0.1:{server.port}/token", {"a": "1 /"})
         sent = parse_qs(server.requests[0].body.decode())
-    with pytest.raises(OSError, match="ConnectError"):
-        await post_form(f"http://127.0.0.1:{server.port}/token", {})
+    with pytest.raises(UpstreamFailure) as failure:
+        await forms.post(f"http://127.0.0.1:{server.port}/token", {})
 
     assert told == (403, b"{}")
     assert sent == {"a": ["1 /"]}
+    assert failure.value.kind == "connect"
+
+
+async def test_a_form_goes_to_public_servers_over_tls_and_no_further_than_the_first() -> None:
+    async def redirect(exchange: Exchange) -> None:
+        place = b"location: http://169.254.169.254/token\r\n"
+        await exchange.send(whole(b"", status="307 Temporary Redirect", headers=place))
+
+    async def to_loopback(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async with serving(redirect) as server:
+        moved, _ = await Forms(HERE).post(f"http://127.0.0.1:{server.port}/token", {})
+        with pytest.raises(UpstreamFailure) as refused:
+            await Forms(resolve=to_loopback).post(f"https://oauth.test:{server.port}/token", {})
+
+        assert moved == 307
+        assert refused.value.kind == "egress_refused"
+        assert len(server.requests) == 1
+
+
+async def test_a_form_goes_the_way_of_its_account(tmp_path: Path) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(whole(b'{"access_token":"ya29.proxied","expires_in":3600}'))
+
+    authority = authority_in(tmp_path)
+    forms = Forms(tls=authority.trusted)
+    context = authority.server("oauth.test")
+    async with serving(answer, tls=context) as server, proxying("http") as proxy:
+        exchange = TokenExchange(
+            FakeClock(), post=forms.post, google_url=f"https://oauth.test:{server.port}/token"
+        )
+        token = await exchange.token(replace(vertex("vertex"), proxy=proxy.url))
+
+    assert token == "ya29.proxied"
+    assert proxy.targets == [("oauth.test", server.port)]
 
 
 @pytest.mark.parametrize(
