@@ -76,3 +76,37 @@ class LogJson:
 
     entries: tuple[EntryJson, ...]
     chains: ChainsJson
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsJson:
+    """What the chains of one kind of records say: audit, decisions or mcp_tool_audit."""
+
+    records: str
+    chains: ChainsJson
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedJson:
+    """What every chain says; `sound` when nothing is broken in any."""
+
+    sound: bool
+    verified: tuple[RecordsJson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedJson:
+    """One line of an export: a change, where it stands in its chain, and its MAC in hex.
+
+    The MAC of the line depends on every line of its chain before it, so an export that is kept
+    elsewhere shows later whether the log is still the one that it was made of.
+    """
+
+    chain_id: str
+    seq: int
+    mac: str
+    at_unix_s: float
+    actor: str
+    action: str
+    target: str
+    detail: str

@@ -209,8 +209,9 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *lab.rows(gateway),
         *audit.rows(gateway, parts.storage.ledger, Decisions(parts.storage.database)),
         *audit.log_rows(parts.storage.audit),
+        *audit.verify_rows(parts.storage.audit, parts.storage.ledger, parts.storage.tool_calls),
         *mcp.rows(parts, MCP_SHOWN),
-        *retention.rows(parts.storage.retention, parts.clock),
+        *retention.rows(parts.storage.retention, parts.storage.changes),
         *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from starlette.requests import Request
 
@@ -16,13 +17,17 @@ from ..audits import (
     ChainsJson,
     DifferenceJson,
     EntryJson,
+    ExportedJson,
     LogJson,
+    RecordsJson,
+    VerifiedJson,
 )
-from ..store.audit import ENTRIES_MAX, Audit
+from ..store.audit import ENTRIES_MAX, Audit, Exported
 from ..store.chain import Verified
 from ..store.decisions import PAGE_MAX, Decisions, StoredDecision
 from ..store.ledger import StoredLedger
-from .rows import Row
+from ..store.tool_calls import ToolCalls
+from .rows import Lines, Row, Tell
 
 DIFFERENCES_MAX = 20
 """Differences told of one page; all are counted."""
@@ -45,6 +50,31 @@ def log_rows(audit: Audit) -> tuple[Row, ...]:
         )
 
     return (Row("GET", "/api/audit/log", "admin", "List changes and verify them", log),)
+
+
+def verify_rows(audit: Audit, ledger: StoredLedger, calls: ToolCalls) -> tuple[Row, ...]:
+    """Give the routes that verify all chains, and give the log of changes whole."""
+
+    async def verify(request: Request, caller: Caller) -> VerifiedJson:
+        found = (
+            RecordsJson("audit", chains_json(await audit.verify())),
+            RecordsJson("decisions", chains_json(await ledger.verify())),
+            RecordsJson("mcp_tool_audit", chains_json(await calls.verify())),
+        )
+        return VerifiedJson(not any(one.chains.broken for one in found), found)
+
+    async def export(request: Request, caller: Caller) -> Lines:
+        async def work(tell: Tell) -> None:
+            async with aclosing(audit.everything()) as entries:
+                async for one in entries:
+                    await tell(_exported(one))
+
+        return Lines(work)
+
+    return (
+        Row("GET", "/api/audit/verify", "admin", "Verify every chain of records", verify),
+        Row("GET", "/api/audit/export", "admin", "Give the log of changes, a line each", export),
+    )
 
 
 def rows(gateway: Gateway, ledger: StoredLedger, decisions: Decisions) -> tuple[Row, ...]:
@@ -84,6 +114,20 @@ def chains_json(verified: Verified) -> ChainsJson:
         verified.chains,
         verified.rows,
         tuple(BrokenJson(one.chain_id, one.seq, one.reason) for one in verified.faults),
+    )
+
+
+def _exported(one: Exported) -> ExportedJson:
+    link, entry = one.link, one.entry
+    return ExportedJson(
+        chain_id=link.chain_id,
+        seq=link.seq,
+        mac=link.mac.hex(),
+        at_unix_s=entry.at_unix_s,
+        actor=entry.actor,
+        action=entry.action,
+        target=entry.target,
+        detail=entry.detail,
     )
 
 

@@ -55,6 +55,33 @@ DECISION_COMMANDS: tuple[Command, ...] = (
         more="The exit status is 1 when a chain shows that an entry was changed or removed.",
     ),
     Command(
+        "audit verify",
+        "verify every chain of records: changes, decisions and calls of MCP tools",
+        "audit_trail:verify",
+        options=(
+            Option(
+                "--against",
+                "also see whether all that this export holds is still on record",
+                "FILE",
+            ),
+            JSON,
+        ),
+        examples=("omniroute audit verify", "omniroute audit verify --against audit.jsonl"),
+        more="The exit status is 1 when a row was changed, added or removed; the row is named by "
+        "its chain and its number. Whoever puts a whole older database back leaves chains that "
+        "verify: an export kept elsewhere shows that.",
+    ),
+    Command(
+        "audit export",
+        "write the log of changes, a line of JSON each, to be kept elsewhere",
+        "audit_trail:export",
+        "[options] [file]",
+        options=(
+            Option("file", "where to (default: standard output); not written over", "", "optional"),
+        ),
+        examples=("omniroute audit export audit-2026-11.jsonl",),
+    ),
+    Command(
         "prune",
         "remove old requests now, or say how many there are",
         "prune:prune",

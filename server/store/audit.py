@@ -5,11 +5,12 @@ The detail names what changed, never a secret.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from .chain import Chain, ChainedTable, Verified, framed, verify
+from .chain import Chain, ChainedTable, Link, Verified, chained_rows, framed, verify
 from .database import Database, Row, Statement, Steps
 from .keyring import KeyRing
 
@@ -39,6 +40,14 @@ class Entry:
     action: str
     target: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One change with its place in its chain, for keeping elsewhere."""
+
+    link: Link
+    entry: Entry
 
 
 class Audit:
@@ -87,6 +96,15 @@ class Audit:
             )
         )
         return [_entry(row) for row in rows]
+
+    async def everything(self) -> AsyncGenerator[Exported, None]:
+        """Give every entry with its place and its MAC, chain by chain, as they are stored."""
+        async with aclosing(chained_rows(self._database, _CHAINED)) as chains:
+            async for _, rows in chains:
+                async with aclosing(rows):
+                    async for row in rows:
+                        link = Link(str(row["chain_id"]), int(row["seq"]), bytes(row["mac"]))
+                        yield Exported(link, _entry(row))
 
     async def verify(self) -> Verified:
         """Check that no entry was changed, inserted or removed."""

@@ -143,6 +143,16 @@ class ChainedTable:
     content: Callable[[Row], bytes]
 
 
+async def chained_rows(
+    database: Database, table: ChainedTable
+) -> AsyncGenerator[tuple[str, AsyncGenerator[Row, None]], None]:
+    """Give every chain of one table with its rows in order, whether it verifies or not."""
+    heads = await database.read(Statement(f"{_HEADS} ORDER BY chains.chain_id", (table.kind,)))
+    for head in heads:
+        chain_id = str(head["chain_id"])
+        yield chain_id, _pages(database, table.rows_sql, chain_id, after=0)
+
+
 async def verify(database: Database, ring: KeyRing, table: ChainedTable) -> Verified:
     """Check every chain of one table; rows may be added meanwhile."""
     heads = await database.read(Statement(f"{_HEADS} ORDER BY chains.chain_id", (table.kind,)))

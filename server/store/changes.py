@@ -69,6 +69,15 @@ class Changes:
         await self.tell()
         return value
 
+    async def note(self, told: Told) -> None:
+        """Put on record what is no change of rows, or one that takes many transactions."""
+        await self.make(told, _nothing)
+
+
+def _nothing() -> Steps[None]:
+    """Change nothing that is configured."""
+    yield from ()
+
 
 def removal(sql: str, row_id: str) -> Callable[[], Steps[None]]:
     """Give the steps that remove one row; `sql` ends in RETURNING.

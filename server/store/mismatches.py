@@ -9,7 +9,6 @@ an hour fills no log, and makes no process read the configuration anew more ofte
 from omniroute.routing.ports import Clock
 
 from .changes import Changes, Told
-from .database import Steps
 
 EVERY_S = 60.0
 KEYS_MAX = 128
@@ -37,8 +36,4 @@ class Mismatches:
             del self._written[next(iter(self._written))]
         self._written[key_id] = now
         told = Told(actor=key_id, action="idempotency.mismatch", target=key_id, detail={})
-        await self._changes.make(told, _nothing)
-
-
-def _nothing() -> Steps[None]:
-    yield from ()
+        await self._changes.note(told)

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -132,14 +132,18 @@ class SqliteDatabase:
             if connection is None:
                 connection = self._reader.connection = _connect(self._path, read_only=True)
                 self._reading.append(connection)
-            is_single = isinstance(unit, Statement)
-            if is_single:
-                return _run(connection, unit)
-            connection.execute("BEGIN")
             try:
-                return _run(connection, unit)
+                return _read_with(connection, unit)
+            except sqlite3.OperationalError as error:
+                if _code_of(error) is not None:
+                    raise
+            # A text that is not UTF-8, as no program of ours stores it. It is given with signs
+            # in its place, so that who verifies the rows can name the one that was changed.
+            connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+            try:
+                return _read_with(connection, unit)
             finally:
-                connection.execute("ROLLBACK")
+                connection.text_factory = str
         except sqlite3.Error as error:
             translated = _translated(error)
             if translated is error:
@@ -209,6 +213,22 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if read_only:
         connection.execute("PRAGMA query_only=ON")
     return connection
+
+
+def _read_with(connection: sqlite3.Connection, unit: Unit[T]) -> T:
+    is_single = isinstance(unit, Statement)
+    if is_single:
+        return _run(connection, unit)
+    connection.execute("BEGIN")
+    try:
+        return _run(connection, unit)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _code_of(error: sqlite3.Error) -> int | None:
+    """Give SQLite's own code of an error, None of one that the driver found."""
+    return getattr(error, "sqlite_errorcode", None)
 
 
 def _commit(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[_Result]:
@@ -325,7 +345,10 @@ def _translated(error: Exception) -> Exception:
     match error:
         case sqlite3.IntegrityError() | OverflowError() | UnicodeEncodeError():
             return RowRefused(f"the database refused a row: {error}")
-        case sqlite3.DatabaseError() if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+        case sqlite3.OperationalError() if _code_of(error) is None:
+            # The driver's own words quote the text.
+            return StorageUnavailable("the database holds a text that is not UTF-8")
+        case sqlite3.DatabaseError() if _code_of(error) != sqlite3.SQLITE_ERROR:
             return StorageUnavailable(f"the database does not work: {error}")
         case _:
             return error

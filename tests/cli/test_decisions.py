@@ -162,6 +162,66 @@ def test_audit_log_lists_changes_and_notices_a_changed_one(omniroute: Run, tmp_p
     assert "the row was changed" in changed.stdout
 
 
+def test_audit_verify_names_the_row_that_was_tampered_with(omniroute: Run, tmp_path: Path) -> None:
+    omniroute("chat", "hello")
+    omniroute("combos", "add", "first", "sim/fast")
+
+    sound = omniroute("audit", "verify")
+    with closing(sqlite3.connect(tmp_path / "data" / "storage.sqlite")) as database, database:
+        database.execute("UPDATE audit SET target = CAST(x'636fff' AS TEXT)")
+    changed = omniroute("audit", "verify")
+    told = json.loads(omniroute("audit", "verify", "--json").stdout)
+
+    assert (sound.returncode, sound.stderr) == (0, "")
+    assert [line.split()[-3:] for line in sound.stdout.splitlines()[1:]] == [
+        ["1", "1", "0"],
+        ["1", "1", "0"],
+        ["0", "0", "0"],
+    ]
+    assert changed.returncode == 1
+    assert "1  the row was changed" in changed.stdout
+    assert (told["sound"], told["missing"]) == (False, None)
+    assert told["verified"]["verified"][0]["chains"]["broken"][0]["seq"] == 1
+
+
+def test_an_export_shows_that_an_older_database_was_put_back(
+    omniroute: Run, tmp_path: Path
+) -> None:
+    store, older = tmp_path / "data" / "storage.sqlite", tmp_path / "older.sqlite"
+    export = str(tmp_path / "audit.jsonl")
+    omniroute("combos", "add", "first", "sim/fast")
+    with closing(sqlite3.connect(store)) as database, closing(sqlite3.connect(older)) as copy:
+        database.backup(copy)
+    omniroute("combos", "add", "second", "sim/fast")
+    written = omniroute("audit", "export", export)
+    again = omniroute("audit", "export", export)
+    lines = omniroute("audit", "export").stdout.splitlines()
+
+    same = omniroute("audit", "verify", "--against", export)
+    for ending in ("-wal", "-shm"):
+        Path(f"{store}{ending}").unlink(missing_ok=True)
+    older.replace(store)
+    back = omniroute("audit", "verify", "--against", export)
+
+    assert written.stdout == f"2 changes written to {export}\n"
+    assert again.returncode == 1
+    assert sorted(json.loads(line)["action"] for line in lines) == ["combo.put"] * 2
+    assert (same.returncode, same.stderr) == (0, "")
+    assert "2 changes in the export, 0 not on record as such" in same.stdout
+    assert back.returncode == 1
+    assert "2 changes in the export, 1 not on record as such" in back.stdout
+
+
+def test_audit_verify_refuses_a_file_that_is_no_export(omniroute: Run, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("hello\n")
+
+    done = omniroute("audit", "verify", "--against", str(other))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is no line of an export" in done.stderr
+
+
 def test_audit_log_refuses_a_limit_that_is_none(omniroute: Run) -> None:
     done = omniroute("audit", "log", "--limit", "many")
 

@@ -1,0 +1,184 @@
+"""Every route that writes says in the audit log what it changed, or here why it changes nothing.
+
+The routes are those of the served document: one that is in neither table fails.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from omniroute.server.compose import Composed, compose
+from omniroute.server.settings import load_settings
+from omniroute.server.store.audit import Entry
+from omniroute.server.store.database import Statement
+
+pytestmark = pytest.mark.anyio
+
+HOST = "http://127.0.0.1:20128"
+CONFIGURATION = ("accounts", "keys", "combos", "aliases", "settings", "budgets")
+"""The tables that say what is configured."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A call of a route, in the order of the table, and the action that the log has for it.
+
+    `{key}`, `{budget}` and so on in a path are ids that earlier answers gave, kept by `keeps`:
+    a name and the field of the answer.
+    """
+
+    route: str
+    action: str
+    body: Any = None
+    path: str = ""
+    keeps: tuple[str, str] | None = None
+
+
+AUTO = {"type": "auto", "id": "mine", "name": "Mine", "candidatePool": ["sim"]}
+WRITES = (
+    Write("POST /api/keys", "key.create", {"name": "laptop"}, keeps=("key", "key_id")),
+    Write(
+        "POST /api/budgets",
+        "budget.put",
+        {"key_id": "{key}", "terms": {"cap_usd_nanos": 5_000_000_000, "period": "month"}},
+        keeps=("budget", "budget_id"),
+    ),
+    Write("DELETE /api/budgets/{budget_id}", "budget.remove", path="/api/budgets/{budget}"),
+    Write("DELETE /api/keys/{key_id}", "key.revoke", path="/api/keys/{key}"),
+    Write(
+        "POST /api/providers",
+        "account.put",
+        {"provider": "groq", "key": "sk-fake-groq"},
+        keeps=("account", "account_id"),
+    ),
+    Write("DELETE /api/providers/{account}", "account.remove", path="/api/providers/{account}"),
+    Write("POST /api/combos", "combo.put", {"name": "duo", "models": [{"target": "sim/fast"}]}),
+    Write(
+        "POST /api/combos/{name}/switch",
+        "combo.switch",
+        {"active": False},
+        path="/api/combos/duo/switch",
+    ),
+    Write("DELETE /api/combos/{name}", "combo.remove", path="/api/combos/duo"),
+    Write("POST /api/combos/auto", "combo.put", AUTO),
+    Write("PUT /api/aliases", "alias.put", {"name": "quick", "target": "sim/fast"}),
+    Write("DELETE /api/aliases/{name}", "alias.remove", path="/api/aliases/quick"),
+    Write("PUT /api/fitness", "fitness.put", {"pattern": "fast", "kind": "coding", "fitness": 0.9}),
+    Write("DELETE /api/fitness/{pattern}", "fitness.remove", path="/api/fitness/fast?kind=coding"),
+    Write("PUT /api/resilience", "setting.put", {"profile": "aggressive"}),
+    Write("PUT /api/settings/system-prompt", "setting.put", {"prompt": "Be kind."}),
+    Write("PUT /api/settings/thinking-budget", "setting.put", {"mode": "auto"}),
+    Write("POST /api/prune", "records.prune", {"days": 30}),
+)
+CHANGES_NOTHING = {
+    "POST /api/providers/{account}/test": "one call, which is on record as a call",
+    "POST /api/combos/{name}/test": "calls, which are on record as requests",
+    "POST /api/simulate": "decides and keeps nothing",
+    "POST /api/lab": "plays and keeps nothing",
+    "POST /api/resilience/reset": "health is counted and forgotten, nobody configured it",
+    "POST /api/a2a/tasks/{id}/cancel": "a task is its owner's, and its log says that it ended",
+}
+OLLAMA = ("/api/chat", "/api/generate", "/api/embed", "/api/show")
+"""Paths of Ollama's clients: no part of the management API."""
+
+
+@dataclass
+class Gateway:
+    opened: Composed
+    client: httpx.AsyncClient
+    kept: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def call(self, write: Write) -> httpx.Response:
+        path = (write.path or write.route.partition(" ")[2]).format(**self.kept)
+        body = write.body
+        if isinstance(body, dict):
+            body = {name: self.kept.get(str(value)[1:-1], value) for name, value in body.items()}
+        method = write.route.partition(" ")[0]
+        answer = await self.client.request(method, path, json=body)
+        assert answer.status_code < 300, f"{write.route}: {answer.text}"
+        if write.keeps:
+            name, given = write.keeps
+            self.kept[name] = str(found(answer.json(), given))
+        return answer
+
+    async def configured(self) -> list[list[tuple[Any, ...]]]:
+        database = self.opened.parts.storage.database
+        tables: list[Any] = [
+            await database.read(Statement(f"SELECT * FROM {one}")) for one in CONFIGURATION
+        ]
+        return [[tuple(row) for row in rows] for rows in tables]
+
+    async def entries(self) -> list[Entry]:
+        return list(await self.opened.parts.storage.audit.recent(limit=500))
+
+
+def found(answer: Any, name: str) -> Any:
+    """Give a field of an answer, or of what it holds."""
+    if name in answer:
+        return answer[name]
+    return next(one[name] for one in answer.values() if isinstance(one, dict) and name in one)
+
+
+@asynccontextmanager
+async def gateway(folder: Path) -> AsyncIterator[Gateway]:
+    environment = {"HOME": str(folder), "OMNIROUTE_DATA_DIR": str(folder / "data")}
+    settings, sources = load_settings({}, environment, folder)
+    async with compose(settings, sources) as opened:
+        transport = httpx.ASGITransport(app=opened.app, client=("127.0.0.1", 1))
+        headers = {"authorization": f"Bearer {opened.token}"}
+        async with httpx.AsyncClient(transport=transport, base_url=HOST, headers=headers) as client:
+            yield Gateway(opened, client)
+
+
+async def test_every_route_that_writes_is_in_one_of_the_tables(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as running:
+        document = (await running.client.get("/openapi.json")).json()
+
+    writing = {
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method in methods
+        if path.startswith("/api/") and path not in OLLAMA and method != "get"
+    }
+    assert writing == {one.route for one in WRITES} | set(CHANGES_NOTHING)
+
+
+async def test_every_route_that_writes_has_its_entry_with_the_change(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as running:
+        told = []
+        for write in WRITES:
+            before = len(await running.entries())
+            await running.call(write)
+            after = await running.entries()
+            told.append((write.route, [one.action for one in after[: len(after) - before]]))
+        verified = await running.opened.parts.storage.audit.verify()
+
+    assert told == [(one.route, [one.action]) for one in WRITES]
+    assert (verified.rows, verified.faults) == (len(WRITES), ())
+
+
+async def test_a_change_that_cannot_be_audited_is_not_made(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as running:
+        database = running.opened.parts.storage.database
+        await database.write(
+            Statement(
+                "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN "
+                "SELECT RAISE(ABORT, 'the log takes nothing'); END"
+            )
+        )
+        before = await running.configured()
+        answers = [
+            await running.client.request(*one.route.split(" "), json=one.body)
+            for one in WRITES
+            if not one.path and "key_id" not in str(one.body)
+        ]
+        after = await running.configured()
+
+    assert len(answers) > 5
+    assert {one.status_code for one in answers} <= {409, 503}
+    assert after == before
