@@ -15,15 +15,19 @@ from omniroute.routing.model import Dialect
 from omniroute.tools.audit import Trail
 
 from .api import (
+    account_trials,
     aliases,
     audit,
     autos,
     budgets,
     combos,
     fitness,
+    keeping,
     keys,
     lab,
     mcp,
+    model_catalog,
+    monitoring,
     providers,
     requests,
     resilience,
@@ -212,7 +216,22 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *audit.verify_rows(parts.storage.audit, parts.storage.ledger, parts.storage.tool_calls),
         *mcp.rows(parts, MCP_SHOWN),
         *retention.rows(parts.storage.retention, parts.storage.changes),
+        *monitoring.rows(gateway),
+        *model_catalog.rows(gateway),
+        *account_trials.rows(gateway, parts.upstream, own_urls=settings.own_urls),
+        *keeping.rows(_kept(parts)),
         *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
+    )
+
+
+def _kept(parts: Parts) -> keeping.Kept:
+    return keeping.Kept(
+        gateway=parts.gateway,
+        settings=parts.settings,
+        storage=parts.storage,
+        authenticator=parts.authenticator,
+        cache=parts.response_cache,
+        peers=parts.peers,
     )
 
 

@@ -22,6 +22,7 @@ as draws go: those of a session are keyed by the session, see choose/ranking.py.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ..catalog.providers import CACHE_S, provider_named
 from ..conversation import Usage
@@ -53,6 +54,10 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._seats)
+
+    def newest(self, limit: int) -> list[tuple[tuple[str, str], Seat]]:
+        """Give the seats that were used last, by session id and target, newest first."""
+        return list(islice(reversed(self._seats.items()), limit))
 
     def stay(
         self, request: RouteRequest, candidates: Sequence[Candidate], session_s: float | None

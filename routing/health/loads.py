@@ -45,6 +45,14 @@ class Loads:
         load = self._loads.get(_scope(candidate))
         return 0 if load is None else load.in_flight
 
+    def by_account(self) -> dict[str, tuple[int, int]]:
+        """Give each account's calls under way, and who queues for it in this process."""
+        found: dict[str, tuple[int, int]] = {}
+        for (account_id, _), load in self._loads.items():
+            calls, queued = found.get(account_id, (0, 0))
+            found[account_id] = (calls + self._calls(load), queued + len(load.queue))
+        return found
+
     def free_ppm(self, candidate: Candidate, places: int | None) -> int:
         """Give the share of its places that is free, in millionths.
 
@@ -111,6 +119,9 @@ class Loads:
 
     def _new_load(self, scope: Scope) -> Load:
         return Load()
+
+    def _calls(self, load: Load) -> int:
+        return load.in_flight
 
     def _admit(self, load: Load) -> None:
         """Give the places that are free to those who came first."""

@@ -70,7 +70,7 @@ def rows(
         return account_json(account, environment)
 
     async def remove(request: Request, caller: Caller) -> None:
-        account = _find(gateway, request.path_params["account"])
+        account = find_account(gateway, request.path_params["account"])
         if account.source != "database":
             raise BadRequest(
                 f"{account.provider} was found ({account.source}), it is not stored: unset its "
@@ -79,8 +79,8 @@ def rows(
         await gateway.control.remove_account(account.account_id, caller)
 
     async def test(request: Request, caller: Caller) -> TestJson:
-        account = _find(gateway, request.path_params["account"])
-        return await _call(gateway, upstream, account, request.query_params.get("model", ""))
+        account = find_account(gateway, request.path_params["account"])
+        return await try_account(gateway, upstream, account, request.query_params.get("model", ""))
 
     return (
         Row("GET", "/api/providers", "admin", "List accounts at providers", list_all),
@@ -90,7 +90,7 @@ def rows(
     )
 
 
-def _find(gateway: Gateway, wanted: str) -> Account:
+def find_account(gateway: Gateway, wanted: str) -> Account:
     """Give an account by its id, its name or its provider when it has only one.
 
     Raises:
@@ -110,7 +110,9 @@ def _find(gateway: Gateway, wanted: str) -> Account:
     raise NotFound(f"no account is named {wanted!r}; `omniroute providers list` shows them")
 
 
-async def _call(gateway: Gateway, upstream: Upstream, account: Account, model: str) -> TestJson:
+async def try_account(
+    gateway: Gateway, upstream: Upstream, account: Account, model: str
+) -> TestJson:
     """Ask one model of the account for a word, and tell how it went."""
     view, clock = gateway.view, gateway.view.clock
     wanted, operation = _asked(gateway, account, model)

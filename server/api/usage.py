@@ -42,25 +42,25 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     view = gateway.view.usage
 
     async def analytics(request: Request, caller: Caller) -> AnalyticsJson:
-        named, selection = _asked(request, view.clock.unix())
+        named, selection = asked(request, view.clock.unix())
         by = _one_of(get_args(Dimension), request.query_params.get("by", "provider"))
         usage = await view.report(caller, selection, _PARTS)
         timed = await view.report(caller, selection, (by,), timed=True)
         return analytics_json(usage, timed, selection, named=named, by=by)
 
     async def calls(request: Request, caller: Caller) -> CallsAnswer:
-        named, selection = _asked(request, view.clock.unix())
+        named, selection = asked(request, view.clock.unix())
         by = _one_of(get_args(CallDimension), request.query_params.get("by", "provider"))
         found = await view.calls(caller, selection, by)
         since = moment(selection.since_unix_s)
         return CallsAnswer(named, since, by, tuple(calls_json(row) for row in found))
 
     async def of_providers(request: Request, caller: Caller) -> dict[str, Any]:
-        _, selection = _asked(request, view.clock.unix())
+        _, selection = asked(request, view.clock.unix())
         return {"metrics": provider_metrics(await view.calls(caller, selection, "provider"))}
 
     async def of_combo(request: Request, caller: Caller) -> dict[str, Any]:
-        _, selection = _asked(request, view.clock.unix())
+        _, selection = asked(request, view.clock.unix())
         since, name = selection.since_unix_s, selection.combo
         if name is not None:
             return {"metrics": combo_metrics(await view.combo(caller, name, since))}
@@ -77,7 +77,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     )
 
 
-def _asked(request: Request, now_unix_s: float) -> tuple[str, Selection]:
+def asked(request: Request, now_unix_s: float) -> tuple[str, Selection]:
     """Give the range that was asked for in words, and what is to be added up."""
     query = request.query_params
     named = query.get("range", RANGE)

@@ -68,19 +68,39 @@ class ResponseCache:
     """Kept answers of one process, by name."""
 
     def __init__(self) -> None:
+        self.hits = 0
+        self.misses = 0
         self._kept: OrderedDict[bytes, Kept] = OrderedDict()
         self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def size_bytes(self) -> int:
+        """What all kept answers take."""
+        return self._bytes
 
     def find(self, name: bytes, now_s: float) -> Kept | None:
         """Give an answer that is still good."""
         kept = self._kept.get(name)
-        if kept is None:
-            return None
-        if kept.until_s <= now_s:
+        if kept is not None and kept.until_s <= now_s:
             self._drop(name)
+            kept = None
+        if kept is None:
+            self.misses += 1
             return None
+        self.hits += 1
         self._kept.move_to_end(name)
         return kept
+
+    def clear(self, now_s: float) -> tuple[int, int]:
+        """Forget all answers; gives how many there were, and how many of them had run out."""
+        expired = sum(one.until_s <= now_s for one in self._kept.values())
+        removed = len(self._kept)
+        self._kept.clear()
+        self._bytes = 0
+        return removed, expired
 
     def keep(self, name: bytes, lines: bytes, body: bytes, now_s: float, kept_s: float) -> None:
         """Keep a good answer, unless it is too long."""

@@ -29,8 +29,7 @@ class SharedLoads(Loads):
 
     def in_flight(self, candidate: Candidate) -> int:
         """Give the calls under way of all workers."""
-        load = self._load(candidate)
-        return load.in_flight if load.row is None else self._places.calls(load.row)
+        return self._calls(self._load(candidate))
 
     def enter_now(self, candidate: Candidate, *, places: int | None) -> bool:
         """Take a place if one is free and nobody here waits for it."""
@@ -95,6 +94,9 @@ class SharedLoads(Loads):
                 self._admit(load)
         if self._queued:
             self._look_later()
+
+    def _calls(self, load: Load) -> int:
+        return load.in_flight if load.row is None else self._places.calls(load.row)
 
     def _new_load(self, scope: Scope) -> Load:
         return Load(row=self._places.row(*scope))
