@@ -83,6 +83,7 @@ class Composed:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._poll())
             group.create_task(self._probe())
+            group.create_task(self.parts.telemetry.run())
 
     async def _poll(self) -> None:
         while True:
@@ -166,6 +167,9 @@ async def compose(
             token=token,
             peers=peers,
         )
+        storage.ledger.follow = parts.telemetry.outcome
+        storage.tool_calls.follow = parts.telemetry.tool_call
+        storage.tasks.follow = parts.telemetry.task
         front = await opened.enter_async_context(open_doors(parts))
         yield Composed(parts, front, layers)
 

@@ -1,5 +1,6 @@
 """Every door of the gateway, opened and mounted, on one screen."""
 
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import cache
@@ -28,6 +29,7 @@ from .api import (
     mcp,
     model_catalog,
     monitoring,
+    metrics,
     providers,
     requests,
     resilience,
@@ -50,6 +52,7 @@ from .parts import Parts
 from .repeats import Repeats
 from .settings import Settings
 from .store.decisions import Decisions
+from .telemetry.shared import Live, SharedFigures, cpu_s, descriptors, resident_bytes
 from .v1 import beside, scoped
 from .v1.chat import ChatDoor
 from .v1.counting import CountDoor
@@ -104,7 +107,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     )
     front.closing = mcp_door.drain
     front.sockets = beside.sockets(parts, hot)
-    rows = (*_management(parts), *tasks.rows(a2a))
+    rows = (*_management(parts), *tasks.rows(a2a), *_metrics(parts, front))
     front.app = build_app(
         [
             # They are looked at in turn, and none of these is asked for as often.
@@ -233,6 +236,27 @@ def _kept(parts: Parts) -> keeping.Kept:
         cache=parts.response_cache,
         peers=parts.peers,
     )
+
+
+def _metrics(parts: Parts, front: Front) -> tuple[Row, ...]:
+    ledger = parts.storage.ledger
+
+    def live() -> Live:
+        return Live(
+            process_id=os.getpid(),
+            busy=front.busy,
+            streams=front.turnstile.streams,
+            waiting=ledger.waiting,
+            given_up=ledger.given_up,
+            cpu_s=cpu_s(),
+            resident_bytes=resident_bytes(),
+            descriptors=descriptors(),
+        )
+
+    telemetry = parts.telemetry
+    shared = SharedFigures(parts.peers, telemetry, run=parts.storage.boot_id, live=live)
+    telemetry.tell = shared.tell
+    return metrics.rows(parts.gateway, shared)
 
 
 def _openapi(rows: tuple[Row, ...], version: str) -> Callable[[Request], Awaitable[Response]]:

@@ -10,6 +10,7 @@ from .auth import Authenticator
 from .facts import Facts
 from .settings import Settings
 from .storage import Storage
+from .telemetry.telemetry import Telemetry
 from .v1.cache import ResponseCache
 from .workers.mail import Peers
 
@@ -23,6 +24,7 @@ class Parts:
         http: providers over HTTP, for what is no chat.
         token: presented as a key, it gives admin rights.
         peers: the other workers of this gateway.
+        telemetry: follows what requests come to.
     """
 
     settings: Settings
@@ -36,4 +38,5 @@ class Parts:
     facts: Facts
     token: str = field(repr=False)
     peers: Peers
+    telemetry: Telemetry = field(default_factory=Telemetry)
     response_cache: ResponseCache = field(default_factory=ResponseCache)

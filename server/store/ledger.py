@@ -68,6 +68,10 @@ DECISION_CHAINS = ChainedTable(
 )
 
 
+def _unfollowed(outcome: Outcome) -> None:
+    """Do as a ledger does that nobody follows."""
+
+
 async def _no_others() -> None:
     """Do as a process does whose outcomes alone are on record."""
 
@@ -80,10 +84,12 @@ class StoredLedger:
 
     Attributes:
         gather: is awaited before outcomes are read that others may have: has them store theirs.
+        follow: is told each outcome, without its request's body, as it is recorded.
     """
 
     def __init__(self, database: Database, ring: KeyRing, *, boot_id: str) -> None:
         self.gather: Callable[[], Awaitable[None]] = _no_others
+        self.follow: Callable[[Outcome], None] = _unfollowed
         self._database = database
         self._ring = ring
         self._chain = Chain("decisions", boot_id, ring)
@@ -97,11 +103,17 @@ class StoredLedger:
         """How many outcomes could not be kept."""
         return self._outbox.given_up
 
+    @property
+    def waiting(self) -> int:
+        """How many are not stored yet."""
+        return len(self._outbox)
+
     def record(self, outcome: Outcome, snapshot: Snapshot | None) -> None:
         """Keep an outcome; never waits."""
         request = without_body(outcome.request)
         if request is not outcome.request:
             outcome = structs.replace(outcome, request=request)
+        self.follow(outcome)
         is_spare = _cost_nothing(outcome)
         self._outbox.put(outcome.request.request_id, Told(outcome, snapshot), is_spare=is_spare)
 

@@ -9,7 +9,7 @@ Who works on a task is a boot (boots.py): its beat is the lease of all its tasks
 known dead, or silent for SILENT_S, its tasks are lost and whoever finds them first takes them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import orjson
@@ -64,14 +64,22 @@ _LISTED = (
 )
 
 
+def _unfollowed(task: TaskRow) -> None:
+    """Do as tasks do that nobody follows."""
+
+
 class StoredTasks:
     """Tasks in the database.
 
     Args:
         boot_id: the run of this process.
+
+    Attributes:
+        follow: is told each task as it comes to its end, or waits for its client.
     """
 
     def __init__(self, database: Database, boot_id: str) -> None:
+        self.follow: Callable[[TaskRow], None] = _unfollowed
         self._database = database
         self._boot_id = boot_id
 
@@ -98,7 +106,10 @@ class StoredTasks:
 
     async def move(self, task: TaskRow, event: str, *, attempt: int | None = None) -> bool:
         """Set state, times and payload and append the event, unless the task has ended."""
-        return await self._database.write(partial(_move, task, event, attempt))
+        moved = await self._database.write(partial(_move, task, event, attempt))
+        if moved:
+            self.follow(task)
+        return moved
 
     async def wake(self, task: TaskRow, event: str) -> bool:
         """Begin the next attempt at a task that waits for its client, as this process's own."""

@@ -128,6 +128,10 @@ async def _no_others() -> None:
     """Do as a process does whose calls alone are on record."""
 
 
+def _unfollowed(call: ToolCall) -> None:
+    """Do as calls do that nobody follows."""
+
+
 class ToolCalls:
     """Calls in the database, and this process's chain of them.
 
@@ -136,12 +140,14 @@ class ToolCalls:
 
     Attributes:
         gather: is awaited before calls are read that others may have: has them store theirs.
+        follow: is told each call as it is recorded.
     """
 
     def __init__(
         self, database: Database, ring: KeyRing, *, boot_id: str, keeps_arguments: bool = False
     ) -> None:
         self.gather: Callable[[], Awaitable[None]] = _no_others
+        self.follow: Callable[[ToolCall], None] = _unfollowed
         self.keeps_arguments = keeps_arguments
         self._database = database
         self._ring = ring
@@ -160,6 +166,7 @@ class ToolCalls:
 
     def record(self, call: ToolCall) -> None:
         """Keep a call; never waits."""
+        self.follow(call)
         self._outbox.put(call.call_id, call)
 
     async def run(self) -> None:

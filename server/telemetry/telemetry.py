@@ -1,0 +1,90 @@
+"""Follows what requests come to, off the path of their answers.
+
+The ledger hands over each outcome as it is recorded, which costs a request one short call. A few
+times a second, or when somebody wants the figures, all that came is counted and told to whoever
+follows: the access log, traces.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from omniroute.a2a.tasks import TaskRow
+from omniroute.routing.model import Outcome
+from omniroute.tools.audit import UNKNOWN_TOOL, ToolCall
+
+from .figures import OTHER, Figures
+
+DRAIN_S = 0.25
+SEEN_MAX = 10_000
+"""When so many wait they are followed at once, by whoever hands over the next."""
+TELL_TURNS = 4
+"""After so many turns of DRAIN_S the other workers are told."""
+AT_ONCE = 256
+"""So many are followed in one turn of the event loop."""
+
+Follower = Callable[[Outcome], None]
+
+
+class Telemetry:
+    """Counts outcomes and tells them.
+
+    Attributes:
+        figures: what was counted.
+        followers: are told each outcome, in order.
+        tell: tells the other workers what was counted here; called once in TELL_TURNS.
+    """
+
+    def __init__(self) -> None:
+        self.figures = Figures()
+        self.followers: list[Follower] = []
+        self.tell: Callable[[], None] = _nobody
+        self._seen: list[Outcome] = []
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Take a request that is over; its body is not needed."""
+        self._seen.append(outcome)
+        if len(self._seen) >= SEEN_MAX:
+            self.drain()
+
+    def drain(self) -> None:
+        """Follow everything that came so far."""
+        seen, self._seen = self._seen, []
+        for outcome in seen:
+            self._follow(outcome)
+
+    async def run(self) -> None:
+        """Follow what comes, until cancelled."""
+        turns = 0
+        try:
+            while True:
+                await asyncio.sleep(DRAIN_S)
+                turns = (turns + 1) % TELL_TURNS
+                if not turns:
+                    self.tell()
+                while self._seen:
+                    seen, self._seen = self._seen[:AT_ONCE], self._seen[AT_ONCE:]
+                    for outcome in seen:
+                        self._follow(outcome)
+                    await asyncio.sleep(0)
+        finally:
+            self.drain()
+            self.tell()
+
+    def tool_call(self, call: ToolCall) -> None:
+        """Take a call of an MCP tool that is over."""
+        # A name that is no tool's is text of a client.
+        tool = OTHER if call.error == UNKNOWN_TOOL else call.tool
+        self.figures.tool(tool, call.outcome, call.duration_ms / 1000)
+
+    def task(self, task: TaskRow) -> None:
+        """Take an A2A task that came to an end, or waits for its client."""
+        self.figures.task(task.state)
+
+    def _follow(self, outcome: Outcome) -> None:
+        self.figures.request(outcome)
+        for follower in self.followers:
+            follower(outcome)
+
+
+def _nobody() -> None:
+    """Do as a process does that has no others."""
