@@ -80,8 +80,9 @@ def expected_usd_nanos(candidate: Candidate, features: Features) -> int | None:
     price = candidate.facts.price
     if price is None:
         return None
-    output = expected_output_tokens(candidate, features)
-    if price.unit:
-        output += features.units_max * price.unit * TOKENS_PER_MTOK
     # As cost_usd_nanos of a usage without cached tokens, which this is too often asked to make.
-    return -(-(features.input_tokens * price.input + output * price.output) // TOKENS_PER_MTOK)
+    exact = features.input_tokens * price.input
+    exact += expected_output_tokens(candidate, features) * price.output
+    if price.unit:
+        exact += features.units_max * price.unit * TOKENS_PER_MTOK
+    return -(-exact // TOKENS_PER_MTOK)

@@ -21,6 +21,14 @@ class Target:
         return self.module.removeprefix("omniroute.").replace(".", "/") + ".py"
 
 
+STORED = (
+    "tests/store/test_budgets.py",
+    "tests/store/test_leases.py",
+    "tests/store/test_budget_subjects.py",
+    "tests/store/test_budget_actions.py",
+)
+"""What speaks for the budgets' store."""
+
 AREAS: Mapping[str, tuple[Target, ...]] = {
     "authorisation": (
         Target("omniroute.routing.access", ("tests/tools/test_mcp_door.py",)),
@@ -33,8 +41,18 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
             "omniroute.routing.accounting.clamp",
             ("tests/routing/test_clamp.py", "tests/wire/test_bounds.py"),
         ),
+        Target(
+            "omniroute.routing.accounting.cost",
+            ("tests/routing/test_cost.py",),
+        ),
         Target("omniroute.routing.accounting.payment", ("tests/routing/test_payment.py",)),
-        Target("omniroute.server.store.budgets", ("tests/store/test_budgets.py",)),
+        Target("omniroute.server.store.budget", STORED),
+        Target("omniroute.server.store.windows", STORED),
+        Target("omniroute.server.store.budget_rows", STORED),
+        Target("omniroute.server.store.lease", STORED),
+        Target("omniroute.server.store.lease_rows", STORED),
+        Target("omniroute.server.store.leases", STORED),
+        Target("omniroute.server.store.budgets", STORED),
     ),
     "egress": (Target("omniroute.routing.upstream.egress", ("tests/upstream/test_egress.py",)),),
     "redaction": (Target("omniroute.tools.redaction", ("tests/tools/test_audit.py",)),),

@@ -181,6 +181,8 @@ def _noticed(target: Target) -> int:
     except Exception:  # noqa: BLE001 - whatever it is, it is no module
         return NOT_IMPORTED
     arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
+    # What PostgreSQL is asked is what SQLite is asked, and it takes a second to start.
+    arguments += ["-k", "not postgres"]
     # The libraries are here before pytest could have rewritten what they assert.
     arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     return int(pytest.main([*arguments, *target.tests]))

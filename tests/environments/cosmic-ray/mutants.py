@@ -128,8 +128,8 @@ def mutants(source: str) -> Iterator[dict[str, Any]]:
                 continue
             seen.add(dumped)
             before, after = _changed(source, mutated)
-            if before.startswith("@dataclass("):
-                # Frozen or slotted or not: the types are checked, and memory is measured.
+            if before.startswith("@dataclass(") or "(Struct, frozen=" in before:
+                # Frozen, slotted, collected or not: the types are checked, and memory is measured.
                 continue
             yield {
                 "operator": name.removeprefix("Replace"),
