@@ -19,6 +19,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
 
 from omniroute.routing.errors import (
     NotAllowed,
@@ -158,6 +159,11 @@ class Door:
             ),
             *self._cards.routes(),
         ]
+
+    def refusal(self, scope: Scope, error: RoutingError) -> Response:
+        """Give the answer to a request that is refused before anybody looked at its body."""
+        codec = codec_of("", {}, _version(Request(scope)))
+        return _refused(codec, None, _fault_of(error), error)
 
     async def _endpoint(self, request: Request) -> Response:
         if request.method == "OPTIONS":

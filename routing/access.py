@@ -1,6 +1,6 @@
 """Scopes: their names, aliases and presets, and the one place that checks them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .errors import BadRequest, NotAllowed
 from .model import Caller
@@ -49,6 +49,12 @@ def expand_scopes(names: Iterable[str]) -> frozenset[str]:
     for name in names:
         found.update(_expand_one(name.strip()))
     return frozenset(found)
+
+
+def require_one(caller: Caller, scopes: Sequence[str]) -> None:
+    """Raise NotAllowed for the last of the scopes unless the caller's key carries one of them."""
+    if caller.scopes.isdisjoint(scopes):
+        require(caller, scopes[-1])
 
 
 def require(caller: Caller, scope: str) -> None:

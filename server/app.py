@@ -19,16 +19,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from omniroute.routing.errors import NotFound, RoutingError
 
 from . import cors
-from .asgi import answer
+from .asgi import HEAD, answer, head_of
 from .errors import NotForHere, Refusals, refusal, refuse, refuse_fault
 from .exchange import Door, Head, Header, SocketDoor
+from .gate import Gate
 from .guard import Guard
 from .paths import geminis, meant
+from .rights import BELOW, EVERY, SOCKET, Needs
 from .turnstile import Turnstile
 
 GOOGLES = b"x-goog-api-client"
 """The header by which Google's SDKs say what they are."""
-_NOTHING: Mapping[str, Door] = {}
+_NO_SOCKETS: Mapping[str, SocketDoor] = {}
+
+
+Entry = tuple[Door, Needs]
+"""A door, and what it needs."""
 
 
 def _nothing() -> None:
@@ -40,9 +46,14 @@ class Front:
 
     Args:
         guard: which Host and Origin may be named.
-        hot: answers a POST to exactly this path.
-        below: answers a POST to a path that begins with this, where `hot` has no other.
+        gate: who may reach which door.
+        hot: answers a POST to exactly this path, or below it where it ends in `...` and there
+            is no other.
         doors: applications of their own at exactly these paths, whatever the method.
+        sockets: answers a WebSocket at exactly this path, on connections of our own.
+
+    Raises:
+        UndeclaredRoute: nobody has said what a door needs.
 
     Attributes:
         busy: requests that are being answered now.
@@ -52,42 +63,54 @@ class Front:
         draining: no new work is taken; /ready says so. Set by `drain`.
         closing: called when no new work is taken any more, to close what stays open.
         mcp_only_port: a port where nothing but /mcp is answered.
-        sockets: answers a WebSocket at exactly this path, on connections of our own.
     """
 
     def __init__(
         self,
         guard: Guard,
+        gate: Gate,
         *,
         hot: Mapping[str, Door],
         doors: Mapping[str, ASGIApp],
-        below: Mapping[str, Door] = _NOTHING,
+        sockets: Mapping[str, SocketDoor] = _NO_SOCKETS,
     ) -> None:
-        self.app = build_app(())
+        self.app = build_app((), gate)
         self.busy = 0
         self.last_s = time.monotonic()
         self.turnstile = Turnstile()
         self.draining = False
         self.closing: Callable[[], None] = _nothing
         self.mcp_only_port: int | None = None
-        self.sockets: Mapping[str, SocketDoor] = {}
         self._guard = guard
-        self._hot = hot
-        self._below = tuple(below.items())
-        self._doors = doors
+        self._gate = gate
+        self._hot = {path: (door, gate.needs("POST", path)) for path, door in hot.items()}
+        self._below = tuple(
+            (path.removesuffix(BELOW), entry)
+            for path, entry in self._hot.items()
+            if path.endswith(BELOW)
+        )
+        # Only a connection of our own asks for doors by the head, and its exchanges can upgrade.
+        self._sockets = {
+            path: (cast("Door", door), gate.needs(SOCKET, path)) for path, door in sockets.items()
+        }
+        self._doors = {
+            path: gate.app(door, gate.needs(EVERY, path)) for path, door in doors.items()
+        }
 
     def hot_door(self, head: Head) -> Door | None:
         """Give the door that answers by itself; None leaves the request to this application."""
-        door = self._posted(head.path) if head.method == "POST" else self._socket(head)
-        if door is None or (head.method == "POST" and cors.ORIGIN in head.named):
+        found = self._posted(head.path) if head.method == "POST" else self._socket(head)
+        if found is None or (head.method == "POST" and cors.ORIGIN in head.named):
             # What a web page asks is answered with headers that let it read the answer.
             return None
-        return door if self._refused(head.headers, head.path, head.port) is None else None
+        if self._refused(head.headers, head.path, head.port) is not None:
+            return None
+        return self._gate.door(*found, head)
 
     @property
     def posts(self) -> tuple[str, ...]:
         """The paths of the hot doors."""
-        return (*self._hot, *(f"{prefix}..." for prefix, _ in self._below))
+        return tuple(self._hot)
 
     def is_posted(self, path: str) -> bool:
         """Whether a POST to a path has a hot door."""
@@ -129,33 +152,33 @@ class Front:
             return
         self.busy += 1
         try:
-            door = self._posted(path) if scope["method"] == "POST" else None
-            if door is None:
+            found = self._posted(path) if scope["method"] == "POST" else None
+            if found is None:
                 await self._other(scope)(scope, receive, send)
             else:
-                await answer(door, scope, receive, send)
+                head = scope[HEAD] = head_of(scope)
+                await answer(self._gate.door(*found, head), scope, receive, send)
         finally:
             self.busy -= 1
             self.last_s = time.monotonic()
 
-    def _socket(self, head: Head) -> Door | None:
+    def _socket(self, head: Head) -> Entry | None:
         if head.named.get(b"upgrade", b"").lower() != b"websocket":
             return None
-        # Only a connection of our own asks for doors by the head, and its exchanges can upgrade.
-        return cast("Door | None", self.sockets.get(meant(head.path)))
+        return self._sockets.get(meant(head.path))
 
-    def _door_below(self, path: str) -> Door | None:
-        for prefix, door in self._below:
+    def _door_below(self, path: str) -> Entry | None:
+        for prefix, entry in self._below:
             if path.startswith(prefix):
-                return door
+                return entry
         return None
 
-    def _posted(self, path: str) -> Door | None:
-        """Give the door of a POST to a path, or to the one that was meant."""
-        door = self._hot.get(path) or self._door_below(path)
-        if door is None and (mended := meant(path)) != path:
-            door = self._hot.get(mended) or self._door_below(mended)
-        return door
+    def _posted(self, path: str) -> Entry | None:
+        """Give the door of a POST to a path, or to the one that was meant, and what it needs."""
+        entry = self._hot.get(path) or self._door_below(path)
+        if entry is None and (mended := meant(path)) != path:
+            entry = self._hot.get(mended) or self._door_below(mended)
+        return entry
 
     def _other(self, scope: Scope) -> ASGIApp:
         """Give what answers a request that has no hot door."""
@@ -181,13 +204,17 @@ class Front:
         return NotFound("this port answers MCP at /mcp alone")
 
 
-def build_app(routes: Sequence[BaseRoute], front: Front | None = None) -> Starlette:
-    """Give the application of every route that is not hot; it knows those that a front has hot."""
+def build_app(routes: Sequence[BaseRoute], gate: Gate, front: Front | None = None) -> Starlette:
+    """Give the application of every route that is not hot; it knows those that a front has hot.
+
+    Raises:
+        UndeclaredRoute: nobody has said what a route needs.
+    """
     served = [one.path for one in routes if isinstance(one, Route)]
     posts = front.posts if front is not None else ()
     refusals = Refusals(front.is_posted if front is not None else None, (*served, *posts))
     return Starlette(
-        routes=list(routes),
+        routes=[gate.route(one) for one in routes],
         exception_handlers={
             RoutingError: refuse,
             HTTPException: refusals.refuse_http,

@@ -12,9 +12,15 @@ from starlette.types import Receive, Scope, Send
 from .exchange import Door, Head, Header, Wait, headers_of
 from .v1.bodies import GZIP, read_body
 
+HEAD = "omniroute.head"
+"""Where a scope holds the head of a request that was let in."""
+
 
 def head_of(scope: Scope) -> Head:
-    """Give the head of a request that came by ASGI."""
+    """Give the head of a request that came by ASGI; the same one again after it was let in."""
+    known: Head | None = scope.get(HEAD)
+    if known is not None:
+        return known
     headers: list[Header] = scope["headers"]
     peer, here = scope.get("client"), scope.get("server")
     head = Head(

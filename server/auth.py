@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import structs
 from starlette.types import Scope
 
-from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, SCOPES
+from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, SCOPES, require_one
 from omniroute.routing.errors import NotAuthenticated
 from omniroute.routing.model import Caller
 
@@ -89,21 +89,24 @@ class Authenticator:
         self._proxies = trusted_proxies
 
     def caller(self, scope: Scope) -> Caller:
-        """Give who sends this request, of an ASGI application. Raises as `caller_of`."""
+        """Give who sends this request to an ASGI application. Raises as `caller_of`."""
         return self.caller_of(head_of(scope))
 
     def caller_of(self, head: Head) -> Caller:
-        """Give who sends this request.
+        """Give who sends this request, and may have what its route needs.
 
         Who sent the same head before is known as long as nothing of the keys has changed.
 
         Raises:
             NotAuthenticated: no key where one is needed, or one that is not ours.
+            NotAllowed: the key carries none of the scopes that the route needs.
         """
         generation = self._keys.generation()
         caller = head.caller
         if caller is None or head.generation != generation:
             caller = self._find(head)
+            if head.needs:
+                require_one(caller, head.needs)
             if self._keys.lasts(caller.key_id):
                 head.caller, head.generation = caller, generation
         return caller

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from omniroute.a2a.card import ENDPOINT
 from omniroute.a2a.routes import Door as A2ADoor
 from omniroute.routing.model import Dialect
 from omniroute.tools.audit import Trail
@@ -41,15 +42,17 @@ from .api import (
     usage,
 )
 from .api.openapi import document
-from .api.rows import Row, routes_of
+from .api.rows import Row, rights_of, routes_of
 from .app import Front, build_app, health_routes, hello_routes, home_route
 from .card_key import open_card_key
 from .exchange import Door
+from .gate import Gate
 from .guard import Guard
 from .home import page
 from .mcp_door import build_mcp
 from .parts import Parts
 from .repeats import Repeats
+from .rights import BELOW, RIGHTS
 from .settings import Settings
 from .store.decisions import Decisions
 from .telemetry.shared import Live, SharedFigures, cpu_s, descriptors, resident_bytes
@@ -73,6 +76,7 @@ GEMINI = "/v1beta/models/"
 GEMINI_ANSWERS = ("generateContent", "streamGenerateContent")
 MCP_SHOWN = ("/mcp", "/api/mcp/stream")
 MCP_PATHS = (*MCP_SHOWN, "/mcp/")
+A2A_PATHS = (ENDPOINT, f"{ENDPOINT}/")
 
 
 @asynccontextmanager
@@ -94,20 +98,28 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     )
     a2a = _a2a(parts, repeats, webhooks)
     services = _services(parts)
+    # The figures of the front, which is made of what the rows need.
+    rows = (*_management(parts), *tasks.rows(a2a), *_metrics(parts, lambda: front))
+    gate = Gate(
+        authenticator,
+        (*RIGHTS, *rights_of(rows)),
+        dict.fromkeys(MCP_PATHS, mcp_door.refusal) | dict.fromkeys(A2A_PATHS, a2a.refusal),
+    )
     hot = _hot(parts) | services.hot()
     hot |= beside.vectors(parts, hot)
+    by_provider = beside.scoped(parts, hot)
     front = Front(
         Guard(hosts=hosts, origins=settings.allowed_origins),
-        hot=hot,
-        doors=dict.fromkeys(MCP_PATHS, mcp_door.app),
-        below={
-            GEMINI: GeminiDoor(_gemini_methods(parts, services)),
-            scoped.PREFIX: beside.scoped(parts, hot),
+        gate,
+        hot={
+            **hot,
+            GEMINI + BELOW: GeminiDoor(_gemini_methods(parts, services)),
+            scoped.PREFIX + BELOW: by_provider,
         },
+        doors=dict.fromkeys(MCP_PATHS, mcp_door.app),
+        sockets=beside.sockets(parts, hot),
     )
     front.closing = mcp_door.drain
-    front.sockets = beside.sockets(parts, hot)
-    rows = (*_management(parts), *tasks.rows(a2a), *_metrics(parts, front))
     front.app = build_app(
         [
             # They are looked at in turn, and none of these is asked for as often.
@@ -120,6 +132,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
             home_route(lambda: _home(parts)),
             *hello_routes(),
         ],
+        gate,
         front,
     )
     with closing(webhooks):
@@ -238,10 +251,11 @@ def _kept(parts: Parts) -> keeping.Kept:
     )
 
 
-def _metrics(parts: Parts, front: Front) -> tuple[Row, ...]:
+def _metrics(parts: Parts, made: Callable[[], Front]) -> tuple[Row, ...]:
     ledger = parts.storage.ledger
 
     def live() -> Live:
+        front = made()
         return Live(
             process_id=os.getpid(),
             busy=front.busy,

@@ -11,10 +11,11 @@ from starlette.types import Scope
 from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import NotFound, RoutingError
 from omniroute.routing.wire.failures import status_of
+from omniroute.routing.wire.ollama import render_error as in_ollamas_words
 from omniroute.routing.wire.table import codec
 
-from .exchange import headers_of
-from .paths import ROOTS, dialect_of
+from .exchange import Exchange, Wait, headers_of
+from .paths import OLLAMAS, ROOTS, dialect_of, meant
 from .v1.answers import error_lines
 
 log = logging.getLogger("omniroute")
@@ -90,10 +91,23 @@ async def refuse_fault(request: Request, error: Exception) -> Response:
 
 def refusal(scope: Scope, error: RoutingError, **headers: str) -> Response:
     """Give the answer to a request that is refused, in the words of its path's dialect."""
-    named = dict(scope["headers"])
-    dialect = dialect_of(scope["path"], anthropic=b"anthropic-version" in named)
+    anthropic = any(name == b"anthropic-version" for name, _ in scope["headers"])
+    status, lines, body = _told(scope["path"], error, anthropic=anthropic)
+    more = {name.decode(): value.decode("latin-1") for name, value in headers_of(lines)}
+    return Response(body, status, {**more, **headers})
+
+
+def hot_refusal(exchange: Exchange, error: RoutingError) -> Wait:
+    """Answer a request to a hot door that is refused, in the door's own words."""
+    return exchange.whole(*_told(exchange.head.path, error))
+
+
+def _told(path: str, error: RoutingError, *, anthropic: bool = False) -> tuple[int, bytes, bytes]:
     request_id = new_request_id()
-    lines = headers_of(error_lines(error, dialect, request_id=request_id))
-    more = {name.decode(): value.decode("latin-1") for name, value in lines}
+    if meant(path) in OLLAMAS:
+        lines = error_lines(error, "openai_chat", request_id=request_id)
+        return error.status, lines, in_ollamas_words(error)
+    dialect = dialect_of(path, anthropic=anthropic)
+    lines = error_lines(error, dialect, request_id=request_id)
     body = codec(dialect).render_error(error, request_id=request_id)
-    return Response(body, status_of(error, dialect), {**more, **headers})
+    return status_of(error, dialect), lines, body

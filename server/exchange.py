@@ -44,12 +44,13 @@ class Head:
         peer: the address of the other side, None in this process.
         port: where it arrived, None in this process.
         caller: whose it is, if the Authenticator has found out in this generation of the keys.
+        needs: the scopes of which the caller's key carries one; empty where any key will do.
         passed: headers and query that pass to a provider, once that is known.
     """
 
     __slots__ = (
-        *("caller", "generation", "headers", "method", "named", "passed", "path", "peer", "port"),
-        "query",
+        *("caller", "generation", "headers", "method", "named", "needs", "passed", "path", "peer"),
+        *("port", "query"),
     )
 
     def __init__(
@@ -70,6 +71,7 @@ class Head:
         self.port = port
         self.caller: Caller | None = None
         self.generation = -1
+        self.needs: tuple[str, ...] = ()
         self.passed: tuple[tuple[tuple[str, str], ...], str] | None = None
 
     def without(self, name: bytes) -> "Head":

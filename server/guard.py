@@ -4,9 +4,13 @@ A web page in the user's browser cannot reach a gateway on loopback by a name of
 rebinding) or by a cross-site request.
 """
 
+import re
 from collections.abc import Iterable
 
 from .exchange import Header
+
+# A name or an address and a port, and nothing that could be read as more of a URL.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class Guard:
@@ -40,7 +44,7 @@ class Guard:
     def _allows(self, value: bytes) -> bool:
         known = self._known.get(value)
         if known is None:
-            known = host_name(value.lower()) in self._hosts
+            known = bool(_HOST.fullmatch(value)) and host_name(value.lower()) in self._hosts
             if len(self._known) < 256:
                 self._known[value] = known
         return known

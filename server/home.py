@@ -44,12 +44,10 @@ def page(*, version: str, url: str, providers: Sequence[str], key_needed: bool) 
         providers: the names of the real providers that have an account.
         key_needed: whether a request from this machine needs a key.
     """
-    answers = (
-        "Requests are answered by " + ", ".join(providers) + "."
-        if providers
-        else "No provider is set up: the built-in simulator answers. Set a provider's key, such as "
-        "OPENAI_API_KEY, or run omniroute providers add."
-    )
+    answers = _answers(providers)
+    if key_needed:
+        # Strangers read this, too, and which providers there are is none of their business.
+        answers = "Every request needs a key of this gateway."
     rows = (
         ("OpenAI clients", f"{url}/v1"),
         ("Anthropic's, Google's and Ollama's clients", url),
@@ -69,6 +67,15 @@ def page(*, version: str, url: str, providers: Sequence[str], key_needed: bool) 
         answers=escape(answers),
         rows=table,
         example=escape(first_request(url, key_needed=key_needed)),
+    )
+
+
+def _answers(providers: Sequence[str]) -> str:
+    if providers:
+        return "Requests are answered by " + ", ".join(providers) + "."
+    return (
+        "No provider is set up: the built-in simulator answers. Set a provider's key, such as "
+        "OPENAI_API_KEY, or run omniroute providers add."
     )
 
 

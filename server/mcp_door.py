@@ -27,6 +27,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from omniroute.routing.access import require
@@ -143,6 +144,13 @@ class McpDoor:
         if self._binding is not None:
             self._binding.drain()
 
+    def refusal(self, scope: Scope, error: RoutingError) -> Response:
+        """Give the answer to a request that is refused before anybody looked at its body."""
+        body, headers = _refusal(error, None)
+        made = Response(body, error.status, media_type="application/json")
+        made.raw_headers += headers
+        return made
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         message: Mapping[str, Any] = {}
@@ -151,7 +159,7 @@ class McpDoor:
             caller = self._authenticate(scope)
             if scope["method"] not in self._methods:
                 allowed = ", ".join(self._methods).encode()
-                await _send(send, 405, {}, headers=[(b"allow", allowed)])
+                await _send(send, 405, b"", headers=[(b"allow", allowed)])
                 return
             body = await read_body(dict(scope), receive, bytes_max=BODY_BYTES_MAX)
             message = _decoded(body)
@@ -164,7 +172,8 @@ class McpDoor:
         except ClientGone:
             return
         except RoutingError as error:
-            await _refuse(send, error, message.get("id"))
+            body, headers = _refusal(error, message.get("id"))
+            await _send(send, error.status, body, headers=headers)
             return
         await app(scope, _replayed(body, receive), send)
 
@@ -262,8 +271,8 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _refuse(send: Send, error: RoutingError, message_id: object) -> None:
-    """Answer a refusal as a JSON-RPC error with the status of HTTP."""
+def _refusal(error: RoutingError, message_id: object) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Give a refusal as a JSON-RPC error, and the headers of its answer."""
     detail: dict[str, Any] = {"code": error.code}
     headers: list[tuple[bytes, bytes]] = []
     if isinstance(error, NotAuthenticated):
@@ -285,13 +294,12 @@ async def _refuse(send: Send, error: RoutingError, message_id: object) -> None:
             "data": detail,
         },
     }
-    await _send(send, error.status, answer, headers=headers)
+    return json.dumps(answer).encode(), headers
 
 
 async def _send(
-    send: Send, status: int, answer: Mapping[str, Any], *, headers: Sequence[tuple[bytes, bytes]]
+    send: Send, status: int, body: bytes, *, headers: Sequence[tuple[bytes, bytes]]
 ) -> None:
-    body = json.dumps(answer).encode() if answer else b""
     head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": [*head, *headers]})
     await send({"type": "http.response.body", "body": body})

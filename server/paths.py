@@ -19,6 +19,14 @@ ALONE = frozenset(
 )
 """First parts of paths that are served below /v1, and here stand alone."""
 
+OLLAMAS = frozenset(
+    {
+        *("/api/chat", "/v1/api/chat", "/api/generate", "/v1/api/generate"),
+        *("/api/embed", "/api/embeddings", "/api/show", "/api/tags"),
+    }
+)
+"""Where errors are told in Ollama's words."""
+
 _SLASHES = re.compile("//+")
 # What stands before the last root of an API was written twice, or is another server's.
 _DOUBLED = re.compile("(?:/api|/v1|/v1beta)+(?=/v1(?:beta)?(?:/|$))")
@@ -29,6 +37,7 @@ _OF_GEMINI = re.compile(
     "/v1/models/.+:(?:generateContent|streamGenerateContent|countTokens"
     "|embedContent|batchEmbedContents)"
 )
+_ANTHROPICS = re.compile("/v1/(?:providers/[^/]*/)?messages")
 _GEMINIS_MODELS = re.compile("/v1/models(?:/.*)?")
 
 
@@ -72,6 +81,6 @@ def dialect_of(path: str, *, anthropic: bool = False) -> Dialect:
         return "gemini"
     if path.startswith("/v1/responses"):
         return "openai_responses"
-    if path.startswith("/v1/messages") or (anthropic and path.startswith("/v1")):
+    if _ANTHROPICS.match(path) or (anthropic and path.startswith("/v1")):
         return "anthropic"
     return "openai_chat"

@@ -12,9 +12,12 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from omniroute.server.app import Front
+from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.edge import Connection
 from omniroute.server.exchange import Exchange
+from omniroute.server.gate import Gate
 from omniroute.server.guard import Guard
+from omniroute.server.rights import ANYONE, EVERY, Right
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +55,10 @@ async def doors() -> AsyncIterator[Doors]:
         await PlainTextResponse("mcp")(scope, receive, send)
 
     guard = Guard(hosts=("127.0.0.1",), origins=("https://good.example",))
-    front = Front(guard, hot={HOT: hot}, doors={"/mcp": mcp})
+    open_to_all = (Right("POST", HOT, ANYONE), Right(EVERY, "/mcp", ANYONE))
+    nobody = Authenticator(keys=KnownKeys(lambda key: None, bool), keyless=False, token=None)
+    gate = Gate(nobody, open_to_all)
+    front = Front(guard, gate, hot={HOT: hot}, doors={"/mcp": mcp})
     config = uvicorn.Config(
         front, http=Connection, port=0, lifespan="off", log_config=None, proxy_headers=False
     )

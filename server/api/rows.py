@@ -15,11 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from omniroute.routing.access import require
 from omniroute.routing.errors import BadRequest, TooLarge
 from omniroute.routing.model import Caller
 
 from ..auth import Authenticator
+from ..rights import Right
 
 BODY_BYTES_MAX = 2**20
 
@@ -79,6 +79,11 @@ def routes_of(rows: Sequence[Row], authenticator: Authenticator) -> list[Route]:
     return [Route(row.path, _endpoint(row, authenticator), methods=[row.method]) for row in rows]
 
 
+def rights_of(rows: Sequence[Row]) -> tuple[Right, ...]:
+    """Give what the routes of a table need."""
+    return tuple(Right(row.method, row.path, (row.scope,)) for row in rows)
+
+
 async def body_as(request: Request, kind: type[Body]) -> Body:
     """Give the request's JSON body as a value of `kind`, a dataclass.
 
@@ -112,7 +117,6 @@ def number(request: Request, name: str, default: int, *, least: int, most: int) 
 def _endpoint(row: Row, authenticator: Authenticator) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         caller = authenticator.caller(request.scope)
-        require(caller, row.scope)
         value = await row.handle(request, caller)
         if row.status == 204:
             return Response(status_code=204)

@@ -272,5 +272,5 @@ def _head(head: Head, caller: Caller) -> Head:
     """Give the head of the requests that come over a connection."""
     headers = [pair for pair in head.headers if not pair[0].startswith(LEFT_OUT)]
     made = Head("POST", head.path, headers, peer=head.peer, port=head.port)
-    made.query = head.query
+    made.query, made.needs = head.query, head.needs
     return made

@@ -122,6 +122,6 @@ def _forced(body: bytes, accounts: Iterable[Account]) -> bytes:
 def _head(head: Head, path: str) -> Head:
     """Give the head as it would have come to the endpoint itself."""
     made = Head(head.method, path, head.headers, peer=head.peer, port=head.port)
-    made.query = head.query
+    made.query, made.needs = head.query, head.needs
     made.caller, made.generation = head.caller, head.generation
     return made

@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 
 from omniroute.routing.model import Caller
-from omniroute.server.api.rows import Row, routes_of
+from omniroute.server.api.rows import Row, rights_of, routes_of
 from omniroute.server.app import build_app
 from omniroute.server.auth import Authenticator, KnownKeys
+from omniroute.server.gate import Gate
 from tests.fakes import ADMIN
 
 
@@ -30,7 +31,8 @@ class Api:
             keyless=False,
             token=None,
         )
-        app = build_app(list(routes_of(self.rows, authenticator)))
+        gate = Gate(authenticator, rights_of(self.rows))
+        app = build_app(list(routes_of(self.rows, authenticator)), gate)
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             content = None if body is None else json.dumps(body)
