@@ -9,6 +9,7 @@
     │   └── UnknownEncoding  its body is packed in a way that is not read
     ├── NotFound             what was asked for does not exist for this caller
     │   └── ModelNotFound    no model, combo or provider goes by that name
+    ├── Gone                 a documented route that is not offered; says what is instead
     ├── Conflict             it exists already, or changed in the meantime
     │   └── RequestInFlight  the same request is being answered
     ├── IdempotencyMismatch  an idempotency key was used with another body
@@ -148,6 +149,13 @@ class ModelNotFound(NotFound):
     """No model, combo or provider goes by that name."""
 
     code = "model_not_found"
+
+
+class Gone(RoutingError):
+    """What OmniRoute documents at this path is not offered here; the message says what is."""
+
+    status = 410
+    code = "gone"
 
 
 class Conflict(RoutingError):

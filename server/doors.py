@@ -41,6 +41,7 @@ from .api import (
     tasks,
     usage,
 )
+from .api.departed import departed_rows
 from .api.openapi import document
 from .api.rows import Row, rights_of, routes_of
 from .app import Front, build_app, health_routes, hello_routes, home_route
@@ -100,9 +101,11 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     services = _services(parts)
     # The figures of the front, which is made of what the rows need.
     rows = (*_management(parts), *tasks.rows(a2a), *_metrics(parts, lambda: front))
+    departed, below = departed_rows({(one.method, one.path) for one in rows})
+    served = (*departed, *rows, *below)
     gate = Gate(
         authenticator,
-        (*RIGHTS, *rights_of(rows)),
+        (*RIGHTS, *rights_of(served)),
         dict.fromkeys(MCP_PATHS, mcp_door.refusal) | dict.fromkeys(A2A_PATHS, a2a.refusal),
     )
     hot = _hot(parts) | services.hot()
@@ -127,7 +130,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
             *health_routes(front.not_ready),
             *beside.routes(parts),
             *services.routes(),
-            *routes_of(rows, authenticator),
+            *routes_of((*departed, *rows, *below), authenticator),
             Route("/openapi.json", _openapi(rows, parts.version), methods=["GET"]),
             home_route(lambda: _home(parts)),
             *hello_routes(),
