@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from omniroute.routing.model import Attempt, Candidate, Outcome
+from omniroute.routing.model import Candidate, Outcome
 
 BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds of the histograms; what is longer has a bucket without a bound."""
@@ -39,7 +39,7 @@ class Spread(msgspec.Struct, array_like=True):
     def note(self, seconds: float) -> None:
         """Count one."""
         self.counts[bisect_left(BUCKETS_S, seconds)] += 1
-        self.sum_us += round(seconds * 1_000_000)
+        self.sum_us += int(seconds * 1_000_000)
 
     def add(self, other: "Spread") -> None:
         """Count what another one has counted."""
@@ -68,12 +68,16 @@ class Tally(msgspec.Struct, array_like=True):
         """Count one request."""
         usage, cost = outcome.usage, outcome.cost_usd_nanos
         self.requests += 1
-        self.fallbacks += len(outcome.attempts) > 1
+        if len(outcome.attempts) > 1:
+            self.fallbacks += 1
         self.input_tokens += usage.input_tokens
         self.output_tokens += usage.output_tokens
-        self.cached_input_tokens += usage.cached_input_tokens
-        self.cache_write_tokens += usage.cache_write_tokens
-        self.reasoning_tokens += usage.reasoning_tokens
+        if usage.cached_input_tokens:
+            self.cached_input_tokens += usage.cached_input_tokens
+        if usage.cache_write_tokens:
+            self.cache_write_tokens += usage.cache_write_tokens
+        if usage.reasoning_tokens:
+            self.reasoning_tokens += usage.reasoning_tokens
         if cost is None:
             self.unpriced += 1
         else:
@@ -158,8 +162,11 @@ class Figures:
                 ended = (*ended[:3], OTHER, OTHER, OTHER)
             tally = known.setdefault(ended, Tally())
         tally.note(outcome)
+        calls = self.counted.calls
         for attempt in outcome.attempts:
-            self._call(attempt)
+            called = (attempt.candidate.provider, attempt.failure or ANSWERED)
+            spread = calls.get(called) or _spread(calls, called)
+            spread.note(attempt.ended_s - attempt.started_s)
 
     def tool(self, tool: str, ended: str, seconds: float) -> None:
         """Count a call of an MCP tool."""
@@ -177,10 +184,6 @@ class Figures:
         self.changes += 1
         self.counted.blocked += 1
         self.counted.blocked_us += round(seconds * 1_000_000)
-
-    def _call(self, attempt: Attempt) -> None:
-        called = (attempt.candidate.provider, attempt.failure or ANSWERED)
-        _spread(self.counted.calls, called).note(attempt.ended_s - attempt.started_s)
 
     def _named(self, winner: Candidate | None) -> tuple[str, str]:
         """Give the provider and the model that a request is counted for."""
