@@ -130,7 +130,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
             *health_routes(front.not_ready),
             *beside.routes(parts),
             *services.routes(),
-            *routes_of((*departed, *rows, *below), authenticator),
+            *routes_of(served, authenticator),
             Route("/openapi.json", _openapi(rows, parts.version), methods=["GET"]),
             home_route(lambda: _home(parts)),
             *hello_routes(),

@@ -12,7 +12,8 @@ from omniroute.routing.accounting.cost import (
     upper_bound_usd_nanos,
 )
 from omniroute.routing.conversation import Usage
-from omniroute.routing.model import Candidate, Expected, Features, ModelFacts, Price
+from omniroute.routing.model import Candidate, Features, ModelFacts, Price
+from omniroute.routing.moment import Expected
 
 MTOK = 1_000_000
 PLAIN = Price(input=3 * MTOK, output=15 * MTOK)
