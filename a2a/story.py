@@ -5,7 +5,7 @@ the policy as it was judged before any call. What is unknown stays None.
 """
 
 from omniroute.routing.accounting.cost import expected_usd_nanos
-from omniroute.routing.errors import BudgetExceeded, NotAllowed, RoutingError
+from omniroute.routing.errors import BudgetExceeded, NotAllowed, RateLimited, RoutingError
 from omniroute.routing.model import Attempt, Decision, Outcome, RouteRequest
 from omniroute.routing.policy import OUTRUN
 
@@ -13,7 +13,7 @@ from .task import Routing, Step
 
 NANOS_A_DOLLAR = 1_000_000_000
 
-_NOT_ALLOWED = frozenset({BudgetExceeded.code, NotAllowed.code})
+_NOT_ALLOWED = frozenset({BudgetExceeded.code, NotAllowed.code, RateLimited.code})
 _NO_FAILURE = (None, "client_gone", OUTRUN)
 
 

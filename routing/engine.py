@@ -17,18 +17,21 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from .access import require
+from .accounting.cost import OUTPUT_TOKENS_EXPECTED
 from .accounting.sessions import Sessions
 from .choose.balance import NOTHING
 from .choose.classic import is_classic
 from .choose.decide import decide
 from .errors import LoopDetected, RoutingError
 from .health.book import HealthBook
+from .health.key_rates import KeyRates, Need, Turn
 from .health.loads import Loads
 from .health.tallies import Tallies
 from .model import Caller, Decision, RouteRequest
 from .moments import moment_of
 from .ports import Budgets, Clock, Configs, Ledger, Upstream
 from .prepare import Prepared, Preparer
+from .rates import Rates
 from .reply import Reply
 from .visit import Parts
 from .wire.sessions import session_id
@@ -60,6 +63,7 @@ class Engine:
     tallies: Tallies = field(default_factory=Tallies)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     sessions: Sessions = field(default_factory=Sessions)
+    rates: KeyRates = field(default_factory=KeyRates)
     _parts: Parts = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +107,7 @@ class Engine:
             NotAllowed: the caller may not route, or not to this model.
             LoopDetected: the request came from this gateway.
             ModelNotFound: nothing goes by the target's name.
+            RateLimited: the caller's key has reached a limit of its own.
             NoCandidate: every candidate was filtered out, the message says why.
             BudgetExceeded: no candidate's bound can be paid.
             UpstreamFailure: the candidates that were tried failed.
@@ -120,10 +125,11 @@ class Engine:
             NotAllowed: the caller may not route.
             LoopDetected: the request came from this gateway.
             ModelNotFound: nothing goes by the target's name.
+            RateLimited: the caller's key has reached a limit of its own.
         """
         require(caller, ROUTE)
         request = _bound(request, caller)
-        parts = self._parts
+        parts, turn = self._parts, None
         try:
             if request.via and self.instance_id in request.via.split(","):
                 raise LoopDetected(
@@ -131,12 +137,24 @@ class Engine:
                     "points back at it; see `omniroute doctor`"
                 )
             request, caller, prepared, decision = self._decide(request, caller)
+            if caller.rates is not None:
+                turn = self._turn(request, caller.key_id, caller.rates)
         except RoutingError as error:
             Reply(parts, request, caller, None, None).refuse(error)
             raise
         if decision.combo is not None and decision.order:
             self.tallies.take_turn(decision.combo)
-        return Reply(parts, request, caller, prepared, decision)
+        reply = Reply(parts, request, caller, prepared, decision)
+        if turn is not None:
+            reply.turn = turn
+        return reply
+
+    def _turn(self, request: RouteRequest, key_id: str, rates: Rates) -> Turn:
+        """Let a request in as far as its key's limits go."""
+        features = request.operation.features
+        expected = min(features.output_tokens_max or OUTPUT_TOKENS_EXPECTED, OUTPUT_TOKENS_EXPECTED)
+        need = Need(key_id, rates, features.input_tokens + expected)
+        return self.rates.enter(need, self.clock.now())
 
     def _decide(
         self, request: RouteRequest, caller: Caller

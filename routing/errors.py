@@ -14,6 +14,7 @@
     │   └── RequestInFlight  the same request is being answered
     ├── IdempotencyMismatch  an idempotency key was used with another body
     ├── BudgetExceeded       the budget cannot pay for the request's upper bound
+    ├── RateLimited          the caller's key has reached a limit of its own
     ├── LoopDetected         the request came from this gateway
     ├── NoCandidate          nothing configured could serve the request now
     ├── StorageUnavailable   the database does not answer
@@ -185,6 +186,17 @@ class BudgetExceeded(RoutingError):
 
     status = 402
     code = "budget_exceeded"
+
+
+class RateLimited(RoutingError):
+    """The caller's key has reached a limit of its own: requests, tokens, or at the same time."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class LoopDetected(RoutingError):

@@ -15,6 +15,7 @@ from .conversation import Delta, Usage
 from .guard import Guard
 from .moment import CandidateState, Expected, Moment
 from .preference import FitnessRule, Preference
+from .rates import Rates
 from .shaping import Shaping
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic", "gemini"]
@@ -44,9 +45,10 @@ class Caller(Struct, frozen=True, gc=False):
     Attributes:
         key_id: the key's public id; "local" in keyless mode.
         scopes: expanded, see access.SCOPES.
-        models: allowed targets, `*` as wildcard at the end; empty allows all.
+        models: allowed targets, `*` as wildcard; empty allows all.
         budget_ids: the budgets every request of this key is charged to.
         keep_content: False for a no-log key: nothing of its prompts is stored anywhere.
+        rates: what it may ask for in a minute and at once; None bounds nothing.
     """
 
     key_id: str
@@ -54,6 +56,7 @@ class Caller(Struct, frozen=True, gc=False):
     models: tuple[str, ...] = ()
     budget_ids: tuple[str, ...] = ()
     keep_content: bool = True
+    rates: Rates | None = None
 
 
 class Features(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -78,8 +81,7 @@ class Features(Struct, frozen=True, gc=False, omit_defaults=True):
 class Operation(Struct, frozen=True, gc=False, omit_defaults=True):
     """What to do, as the client wrote it.
 
-    `body` stays as it is: a candidate of the same `dialect` gets it with the model's name spliced
-    in, another one gets it parsed and rendered.
+    `body` stays as it is: the same `dialect` gets it with the name spliced in, others a rendering.
 
     Attributes:
         model_in_body: the name that splicing replaces.
@@ -110,8 +112,7 @@ class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):
         request_id, client_request_id: ours keys the draws; the client's own is only recorded.
         target: a model, a combo or one of our own names, as the client asked.
         at_s: when it arrived, by the engine's Clock: a decision reads no other time.
-        spend_usd_nanos_max: the most it may cost: its own limit and its budgets' rest.
-        allowed: the caller's model patterns; empty allows all.
+        spend_usd_nanos_max, allowed: its own limit and its budgets' rest; the caller's models.
         session_id: of its conversation: a door writes the client's name, the engine the key's id.
         via: the gateways it has come through, as the hop header names them.
         moment, guard: what was counted, and the tier that budgets keep it to; the engine's to fill.

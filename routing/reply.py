@@ -13,6 +13,7 @@ from itertools import count
 from .accounting.payment import Payment
 from .again import wait_before_retry_s
 from .errors import NOT_SENT, BudgetExceeded, RoutingError, UpstreamFailure
+from .health.key_rates import Turn
 from .hedge import normal_s, race
 from .leg import NOTHING_USED, Leg, left_s
 from .model import (
@@ -39,7 +40,10 @@ class Reply:
         attempts: every call that has ended.
         outcome: set when the reply is closed.
         payment: what is set aside and paid for it.
+        turn: its place among the requests of a key that has limits.
     """
+
+    turn: Turn | None = None
 
     def __init__(
         self,
@@ -176,6 +180,8 @@ class Reply:
         parts, self.outcome = self._parts, self._story()
         if self.request.session_id is not None:
             parts.sessions.note(self.outcome, now_s=parts.clock.now())
+        if self.turn is not None:
+            self.turn.end(_tokens(self.outcome, self.turn), parts.clock.now())
         parts.experience.learn(self.outcome)
         parts.ledger.record(
             self.outcome, None if self._prepared is None else self._prepared.snapshot
@@ -366,3 +372,10 @@ class Reply:
             "" if self._failed is None else str(self._failed),
             self.payment.output_tokens_clamp,
         )
+
+
+def _tokens(outcome: Outcome, turn: Turn) -> int:
+    """Give what an answer took; what nobody has told stays at what was expected."""
+    if outcome.usage_source == "none" and outcome.status == "answered":
+        return turn.need.tokens
+    return outcome.usage.input_tokens + outcome.usage.output_tokens

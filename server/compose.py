@@ -176,6 +176,8 @@ async def compose(
 
 def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenticator:
     keys = storage.keys
+    keyless = settings.on_loopback and settings.require_key == "auto"
+    keys.required = lambda left: left > 0 or not keyless
     return Authenticator(
         keys=KnownKeys(
             check=keys.check,
@@ -185,7 +187,7 @@ def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenti
             lasts=keys.lasts,
             caller_of=keys.caller_of,
         ),
-        keyless=settings.on_loopback and settings.require_key == "auto",
+        keyless=keyless,
         token=token,
         trusted_proxies=settings.trusted_proxies,
     )

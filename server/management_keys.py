@@ -1,9 +1,11 @@
 """What `/api/keys` and `/api/budgets` speak, as management.py does for the rest.
 
-A key's secret is in exactly one answer: that to its making.
+A key's secret is in exactly one answer: that to its making, or to its rolling.
 """
 
 from dataclasses import dataclass, field
+
+from msgspec import UNSET, Struct, UnsetType
 
 WARN_PERCENT = 80
 """How much of a budget is spent when its warnings begin, unless it says otherwise."""
@@ -86,7 +88,16 @@ class BudgetsJson:
 
 @dataclass(frozen=True, slots=True)
 class KeyJson:
-    """A key of the gateway, without its secret. Empty `models` allows all."""
+    """A key of the gateway, without its secret.
+
+    Attributes:
+        models: what it may ask for; empty allows all.
+        budget_ids: budgets that it is charged to beside its own, as the key that made it is.
+        created_by: the key that made it; local or local-cli at the machine, start of the first.
+        requests_per_minute, tokens_per_minute, concurrency_max: null bounds nothing.
+        rolled_unix_s: when it last got a new secret; null when it has its first one.
+        old_until_unix_s: until when the secret before that is good, too.
+    """
 
     key_id: str
     name: str
@@ -96,6 +107,13 @@ class KeyJson:
     keep_content: bool = True
     created_unix_s: float = 0.0
     expires_unix_s: float | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency_max: int | None = None
+    budget_ids: tuple[str, ...] = ()
+    created_by: str = ""
+    rolled_unix_s: float | None = None
+    old_until_unix_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +128,7 @@ class KeyWish:
     """A key to make, with a budget from its first request on where one is named.
 
     `scopes` are names, aliases or presets, as routing/access.py knows them; None leaves them to
-    the gateway, and none at all makes a key that may do nothing.
+    the gateway, and none at all makes a key that may do nothing. What is bounded is as in KeyJson.
     """
 
     name: str = ""
@@ -119,11 +137,35 @@ class KeyWish:
     expires_unix_s: float | None = None
     keep_content: bool = True
     budget: BudgetTerms | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency_max: int | None = None
+
+
+class KeyChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to change of a key; what is left out stays. Null lifts a bound."""
+
+    name: str | UnsetType = UNSET
+    scopes: tuple[str, ...] | UnsetType = UNSET
+    models: tuple[str, ...] | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    keep_content: bool | UnsetType = UNSET
+    expires_unix_s: float | UnsetType | None = UNSET
+    requests_per_minute: int | UnsetType | None = UNSET
+    tokens_per_minute: int | UnsetType | None = UNSET
+    concurrency_max: int | UnsetType | None = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class RollWish:
+    """How a key gets a new secret: for `overlap_s` seconds the one it has stays good."""
+
+    overlap_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class NewKeyJson:
-    """A key that was just made; `secret` is what a client presents, shown this once."""
+    """A key with a new secret; `secret` is what a client presents, shown this once."""
 
     key: KeyJson
     secret: str = field(repr=False)

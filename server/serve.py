@@ -41,7 +41,7 @@ from .runtime_file import (
     write_running,
 )
 from .settings import Settings, Sources
-from .store.keys import KeyTerms
+from .store.key_terms import KeyTerms
 from .workers.acceptor import Acceptor, Connections
 from .workers.place import ANNOUNCE, DRAIN, END, OPENED, READY, Place, Shared
 from .workers.supervisor import Plan, Supervisor

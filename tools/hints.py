@@ -25,6 +25,9 @@ HINTS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "all_candidates_failed": _ATTEMPTS,
     "upstream_error": _ATTEMPTS,
+    "rate_limit_exceeded": (
+        ("omniroute_check_quota", "tells which providers have room, once the key may ask again"),
+    ),
     "budget_exceeded": (
         ("omniroute_best_combo_for_task", "finds a combo within a budgetConstraint"),
         ("omniroute_simulate_route", "tells what each candidate may cost"),

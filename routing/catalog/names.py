@@ -11,7 +11,6 @@ for Haiku; read 2026-11-22).
 from collections.abc import Iterable, Sequence
 
 from ..errors import BadRequest
-from .prices import fits
 
 OWN_NAMES: dict[str, str | None] = {
     "auto": None,
@@ -136,8 +135,32 @@ def check_alias(aliases: Sequence[tuple[str, str]], name: str, target: str) -> N
 
 
 def name_allowed(allowed: tuple[str, ...], *names: str) -> bool:
-    """Whether one of the names is allowed; a pattern may end in `*`, no patterns allow all."""
-    return not allowed or any(fits(pattern, name) for pattern in allowed for name in names)
+    """Whether one of the names is allowed; `*` stands for any text, no patterns allow all."""
+    return not allowed or any(is_within(name, pattern) for pattern in allowed for name in names)
+
+
+def is_within(name: str, pattern: str) -> bool:
+    """Whether a name fits a pattern in which each `*` stands for any text.
+
+    Of two patterns it says that the second allows all that the first does: only a `*` takes one.
+    """
+    stars = pattern.count("*")
+    if not stars:
+        return name == pattern
+    first, *middle, last = pattern.split("*")
+    if stars == 1:
+        return (
+            len(name) >= len(first) + len(last) and name.startswith(first) and name.endswith(last)
+        )
+    if not name.startswith(first):
+        return False
+    place = len(first)
+    for part in middle:
+        found = name.find(part, place)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return len(name) - len(last) >= place and name.endswith(last)
 
 
 def _specificity(pattern: str) -> int:

@@ -1,20 +1,33 @@
-"""Keys of this gateway: list, make, revoke."""
+"""Keys of this gateway: list, show, make, change, roll, revoke."""
 
+from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
+from msgspec import UNSET, structs
 from starlette.requests import Request
 
+from omniroute.routing.access import LOCAL, LOCAL_CLI
 from omniroute.routing.errors import NotFound
 from omniroute.routing.model import Caller
+from omniroute.routing.rates import Rates
 
-from ..management_keys import KeyJson, KeysJson, KeyWish, NewKeyJson
+from ..management_keys import KeyChange, KeyJson, KeysJson, KeyWish, NewKeyJson, RollWish
 from ..store.budgets import Budgets
-from ..store.keys import Keys, KeyTerms, StoredKey
+from ..store.key_terms import KeyTerms, NewKey, StoredKey
+from ..store.keys import Keys
 from .budgets import new_budget
 from .rows import Row, body_as
 
 SCOPES_WHEN_UNSAID = ("agent",)
 NAME_WHEN_UNSAID = "key"
+ALL = "/api/keys"
+ONE = "/api/keys/{key_id}"
+MAKE = "Make a key; the answer alone holds it"
+ROLL = "Give a key a new secret; the answer alone holds it"
+_RATES = Rates.__struct_fields__
+
+Found = TypeVar("Found")
 
 
 def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
@@ -23,31 +36,83 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
     async def list_all(request: Request, caller: Caller) -> KeysJson:
         return KeysJson(tuple(_json(one) for one in keys.all()))
 
+    async def show(request: Request, caller: Caller) -> KeyJson:
+        key_id = _id(request)
+        return _json(_there(key_id, keys.find(key_id)))
+
     async def make(request: Request, caller: Caller) -> NewKeyJson:
         wish = await body_as(request, KeyWish)
-        terms = KeyTerms(
-            name=wish.name or NAME_WHEN_UNSAID,
-            scopes=SCOPES_WHEN_UNSAID if wish.scopes is None else wish.scopes,
-            models=wish.models,
-            expires_unix_s=wish.expires_unix_s,
-            keep_content=wish.keep_content,
-        )
+        terms = _wished(wish)
         budget = None if wish.budget is None else partial(new_budget, wish.budget)
-        made = await keys.create(terms, actor=caller.key_id, budget=budget)
+        made = await keys.create(terms, actor=caller.key_id, maker=bound_by(caller), budget=budget)
         await budgets.load()
-        return NewKeyJson(_json(made.stored), made.text)
+        return _new(made)
+
+    async def change(request: Request, caller: Caller) -> KeyJson:
+        key_id = _id(request)
+        edit = partial(_changed, await body_as(request, KeyChange))
+        changed = await keys.change(key_id, edit, actor=caller.key_id, maker=bound_by(caller))
+        return _json(_there(key_id, changed))
+
+    async def roll(request: Request, caller: Caller) -> NewKeyJson:
+        key_id = _id(request)
+        wish = await body_as(request, RollWish)
+        rolled = await keys.roll(
+            key_id, overlap_s=wish.overlap_s, actor=caller.key_id, maker=bound_by(caller)
+        )
+        return _new(_there(key_id, rolled))
 
     async def revoke(request: Request, caller: Caller) -> None:
-        key_id: str = request.path_params["key_id"]
-        if not await keys.revoke(key_id, actor=caller.key_id):
-            raise NotFound(f"no key has the id {key_id!r}; `omniroute keys list` shows them")
+        key_id = _id(request)
+        gone = await keys.revoke(key_id, actor=caller.key_id, maker=bound_by(caller))
+        _there(key_id, gone or None)
         await budgets.load()
 
     return (
-        Row("GET", "/api/keys", "admin", "List keys, without their secrets", list_all),
-        Row("POST", "/api/keys", "admin", "Make a key; the answer alone holds it", make, 201),
-        Row("DELETE", "/api/keys/{key_id}", "admin", "Revoke a key", revoke, 204),
+        Row("GET", ALL, "admin", "List keys, without their secrets", list_all),
+        Row("POST", ALL, "admin", MAKE, make, 201, KeyWish),
+        Row("GET", ONE, "admin", "One key, without its secret", show),
+        Row("PATCH", ONE, "admin", "Change a key; what is left out stays", change, 200, KeyChange),
+        Row("POST", f"{ONE}/roll", "admin", ROLL, roll, 200, RollWish),
+        Row("DELETE", ONE, "admin", "Revoke a key", revoke, 204),
     )
+
+
+def bound_by(caller: Caller) -> str | None:
+    """Give the key that bounds what its holder may make; None of who needs none, at the machine."""
+    return None if caller.key_id in (LOCAL, LOCAL_CLI) else caller.key_id
+
+
+def _id(request: Request) -> str:
+    key_id: str = request.path_params["key_id"]
+    return key_id
+
+
+def _there(key_id: str, found: Found | None) -> Found:
+    if found is None:
+        raise NotFound(f"no key has the id {key_id!r}; `omniroute keys list` shows them")
+    return found
+
+
+def _wished(wish: KeyWish) -> KeyTerms:
+    return KeyTerms(
+        name=wish.name or NAME_WHEN_UNSAID,
+        scopes=SCOPES_WHEN_UNSAID if wish.scopes is None else wish.scopes,
+        models=wish.models,
+        expires_unix_s=wish.expires_unix_s,
+        keep_content=wish.keep_content,
+        rates=Rates(wish.requests_per_minute, wish.tokens_per_minute, wish.concurrency_max),
+    )
+
+
+def _changed(wish: KeyChange, terms: KeyTerms) -> KeyTerms:
+    said = {name: value for name, value in structs.asdict(wish).items() if value is not UNSET}
+    rates = {name: said.pop(name) for name in _RATES if name in said}
+    return replace(terms, **said, rates=structs.replace(terms.rates, **rates))
+
+
+def _new(made: NewKey) -> NewKeyJson:
+    return NewKeyJson(_json(made.stored), made.text)
 
 
 def _json(stored: StoredKey) -> KeyJson:
@@ -61,4 +126,11 @@ def _json(stored: StoredKey) -> KeyJson:
         keep_content=terms.keep_content,
         created_unix_s=stored.created_unix_s,
         expires_unix_s=terms.expires_unix_s,
+        requests_per_minute=terms.rates.requests_per_minute,
+        tokens_per_minute=terms.rates.tokens_per_minute,
+        concurrency_max=terms.rates.concurrency_max,
+        budget_ids=terms.budget_ids,
+        created_by=stored.created_by,
+        rolled_unix_s=stored.rolled_unix_s,
+        old_until_unix_s=stored.old_until_unix_s,
     )

@@ -11,6 +11,7 @@ from .commands_autos import AUTO_COMMANDS
 from .commands_combos import COMBO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
 from .commands_health import HEALTH_COMMANDS
+from .commands_keys import KEY_COMMANDS
 from .commands_mcp import MCP_COMMANDS
 from .commands_setup import SETUP_COMMANDS
 from .commands_shaping import SHAPING_COMMANDS
@@ -47,54 +48,7 @@ COMMANDS: tuple[Command, ...] = (
         "running gateway one is made for this question alone.",
     ),
     *SETUP_COMMANDS,
-    Command("keys", "the keys that clients of the gateway present", usage=NOUN),
-    Command("keys list", "show the keys, never their secrets", "keys:show_all", options=(JSON,)),
-    Command(
-        "keys add",
-        "make a key and show it once",
-        "keys:add",
-        options=(
-            Option("--name", "what you will know it by", "NAME", default=""),
-            Option(
-                "--scope",
-                "a scope or preset, may be repeated: readonly, monitor, agent (the default), "
-                "full, admin, read:health, read:combos, write:combos, read:quota, write:route, "
-                "read:usage, write:config, read:models",
-                "SCOPE",
-                "repeated",
-            ),
-            Option(
-                "--models",
-                "a model or combo it may use, with * at its end for any rest; may be repeated; "
-                "all without",
-                "PATTERN",
-                "repeated",
-            ),
-            Option("--expires", "after 12h or 90d, or on a day such as 2027-01-31", "WHEN"),
-            Option("--no-log", "store nothing of what its requests contain", arity="switch"),
-            Option("--budget-usd", "the most it may spend, in US dollars", "USD"),
-            Option(
-                "--budget-period",
-                "what --budget-usd is for: each day, each month, or total (the default)",
-                "PERIOD",
-                default="total",
-            ),
-            JSON,
-        ),
-        examples=(
-            "omniroute keys add --name laptop",
-            "omniroute keys add --name intern --budget-usd 5 --budget-period month",
-            "omniroute keys add --name ci --scope write:route --models 'groq/*' --expires 90d",
-        ),
-    ),
-    Command(
-        "keys remove",
-        "revoke a key at once",
-        "keys:remove",
-        "[options] id",
-        options=(Option("id", "its id, as `omniroute keys list` shows it"),),
-        aliases=("revoke",),
-    ),
+    *KEY_COMMANDS,
     Command("budgets", "what keys, combos and sessions may spend", usage=NOUN),
     Command(
         "budgets list",

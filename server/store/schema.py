@@ -25,6 +25,7 @@ REVISIONS = (
     "0022",
     "0023",
     "0024",
+    "0025",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

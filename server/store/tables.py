@@ -43,7 +43,10 @@ class AccountRow(Table, table=True):
 
 
 class KeyRow(Table, table=True):
-    """A virtual key: its public id and a MAC of the rest, never the key itself."""
+    """A virtual key: its public id and a MAC of the rest, never the key itself.
+
+    `old_digest` is of the secret that it had before it was rolled, while that is still good.
+    """
 
     __tablename__ = "keys"
 
@@ -59,6 +62,13 @@ class KeyRow(Table, table=True):
     expires_unix_s: float | None = Field(sa_type=Double)
     created_unix_s: float = Field(sa_type=Double)
     created_by: str = Field(sa_type=Text)
+    requests_per_minute: int | None = Field(sa_type=BigInteger)
+    tokens_per_minute: int | None = Field(sa_type=BigInteger)
+    concurrency_max: int | None = Field(sa_type=BigInteger)
+    rolled_unix_s: float | None = Field(sa_type=Double)
+    old_digest: bytes | None = Field(sa_type=LargeBinary)
+    old_pepper_id: str | None = Field(sa_type=Text)
+    old_until_unix_s: float | None = Field(sa_type=Double)
 
 
 class ComboRow(Table, table=True):
@@ -137,7 +147,10 @@ class ConfigVersionRow(Table, table=True):
 
 
 class BootRow(Table, table=True):
-    """One run of one process. Holds and hash chains name the boot they belong to."""
+    """One run of one process. Holds and hash chains name the boot they belong to.
+
+    `gateway` is the same for all workers of one gateway, and null of who only runs a command.
+    """
 
     __tablename__ = "boots"
 
@@ -149,6 +162,7 @@ class BootRow(Table, table=True):
     started_unix_s: float = Field(sa_type=Double)
     seen_unix_s: float = Field(sa_type=Double)
     ended_unix_s: float | None = Field(sa_type=Double)
+    gateway: str | None = Field(sa_type=Text)
 
 
 class OutcomeRow(Table, table=True):

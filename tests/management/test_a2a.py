@@ -13,7 +13,7 @@ import pytest
 from omniroute.server.a2a_json import A2aStatusJson, OneTaskJson, TasksJson
 from omniroute.server.compose import Composed, compose
 from omniroute.server.settings import load_settings
-from omniroute.server.store.keys import KeyTerms
+from omniroute.server.store.key_terms import KeyTerms
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from omniroute.server.compose import Composed, compose
 from omniroute.server.runtime_file import Running, remove_running, write_running
 from omniroute.server.settings import load_settings
 from omniroute.server.store.database import Statement
-from omniroute.server.store.keys import KeyTerms
+from omniroute.server.store.key_terms import KeyTerms
 from omniroute.tools.table import TABLE
 from tests.store.calls import HASH, called
 

@@ -7,7 +7,7 @@ import pytest
 from omniroute.routing.errors import BudgetExceeded
 from omniroute.routing.ports import Hold
 from omniroute.server.store.budget import Budget
-from omniroute.server.store.keys import KeyTerms
+from omniroute.server.store.key_terms import KeyTerms
 from tests.fakes import FakeClock
 from tests.store.opened import Opened, open_store
 

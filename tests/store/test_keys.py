@@ -16,8 +16,8 @@ from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.exchange import Head
 from omniroute.server.store.budget import Budget
 from omniroute.server.store.database import Statement
+from omniroute.server.store.key_terms import KeyTerms
 from omniroute.server.store.keyring import add_ring_key
-from omniroute.server.store.keys import KeyTerms
 from tests.fakes import FakeClock
 from tests.store.opened import Opened, open_store
 
@@ -132,16 +132,16 @@ async def test_a_keys_terms_can_be_changed(store: Opened) -> None:
     made = await store.keys.create(TERMS, actor="test")
 
     narrowed = replace(TERMS, name="a reader", scopes=("read:health",), models=())
-    assert await store.keys.change(made.stored.key_id, narrowed, actor="test")
+    assert await store.keys.change(made.stored.key_id, lambda _: narrowed, actor="test")
     caller = store.keys.check(made.text)
     assert await store.keys.change(
-        made.stored.key_id, replace(narrowed, enabled=False), actor="test"
+        made.stored.key_id, lambda now: replace(now, enabled=False), actor="test"
     )
 
     assert caller is not None
     assert (caller.scopes, caller.models) == (frozenset({"read:health"}), ())
     assert store.keys.check(made.text) is None
-    assert not await store.keys.change("nobodys-key", TERMS, actor="test")
+    assert not await store.keys.change("nobodys-key", lambda _: TERMS, actor="test")
 
 
 @pytest.mark.anyio
@@ -269,7 +269,8 @@ async def test_a_head_that_comes_again_is_who_its_key_is_now(
     again = head(made.text)
 
     first = [asking.caller_of(again) for _ in range(3)]
-    await store.keys.change(made.stored.key_id, replace(TERMS, models=("sim/*",)), actor="test")
+    only_sim = replace(TERMS, models=("sim/*",))
+    await store.keys.change(made.stored.key_id, lambda _: only_sim, actor="test")
     changed = asking.caller_of(again)
     asking.caller_of(ending)
     clock.advance(61)
