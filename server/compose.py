@@ -38,6 +38,7 @@ from .runtime_file import Running, new_token
 from .settings import Settings, Sources
 from .storage import Storage, open_storage
 from .store.guards import StoredGuards
+from .store.processes import this_machine
 from .tokens import TokenExchange
 from .workers.agreement import agree
 from .workers.mail import Peers
@@ -141,7 +142,13 @@ async def compose(
     peers = Peers() if place is None else place.peers()
     async with AsyncExitStack() as opened:
         storage = await opened.enter_async_context(
-            open_storage(settings, clock, version=version, overlay=layers.over)
+            open_storage(
+                settings,
+                clock,
+                version=version,
+                overlay=layers.over,
+                gateway=None if running is None else f"{this_machine()}/{running.pid}",
+            )
         )
         peers.open()
         opened.push_async_callback(peers.close)
@@ -198,6 +205,7 @@ def _gateway(
 ) -> Gateway:
     clock, health = storage.clock, observed.health
     health.alerts.listener = log_alert
+    storage.on_gateways = observed.rates.share
     storage.budgets.on_warning = BudgetAlerts(health.alerts, clock)
     engine = Engine(
         configs=storage.configs,
@@ -209,6 +217,7 @@ def _gateway(
         clock=clock,
         loads=observed.loads,
         sessions=observed.sessions,
+        rates=observed.rates,
         instance_id=storage.boot_id,
         tallies=storage.counters.tallies,
     )

@@ -15,7 +15,14 @@ from omniroute.routing.ports import Clock
 
 from .settings import Settings
 from .store.audit import Audit
-from .store.boots import BEAT_S, beat, end_boot, new_boot, register_boot
+from .store.boots import (
+    BEAT_S,
+    beat,
+    end_boot,
+    gateways_at_work,
+    new_boot,
+    register_boot,
+)
 from .store.budgets import Budgets
 from .store.changes import Changes
 from .store.configs import ConfigStore
@@ -40,13 +47,23 @@ SWEEP_S = 30.0
 """How often holds of dead processes and expired tasks are looked for."""
 CORRECT_S = 60.0
 """How often it is checked that budgets hold what their rows say."""
+LOOK_S = 1.0
+"""How often other gateways are counted, while a key has limits that are shared with them."""
 CLAIM_SLACK_S = 30.0
 """How long an idempotency key stays claimed beyond the longest time a request may take."""
 
 
+def _nothing(count: int) -> None:
+    """Do as a process does that shares nothing."""
+
+
 @dataclass(slots=True)
 class Storage:
-    """Everything that is kept, for one process."""
+    """Everything that is kept, for one process.
+
+    Attributes:
+        on_gateways: is told how many gateways share the database, while that matters.
+    """
 
     database: Database
     boot_id: str
@@ -69,6 +86,8 @@ class Storage:
     _beaten_s: float = 0.0
     _swept_s: float = 0.0
     _corrected_s: float = 0.0
+    _looked_s: float = 0.0
+    on_gateways: Callable[[int], None] = _nothing
 
     async def load(self) -> None:
         """Read what is kept for the first time."""
@@ -100,6 +119,9 @@ class Storage:
         if now - self._beaten_s >= BEAT_S:
             self._beaten_s = now
             await beat(self.database, self.boot_id, now_unix_s)
+        if self.keys.are_limited and now - self._looked_s >= LOOK_S:
+            self._looked_s = now
+            self.on_gateways(await gateways_at_work(self.database, now_unix_s))
         if now - self._swept_s >= SWEEP_S:
             self._swept_s = now
             await self.budgets.sweep(now_unix_s)
@@ -123,9 +145,21 @@ class Storage:
 
 @asynccontextmanager
 async def open_storage(
-    settings: Settings, clock: Clock, *, version: str, overlay: Callable[[Config], Config]
+    settings: Settings,
+    clock: Clock,
+    *,
+    version: str,
+    overlay: Callable[[Config], Config],
+    gateway: str | None = None,
 ) -> AsyncGenerator[Storage]:
     """Open the store of a data folder; it is closed, with nothing left queued, at the end.
+
+    Args:
+        settings: where it is.
+        clock: the time.
+        version: of this program.
+        overlay: adds to the configuration what is not stored.
+        gateway: whose process this is, the same for all of its workers; None serves nobody.
 
     Raises:
         CannotOpenStore: the folder, the database or the key ring cannot be used.
@@ -137,7 +171,7 @@ async def open_storage(
     ring = open_key_ring(folder, environment)
     vault = Vault(ring, lambda: open_key_ring(folder, environment))
     async with open_database(settings.store_url) as database:
-        boot = new_boot(version, clock.unix())
+        boot = new_boot(version, clock.unix(), gateway)
         await register_boot(database, boot)
         audit = Audit(database, ring, boot.boot_id)
         changes = Changes(database, audit, clock)

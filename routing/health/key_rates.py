@@ -146,6 +146,10 @@ class KeyRates:
         known.under_way += 1
         return Turn(need, second, self)
 
+    def share(self, gateways: int) -> None:
+        """Let in this gateway's share alone from now on: so many have the same limits."""
+        self.gateways = max(gateways, 1)
+
     def left(self, turn: Turn, tokens: int, now_s: float) -> None:
         """Note that a request has ended."""
         known = self._known.get(turn.need.key_id)

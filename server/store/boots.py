@@ -25,9 +25,10 @@ class Boot:
     process: str
     version: str
     started_unix_s: float
+    gateway: str | None = None
 
 
-def new_boot(version: str, now_unix_s: float) -> Boot:
+def new_boot(version: str, now_unix_s: float, gateway: str | None = None) -> Boot:
     """Give the run of this process that begins now."""
     process_id = os.getpid()
     return Boot(
@@ -37,6 +38,7 @@ def new_boot(version: str, now_unix_s: float) -> Boot:
         process=this_process(process_id) or str(process_id),
         version=version,
         started_unix_s=now_unix_s,
+        gateway=gateway,
     )
 
 
@@ -45,10 +47,10 @@ async def register_boot(database: Database, boot: Boot) -> None:
     await database.write(
         Statement(
             "INSERT INTO boots (boot_id, machine, process_id, process, version, started_unix_s, "
-            "seen_unix_s) VALUES ($1, $2, $3, $4, $5, $6, $6)",
+            "seen_unix_s, gateway) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
             (
                 *(boot.boot_id, boot.machine, boot.process_id, boot.process, boot.version),
-                boot.started_unix_s,
+                *(boot.started_unix_s, boot.gateway),
             ),
         )
     )
@@ -76,6 +78,18 @@ async def end_boot(database: Database, boot_id: str, now_unix_s: float) -> None:
             (boot_id, now_unix_s),
         )
     )
+
+
+async def gateways_at_work(database: Database, now_unix_s: float) -> int:
+    """Give how many gateways serve on this database, each counted once for all of its workers."""
+    rows = await database.read(
+        Statement(
+            "SELECT machine, process_id, process, ended_unix_s, gateway FROM boots "
+            "WHERE gateway IS NOT NULL AND ended_unix_s IS NULL AND seen_unix_s > $1",
+            (now_unix_s - SILENT_S,),
+        )
+    )
+    return len({row["gateway"] for row in rows if not is_known_dead(row)})
 
 
 def is_known_dead(boot: Row) -> bool:

@@ -65,6 +65,7 @@ class Keys:
         generation: how often they were read; what `check` gives holds until the next, if it
             `lasts`.
         required: whether keys are, where so many are left.
+        are_limited: whether any has limits a minute or at once.
     """
 
     def __init__(self, database: Database, vault: Vault, changes: Changes, clock: Clock) -> None:
@@ -75,6 +76,7 @@ class Keys:
         self._version = -1
         self.generation = 0
         self.required: Callable[[int], bool] = bool
+        self.are_limited = False
         self._stored: dict[str, StoredKey] = {}
         self._entries: dict[str, _Entry] = {}
         self._owned: dict[str, tuple[str, ...]] = {}
@@ -137,6 +139,7 @@ class Keys:
         self._owned = read.owned
         self._stored = {row["key_id"]: stored_key(row) for row in read.rows}
         self._entries = {row["key_id"]: self._entry(row) for row in read.rows}
+        self.are_limited = any(one.terms.rates != UNLIMITED for one in self._stored.values())
 
     async def create(
         self,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from omniroute.routing.accounting.sessions import Sessions
 from omniroute.routing.health.book import HealthBook
+from omniroute.routing.health.key_rates import KeyRates
 from omniroute.routing.health.loads import Loads
 
 from ..storage import Storage
@@ -29,6 +30,7 @@ class Observed:
     health: HealthBook
     loads: Loads
     sessions: Sessions
+    rates: KeyRates
     started_s: float
     gather: Callable[[], Awaitable[None]] | None = None
     processes: Callable[[], Sequence[int]] | None = None
@@ -40,7 +42,7 @@ async def observe(storage: Storage, peers: Peers, place: Place | None) -> Observ
     if place is None:
         health = HealthBook(draw=draw)
         storage.limits.follow(health)
-        return Observed(health, Loads(), Sessions(), storage.clock.now())
+        return Observed(health, Loads(), Sessions(), KeyRates(), storage.clock.now())
     shared = SharedBook(peers, draw)
     storage.limits.follow(shared)
     await shared.join()
@@ -53,6 +55,7 @@ async def observe(storage: Storage, peers: Peers, place: Place | None) -> Observ
         shared,
         place.loads(),
         SharedSessions(peers),
+        place.rates(),
         place.started_s,
         gather,
         place.processes,

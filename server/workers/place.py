@@ -11,8 +11,10 @@ from typing import Final
 
 from ..runtime_file import Running
 from .board import Board
+from .key_rates import SharedKeyRates
 from .loads import SharedLoads
 from .mail import Mailboxes, Peers
+from .minutes import Minutes
 from .places import Places
 
 OPENED: Final = b"o"
@@ -35,11 +37,12 @@ class Shared:
     board: Board
     mailboxes: Mailboxes
     places: Places
+    minutes: Minutes
 
     @staticmethod
     def made(workers: int) -> "Shared":
         """Give it for so many workers."""
-        return Shared(Board(workers), Mailboxes.made(workers), Places(workers))
+        return Shared(Board(workers), Mailboxes.made(workers), Places(workers), Minutes(workers))
 
     def clear(self, index: int, now_s: float) -> None:
         """Forget a worker that has ended."""
@@ -47,6 +50,7 @@ class Shared:
         self.board.process(index, 0)
         self.board.work(index, busy=0, touched_s=now_s)
         self.places.clear(index)
+        self.minutes.clear(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,10 @@ class Place:
     def loads(self) -> SharedLoads:
         """Give the loads of candidates, counted with those of the others."""
         return SharedLoads(self.shared.places, index=self.index, workers=self.workers)
+
+    def rates(self) -> SharedKeyRates:
+        """Give what keys have asked for, counted with what the others have let in."""
+        return SharedKeyRates(self.shared.minutes, index=self.index, workers=self.workers)
 
     def processes(self) -> list[int]:
         """Give the ids of all of the gateway's processes."""
