@@ -25,6 +25,7 @@ from .api import (
     combos,
     fitness,
     keeping,
+    keyring,
     keys,
     lab,
     mcp,
@@ -213,6 +214,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
     settings, gateway, stored = parts.settings, parts.gateway, parts.storage.keys
     return (
         *keys.rows(stored, parts.storage.budgets),
+        *keyring.rows(parts.storage.rings),
         *budgets.rows(stored, parts.storage.budgets, parts.storage.configs),
         *providers.rows(
             gateway,

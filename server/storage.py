@@ -32,13 +32,14 @@ from .store.database import Database, open_database
 from .store.experience import StoredExperience
 from .store.kept_answers import KeptAnswers
 from .store.kept_responses import KeptResponses
-from .store.keyring import RING_VARIABLE, open_key_ring
+from .store.keyring import RING_VARIABLE, is_given, open_key_ring
 from .store.keys import Keys
 from .store.learned_limits import StoredLimits
 from .store.ledger import DECISION_CHAINS, StoredLedger
 from .store.mismatches import Mismatches
 from .store.pushes import StoredPushes
 from .store.retention import Retention
+from .store.rings import Rings
 from .store.tasks import StoredTasks
 from .store.tool_calls import ToolCalls
 from .store.vault import Vault
@@ -74,6 +75,7 @@ class Storage:
     budgets: Budgets
     tasks: StoredTasks
     pushes: StoredPushes
+    rings: Rings
     audit: Audit
     changes: Changes
     counters: StoredCounters
@@ -115,6 +117,7 @@ class Storage:
         await self.counters.poll()
         await self.limits.poll()
         await self.learned.poll()
+        await self.rings.poll()
         now, now_unix_s = self.clock.now(), self.clock.unix()
         if now - self._beaten_s >= BEAT_S:
             self._beaten_s = now
@@ -187,6 +190,7 @@ async def open_storage(
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database, boot.boot_id),
             pushes=StoredPushes(database, vault),
+            rings=Rings(database, vault, changes, None if is_given(environment) else folder),
             audit=audit,
             changes=changes,
             counters=StoredCounters(database, clock),

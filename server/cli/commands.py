@@ -12,6 +12,7 @@ from .commands_combos import COMBO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
 from .commands_health import HEALTH_COMMANDS
 from .commands_keys import KEY_COMMANDS
+from .commands_keyring import KEYRING_COMMANDS
 from .commands_mcp import MCP_COMMANDS
 from .commands_setup import SETUP_COMMANDS
 from .commands_shaping import SHAPING_COMMANDS
@@ -49,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *SETUP_COMMANDS,
     *KEY_COMMANDS,
+    *KEYRING_COMMANDS,
     Command("budgets", "what keys, combos and sessions may spend", usage=NOUN),
     Command(
         "budgets list",

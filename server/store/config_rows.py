@@ -10,6 +10,7 @@ from omniroute.routing.health.profiles import BALANCED, profile_named
 from omniroute.routing.model import Account, Combo, ProfileName
 
 from .database import Row, Rows, Statement, Steps
+from .ring_standing import ALL_RING_KEYS
 from .vault import SecretLost, Vault
 
 ACCOUNTS = "accounts"
@@ -45,6 +46,7 @@ class StoredConfig:
     combos: Rows
     aliases: Rows
     settings: Rows
+    ring_keys: Rows
 
 
 def read_all() -> Steps[StoredConfig]:
@@ -56,6 +58,7 @@ def read_all() -> Steps[StoredConfig]:
         combos=(yield ALL_COMBOS),
         aliases=(yield Statement("SELECT name, target FROM aliases ORDER BY name")),
         settings=(yield Statement("SELECT name, value FROM settings")),
+        ring_keys=(yield ALL_RING_KEYS),
     )
 
 

@@ -23,8 +23,6 @@ from omniroute.routing.shaping import Shaping
 
 from .changes import Changes, NothingChanged, Told, removal
 from .config_rows import (
-    ACCOUNTS,
-    ALL_ACCOUNTS,
     ALL_COMBOS,
     RESILIENCE,
     accounts_of,
@@ -37,6 +35,7 @@ from .config_rows import (
 )
 from .database import Database, Statement, Steps, T
 from .fitness_rules import FITNESS, rule_removal_steps, rule_steps, rules_of, setting_put
+from .rings import heed, unretired
 from .shaping import SHAPING, shaping_of
 from .vault import Vault, sealed_with
 
@@ -95,6 +94,7 @@ class ConfigStore:
             # Another load overtook this one with a newer configuration.
             return
         problems: list[str] = []
+        heed(self._vault, stored.ring_keys, problems)
         settings = {row["name"]: msgspec.json.decode(row["value"]) for row in stored.settings}
         config = Config(
             version=stored.version,
@@ -130,6 +130,7 @@ class ConfigStore:
         now = self._changes.now()
 
         def steps() -> Steps[None]:
+            yield from unretired(sealed_with(secret), now)
             yield Statement(
                 "INSERT INTO accounts (account_id, provider, name, dialect, base_url, secret, "
                 "models, enabled, simulated, local, created_unix_s, changed_unix_s, changed_by) "
@@ -285,31 +286,6 @@ class ConfigStore:
         return await self._remove(
             told, rule_removal_steps(pattern, kind, self._changes.now(), actor)
         )
-
-    async def reseal(self, *, actor: str) -> int:
-        """Seal every secret with the newest key of the ring, and give how many were not.
-
-        Raises:
-            SecretLost: one cannot be opened; nothing was changed.
-        """
-
-        def steps() -> Steps[int]:
-            resealed = 0
-            for row in (yield ALL_ACCOUNTS):
-                envelope = row["secret"]
-                if envelope is None or sealed_with(envelope) == self._vault.ring.newest.key_id:
-                    continue
-                place = {"table": ACCOUNTS, "row_id": str(row["account_id"])}
-                secret = self._vault.seal(self._vault.open(envelope, **place), **place)
-                yield Statement(
-                    "UPDATE accounts SET secret = $2 WHERE account_id = $1",
-                    (place["row_id"], secret),
-                )
-                resealed += 1
-            return resealed
-
-        facts = {"key_id": self._vault.ring.newest.key_id}
-        return await self._make(Told(actor, "secrets.reseal", ACCOUNTS, facts), steps)
 
     async def _make(self, told: Told, steps: Callable[[], Steps[T]]) -> T:
         value = await self._changes.make(told, steps)

@@ -4,6 +4,10 @@ A ring holds keys, newest first. Nothing is done with a key itself: each use has
 own derived from it. Secrets are sealed and virtual keys are hashed with the newest; whatever
 was made with an older one names it and still works while that one is in the ring.
 
+A key that is retired opens and seals nothing any more. Of it stay the keys that were derived for
+uses whose work cannot be done again: the pepper of virtual keys, the MACs of chains and the seed
+of draws. They are kept sealed in the database (rings.py) and tell nothing of the key itself.
+
 The ring is the file keyring.json in the data folder, made at the first start. Where several
 machines share one database, they share the ring through STORAGE_ENCRYPTION_KEY: long random
 texts, newest first. Losing the ring costs what was sealed with it: provider keys have to be
@@ -13,7 +17,7 @@ entered again and virtual keys made again. Nothing else is lost.
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +31,8 @@ RING_VARIABLE = "STORAGE_ENCRYPTION_KEY"
 TEXT_CHARACTERS_MIN = 32
 KEY_BYTES = 32
 KEY_ID_BYTES = 8
+KEPT_USES = ("pepper", "chain", "seed")
+"""What is kept of a retired key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,30 @@ class RingKey:
 
 
 @dataclass(frozen=True, slots=True)
+class RetiredKey:
+    """What is left of a key: keys derived from it, for all uses but sealing secrets."""
+
+    key_id: str
+    derived: Mapping[str, bytes] = field(repr=False)
+
+    def for_use(self, use: str) -> bytes:
+        """Give the 32 bytes derived for a use, one of KEPT_USES."""
+        return self.derived[use]
+
+
+@dataclass(slots=True)
 class KeyRing:
-    """Keys, newest first; there is always one."""
+    """Keys, newest first; there is always one. A process has one ring and brings it up to date.
+
+    Attributes:
+        keys: what secrets are sealed with and opened.
+        leaving: retired keys that are not removed yet: they open and seal nothing new.
+        retired: what is left of keys that were retired.
+    """
 
     keys: tuple[RingKey, ...]
+    leaving: tuple[RingKey, ...] = ()
+    retired: tuple[RetiredKey, ...] = ()
 
     @property
     def newest(self) -> RingKey:
@@ -61,12 +87,49 @@ class KeyRing:
 
     @property
     def seed(self) -> bytes:
-        """What draws are keyed by. From the oldest key, so that adding one moves no draw."""
-        return self.keys[-1].for_use("seed")
+        """What draws are keyed by. From the oldest key, so that a rotation moves no draw."""
+        # Whatever was retired had the seed of the oldest key of its time with it.
+        oldest = self.retired[-1] if self.retired else self.keys[-1]
+        return oldest.for_use("seed")
 
-    def find(self, key_id: str) -> RingKey | None:
-        """Give the key of that id."""
-        return next((key for key in self.keys if key.key_id == key_id), None)
+    def find(self, key_id: str) -> RingKey | RetiredKey | None:
+        """Give the key of that id, or what is left of it."""
+        known: tuple[RingKey | RetiredKey, ...] = (*self.keys, *self.retired)
+        return next((one for one in known if one.key_id == key_id), None)
+
+    def opener(self, key_id: str) -> RingKey | None:
+        """Give the key of that id, if it still opens secrets."""
+        return next((one for one in (*self.keys, *self.leaving) if one.key_id == key_id), None)
+
+    def learn(self, keys: Iterable[RingKey]) -> None:
+        """Take keys that another process may have added, newest first. Known ones stay."""
+        known = {key.key_id for key in self.leaving} | {key.key_id for key in self.retired}
+        fresh = tuple(key for key in keys if key.key_id not in known)
+        ids = {key.key_id for key in fresh}
+        self.keys = (*fresh, *(key for key in self.keys if key.key_id not in ids))
+
+    def retire(self, ids: Collection[str], left: Sequence[RetiredKey]) -> None:
+        """Seal nothing more with retired keys.
+
+        Args:
+            ids: of all keys that were retired.
+            left: what is left of them, as far as it could be opened.
+
+        Raises:
+            CannotOpenStore: no other key would be left; nothing is changed.
+        """
+        keys = tuple(key for key in self.keys if key.key_id not in ids)
+        if not keys:
+            raise CannotOpenStore(
+                "every key of this key ring was retired: give this gateway the newer key, in "
+                f"{RING_VARIABLE} or as {RING_FILE}"
+            )
+        gone = tuple(key for key in self.keys if key.key_id in ids)
+        self.keys, self.leaving, self.retired = keys, (*gone, *self.leaving), tuple(left)
+
+    def forget(self, key_id: str) -> None:
+        """Let go of a key that was retired."""
+        self.leaving = tuple(key for key in self.leaving if key.key_id != key_id)
 
 
 class _Stored(msgspec.Struct):
@@ -84,8 +147,7 @@ def open_key_ring(folder: Path, environment: Mapping[str, str]) -> KeyRing:
     Raises:
         CannotOpenStore: the variable's text is too short, or the file cannot be used.
     """
-    given = environment.get(RING_VARIABLE, "").replace(",", " ").split()
-    if given:
+    if given := _given(environment):
         return KeyRing(tuple(_key_of_text(text) for text in given))
     path = folder / RING_FILE
     try:
@@ -101,12 +163,36 @@ def open_key_ring(folder: Path, environment: Mapping[str, str]) -> KeyRing:
         ) from error
 
 
+def is_given(environment: Mapping[str, str]) -> bool:
+    """Whether the ring is a variable's: then no file is read or written."""
+    return bool(_given(environment))
+
+
 def add_ring_key(folder: Path) -> KeyRing:
     """Put a new key into the file's ring and give the ring. Older keys stay."""
     path = folder / RING_FILE
     with alone_in(folder):
         _write(path, [_new(), *_stored(path)])
     return _read(path)
+
+
+def remove_ring_key(folder: Path, key_id: str) -> None:
+    """Remove a key from the file's ring, for good; the last one stays."""
+    path = folder / RING_FILE
+    with alone_in(folder):
+        stored = _stored(path)
+        left = [one for one in stored if RingKey(one.material).key_id != key_id]
+        if left and len(left) < len(stored):
+            _write(path, left)
+
+
+def made_times(folder: Path) -> dict[str, float]:
+    """Give when each key of the file's ring was made, by its id."""
+    return {RingKey(one.material).key_id: one.made_unix_s for one in _stored(folder / RING_FILE)}
+
+
+def _given(environment: Mapping[str, str]) -> list[str]:
+    return environment.get(RING_VARIABLE, "").replace(",", " ").split()
 
 
 def _key_of_text(text: str) -> RingKey:

@@ -47,11 +47,15 @@ class Vault:
         """Work with another ring from now on."""
         self.ring = ring
 
+    def look_again(self) -> None:
+        """Learn the keys that other processes have added."""
+        self.ring.learn(self._reread().keys)
+
     def seal(self, secret: bytes, *, table: str, row_id: str) -> bytes:
         """Give the envelope of a secret, for one row."""
         key_id = self.ring.newest.key_id
         nonce = secrets.token_bytes(NONCE_BYTES)
-        head = bytes([VERSION]) + bytes.fromhex(key_id)
+        head = head_of(key_id)
         bound = _bound_to(table, row_id, key_id)
         return head + nonce + self._cipher(key_id, table, row_id).encrypt(nonce, secret, bound)
 
@@ -79,17 +83,18 @@ class Vault:
     def _cipher(self, key_id: str, table: str, row_id: str) -> "AESGCM":
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - see above
 
+        key = self.ring.opener(key_id)
+        if key is None:
+            self.look_again()
+            key = self.ring.opener(key_id)
+        if key is None:
+            self._ciphers.pop(key_id, None)
+            raise SecretLost(
+                f"the secret of {row_id!r} in {table} was sealed with key {key_id}, which is "
+                "not in this key ring: put the old keyring.json or STORAGE_ENCRYPTION_KEY "
+                "back, or enter the secret again"
+            )
         if key_id not in self._ciphers:
-            key = self.ring.find(key_id)
-            if key is None:
-                self.ring = self._reread()
-                key = self.ring.find(key_id)
-            if key is None:
-                raise SecretLost(
-                    f"the secret of {row_id!r} in {table} was sealed with key {key_id}, which is "
-                    "not in this key ring: put the old keyring.json or STORAGE_ENCRYPTION_KEY "
-                    "back, or enter the secret again"
-                )
             self._ciphers[key_id] = AESGCM(key.for_use("secrets"))
         return self._ciphers[key_id]
 
@@ -97,6 +102,11 @@ class Vault:
 def sealed_with(envelope: bytes) -> str:
     """Give the id of the key that an envelope was sealed with; unknown versions have none."""
     return envelope[1:HEAD_BYTES].hex() if envelope[:1] == bytes([VERSION]) else "of no version"
+
+
+def head_of(key_id: str) -> bytes:
+    """Give what every envelope begins with that a key has sealed."""
+    return bytes([VERSION]) + bytes.fromhex(key_id)
 
 
 def _bound_to(table: str, row_id: str, key_id: str) -> bytes:

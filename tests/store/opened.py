@@ -19,6 +19,7 @@ from omniroute.server.store.keys import Keys
 from omniroute.server.store.learned_limits import StoredLimits
 from omniroute.server.store.ledger import StoredLedger
 from omniroute.server.store.pushes import StoredPushes
+from omniroute.server.store.rings import Rings
 from omniroute.server.store.tasks import StoredTasks
 from omniroute.server.store.tool_calls import ToolCalls
 from omniroute.server.store.vault import Vault
@@ -33,6 +34,7 @@ class Opened:
     ring: KeyRing
     vault: Vault
     audit: Audit
+    changes: Changes
     configs: ConfigStore
     keys: Keys
     ledger: StoredLedger
@@ -40,6 +42,7 @@ class Opened:
     budgets: Budgets
     tasks: StoredTasks
     pushes: StoredPushes
+    rings: Rings
     counters: StoredCounters
     limits: StoredLimits
     learned: StoredExperience
@@ -61,6 +64,7 @@ async def open_store(url: str, folder: Path, clock: Clock) -> AsyncIterator[Open
             ring=ring,
             vault=vault,
             audit=audit,
+            changes=changes,
             configs=ConfigStore(database, vault, changes),
             keys=Keys(database, vault, changes, clock),
             ledger=StoredLedger(database, ring, boot_id=boot.boot_id),
@@ -68,6 +72,7 @@ async def open_store(url: str, folder: Path, clock: Clock) -> AsyncIterator[Open
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database, boot.boot_id),
             pushes=StoredPushes(database, vault),
+            rings=Rings(database, vault, changes, folder, grace_s=0.0),
             counters=StoredCounters(database, clock),
             limits=StoredLimits(database, clock),
             learned=StoredExperience(database, clock),

@@ -12,8 +12,6 @@ from omniroute.routing.preference import Factors, FitnessRule, Preference
 from omniroute.server.store.changes import Changes
 from omniroute.server.store.configs import ConfigStore
 from omniroute.server.store.database import Statement, Steps
-from omniroute.server.store.keyring import add_ring_key
-from omniroute.server.store.vault import SecretLost
 from tests.fakes import FakeClock, account, combo
 from tests.store.opened import Opened, open_store
 
@@ -252,41 +250,6 @@ async def test_a_row_that_this_version_cannot_read_is_named_and_passed_over(stor
     assert store.configs.current().accounts == ()
     assert store.configs.current().combos == ()
     assert len(store.configs.problems) == 2
-
-
-@pytest.mark.anyio
-async def test_secrets_can_be_sealed_anew_with_a_new_ring_key(
-    store: Opened, database_url: str, tmp_path: Path, clock: FakeClock
-) -> None:
-    await store.configs.put_account(GROQ, actor="test")
-    await store.configs.put_account(account("two"), actor="test")
-    ring = add_ring_key(tmp_path)
-    store.vault.use(ring)
-
-    assert await store.configs.reseal(actor="test") == 2
-    assert await store.configs.reseal(actor="test") == 0
-
-    store.vault.use(replace(ring, keys=ring.keys[:1]))
-    await store.configs.load()
-    assert of(store.configs.current(), "acc-groq").credential == "sk-fake-credential"
-    assert store.configs.problems == ()
-
-
-@pytest.mark.anyio
-async def test_secrets_are_sealed_anew_all_or_none(store: Opened, tmp_path: Path) -> None:
-    await store.configs.put_account(GROQ, actor="test")
-    await store.configs.put_account(account("two"), actor="test")
-    await store.database.write(
-        Statement("UPDATE accounts SET secret = $1 WHERE account_id = 'acc-two'", (b"broken",))
-    )
-    store.vault.use(add_ring_key(tmp_path))
-    version = store.configs.current().version
-
-    with pytest.raises(SecretLost):
-        await store.configs.reseal(actor="test")
-
-    rows = await store.database.read(Statement("SELECT version FROM config_version"))
-    assert rows[0]["version"] == version
 
 
 @pytest.mark.anyio

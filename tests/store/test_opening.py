@@ -29,6 +29,7 @@ from omniroute.server.store.kept_answers_table import KeptAnswerRow
 from omniroute.server.store.kept_responses_table import KeptResponseRow
 from omniroute.server.store.learned_limits_table import LearnedLimitRow
 from omniroute.server.store.push_tables import PushOutboxRow
+from omniroute.server.store.ring_tables import RingKeyRow
 from omniroute.server.store.schema import HEAD, REVISIONS
 from omniroute.server.store.table import Table
 from omniroute.server.store.tables import TaskRow
@@ -88,7 +89,16 @@ def differences(connection: Connection) -> list[object]:
     # Declared in modules of their own: importing them is what puts them among the tables.
     kept = (KeptAnswerRow, KeptResponseRow)
     learned = (LearnedLimitRow, ExperienceRow)
-    others = (*kept, *learned, BudgetRow, CheckpointRow, TaskRow, ToolCallRow, PushOutboxRow)
+    others = (
+        *kept,
+        *learned,
+        BudgetRow,
+        CheckpointRow,
+        TaskRow,
+        ToolCallRow,
+        PushOutboxRow,
+        RingKeyRow,
+    )
     for row in others:
         assert row.metadata is Table.metadata
     seen, tables = inspect(connection), Table.metadata.tables.values()
