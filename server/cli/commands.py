@@ -11,8 +11,8 @@ from .commands_autos import AUTO_COMMANDS
 from .commands_combos import COMBO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
 from .commands_health import HEALTH_COMMANDS
-from .commands_keys import KEY_COMMANDS
 from .commands_keyring import KEYRING_COMMANDS
+from .commands_keys import KEY_COMMANDS
 from .commands_mcp import MCP_COMMANDS
 from .commands_setup import SETUP_COMMANDS
 from .commands_shaping import SHAPING_COMMANDS

@@ -134,13 +134,9 @@ class Keys:
         if read.version < self._version:
             # Another load overtook this one with newer keys.
             return
-<<<<<<< HEAD
-        self._version = read.version
-=======
-        if any(self._vault.ring.find(row["pepper_id"]) is None for row in rows):
+        if any(self._vault.ring.find(row["pepper_id"]) is None for row in read.rows):
             self._vault.look_again()
-        self._version = version
->>>>>>> c0e2c6d (server: the key ring is rotated while the gateway serves)
+        self._version = read.version
         self.generation += 1
         self._owned = read.owned
         self._stored = {row["key_id"]: stored_key(row) for row in read.rows}

@@ -15,7 +15,7 @@ from omniroute.server.exchange import Exchange
 from omniroute.server.gate import Gate, UndeclaredRoute
 from omniroute.server.guard import Guard
 from omniroute.server.rights import ANY_KEY, ANYONE, RIGHTS, Right
-from omniroute.server.store.keys import KeyTerms
+from omniroute.server.store.key_terms import KeyTerms
 from tests.rights.world import (
     ENTERED,
     METHODS,
@@ -182,7 +182,7 @@ async def test_a_key_that_is_made_is_let_in_on_the_connection_that_was_refused(
         made = await keys.create(terms, actor="test")
         sent = request("POST", "/v1/chat/completions", made.text)
         before = [await send(sent) for _ in range(3)]
-        await keys.change(made.stored.key_id, replace(terms, enabled=True), actor="test")
+        await keys.change(made.stored.key_id, lambda now: replace(now, enabled=True), actor="test")
         after = [await send(sent) for _ in range(3)]
 
     assert before == [401, 401, 401]

@@ -25,7 +25,7 @@ from omniroute.server.exchange import Door, Exchange, Head
 from omniroute.server.gate import Gate, Words
 from omniroute.server.rights import BELOW, EVERY, SOCKET, Needs, Right
 from omniroute.server.settings import load_settings
-from omniroute.server.store.keys import KeyTerms
+from omniroute.server.store.key_terms import KeyTerms
 
 WAIT_S = 30.0
 ENTERED = 299

@@ -9,8 +9,8 @@ import pytest
 from omniroute.routing.errors import BadRequest, Conflict, NotFound
 from omniroute.routing.model import Account
 from omniroute.server.store.database import CannotOpenStore, Statement
+from omniroute.server.store.key_terms import KeyTerms
 from omniroute.server.store.keyring import KeyRing, RetiredKey, open_key_ring
-from omniroute.server.store.keys import KeyTerms
 from omniroute.server.store.rings import Rings
 from omniroute.server.store.vault import sealed_with
 from tests.fakes import FakeClock, account

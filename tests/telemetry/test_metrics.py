@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from omniroute.routing.model import Candidate
-from omniroute.server.store.keys import KeyTerms
+from omniroute.server.store.key_terms import KeyTerms
 from omniroute.server.telemetry.exposition import Page, tell
 from omniroute.server.telemetry.figures import (
     MODELS_MAX,
