@@ -17,21 +17,18 @@ from omniroute.routing.model import Dialect
 from omniroute.tools.audit import Trail
 
 from .api import (
-    account_trials,
     aliases,
     audit,
     autos,
     budgets,
     combos,
+    documented,
     fitness,
-    keeping,
     keyring,
     keys,
     lab,
     mcp,
     metrics,
-    model_catalog,
-    monitoring,
     providers,
     requests,
     resilience,
@@ -237,22 +234,8 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *audit.verify_rows(parts.storage.audit, parts.storage.ledger, parts.storage.tool_calls),
         *mcp.rows(parts, MCP_SHOWN),
         *retention.rows(parts.storage.retention, parts.storage.changes),
-        *monitoring.rows(gateway),
-        *model_catalog.rows(gateway),
-        *account_trials.rows(gateway, parts.upstream, own_urls=settings.own_urls),
-        *keeping.rows(_kept(parts)),
+        *documented.rows(parts),
         *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
-    )
-
-
-def _kept(parts: Parts) -> keeping.Kept:
-    return keeping.Kept(
-        gateway=parts.gateway,
-        settings=parts.settings,
-        storage=parts.storage,
-        authenticator=parts.authenticator,
-        cache=parts.response_cache,
-        peers=parts.peers,
     )
 
 
