@@ -35,8 +35,15 @@ CLI = Caller(LOCAL_CLI, frozenset((*SCOPES, ADMIN)))
 """The caller that presents the token of the runtime file, which only this user can read."""
 
 FORWARDED = frozenset(
-    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"}
+    {
+        *(b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"),
+        *(b"x-forwarded-port", b"x-forwarded-server", b"x-original-forwarded-for", b"x-real-ip"),
+        *(b"via", b"cdn-loop", b"cf-connecting-ip", b"cf-ray", b"true-client-ip", b"x-client-ip"),
+        *(b"x-cluster-client-ip", b"fly-client-ip", b"x-envoy-external-address"),
+        *(b"x-azure-clientip", b"x-appengine-user-ip", b"tailscale-user-login"),
+    }
 )
+"""By each of these a proxy says that the request began elsewhere."""
 _KEY_HEADERS = frozenset({b"x-api-key", b"x-goog-api-key", b"api-key"})
 _KEY_IN_QUERY = "/v1beta/"
 """Where the query may hold a key: what stands in a query is easily logged on the way."""

@@ -8,7 +8,6 @@ looked at and is well; *note* is worth knowing; *warning* works, but not as its 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -23,7 +22,8 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "note", "ok")
 CLOCK_UNIX_S_MIN = 1_767_225_600.0
 """2026-01-01: a clock before it is wrong, as this program is newer."""
 CLOCKS_APART_S_MAX = 60.0
-_WIDE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+_WIDE_BITS = {4: 8, 6: 16}
+"""A network with fewer fixed bits is of strangers, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +240,10 @@ def _safety_on_loopback(facts: Facts) -> Iterable[Finding]:
 
 
 def _safety_of_proxies(settings: Settings) -> Iterable[Finding]:
-    if any(network in _WIDE for network in settings.trusted_proxies):
+    if any(one.prefixlen < _WIDE_BITS[one.version] for one in settings.trusted_proxies):
         yield Finding(
             "error",
-            "every address is trusted as a proxy",
+            "nearly every address is trusted as a proxy",
             "whoever sends a forwarded header can say that he is somebody else",
             "give the addresses of your proxies alone with --trusted-proxy",
         )

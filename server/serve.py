@@ -29,6 +29,7 @@ from .cli.banner import StartFacts, banner
 from .cli.exits import OK, UNAVAILABLE
 from .compose import Composed, compose
 from .edge import Connection
+from .first_key import make_first_key
 from .heap import keep_freed_memory
 from .listeners import MCP_HOST, MCP_PORT, CannotListen, listen
 from .log_lines import LineFormatter
@@ -41,7 +42,6 @@ from .runtime_file import (
     write_running,
 )
 from .settings import Settings, Sources
-from .store.key_terms import KeyTerms
 from .workers.acceptor import Acceptor, Connections
 from .workers.place import ANNOUNCE, DRAIN, END, OPENED, READY, Place, Shared
 from .workers.supervisor import Plan, Supervisor
@@ -227,7 +227,7 @@ async def _served(
 ) -> int:
     async with compose(settings, sources, running=running, place=place) as composed:
         if place is None or place.is_first:
-            await _make_first_key(composed)
+            _tell_first_key(composed, await make_first_key(composed))
         if place is not None:
             place.tell(OPENED)
         if len(sockets) > 1:
@@ -281,18 +281,13 @@ def _rest_the_collector() -> None:
     gc.set_threshold(GC_ALLOCATIONS, GC_YOUNGEST)
 
 
-async def _make_first_key(composed: Composed) -> None:
-    """Where others than this machine can reach the gateway and no key exists: make one."""
-    keys = composed.parts.storage.keys
-    if composed.parts.settings.on_loopback or len(keys):
-        return
-    terms = KeyTerms(name="first", scopes=("full", "admin"))
-    made = await keys.create(terms, actor="start")
-    print(
-        f"Others can reach {composed.parts.settings.local_url}, so every request needs a key. "
-        f"This one was made now and is shown this once:\n\n    {made.text}\n",
-        flush=True,
-    )
+def _tell_first_key(composed: Composed, key: str | None) -> None:
+    if key is not None:
+        print(
+            f"Others can reach {composed.parts.settings.local_url}, so every request needs a key. "
+            f"This one was made now and is shown this once:\n\n    {key}\n",
+            flush=True,
+        )
 
 
 def _announce(settings: Settings, sources: Sources, composed: Composed, running: Running) -> None:

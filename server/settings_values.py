@@ -136,14 +136,20 @@ def read_url(text: str) -> str:
 
 def read_networks(text: str) -> tuple[Network, ...]:
     """Give the networks of a list with commas; a plain address is a network of one."""
-    found = []
+    found: list[Network] = []
     for item in _items(text):
         try:
-            found.append(ip_network(item, strict=False))
+            network = ip_network(item, strict=False)
         except ValueError:
             raise ValueError(
                 f"{item[:64]!r} is no address and no network; give such as 10.0.0.1 or 10.0.0.0/8"
             ) from None
+        if not network.prefixlen:
+            raise ValueError(
+                "that is every address, and whoever is trusted can say that he is somebody else: "
+                "give the addresses of your proxies alone"
+            )
+        found.append(network)
     return tuple(found)
 
 

@@ -157,7 +157,11 @@ def test_a_fact_becomes_a_finding(changes: Mapping[str, Any], level: str, words:
         ({"host": "0.0.0.0"}, "warning", "unencrypted"),
         ({"host": "0.0.0.0"}, "ok", "every caller needs a key"),
         ({"require_key": "always"}, "ok", "every caller needs a key"),
-        ({"trusted_proxies": (ip_network("0.0.0.0/0"),)}, "error", "every address is trusted"),
+        (
+            {"trusted_proxies": (ip_network("0.0.0.0/0"),)},
+            "error",
+            "nearly every address is trusted",
+        ),
         ({"public_url": "https://gateway.example"}, "note", "the gateway listens on loopback"),
         ({"idle_s": 900.0}, "warning", "idle_s is longer than total_s"),
     ],
