@@ -11,7 +11,8 @@ class RingKeyJson:
     """One key and what rests on it; times are None where they are not known.
 
     Attributes:
-        state: newest seals; older only opens; leaving opens for seconds more; retired is gone.
+        state: newest seals; older only opens; leaving opens for seconds more; retired is gone;
+            missing is none of these and not in the ring: it was lost, or could not be written.
         secrets: how many secrets are sealed with it.
         virtual_keys: how many of the gateway's keys are hashed under a pepper of it.
         chains: how many chains of records are MACed with a key of it.

@@ -168,11 +168,16 @@ def is_given(environment: Mapping[str, str]) -> bool:
     return bool(_given(environment))
 
 
-def add_ring_key(folder: Path) -> KeyRing:
-    """Put a new key into the file's ring and give the ring. Older keys stay."""
+def new_ring_key() -> RingKey:
+    """Give a key that is in no ring yet."""
+    return RingKey(secrets.token_bytes(KEY_BYTES))
+
+
+def add_ring_key(folder: Path, key: RingKey | None = None) -> KeyRing:
+    """Put a key, a new one unless it is given, into the file's ring. Older keys stay."""
     path = folder / RING_FILE
     with alone_in(folder):
-        _write(path, [_new(), *_stored(path)])
+        _write(path, [_new() if key is None else _to_store(key), *_stored(path)])
     return _read(path)
 
 
@@ -205,7 +210,11 @@ def _key_of_text(text: str) -> RingKey:
 
 
 def _new() -> _Stored:
-    return _Stored(made_unix_s=time.time(), material=secrets.token_bytes(KEY_BYTES))
+    return _to_store(new_ring_key())
+
+
+def _to_store(key: RingKey) -> _Stored:
+    return _Stored(made_unix_s=time.time(), material=key.material)
 
 
 def _read(path: Path) -> KeyRing:

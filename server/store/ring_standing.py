@@ -8,7 +8,7 @@ from .database import Row, Rows, Statement, Steps
 from .keyring import KeyRing
 from .vault import sealed_with
 
-State = Literal["newest", "older", "leaving", "retired"]
+State = Literal["newest", "older", "leaving", "retired", "missing"]
 
 ALL_RING_KEYS = Statement(
     "SELECT key_id, known_unix_s, retired_unix_s, secret FROM ring_keys "
@@ -74,7 +74,7 @@ def standing_of(
         row = known.get(key_id)
         return RingKeyStanding(
             key_id=key_id,
-            state=_state(ring, key_id),
+            state=_state(ring, key_id, row),
             made_unix_s=made_unix_s.get(key_id),
             retired_unix_s=None if row is None else row["retired_unix_s"],
             secrets=resting.secrets.get(key_id, 0),
@@ -85,12 +85,14 @@ def standing_of(
     return [one(key_id) for key_id in ids]
 
 
-def _state(ring: KeyRing, key_id: str) -> State:
+def _state(ring: KeyRing, key_id: str, row: Row | None) -> State:
     if key_id == ring.newest.key_id:
         return "newest"
     if any(key.key_id == key_id for key in ring.leaving):
         return "leaving"
-    return "older" if any(key.key_id == key_id for key in ring.keys) else "retired"
+    if any(key.key_id == key_id for key in ring.keys):
+        return "older"
+    return "missing" if row is not None and row["retired_unix_s"] is None else "retired"
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, int]:

@@ -32,6 +32,7 @@ from .keyring import (
     RetiredKey,
     add_ring_key,
     made_times,
+    new_ring_key,
     remove_ring_key,
 )
 from .ring_standing import ALL_RING_KEYS, RingKeyStanding, read_standing, standing_of
@@ -120,6 +121,7 @@ class Rings:
 
     async def standing(self) -> Sequence[RingKeyStanding]:
         """Give every key that is there, or that something rests on: the newest first."""
+        self._vault.look_again()
         made = {} if self._folder is None else made_times(self._folder)
         return standing_of(self._vault.ring, made, await self._database.read(read_standing))
 
@@ -135,14 +137,15 @@ class Rings:
                 "of it on every machine and restart them, then move it to the beginning and "
                 "restart them again"
             )
-        made = add_ring_key(self._folder).newest
-        self._vault.look_again()
-        now = self._changes.now()
+        made, now = new_ring_key(), self._changes.now()
 
         def steps() -> Steps[None]:
             yield _known(made.key_id, now)
 
+        # On record first: no process seals with a key whose coming nobody was told of.
         await self._changes.make(Told(actor, "keyring.add", made.key_id, {}), steps)
+        add_ring_key(self._folder, made)
+        self._vault.look_again()
         return made.key_id
 
     async def retire(self, key_id: str, *, actor: str) -> None:
@@ -153,6 +156,7 @@ class Rings:
             Conflict: it is the newest.
         """
         ring = self._vault.ring
+        self._vault.look_again()
         if key_id == ring.newest.key_id:
             raise Conflict(
                 "this is the newest key, which everything is sealed with: add a new one first "

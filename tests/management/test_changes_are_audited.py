@@ -87,6 +87,8 @@ WRITES = (
         "alias.put",
         {"aliases": {"one": "sim/fast", "three": "sim/fast"}},
     ),
+    Write("POST /api/keyring", "keyring.add", keeps=("ring", "key_id")),
+    Write("DELETE /api/keyring/{key_id}", "keyring.retire", path="/api/keyring/{ring}"),
     Write("POST /api/prune", "records.prune", {"days": 30}),
 )
 CHANGES_NOTHING = {
@@ -139,10 +141,11 @@ class Gateway:
 
 
 def found(answer: Any, name: str) -> Any:
-    """Give a field of an answer, or of what it holds."""
+    """Give a field of an answer, or of what it holds: of the last, where that is a list."""
     if name in answer:
         return answer[name]
-    return next(one[name] for one in answer.values() if isinstance(one, dict) and name in one)
+    held = (one[-1] if isinstance(one, list) and one else one for one in answer.values())
+    return next(one[name] for one in held if isinstance(one, dict) and name in one)
 
 
 @asynccontextmanager

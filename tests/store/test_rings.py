@@ -223,6 +223,23 @@ async def test_the_newest_key_and_one_that_is_not_there_are_not_retired(store: O
     assert await store.audit.recent(limit=5) == []
 
 
+async def test_a_key_that_cannot_be_written_seals_nothing_and_is_missing(
+    store: Opened, tmp_path: Path
+) -> None:
+    ring_file = tmp_path / "keyring.json"
+    before, old = ring_file.read_bytes(), store.ring.newest.key_id
+    ring_file.write_bytes(b"damaged")
+
+    with pytest.raises(CannotOpenStore, match="damaged"):
+        await store.rings.add(actor="maria")
+    ring_file.write_bytes(before)
+    await store.configs.put_account(one_account(1), actor="test")
+
+    assert await sealed_by(store) == {old}
+    states = sorted((one.state, one.secrets) for one in await store.rings.standing())
+    assert states == [("missing", 0), ("newest", 1)]
+
+
 async def test_a_ring_of_a_variable_is_its_owner_s_to_write(store: Opened) -> None:
     given = Rings(store.database, store.vault, store.changes, None)
 
