@@ -11,6 +11,7 @@
     │   └── ModelNotFound    no model, combo or provider goes by that name
     ├── Gone                 a documented route that is not offered; says what is instead
     ├── Conflict             it exists already, or changed in the meantime
+    │   ├── Outdated         it is not, or no more, as the request says it has to be
     │   └── RequestInFlight  the same request is being answered
     ├── IdempotencyMismatch  an idempotency key was used with another body
     ├── BudgetExceeded       the budget cannot pay for the request's upper bound
@@ -164,6 +165,13 @@ class Conflict(RoutingError):
 
     status = 409
     code = "conflict"
+
+
+class Outdated(Conflict):
+    """It is not, or no more, what the request's If-Match or If-None-Match says it has to be."""
+
+    status = 412
+    code = "precondition_failed"
 
 
 class RequestInFlight(Conflict):

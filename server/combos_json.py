@@ -91,3 +91,9 @@ def combo_json(combo: Combo) -> ComboJson:
         auto=None if combo.preference is None else auto_json(combo),
         session_s=combo.session_s,
     )
+
+
+def combo_wish(combo: Combo) -> ComboWish:
+    """Give what would make a combo as it is."""
+    shown = combo_json(combo)
+    return ComboWish(**{one.name: getattr(shown, one.name) for one in fields(ComboWish)})

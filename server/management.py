@@ -5,20 +5,25 @@ since 1970 unless a name says otherwise. No answer holds a provider's key. Keys 
 theirs in management_keys.py.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import msgspec
 
 from omniroute.routing.catalog.providers import provider_named
 from omniroute.routing.model import Account, Outcome
 
 MASKED_CHARS_MIN = 12
+FINGERPRINT_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class AccountJson:
     """One account; `key_from` is the variable its key was found in, "" when it was entered.
 
-    `proxy` is shown without its user name and password.
+    `proxy` is shown without its user name and password. `fingerprint` is another one whenever the
+    key, a header's value or the proxy's password is; it tells nothing of them.
     """
 
     account_id: str
@@ -35,6 +40,8 @@ class AccountJson:
     key_masked: str | None = None
     key_from: str = ""
     models: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class AccountWish:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     proxy: str | None = field(default=None, repr=False)
     http2: bool = False
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +189,16 @@ class GatewayFacts:
     problems: tuple[str, ...] = ()
 
 
-def account_json(account: Account, environment: Mapping[str, str]) -> AccountJson:
-    """Give an account without its secrets; its key may have come from `environment`."""
+def account_json(
+    account: Account, environment: Mapping[str, str], *, seed: bytes | None = None
+) -> AccountJson:
+    """Give an account without its secrets; its key may have come from `environment`.
+
+    Args:
+        account: what is shown.
+        environment: of the process.
+        seed: the key of its fingerprint, from the key ring; without there is none.
+    """
     row = provider_named(account.provider) if account.source == "environment" else None
     variables = () if row is None else row.key_variables
     found = [one for one in variables if environment.get(one, "").strip() == account.credential]
@@ -201,6 +217,8 @@ def account_json(account: Account, environment: Mapping[str, str]) -> AccountJso
         key_masked=masked(account.credential),
         key_from=found[0] if found else "",
         models=account.models,
+        headers=tuple(name for name, _ in account.headers),
+        fingerprint=None if seed is None else _fingerprint(account, seed),
     )
 
 
@@ -215,6 +233,13 @@ def masked(secret: str | None) -> str | None:
     if not secret:
         return None
     return f"...{secret[-4:]}" if len(secret) >= MASKED_CHARS_MIN else "..."
+
+
+def _fingerprint(account: Account, seed: bytes) -> str:
+    # Under a key of its own, so that a password that is short cannot be found by trying.
+    secrets = msgspec.json.encode((account.credential, account.headers, account.proxy))
+    key = hashlib.blake2b(seed, person=b"fingerprint").digest()
+    return hashlib.blake2b(secrets, key=key, digest_size=FINGERPRINT_BYTES).hexdigest()
 
 
 def request_json(outcome: Outcome) -> RequestJson:

@@ -50,6 +50,13 @@ class BudgetWish:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetChange:
+    """What can be changed of a budget: all but its period and whose it is."""
+
+    terms: BudgetTerms
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetJson:
     """A budget and how it stands now.
 

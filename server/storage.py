@@ -7,7 +7,7 @@ held. Closing stores what is queued.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from omniroute.routing.model import Config
@@ -109,6 +109,21 @@ class Storage:
             # Budgets first: no key names one that is not known yet.
             await self.budgets.load()
             await self.keys.load()
+
+    async def fresh(self) -> int:
+        """Have all of the configuration as it is stored now, or later; give its version now.
+
+        Raises as `follow`.
+        """
+        await self.follow()
+        version = self.configs.current().version
+        # Their own look at them can be a change older than that of the keys.
+        await self.budgets.load()
+        return version
+
+    def only_at(self, version: int) -> AbstractContextManager[None]:
+        """Let changes made within raise Overtaken unless they are the next after this version."""
+        return self.changes.only_at(version)
 
     async def poll(self) -> None:
         """Take what other processes changed, and do what is due. Raises as `follow`."""

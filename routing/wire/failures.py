@@ -62,6 +62,7 @@ _WORDS_BY_STATUS: dict[int, ErrorWords] = {
     403: ErrorWords("permission_error", "permission_error", "PERMISSION_DENIED"),
     404: ErrorWords("invalid_request_error", "not_found_error", "NOT_FOUND"),
     409: ErrorWords("conflict_error", "conflict_error", "ABORTED"),
+    412: ErrorWords("conflict_error", "conflict_error", "FAILED_PRECONDITION"),
     413: ErrorWords("invalid_request_error", "request_too_large", "INVALID_ARGUMENT"),
     429: ErrorWords("rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED"),
     503: ErrorWords("service_unavailable", "overloaded_error", "UNAVAILABLE"),
@@ -69,7 +70,7 @@ _WORDS_BY_STATUS: dict[int, ErrorWords] = {
 }
 _WORDS_OTHERWISE = ErrorWords("server_error", "api_error", "INTERNAL")
 _WORDS_OF_THE_REQUEST = _WORDS_BY_STATUS[400]
-_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 421, 422, 508})
+_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 412, 413, 415, 421, 422, 508})
 """The statuses that say that the request, its key or the configuration has to be mended."""
 
 # OpenAI's clients compare these codes; ours say the same less exactly.

@@ -1,7 +1,8 @@
-"""Budgets of keys, combos and sessions: list them with how they stand, set, remove."""
+"""Budgets of keys, combos and sessions: how they stand; set, change, remove them."""
 
 import uuid
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, get_args
 
 from starlette.requests import Request
@@ -13,16 +14,24 @@ from omniroute.routing.model import Caller, Config
 from omniroute.routing.ports import Configs
 from omniroute.routing.wire.sessions import NAME_BYTES_MAX, session_id
 
-from ..management_keys import BudgetJson, BudgetsJson, BudgetTerms, BudgetWish
+from ..management_keys import (
+    BudgetChange,
+    BudgetJson,
+    BudgetsJson,
+    BudgetTerms,
+    BudgetWish,
+)
 from ..store.budget import Budget, Period
 from ..store.budget_rows import Standing
 from ..store.budgets import Budgets
 from ..store.guards import is_guard
 from ..store.keys import Keys
-from .rows import Row, body_as
+from .editing import Thing
+from .rows import Row, body_as, patched
 
 One = TypeVar("One", bound=str)
 
+PATH = "/api/budgets"
 PERIODS: tuple[Period, ...] = get_args(Period)
 ACTIONS: tuple[Action, ...] = get_args(Action)
 TIERS: tuple[Tier, ...] = get_args(Tier)
@@ -31,14 +40,8 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 def rows(keys: Keys, budgets: Budgets, configs: Configs) -> tuple[Row, ...]:
     """Give the routes."""
 
-    async def told(budget: Budget) -> BudgetJson:
-        standing = await budgets.standing(budget.budget_id)
-        if standing is None:
-            raise NotFound(f"budget {budget.budget_id!r} was removed meanwhile")
-        return _json(budget, standing)
-
     async def list_all(request: Request, caller: Caller) -> BudgetsJson:
-        return BudgetsJson(tuple([await told(one) for one in budgets.all()]))
+        return BudgetsJson(tuple([await _told(budgets, one) for one in budgets.all()]))
 
     async def put(request: Request, caller: Caller) -> BudgetJson:
         wish = await body_as(request, BudgetWish)
@@ -48,21 +51,71 @@ def rows(keys: Keys, budgets: Budgets, configs: Configs) -> tuple[Row, ...]:
                 budget = replace(budget, budget_id=one.budget_id)
         await budgets.put(budget, actor=caller.key_id)
         await keys.load()
-        return await told(budget)
+        return await _told(budgets, budget)
+
+    return (
+        Row("GET", PATH, "admin", "List budgets and how they stand", list_all),
+        Row("POST", PATH, "admin", "Set a budget for a period", put, 201, BudgetWish),
+        *_rows_of_one(keys, budgets),
+    )
+
+
+def _rows_of_one(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
+    async def show(request: Request, caller: Caller) -> BudgetJson:
+        return await _told(budgets, _named(budgets, request))
+
+    async def change(request: Request, caller: Caller) -> BudgetJson:
+        before = _named(budgets, request)
+        wish = await patched(request, BudgetChange(_terms(before)))
+        after = new_budget(wish.terms, before.key_id)
+        budget = replace(
+            after,
+            budget_id=before.budget_id,
+            combo=before.combo,
+            session_id=before.session_id,
+        )
+        await budgets.put(budget, actor=caller.key_id)
+        return await _told(budgets, budget)
 
     async def remove(request: Request, caller: Caller) -> None:
         budget_id: str = request.path_params["budget_id"]
         if not await budgets.remove(budget_id, actor=caller.key_id):
-            raise NotFound(
-                f"no budget has the id {budget_id!r}; `omniroute budgets list` shows them"
-            )
+            raise _no_budget(budget_id)
         await keys.load()
 
+    one = f"{PATH}/{{budget_id}}"
+    thing = Thing(show, edited=_edited)
+    changing = partial(Row, handle=change, body=BudgetChange, merges=True, thing=thing)
     return (
-        Row("GET", "/api/budgets", "admin", "List budgets and how they stand", list_all),
-        Row("POST", "/api/budgets", "admin", "Set a budget for a period", put, 201),
-        Row("DELETE", "/api/budgets/{budget_id}", "admin", "Remove a budget", remove, 204),
+        Row("GET", one, "admin", "One budget and how it stands", show, thing=thing),
+        changing("PUT", one, "admin", "Change a budget's terms"),
+        changing("PATCH", one, "admin", "Change a budget's terms"),
+        Row("DELETE", one, "admin", "Remove a budget", remove, 204, thing=thing),
     )
+
+
+async def _told(budgets: Budgets, budget: Budget) -> BudgetJson:
+    standing = await budgets.standing(budget.budget_id)
+    if standing is None:
+        raise NotFound(f"budget {budget.budget_id!r} was removed meanwhile")
+    return _json(budget, standing)
+
+
+def _named(budgets: Budgets, request: Request) -> Budget:
+    budget_id: str = request.path_params["budget_id"]
+    found = next((one for one in budgets.all() if one.budget_id == budget_id), None)
+    if found is None:
+        raise _no_budget(budget_id)
+    return found
+
+
+def _no_budget(budget_id: str) -> NotFound:
+    return NotFound(f"no budget has the id {budget_id!r}; `omniroute budgets list` shows them")
+
+
+def _edited(shown: BudgetJson) -> object:
+    """Give what edits change: what was spent is none of it."""
+    return shown.budget_id, shown.terms
 
 
 def new_budget(terms: BudgetTerms, key_id: str) -> Budget:
@@ -114,8 +167,8 @@ def _subject(budget: Budget) -> tuple[str | None, ...]:
     return budget.key_id, budget.combo, budget.session_id, budget.period
 
 
-def _json(budget: Budget, standing: Standing) -> BudgetJson:
-    terms = BudgetTerms(
+def _terms(budget: Budget) -> BudgetTerms:
+    return BudgetTerms(
         cap_usd_nanos=budget.cap_usd_nanos,
         period=budget.period,
         name=budget.name,
@@ -124,10 +177,13 @@ def _json(budget: Budget, standing: Standing) -> BudgetJson:
         action=budget.action,
         tier=budget.tier,
     )
+
+
+def _json(budget: Budget, standing: Standing) -> BudgetJson:
     return BudgetJson(
         budget_id=budget.budget_id,
         key_id=budget.key_id,
-        terms=terms,
+        terms=_terms(budget),
         spent_usd_nanos=standing.spent_usd_nanos,
         held_usd_nanos=standing.held_usd_nanos,
         leased_usd_nanos=standing.leased_usd_nanos,

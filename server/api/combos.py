@@ -1,19 +1,31 @@
-"""Combos: list, put, remove, and a short real call to each model of one."""
+"""Combos: list, show, put, change, remove, and a short real call to each model of one."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import get_args
 
 from starlette.requests import Request
 
 from omniroute.routing.catalog.combos import is_starter
-from omniroute.routing.errors import BadRequest, Conflict
+from omniroute.routing.errors import BadRequest, Conflict, NotFound
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Combo, ComboModel, Strategy
 from omniroute.routing.trials import PROMPT, Question, plan_trials, try_models
 
-from ..combos_json import ComboJson, CombosJson, ComboSwitch, ComboWish, combo_json
-from .rows import Lines, Row, Tell, body_as
+from ..combos_json import (
+    ComboJson,
+    CombosJson,
+    ComboSwitch,
+    ComboWish,
+    combo_json,
+    combo_wish,
+)
+from .editing import Thing
+from .rows import Lines, Row, Tell, body_as, patched
+
+PATH = "/api/combos"
+ONE = f"{PATH}/{{name:path}}"
 
 PROMPT_CHARS_MAX = 4_000
 
@@ -33,34 +45,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         return CombosJson(tuple(combo_json(row.combo) for row in found))
 
     async def put(request: Request, caller: Caller) -> ComboJson:
-        wish = await body_as(request, ComboWish)
-        combo = Combo(
-            combo_id=id_for(gateway, wish.name, auto=False),
-            name=wish.name,
-            models=tuple(ComboModel(one.target, one.weight) for one in wish.models),
-            strategy=_strategy(wish.strategy),
-            active=wish.active,
-            attempts_max=wish.attempts_max,
-            first_byte_s=wish.first_byte_s,
-            total_s=wish.total_s,
-            description=wish.description,
-            retries=wish.retries,
-            retry_delay_s=wish.retry_delay_s,
-            concurrency_per_model=wish.concurrency_per_model,
-            queue_s=wish.queue_s,
-            session_s=wish.session_s,
-            hedge_percentile=wish.hedge_percentile,
-        )
-        await gateway.control.put_combo(combo, caller)
-        return combo_json(combo)
-
-    async def switch(request: Request, caller: Caller) -> ComboJson:
-        wish = await body_as(request, ComboSwitch)
-        name = request.path_params["name"]
-        return combo_json(await gateway.control.switch_combo(name, caller, active=wish.active))
-
-    async def remove(request: Request, caller: Caller) -> None:
-        await gateway.control.remove_combo(request.path_params["name"], caller)
+        return await _put(gateway, await body_as(request, ComboWish), caller)
 
     async def test(request: Request, caller: Caller) -> Lines:
         wish = await body_as(request, TrialWish)
@@ -75,12 +60,68 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         return Lines(work)
 
     return (
-        Row("GET", "/api/combos", "read:combos", "List combos", list_all),
-        Row("POST", "/api/combos", "write:combos", "Add or replace a combo", put, 201),
-        Row("POST", "/api/combos/{name:path}/test", "write:route", "Call each model once", test),
-        Row("POST", "/api/combos/{name:path}/switch", "write:combos", "Switch a combo", switch),
-        Row("DELETE", "/api/combos/{name:path}", "write:combos", "Remove a combo", remove, 204),
+        Row("GET", PATH, "read:combos", "List combos", list_all),
+        Row("POST", PATH, "write:combos", "Add or replace a combo", put, 201, ComboWish),
+        Row("POST", f"{ONE}/test", "write:route", "Call each model once", test, body=TrialWish),
+        *_rows_of_one(gateway),
     )
+
+
+def _rows_of_one(gateway: Gateway) -> tuple[Row, ...]:
+    async def show(request: Request, caller: Caller) -> ComboJson:
+        return combo_json(_named(gateway, request))
+
+    async def switch(request: Request, caller: Caller) -> ComboJson:
+        wish = await body_as(request, ComboSwitch)
+        name = request.path_params["name"]
+        return combo_json(await gateway.control.switch_combo(name, caller, active=wish.active))
+
+    async def change(request: Request, caller: Caller) -> ComboJson:
+        before = _named(gateway, request)
+        if before.preference is not None:
+            raise _is_auto(before)
+        return await _change(gateway, before, await patched(request, combo_wish(before)), caller)
+
+    async def make_or_change(request: Request, caller: Caller) -> ComboJson:
+        name: str = request.path_params["name"]
+        if find_combo(gateway, name) is not None:
+            return await change(request, caller)
+        wish = await body_as(request, ComboWish)
+        if wish.name != name:
+            raise BadRequest(f"a combo made at this path is named {name!r}", field="name")
+        return await _put(gateway, wish, caller)
+
+    async def remove(request: Request, caller: Caller) -> None:
+        await gateway.control.remove_combo(request.path_params["name"], caller)
+
+    thing = Thing(show)
+    changing = partial(Row, scope="write:combos", body=ComboWish, merges=True, thing=thing)
+    return (
+        Row(
+            *("POST", f"{ONE}/switch", "write:combos", "Switch a combo", switch),
+            body=ComboSwitch,
+            thing=thing,
+        ),
+        Row("GET", ONE, "read:combos", "One combo", show, thing=thing),
+        changing("PUT", ONE, summary="Change a combo, or make it", handle=make_or_change),
+        changing("PATCH", ONE, summary="Change a combo", handle=change),
+        Row("DELETE", ONE, "write:combos", "Remove a combo", remove, 204, thing=thing),
+    )
+
+
+def find_combo(gateway: Gateway, name: str) -> Combo | None:
+    """Give the combo of that name or else id, None when there is none."""
+    combos = gateway.view.configs.current().combos
+    found = next((one for one in combos if one.name == name), None)
+    return found or next((one for one in combos if one.combo_id == name), None)
+
+
+def _named(gateway: Gateway, request: Request) -> Combo:
+    name: str = request.path_params["name"]
+    found = find_combo(gateway, name)
+    if found is None:
+        raise NotFound(f"no combo is named {name!r}; `omniroute combos list` shows them")
+    return found
 
 
 def id_for(gateway: Gateway, name: str, *, auto: bool) -> str:
@@ -100,6 +141,51 @@ def id_for(gateway: Gateway, name: str, *, auto: bool) -> str:
             )
         return one.combo_id
     return f"combo-{uuid.uuid4().hex[:12]}"
+
+
+async def _put(gateway: Gateway, wish: ComboWish, caller: Caller) -> ComboJson:
+    combo = _wished(wish, id_for(gateway, wish.name, auto=False))
+    await gateway.control.put_combo(combo, caller)
+    return combo_json(combo)
+
+
+async def _change(gateway: Gateway, before: Combo, wish: ComboWish, caller: Caller) -> ComboJson:
+    as_it_is = combo_wish(before)
+    if replace(wish, active=before.active) == as_it_is:
+        # A starter stays one, and goes on following the accounts, when it is switched alone.
+        kept = await gateway.control.switch_combo(before.combo_id, caller, active=wish.active)
+        return combo_json(kept)
+    if is_starter(before.combo_id):
+        return await _put(gateway, wish, caller)
+    combo = _wished(wish, before.combo_id)
+    await gateway.control.put_combo(combo, caller)
+    return combo_json(combo)
+
+
+def _is_auto(combo: Combo) -> Conflict:
+    return Conflict(
+        f"{combo.name!r} is an auto: change it with PATCH /api/combos/auto/{combo.name}"
+    )
+
+
+def _wished(wish: ComboWish, combo_id: str) -> Combo:
+    return Combo(
+        combo_id=combo_id,
+        name=wish.name,
+        models=tuple(ComboModel(one.target, one.weight) for one in wish.models),
+        strategy=_strategy(wish.strategy),
+        active=wish.active,
+        attempts_max=wish.attempts_max,
+        first_byte_s=wish.first_byte_s,
+        total_s=wish.total_s,
+        description=wish.description,
+        retries=wish.retries,
+        retry_delay_s=wish.retry_delay_s,
+        concurrency_per_model=wish.concurrency_per_model,
+        queue_s=wish.queue_s,
+        session_s=wish.session_s,
+        hedge_percentile=wish.hedge_percentile,
+    )
 
 
 def _strategy(text: str) -> Strategy:

@@ -30,6 +30,6 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
 
     return (
         Row("GET", PATH, "read:models", "Fitness rules, and what was learned of models", show),
-        Row("PUT", PATH, "write:config", "Say how fit models are for a kind of task", put),
+        Row("PUT", PATH, "write:config", "Say how fit models are", put, body=RuleJson),
         Row("DELETE", f"{PATH}/{{pattern:path}}", "write:config", "Remove a rule", remove, 204),
     )

@@ -17,6 +17,7 @@ from ..store.budgets import Budgets
 from ..store.key_terms import KeyTerms, NewKey, StoredKey
 from ..store.keys import Keys
 from .budgets import new_budget
+from .editing import Thing
 from .rows import Row, body_as
 
 SCOPES_WHEN_UNSAID = ("agent",)
@@ -68,14 +69,21 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
         _there(key_id, gone or None)
         await budgets.load()
 
-    return (
-        Row("GET", ALL, "admin", "List keys, without their secrets", list_all),
-        Row("POST", ALL, "admin", MAKE, make, 201, KeyWish),
+    of_one = (
         Row("GET", ONE, "admin", "One key, without its secret", show),
         Row("PATCH", ONE, "admin", "Change a key; what is left out stays", change, 200, KeyChange),
         Row("POST", f"{ONE}/roll", "admin", ROLL, roll, 200, RollWish),
         Row("DELETE", ONE, "admin", "Revoke a key", revoke, 204),
     )
+    return (
+        Row("GET", ALL, "admin", "List keys, without their secrets", list_all),
+        Row("POST", ALL, "admin", MAKE, make, 201, KeyWish),
+        *(replace(one, thing=Thing(show, edited=_edited)) for one in of_one),
+    )
+
+
+def _edited(shown: KeyJson | NewKeyJson) -> KeyJson:
+    return shown.key if isinstance(shown, NewKeyJson) else shown
 
 
 def bound_by(caller: Caller) -> str | None:

@@ -33,4 +33,6 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
 
         return Lines(work)
 
-    return (Row("POST", "/api/lab", "write:route", "Try a combo against faults", run),)
+    return (
+        Row("POST", "/api/lab", "write:route", "Try a combo against faults", run, body=LabWish),
+    )

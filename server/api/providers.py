@@ -1,7 +1,8 @@
-"""Accounts at providers: list, add, remove, and a short real call to one."""
+"""Accounts at providers: list, show, add, change, remove, and a short real call to one."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from msgspec import structs
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from omniroute.routing.ports import Upstream
 from omniroute.routing.wire.operations import operation_of_chat
 from omniroute.routing.wire.services.probing import probe_of
 
-from ..accounts import AccountEntry, make_account
+from ..account_edits import changed_account, wish_of, wished_account
 from ..management import (
     AccountJson,
     AccountsJson,
@@ -24,8 +25,11 @@ from ..management import (
     TestJson,
     account_json,
 )
-from .rows import Row, body_as
+from .editing import Thing
+from .rows import Query, Row, body_as, named, patched
 
+PATH = "/api/providers"
+ONE = f"{PATH}/{{account}}"
 TEST_TEXT = "Reply with the single word: pong"
 TEST_OUTPUT_TOKENS = 16
 
@@ -46,48 +50,70 @@ def rows(
         own_urls: where this gateway is reached: no account may point there.
     """
 
+    def shown(account: Account) -> AccountJson:
+        return account_json(account, environment, seed=gateway.view.configs.current().seed)
+
     async def list_all(request: Request, caller: Caller) -> AccountsJson:
         accounts = gateway.view.configs.current().accounts
-        return AccountsJson(tuple(account_json(one, environment) for one in accounts))
+        return AccountsJson(tuple(shown(one) for one in accounts))
 
     async def add(request: Request, caller: Caller) -> AccountJson:
         wish = await body_as(request, AccountWish)
-        entry = AccountEntry(
-            provider=wish.provider,
-            base_url=wish.base_url,
-            dialect=wish.dialect,
-            key=wish.key,
-            name=wish.name,
-            models=wish.models,
-            headers=tuple(wish.headers.items()),
-            proxy=wish.proxy,
-            http2=wish.http2,
-        )
-        account = make_account(
-            entry, account_id=f"account-{uuid.uuid4().hex[:12]}", own_urls=own_urls
-        )
+        account_id = f"account-{uuid.uuid4().hex[:12]}"
+        account = wished_account(wish, account_id=account_id, own_urls=own_urls)
         await gateway.control.put_account(account, caller)
-        return account_json(account, environment)
-
-    async def remove(request: Request, caller: Caller) -> None:
-        account = find_account(gateway, request.path_params["account"])
-        if account.source != "database":
-            raise BadRequest(
-                f"{account.provider} was found ({account.source}), it is not stored: unset its "
-                "variable or stop its server"
-            )
-        await gateway.control.remove_account(account.account_id, caller)
+        return shown(account)
 
     async def test(request: Request, caller: Caller) -> TestJson:
         account = find_account(gateway, request.path_params["account"])
         return await try_account(gateway, upstream, account, request.query_params.get("model", ""))
 
     return (
-        Row("GET", "/api/providers", "admin", "List accounts at providers", list_all),
-        Row("POST", "/api/providers", "admin", "Add an account", add, 201),
-        Row("DELETE", "/api/providers/{account}", "admin", "Remove an account", remove, 204),
-        Row("POST", "/api/providers/{account}/test", "admin", "Call an account once", test),
+        Row("GET", PATH, "admin", "List accounts at providers", list_all),
+        Row("POST", PATH, "admin", "Add an account", add, 201, AccountWish),
+        Row(
+            *("POST", f"{ONE}/test", "admin", "Call an account once", test),
+            query=(Query("model", str, "the model to call; the account's first without"),),
+        ),
+        *_rows_of_one(gateway, shown, own_urls),
     )
+
+
+def _rows_of_one(
+    gateway: Gateway, shown: Callable[[Account], AccountJson], own_urls: tuple[str, ...]
+) -> tuple[Row, ...]:
+    async def show(request: Request, caller: Caller) -> AccountJson:
+        return shown(find_account(gateway, request.path_params["account"]))
+
+    async def change(request: Request, caller: Caller) -> AccountJson:
+        before = find_account(gateway, request.path_params["account"])
+        _refuse_found(before)
+        wish, names = await patched(request, wish_of(before)), await named(request)
+        account = changed_account(before, wish, names=names, own_urls=own_urls)
+        await gateway.control.put_account(account, caller)
+        return shown(account)
+
+    async def remove(request: Request, caller: Caller) -> None:
+        account = find_account(gateway, request.path_params["account"])
+        _refuse_found(account)
+        await gateway.control.remove_account(account.account_id, caller)
+
+    thing = Thing(show)
+    changing = partial(Row, handle=change, body=AccountWish, merges=True, thing=thing)
+    return (
+        Row("GET", ONE, "admin", "One account", show, thing=thing),
+        changing("PUT", ONE, "admin", "Change an account"),
+        changing("PATCH", ONE, "admin", "Change an account"),
+        Row("DELETE", ONE, "admin", "Remove an account", remove, 204, thing=thing),
+    )
+
+
+def _refuse_found(account: Account) -> None:
+    if account.source != "database":
+        raise BadRequest(
+            f"{account.provider} was found ({account.source}), it is not stored: unset its "
+            "variable or stop its server"
+        )
 
 
 def find_account(gateway: Gateway, wanted: str) -> Account:

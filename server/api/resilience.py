@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from omniroute.routing.gateway import Gateway
+from omniroute.routing.health.profiles import profile_named
 from omniroute.routing.model import Caller
 
 from ..management_health import (
@@ -16,6 +17,7 @@ from ..management_health import (
     resilience_json,
     timing_json,
 )
+from .editing import Thing
 from .rows import Row, body_as
 
 PATH = "/api/resilience"
@@ -45,10 +47,25 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     async def alerts(request: Request, caller: Caller) -> AlertsJson:
         return AlertsJson(tuple(map(alert_json, gateway.view.alerts(caller))))
 
+    async def in_force(request: Request, caller: Caller) -> ResilienceJson:
+        profile = gateway.view.configs.current().resilience
+        return resilience_json(profile_named(profile), None)
+
+    thing = Thing(in_force, edited=lambda shown: shown.profile)
     return (
         Row("GET", "/api/alerts", "read:health", "What happened of late", alerts),
         Row("GET", "/api/timings", "read:health", "How fast models answer", timings),
-        Row("GET", PATH, "read:health", "The profile in force, and what is in the way", show),
-        Row("PUT", PATH, "write:config", "Put a resilience profile in force", put),
-        Row("POST", f"{PATH}/reset", "write:config", "Close circuits and end rests", reset),
+        Row(
+            *("GET", PATH, "read:health", "The profile in force, and what is in the way", show),
+            thing=thing,
+        ),
+        Row(
+            *("PUT", PATH, "write:config", "Put a resilience profile in force", put),
+            body=ResilienceWish,
+            thing=thing,
+        ),
+        Row(
+            *("POST", f"{PATH}/reset", "write:config", "Close circuits and end rests", reset),
+            body=ResetWish,
+        ),
     )

@@ -44,4 +44,4 @@ def rows(retention: Retention, changes: Changes) -> tuple[Row, ...]:
             more=bool(found) and not wish.dry_run,
         )
 
-    return (Row("POST", "/api/prune", "admin", "Remove old requests", prune),)
+    return (Row("POST", "/api/prune", "admin", "Remove old requests", prune, body=PruneWish),)

@@ -7,6 +7,7 @@ whole answer of its own; an error is a RoutingError.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
@@ -20,11 +21,16 @@ from omniroute.routing.model import Caller
 
 from ..auth import Authenticator
 from ..rights import Right
+from .bodies import decoded, merged, names_in
+from .editing import Edited, Thing, edit, is_bound
 
 BODY_BYTES_MAX = 2**20
 
 Tell = Callable[[object], Awaitable[None]]
 """Sends one line of a streamed answer."""
+
+_BODY = "omniroute.body"
+"""Where a request keeps its body once it was read: an edit may have to begin anew."""
 
 Handle = Callable[[Request, Caller], Awaitable[Any]]
 Body = TypeVar("Body")
@@ -56,7 +62,9 @@ class Row:
         scope: what the caller's key must carry; the handler may ask for more.
         status: of a good answer.
         body: the type that the handler reads the request's body as; None takes none.
+        merges: whether the body is a merge patch, in which no field has to be there.
         query: what the handler reads of the query.
+        thing: what the route shows or edits, if its answers have an ETag.
     """
 
     method: str
@@ -67,6 +75,8 @@ class Row:
     status: int = 200
     body: type | None = None
     query: tuple[Query, ...] = ()
+    merges: bool = False
+    thing: Thing | None = None
 
     @property
     def answer(self) -> Any:
@@ -74,9 +84,11 @@ class Row:
         return get_type_hints(self.handle).get("return")
 
 
-def routes_of(rows: Sequence[Row], authenticator: Authenticator) -> list[Route]:
+def routes_of(rows: Sequence[Row], authenticator: Authenticator, edited: Edited) -> list[Route]:
     """Give the routes of a table."""
-    return [Route(row.path, _endpoint(row, authenticator), methods=[row.method]) for row in rows]
+    return [
+        Route(row.path, _endpoint(row, authenticator, edited), methods=[row.method]) for row in rows
+    ]
 
 
 def rights_of(rows: Sequence[Row]) -> tuple[Right, ...]:
@@ -85,21 +97,36 @@ def rights_of(rows: Sequence[Row]) -> tuple[Right, ...]:
 
 
 async def body_as(request: Request, kind: type[Body]) -> Body:
-    """Give the request's JSON body as a value of `kind`, a dataclass.
+    """Give the request's JSON body as a value of `kind`, a dataclass or a struct.
 
     Raises:
-        BadRequest: not JSON, or a field is missing or of the wrong type.
+        BadRequest: not JSON, or a field is missing, unknown or of the wrong type.
         TooLarge: more than BODY_BYTES_MAX.
     """
+    return decoded(await _body(request), kind)
+
+
+async def patched(request: Request, current: Body) -> Body:
+    """Give a value with what the request's merge patch changes of it. Raises as `body_as`."""
+    return merged(await _body(request), current)
+
+
+async def named(request: Request) -> frozenset[str]:
+    """Give the names of the fields that the request's merge patch has. Raises as `body_as`."""
+    return names_in(await _body(request))
+
+
+async def _body(request: Request) -> bytes:
+    kept: bytes | None = request.scope.get(_BODY)
+    if kept is not None:
+        return kept
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > BODY_BYTES_MAX:
             raise TooLarge(f"the body is larger than {BODY_BYTES_MAX} bytes")
-    try:
-        return msgspec.json.decode(bytes(body), type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body is not right: {error}") from error
+    request.scope[_BODY] = bytes(body)
+    return bytes(body)
 
 
 def number(request: Request, name: str, default: int, *, least: int, most: int) -> int:
@@ -114,21 +141,29 @@ def number(request: Request, name: str, default: int, *, least: int, most: int) 
     return int(text)
 
 
-def _endpoint(row: Row, authenticator: Authenticator) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    row: Row, authenticator: Authenticator, edited: Edited
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         caller = authenticator.caller(request.scope)
-        value = await row.handle(request, caller)
-        if row.status == 204:
-            return Response(status_code=204)
-        if isinstance(value, Lines):
-            return LinesResponse(value)
-        if isinstance(value, Response):
-            return value
-        return Response(
-            msgspec.json.encode(value), status_code=row.status, media_type="application/json"
-        )
+        if row.thing is None or request.method == "GET" or not is_bound(request):
+            return _answer(row, await row.handle(request, caller))
+        work = partial(row.handle, request, caller)
+        return _answer(row, await edit(edited, row.thing, (request, caller), work))
 
     return endpoint
+
+
+def _answer(row: Row, value: Any) -> Response:
+    if row.status == 204:
+        return Response(status_code=204)
+    if isinstance(value, Lines):
+        return LinesResponse(value)
+    if isinstance(value, Response):
+        return value
+    tag = {} if row.thing is None else {"etag": row.thing.tag(value)}
+    content = msgspec.json.encode(value)
+    return Response(content, row.status, tag, media_type="application/json")
 
 
 class LinesResponse(Response):

@@ -7,6 +7,7 @@ from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 from omniroute.routing.shaping import EFFORT_TOKENS, Thinking, ThinkingMode
 
+from .editing import Thing
 from .rows import Row, body_as
 
 PROMPT_PATH = "/api/settings/system-prompt"
@@ -50,9 +51,18 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         kept = (await gateway.control.set_thinking(policy, caller)).thinking
         return ThinkingJson(kept.mode, kept.tokens)
 
+    text, bound = Thing(prompt), Thing(thinking)
     return (
-        Row("GET", PROMPT_PATH, "admin", "The system prompt before every chat's own", prompt),
-        Row("PUT", PROMPT_PATH, "admin", "Put a system prompt before every chat's own", put_prompt),
-        Row("GET", THINKING_PATH, "admin", "How much models may think", thinking),
-        Row("PUT", THINKING_PATH, "admin", "Bound how much models think", put_thinking),
+        Row("GET", PROMPT_PATH, "admin", "The text before every chat's own", prompt, thing=text),
+        Row(
+            *("PUT", PROMPT_PATH, "admin", "Put a text before every chat's own", put_prompt),
+            body=SystemPromptJson,
+            thing=text,
+        ),
+        Row("GET", THINKING_PATH, "admin", "How much models may think", thinking, thing=bound),
+        Row(
+            *("PUT", THINKING_PATH, "admin", "Bound how much models think", put_thinking),
+            body=ThinkingJson,
+            thing=bound,
+        ),
     )

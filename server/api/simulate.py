@@ -31,7 +31,12 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         decision = gateway.route.decide(asked, caller)
         return simulation_json(decision, asked.operation.features)
 
-    return (Row("POST", "/api/simulate", "write:route", "Say who would answer", simulate),)
+    return (
+        Row(
+            *("POST", "/api/simulate", "write:route", "Say who would answer", simulate),
+            body=SimulateWish,
+        ),
+    )
 
 
 async def _again(gateway: Gateway, request_id: str, caller: Caller) -> SimulationJson:

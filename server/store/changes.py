@@ -2,9 +2,14 @@
 
 A change first raises `config_version`. That is what other processes watch, and it makes
 changes wait for one another: what a change reads after it is still so when it is stored.
+
+A change can be bound to the version that somebody looked at (`only_at`). Every change raises the
+version, so nothing of what was seen there can have changed if it is still that one.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +18,28 @@ from omniroute.routing.ports import Clock
 from .audit import Audit, Entry, detail_of
 from .database import Database, Statement, Steps, T
 
+_RAISE = Statement(
+    "UPDATE config_version SET version = version + 1 WHERE only_row = 1 RETURNING version"
+)
+
 
 class NothingChanged(Exception):
     """There was nothing to change; raised by a change's steps, it undoes the whole change."""
+
+
+class Overtaken(Exception):
+    """Another change was stored first; nothing of the one that was bound to a version was."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The version that the changes of a task are bound to; each of them raises it."""
+
+    version: int
+
+
+# What binds a change stands around the call of a route, several calls above the change itself.
+_SEEN: ContextVar[_Seen | None] = ContextVar("seen", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +73,42 @@ class Changes:
         """Give the time of a change, in seconds since 1970."""
         return self._clock.unix()
 
+    @contextmanager
+    def only_at(self, version: int) -> Iterator[None]:
+        """Let the changes made within be stored only while the configuration has this version.
+
+        Raises:
+            Overtaken: from a change, when it has another one.
+        """
+        before = _SEEN.set(_Seen(version))
+        try:
+            yield
+        finally:
+            _SEEN.reset(before)
+
     async def make(self, told: Told, steps: Callable[[], Steps[T]]) -> T:
         """Make a change: all that the steps do, with its audit entry, or nothing.
 
         Raises:
             NothingChanged: the steps found nothing to change.
+            Overtaken: it is bound to a version that is no more.
             StorageUnavailable: the database does not answer.
             Whatever else the steps raise.
         """
+        seen = _SEEN.get()
         entry = Entry(self.now(), told.actor, told.action, told.target, detail_of(told.detail))
 
         def unit() -> Steps[T]:
-            yield Statement("UPDATE config_version SET version = version + 1 WHERE only_row = 1")
+            (row,) = yield _RAISE
+            if seen is not None and row["version"] != seen.version + 1:
+                raise Overtaken
             value = yield from steps()
             yield from self._audit.append(entry)
             return value
 
         value = await self._database.write(unit)
+        if seen is not None:
+            seen.version += 1
         await self.tell()
         return value
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,16 @@ from omniroute.server.app import build_app
 from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.gate import Gate
 from tests.fakes import ADMIN
+
+
+class Alone:
+    """A configuration that nobody else changes. Fulfils the port Edited."""
+
+    async def fresh(self) -> int:
+        return 1
+
+    def only_at(self, version: int) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @dataclass
@@ -32,7 +43,7 @@ class Api:
             token=None,
         )
         gate = Gate(authenticator, rights_of(self.rows))
-        app = build_app(list(routes_of(self.rows, authenticator)), gate)
+        app = build_app(list(routes_of(self.rows, authenticator, Alone())), gate)
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             content = None if body is None else json.dumps(body)
