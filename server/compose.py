@@ -85,6 +85,7 @@ class Composed:
             group.create_task(self._poll())
             group.create_task(self._probe())
             group.create_task(self.parts.telemetry.run())
+            group.create_task(self.parts.storage.backups.keep_up())
 
     async def _poll(self) -> None:
         while True:

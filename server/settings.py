@@ -69,6 +69,8 @@ class Settings:
     total_s: float = 600.0
     shutdown_s: float = 30.0
     retention_days: float | None = 90.0
+    backup_days: float | None = 1.0
+    backups_kept: int = 7
     a2a_task_s: float = 300.0
     a2a_retention_days: float | None = 1.0
     mcp_audit_arguments: bool = False

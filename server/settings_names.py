@@ -28,6 +28,7 @@ Kind = Literal[
     "seconds",
     "seconds_or_never",
     "days_or_never",
+    "count",
     "milliseconds",
     "level",
     "switch",
@@ -244,6 +245,21 @@ SETTINGS: tuple[Setting, ...] = (
         "spent stay.",
         _set_by("OMNIROUTE_RETENTION_DAYS", "LOG_RETENTION_DAYS", kind="days_or_never"),
         unit="days",
+    ),
+    Setting(
+        "backup_days",
+        "1",
+        "How often a gateway backs up its SQLite database by itself, into db_backups in the data "
+        "folder; never leaves it to `omniroute backup`, which PostgreSQL is always left to.",
+        _set_by("OMNIROUTE_BACKUP_DAYS", kind="days_or_never"),
+        unit="days",
+    ),
+    Setting(
+        "backups_kept",
+        "7",
+        "How many backups the data folder keeps; the oldest goes when one more was made and "
+        "found whole.",
+        _set_by("OMNIROUTE_BACKUPS_KEPT", kind="count"),
     ),
     Setting(
         "a2a_task_s",

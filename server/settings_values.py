@@ -16,6 +16,7 @@ from .settings_names import Kind
 
 Network = IPv4Network | IPv6Network
 
+COUNT_MAX = 1_000
 WORKERS_MAX = 64
 SECONDS_MAX = 86_400.0
 DAYS_MAX = 36_500
@@ -99,6 +100,13 @@ def read_workers(text: str) -> int:
         raise ValueError(f"give a number from 1 to {WORKERS_MAX}, such as one for each core")
     if int(text) > 1 and sys.platform != "linux":
         raise ValueError("several processes on one port are to be had on Linux alone; give 1")
+    return int(text)
+
+
+def read_count(text: str) -> int:
+    """Give a number of things, at least one."""
+    if not re.fullmatch(r"[0-9]{1,4}", text.strip()) or not 1 <= int(text) <= COUNT_MAX:
+        raise ValueError(f"give a number from 1 to {COUNT_MAX}")
     return int(text)
 
 
@@ -260,6 +268,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "machine_name": read_machine_name,
     "port": read_port,
     "workers": read_workers,
+    "count": read_count,
     "folder": read_folder,
     "file": read_file,
     "url": read_url,

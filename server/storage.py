@@ -6,15 +6,17 @@ held. Closing stores what is queued.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from omniroute.routing.model import Config
 from omniroute.routing.ports import Clock
 
 from .settings import Settings
 from .store.audit import Audit
+from .store.backups import Backups, Where, note_restored
 from .store.boots import (
     BEAT_S,
     beat,
@@ -32,7 +34,7 @@ from .store.database import Database, open_database
 from .store.experience import StoredExperience
 from .store.kept_answers import KeptAnswers
 from .store.kept_responses import KeptResponses
-from .store.keyring import RING_VARIABLE, is_given, open_key_ring
+from .store.keyring import RING_VARIABLE, KeyRing, is_given, open_key_ring
 from .store.keys import Keys
 from .store.learned_limits import StoredLimits
 from .store.ledger import DECISION_CHAINS, StoredLedger
@@ -84,6 +86,7 @@ class Storage:
     responses: KeptResponses
     learned: StoredExperience
     retention: Retention
+    backups: Backups
     clock: Clock
     _beaten_s: float = 0.0
     _swept_s: float = 0.0
@@ -161,6 +164,22 @@ class Storage:
         await self.learned.flush()
 
 
+def key_ring(settings: Settings) -> KeyRing:
+    """Give the key ring of a data folder as it is now, made where there is none.
+
+    Raises:
+        CannotOpenStore: it cannot be used.
+    """
+    return open_key_ring(settings.data_dir, _ring_environment(settings))
+
+
+def backed_up(settings: Settings, *, version: str) -> Where:
+    """Give what is backed up, and where to."""
+    scheme, _, rest = settings.store_url.partition("://")
+    path = Path(rest.removeprefix("/")) if scheme == "sqlite" else None
+    return Where(settings.data_dir, path, version)
+
+
 @asynccontextmanager
 async def open_storage(
     settings: Settings,
@@ -182,12 +201,9 @@ async def open_storage(
     Raises:
         CannotOpenStore: the folder, the database or the key ring cannot be used.
     """
-    folder, environment = settings.data_dir, dict(settings.environment)
-    if settings.storage_encryption_key is not None:
-        environment[RING_VARIABLE] = settings.storage_encryption_key
-    make_data_folder(folder)
-    ring = open_key_ring(folder, environment)
-    vault = Vault(ring, lambda: open_key_ring(folder, environment))
+    make_data_folder(settings.data_dir)
+    ring, where = key_ring(settings), backed_up(settings, version=version)
+    vault = Vault(ring, lambda: key_ring(settings))
     async with open_database(settings.store_url) as database:
         boot = new_boot(version, clock.unix(), gateway)
         await register_boot(database, boot)
@@ -205,7 +221,7 @@ async def open_storage(
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database, boot.boot_id),
             pushes=StoredPushes(database, vault),
-            rings=Rings(database, vault, changes, None if is_given(environment) else folder),
+            rings=Rings(database, vault, changes, _ring_folder(settings)),
             audit=audit,
             changes=changes,
             counters=StoredCounters(database, clock),
@@ -214,23 +230,52 @@ async def open_storage(
             responses=KeptResponses(database),
             learned=StoredExperience(database, clock),
             retention=Retention(database, ring, DECISION_CHAINS, days=settings.retention_days),
+            backups=_backups(settings, where, database, ring, changes),
             clock=clock,
         )
         await storage.load()
-        async with asyncio.TaskGroup() as group:
-            writers = [
-                group.create_task(storage.ledger.run()),
-                group.create_task(storage.tool_calls.run()),
-                group.create_task(storage.budgets.run()),
-            ]
-            try:
-                yield storage
-            finally:
-                for writer in writers:
-                    writer.cancel()
+        await note_restored(where, changes)
+        async with _writing(storage):
+            yield storage
         await storage.flush()
         await storage.budgets.end()
         await end_boot(database, boot.boot_id, clock.unix())
+
+
+@asynccontextmanager
+async def _writing(storage: Storage) -> AsyncGenerator[None]:
+    """Store what is queued, as it comes."""
+    async with asyncio.TaskGroup() as group:
+        writers = [
+            group.create_task(storage.ledger.run()),
+            group.create_task(storage.tool_calls.run()),
+            group.create_task(storage.budgets.run()),
+        ]
+        try:
+            yield
+        finally:
+            for writer in writers:
+                writer.cancel()
+
+
+def _ring_environment(settings: Settings) -> Mapping[str, str]:
+    environment = dict(settings.environment)
+    if settings.storage_encryption_key is not None:
+        environment[RING_VARIABLE] = settings.storage_encryption_key
+    return environment
+
+
+def _ring_folder(settings: Settings) -> Path | None:
+    """Give where the key ring's file is, None where the ring is a variable's."""
+    return None if is_given(_ring_environment(settings)) else settings.data_dir
+
+
+def _backups(
+    settings: Settings, where: Where, database: Database, ring: KeyRing, changes: Changes
+) -> Backups:
+    backups = Backups(where, database, ring, changes)
+    backups.every_days, backups.kept = settings.backup_days, settings.backups_kept
+    return backups
 
 
 def _answers(settings: Settings, database: Database, changes: Changes, clock: Clock) -> KeptAnswers:

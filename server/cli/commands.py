@@ -8,6 +8,7 @@ from .command import JSON, NOUN, Command, Option
 from .commands_a2a import A2A_COMMANDS
 from .commands_aliases import ALIAS_COMMANDS
 from .commands_autos import AUTO_COMMANDS
+from .commands_backup import BACKUP_COMMANDS
 from .commands_combos import COMBO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
 from .commands_health import HEALTH_COMMANDS
@@ -265,6 +266,7 @@ COMMANDS: tuple[Command, ...] = (
     *AUTO_COMMANDS,
     *SHAPING_COMMANDS,
     *DECISION_COMMANDS,
+    *BACKUP_COMMANDS,
     *MCP_COMMANDS,
     *A2A_COMMANDS,
     *USAGE_COMMANDS,

@@ -16,7 +16,7 @@ from .keyring import KeyRing
 
 ENTRIES_MAX = 500
 
-_CHAINED = ChainedTable(
+AUDIT_CHAINS = ChainedTable(
     kind="audit",
     rows_sql=(
         "SELECT chain_id, seq, mac, at_unix_s, actor, action, target, detail FROM audit "
@@ -99,7 +99,7 @@ class Audit:
 
     async def everything(self) -> AsyncGenerator[Exported, None]:
         """Give every entry with its place and its MAC, chain by chain, as they are stored."""
-        async with aclosing(chained_rows(self._database, _CHAINED)) as chains:
+        async with aclosing(chained_rows(self._database, AUDIT_CHAINS)) as chains:
             async for _, rows in chains:
                 async with aclosing(rows):
                     async for row in rows:
@@ -108,7 +108,7 @@ class Audit:
 
     async def verify(self) -> Verified:
         """Check that no entry was changed, inserted or removed."""
-        return await verify(self._database, self._ring, _CHAINED)
+        return await verify(self._database, self._ring, AUDIT_CHAINS)
 
 
 def detail_of(facts: Mapping[str, Any]) -> str:

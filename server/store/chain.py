@@ -14,17 +14,25 @@ import hmac
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from .database import Database, Row, Statement, Steps
+from .database import Row, Statement, Steps, T, Unit
 from .keyring import KeyRing
 
 Kind = Literal["decisions", "audit", "mcp_tool_audit"]
 
 PAGE_ROWS = 1_000
 START = bytes(32)
+
+
+class Readable(Protocol):
+    """What chains are read from: a database, or a backup of one."""
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit that only reads."""
+        ...
 
 
 class Link(Struct, frozen=True, gc=False):
@@ -144,7 +152,7 @@ class ChainedTable:
 
 
 async def chained_rows(
-    database: Database, table: ChainedTable
+    database: Readable, table: ChainedTable
 ) -> AsyncGenerator[tuple[str, AsyncGenerator[Row, None]], None]:
     """Give every chain of one table with its rows in order, whether it verifies or not."""
     heads = await database.read(Statement(f"{_HEADS} ORDER BY chains.chain_id", (table.kind,)))
@@ -153,7 +161,7 @@ async def chained_rows(
         yield chain_id, _pages(database, table.rows_sql, chain_id, after=0)
 
 
-async def verify(database: Database, ring: KeyRing, table: ChainedTable) -> Verified:
+async def verify(database: Readable, ring: KeyRing, table: ChainedTable) -> Verified:
     """Check every chain of one table; rows may be added meanwhile."""
     heads = await database.read(Statement(f"{_HEADS} ORDER BY chains.chain_id", (table.kind,)))
     rows_seen = 0
@@ -230,7 +238,7 @@ def _start(table: ChainedTable, head: Row, ring: KeyRing) -> Start | Fault:
 
 
 async def _verify_head(
-    database: Database, ring: KeyRing, table: ChainedTable, head: Row
+    database: Readable, ring: KeyRing, table: ChainedTable, head: Row
 ) -> tuple[int, Fault | None]:
     """Give how many rows of a chain were seen, and the first fault.
 
@@ -257,7 +265,7 @@ async def _verify_head(
 
 
 async def _pages(
-    database: Database, rows_sql: str, chain_id: str, *, after: int
+    database: Readable, rows_sql: str, chain_id: str, *, after: int
 ) -> AsyncGenerator[Row, None]:
     while True:
         rows = await database.read(Statement(rows_sql, (chain_id, after, PAGE_ROWS)))

@@ -21,8 +21,8 @@ POSTGRES_LOCK = 0x6F6D6E69
 """The number of the advisory lock that lets one process migrate at a time."""
 
 
-def migrate_sqlite(path: Path) -> None:
-    """Bring a file up to date. The caller sees to it that no other process is at it.
+def migrate_sqlite(path: Path, *, revision: str = "head") -> None:
+    """Bring a file up to date, or to an older schema, while no other process is at it.
 
     Raises:
         CannotOpenStore: the tables cannot be made or changed; nothing was.
@@ -35,7 +35,7 @@ def migrate_sqlite(path: Path) -> None:
     with _explained(str(path)), engine.connect() as connection:
         # Left to itself, the driver would commit before every change of a table.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        run_migrations(connection)
+        run_migrations(connection, revision=revision)
         connection.commit()
     engine.dispose()
 
@@ -62,12 +62,12 @@ async def migrate_postgres(connect: Callable[[], Awaitable[object]], where: str)
     await engine.dispose()
 
 
-def run_migrations(connection: Connection) -> None:
-    """Bring the database of a connection up to date, in the transaction it is in."""
+def run_migrations(connection: Connection, *, revision: str = "head") -> None:
+    """Bring the database of a connection to a schema, in the transaction it is in."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    upgrade(config, "head")
+    upgrade(config, revision)
 
 
 @contextmanager

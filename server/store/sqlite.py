@@ -280,7 +280,7 @@ def _execute(connection: sqlite3.Connection, step: Step) -> Rows:
     if isinstance(step, Many):
         _execute_many(connection, step)
         return ()
-    return connection.execute(_own_words(step.sql), step.values).fetchall()
+    return connection.execute(own_words(step.sql), step.values).fetchall()
 
 
 def _execute_many(connection: sqlite3.Connection, step: Many) -> None:
@@ -301,7 +301,7 @@ def _execute_many(connection: sqlite3.Connection, step: Many) -> None:
             connection.execute(merged, values)
             done += size
     if done < len(rows):
-        connection.executemany(_own_words(step.sql), rows[done:])
+        connection.executemany(own_words(step.sql), rows[done:])
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
@@ -319,7 +319,7 @@ def _merged(sql: str, width: int, size: int) -> str | None:
 
 
 @lru_cache(maxsize=STATEMENTS_CACHED)
-def _own_words(sql: str) -> str:
+def own_words(sql: str) -> str:
     """Give the statement with SQLite's own places for values in place of `$1`."""
     return _PLACE.sub("?" if _are_in_order(sql) else r"?\1", sql)
 

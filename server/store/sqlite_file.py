@@ -28,6 +28,12 @@ CHECK_BYTES_MAX = 64 * 2**20
 """A file larger than this is not read through at start after a crash: `check_file` does it."""
 
 
+STAGED = ".restore"
+"""What a restored database beside the one it replaces ends in."""
+REPLACED = ".before-restore"
+BACKUPS = "db_backups"
+
+
 class FileInUse:
     """Our claim on the file: shared with other processes that have it open."""
 
@@ -56,7 +62,10 @@ def prepare_file(path: Path) -> FileInUse:
     except OSError as error:
         raise _unusable(path, error.strerror or str(error)) from error
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if getattr(error, "sqlite_errorcode", None) in (
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        ):
             raise _damaged(path, str(error)) from error
         raise _unusable(path, str(error)) from error
     return FileInUse(lock)
@@ -73,6 +82,8 @@ def _prepare_alone_or_share(path: Path, lock: int) -> None:
     limit_s = time.monotonic() + OLDER_S_MAX
     while True:
         alone = _claim(path, lock)
+        if alone:
+            _put_in_place(path)
         found = _checked(path, alone=alone)
         if not needs_migration(found, str(path)):
             break
@@ -90,6 +101,31 @@ def _prepare_alone_or_share(path: Path, lock: int) -> None:
         _release(lock)
         time.sleep(TRY_EVERY_S)
     _share(lock)
+
+
+def backups_beside(folder: Path) -> list[Path]:
+    """Give the files of a folder of backups, the newest first."""
+    # Their names begin with the time they were made.
+    return sorted(folder.glob("omniroute-*.sqlite"), reverse=True)
+
+
+def _put_in_place(path: Path) -> None:
+    """Put a database that was restored in the place of this one, which is kept beside it.
+
+    Whoever is stopped halfway is gone on from by the next: nothing is removed before the name
+    that it is found by has changed.
+    """
+    staged = Path(f"{path}{STAGED}")
+    if not staged.exists():
+        return
+    if path.exists():
+        # What the log of the old one holds belongs to it, and never to the new one.
+        for ending in ("-wal", ""):
+            with suppress(FileNotFoundError):
+                Path(f"{path}{ending}").replace(f"{path}{REPLACED}{ending}")
+    for ending in ("-wal", "-shm"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+    staged.replace(path)
 
 
 def _checked(path: Path, *, alone: bool) -> Found:
@@ -156,10 +192,20 @@ def _unusable(path: Path, reason: str) -> CannotOpenStore:
 
 
 def _damaged(path: Path, reason: str) -> CannotOpenStore:
-    return CannotOpenStore(
-        f"the database {path} is damaged ({reason}): move it and the files beside it whose names "
-        "begin the same to another folder and put a backup in its place; without one, starting "
-        "again makes an empty database"
+    return CannotOpenStore(f"the database {path} is damaged ({reason}): {_way_out(path)}")
+
+
+def _way_out(path: Path) -> str:
+    """Give in words what to do about a damaged database."""
+    found = backups_beside(path.parent / BACKUPS)
+    if found:
+        return (
+            "put the newest backup in its place with\n"
+            f"  omniroute restore {found[0]} --data-dir {path.parent}"
+        )
+    return (
+        "move it and the files beside it whose names begin the same to another folder and put a "
+        "backup in its place; without one, starting again makes an empty database"
     )
 
 

@@ -114,6 +114,7 @@ def settings_page() -> str:
             ("Entry", "What it is"),
             [
                 ("`storage.sqlite`", "the database, when it is SQLite"),
+                ("`db_backups/`", "[backups](backup.md) of the database"),
                 ("`keyring.json`", "the keys under which provider secrets are sealed; mode 0600"),
                 (
                     "`runtime/gateway.json`",

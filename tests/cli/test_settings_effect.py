@@ -186,6 +186,18 @@ async def retention_days(folder: Path, variables: Environment) -> bool:
         return await storage.ledger.find("r1", key_id=None) is None
 
 
+async def backup_days(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables) as opened:
+        return not opened.parts.storage.backups.due(time.time())
+
+
+async def backups_kept(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables) as opened:
+        for _ in range(2):
+            await opened.parts.storage.backups.make(reason="manual", actor="test")
+        return len(await opened.parts.storage.backups.all()) == 1
+
+
 async def a2a_private_webhooks(folder: Path, variables: Environment) -> bool:
     config = {"taskPushNotificationConfig": {"url": "http://127.0.0.1:9/hook"}}
     message = {"messageId": "m-1", "role": "ROLE_USER", "parts": [{"text": "hello"}]}
@@ -391,6 +403,8 @@ PROBES = {
     "total_s": Probe(str(BRIEF_S), total_s),
     "shutdown_s": Probe("1", shutdown_s),
     "retention_days": Probe("1", retention_days),
+    "backup_days": Probe("never", backup_days),
+    "backups_kept": Probe("1", backups_kept),
     "a2a_task_s": Probe(str(BRIEF_S), a2a_task_s),
     "a2a_retention_days": Probe("1.5", a2a_retention_days),
     "mcp_audit_arguments": Probe("on", mcp_audit_arguments),
