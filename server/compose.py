@@ -39,6 +39,7 @@ from .settings import Settings, Sources
 from .storage import Storage, open_storage
 from .store.guards import StoredGuards
 from .store.processes import this_machine
+from .telemetry.telemetry import Telemetry
 from .tokens import TokenExchange
 from .workers.agreement import agree
 from .workers.mail import Peers
@@ -175,11 +176,16 @@ async def compose(
             token=token,
             peers=peers,
         )
-        storage.ledger.follow = parts.telemetry.outcome
-        storage.tool_calls.follow = parts.telemetry.tool_call
-        storage.tasks.follow = parts.telemetry.task
+        _watch(storage, parts.telemetry)
         front = await opened.enter_async_context(open_doors(parts))
         yield Composed(parts, front, layers)
+
+
+def _watch(storage: Storage, telemetry: Telemetry) -> None:
+    """Have telemetry told of what is put on record."""
+    storage.ledger.follow = telemetry.outcome
+    storage.tool_calls.follow = telemetry.tool_call
+    storage.tasks.follow = telemetry.task
 
 
 def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenticator:
