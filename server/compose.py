@@ -159,15 +159,14 @@ async def compose(
         http.tokens = tokens = TokenExchange(clock)
         opened.callback(http.close)
         upstream = Upstreams(simulated=SimulatedUpstream(clock), http=http)
+        observed = await observe(storage, peers, place)
         token = new_token() if running is None else running.token
         authenticator = _authenticator(settings, storage, token)
         parts = Parts(
             settings=settings,
             version=version,
             clock=clock,
-            gateway=_gateway(
-                settings, storage, upstream, await observe(storage, peers, place), tokens.standing
-            ),
+            gateway=_gateway(settings, storage, upstream, observed, tokens.standing),
             upstream=upstream,
             http=http,
             storage=storage,
