@@ -7,13 +7,14 @@ else to the Starlette application. An ASGI client reaches the same hot doors thr
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniroute.routing.errors import NotFound, RoutingError
@@ -25,7 +26,9 @@ from .exchange import Door, Head, Header, SocketDoor
 from .gate import Gate
 from .guard import Guard
 from .paths import geminis, meant
+from .request_ids import identified
 from .rights import BELOW, EVERY, SOCKET, Needs
+from .telemetry.access import NO_ROUTE, logged, logged_door
 from .turnstile import Turnstile
 
 GOOGLES = b"x-goog-api-client"
@@ -63,6 +66,7 @@ class Front:
         draining: no new work is taken; /ready says so. Set by `drain`.
         closing: called when no new work is taken any more, to close what stays open.
         mcp_only_port: a port where nothing but /mcp is answered.
+        logs: whether each request is logged.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Front:
         self.draining = False
         self.closing: Callable[[], None] = _nothing
         self.mcp_only_port: int | None = None
+        self.logs = False
         self._guard = guard
         self._gate = gate
         self._hot = {path: (door, gate.needs("POST", path)) for path, door in hot.items()}
@@ -105,7 +110,22 @@ class Front:
             return None
         if self._refused(head.headers, head.path, head.port) is not None:
             return None
-        return self._gate.door(*found, head)
+        door = self._gate.door(*found, head)
+        return logged_door(door, head, self.route_of(head.method, head.path)) if self.logs else door
+
+    def route_of(self, method: str, path: str) -> str:
+        """Give what the path of a request is one of, NO_ROUTE where nothing is served there."""
+        path = meant(path)
+        if path in self._doors or path in self._sockets or (method == "POST" and path in self._hot):
+            return path
+        below = (f"{prefix}..." for prefix, _ in self._below if path.startswith(prefix))
+        scope = {"type": "http", "method": method, "path": path, "root_path": ""}
+        routes = (
+            one.path
+            for one in self.app.routes
+            if isinstance(one, Route) and one.matches(scope)[0] is not Match.NONE
+        )
+        return next(below, None) or next(routes, NO_ROUTE)
 
     @property
     def posts(self) -> tuple[str, ...]:
@@ -120,7 +140,15 @@ class Front:
         """Answer one request under ASGI."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-            return
+        elif self.logs:
+            method, path = scope["method"], scope["path"]
+            route = partial(self.route_of, method, path)
+            await logged(self._enter, route, scope, receive, send)
+        else:
+            await self._enter(scope, receive, send)
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send = identified(scope, send)
         path, here = scope["path"], scope.get("server")
         refused = self._refused(scope["headers"], path, None if here is None else here[1])
         if refused is not None:

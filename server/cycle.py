@@ -12,6 +12,7 @@ from starlette.types import Message, Scope
 
 from .exchange import Header
 from .own_exchange import CHUNKED, CLOSE, FAULT, LAST_CHUNK, STATUS_LINES, OwnExchange
+from .request_ids import HEADER, request_id_of
 
 ASGI = {"version": "3.0", "spec_version": "2.3"}
 _NO_BODY = frozenset({204, 304})
@@ -37,14 +38,17 @@ class Cycle:
         """Have the application answer."""
         exchange = self._exchange
         connection = exchange.connection
+        scope = self._scope()
         try:
-            await connection.app(self._scope(), self.receive, self.send)
+            await connection.app(scope, self.receive, self.send)
             if not exchange.is_answered and not exchange.has_left:
-                log.error("no_answer", extra={"path": exchange.head.path})
-                self._fail()
+                log.error("no_answer", extra={"request_id": request_id_of(scope)})
+                self._fail(request_id_of(scope))
         except BaseException as error:
-            log.error("unexpected_error", exc_info=error, extra={"path": exchange.head.path})
-            self._fail()
+            log.error(
+                "unexpected_error", exc_info=error, extra={"request_id": request_id_of(scope)}
+            )
+            self._fail(request_id_of(scope))
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -103,7 +107,7 @@ class Cycle:
             "state": {},
         }
 
-    def _fail(self) -> None:
+    def _fail(self, request_id: str) -> None:
         exchange = self._exchange
         if exchange.has_left or exchange.is_answered:
             return
@@ -112,7 +116,8 @@ class Cycle:
             return
         length = (b"content-length", b"%d" % len(FAULT))
         kind = (b"content-type", b"application/json")
-        self._start(500, [kind, length, (b"connection", b"close")])
+        named = (HEADER, request_id.encode())
+        self._start(500, [kind, length, named, (b"connection", b"close")])
         self._send_body(FAULT, more_body=False)
 
     def _start(self, status: int, headers: list[Header]) -> None:

@@ -122,6 +122,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         sockets=beside.sockets(parts, hot),
     )
     front.closing = mcp_door.drain
+    front.logs = settings.access_log
     front.app = build_app(
         [
             # They are looked at in turn, and none of these is asked for as often.

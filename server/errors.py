@@ -16,6 +16,7 @@ from omniroute.routing.wire.table import codec
 
 from .exchange import Exchange, Wait, headers_of
 from .paths import OLLAMAS, ROOTS, dialect_of, meant
+from .request_ids import request_id_of
 from .v1.answers import error_lines
 
 log = logging.getLogger("omniroute")
@@ -84,7 +85,8 @@ async def refuse(request: Request, error: Exception) -> Response:
 
 async def refuse_fault(request: Request, error: Exception) -> Response:
     """Answer a fault of ours; the traceback is logged once, the client sees none of it."""
-    log.error("unexpected_error", exc_info=error, extra={"path": request.url.path})
+    facts = {"request_id": request_id_of(request.scope)}
+    log.error("unexpected_error", exc_info=error, extra=facts)
     fault = RoutingError("the gateway failed to handle this request; its log has the cause")
     return refusal(request.scope, fault)
 
@@ -92,18 +94,20 @@ async def refuse_fault(request: Request, error: Exception) -> Response:
 def refusal(scope: Scope, error: RoutingError, **headers: str) -> Response:
     """Give the answer to a request that is refused, in the words of its path's dialect."""
     anthropic = any(name == b"anthropic-version" for name, _ in scope["headers"])
-    status, lines, body = _told(scope["path"], error, anthropic=anthropic)
+    request_id = request_id_of(scope)
+    status, lines, body = _told(scope["path"], error, request_id, anthropic=anthropic)
     more = {name.decode(): value.decode("latin-1") for name, value in headers_of(lines)}
     return Response(body, status, {**more, **headers})
 
 
 def hot_refusal(exchange: Exchange, error: RoutingError) -> Wait:
     """Answer a request to a hot door that is refused, in the door's own words."""
-    return exchange.whole(*_told(exchange.head.path, error))
+    return exchange.whole(*_told(exchange.head.path, error, new_request_id()))
 
 
-def _told(path: str, error: RoutingError, *, anthropic: bool = False) -> tuple[int, bytes, bytes]:
-    request_id = new_request_id()
+def _told(
+    path: str, error: RoutingError, request_id: str, *, anthropic: bool = False
+) -> tuple[int, bytes, bytes]:
     if meant(path) in OLLAMAS:
         lines = error_lines(error, "openai_chat", request_id=request_id)
         return error.status, lines, in_ollamas_words(error)

@@ -31,7 +31,6 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from omniroute.routing.access import require
-from omniroute.routing.engine import new_request_id
 from omniroute.routing.errors import NotAllowed, NotAuthenticated, RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
@@ -43,6 +42,7 @@ from .errors import NotForHere
 from .exchange import ClientGone
 from .guard import Guard
 from .mcp_streams import Streams
+from .request_ids import request_id_of
 from .v1.bodies import read_body
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def _asked(caller: Caller, scope: Scope, params: Mapping[str, Any]) -> Asked:
     arguments = params.get("arguments")
     headers = dict(scope["headers"])
     return Asked(
-        call_id=new_request_id(),
+        call_id=request_id_of(scope),
         caller=caller,
         tool=params["name"],
         arguments=arguments if isinstance(arguments, dict) else {},

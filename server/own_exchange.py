@@ -11,6 +11,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from omniroute.routing.engine import new_request_id
+
 from .exchange import ClientGone, Door, Head, Wait
 from .v1.bodies import too_large
 
@@ -151,23 +153,25 @@ class OwnExchange:
                 self.fail()
                 raise
         except Exception:
-            log.exception("unexpected_error", extra={"path": self.head.path})
-            self.fail()
+            request_id = new_request_id()
+            log.exception("unexpected_error", extra={"request_id": request_id})
+            self.fail(request_id)
         finally:
             app.busy -= 1
             app.turnstile.streams -= self._streams
             app.last_s = time.monotonic()
             connection.ended(self.task)
 
-    def fail(self) -> None:
-        """End an exchange that got no answer, or only half of one."""
+    def fail(self, request_id: str | None = None) -> None:
+        """End an exchange that got no answer, or only half of one; the id is the log's."""
         if self.has_left:
             return
         self.keeps_alive = False
         if self.is_started:
             self.connection.close()
         else:
-            self.whole(500, FAULT_LINES, FAULT)
+            named = b"x-request-id: %b\r\n" % (request_id or new_request_id()).encode()
+            self.whole(500, FAULT_LINES + named, FAULT)
 
     # What the door calls.
 

@@ -32,7 +32,7 @@ from .edge import Connection
 from .first_key import make_first_key
 from .heap import keep_freed_memory
 from .listeners import MCP_HOST, MCP_PORT, CannotListen, listen
-from .log_lines import LineFormatter
+from .log_setup import open_log
 from .runtime_file import (
     Running,
     new_token,
@@ -55,19 +55,17 @@ GC_ALLOCATIONS = 20_000
 GC_YOUNGEST = 100
 """So many of these begin one of the middle generation, which holds what runs for long: some ten
 milliseconds beside 500 streams. Python's own number is 10."""
-QUIET = ("alembic", "uvicorn", "mcp", "httpx", "httpx2")
-"""Libraries whose chatter is kept out of our log."""
 
 log = logging.getLogger("omniroute")
 
 
 def run(settings: Settings, sources: Sources) -> int:
     """Serve until asked to stop, and give the exit status."""
-    lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(LineFormatter())
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[lines])
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        open_log(settings)
+    except OSError as problem:
+        print(f"the log cannot be written to {settings.log_file}: {problem}", file=sys.stderr)
+        return UNAVAILABLE
     try:
         sockets = listen(settings)
     except CannotListen as problem:

@@ -27,6 +27,8 @@ from .settings_values import READERS, Network, NotMeantForUs
 
 DATABASE_FILE = "storage.sqlite"
 SECONDS_A_DAY = 86_400.0
+FILES = frozenset({"a2a_card_key", "log_file"})
+"""Settings that name a file."""
 
 
 class SettingsError(Exception):
@@ -78,6 +80,10 @@ class Settings:
     a2a_card_key: Path | None = None
     exit_when_idle_s: float | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    log_file: Path | None = None
+    log_file_bytes_max: int = 50 * 2**20
+    access_log: bool = False
     dev: bool = False
     open_browser: bool = True
     storage_encryption_key: str | None = field(default=None, repr=False)
@@ -194,12 +200,13 @@ def load_settings(
     if reading.faults:
         raise SettingsError("\n".join(reading.faults))
     values = reading.values
-    given_dir, card_key = values.pop("data_dir", None), values.pop("a2a_card_key", None)
+    given_dir = values.pop("data_dir", None)
+    for name in FILES & values.keys():
+        values[name] = _absolute(values[name], cwd, home)
     settings = Settings(
         data_dir=default_data_dir(environ, home)
         if given_dir is None
         else _absolute(given_dir, cwd, home),
-        a2a_card_key=None if card_key is None else _absolute(card_key, cwd, home),
         environment={**reading.file_variables, **environ},
         from_file=frozenset(reading.file_variables) - frozenset(environ),
         **values,

@@ -43,7 +43,7 @@ _GUARD = (
 )
 _NO_CACHE = "answers are not cached"
 _NO_CLOUD = "nothing is synchronised with a cloud"
-_LOGS = "logs go to standard error; send them to a file with 2> or your service manager"
+_LOGS = "the log goes to standard error unless LOG_FILE_PATH names a file"
 _NO_STEALTH = "the gateway does not pose as another client and uses no vendor's OAuth client"
 _CLI_TOOLS = "only PATH is looked at for command line tools, and none is run or configured"
 _PROXY = (
@@ -121,7 +121,6 @@ DOCUMENTED: tuple[Documented, ...] = (
     *_ignored(
         "prompts and answers are not stored, so there is no payload to log",
         "CALL_LOG_PAYLOAD_MODE",
-        "ENABLE_REQUEST_LOGS",
     ),
     *_ignored("scopes are always enforced", "OMNIROUTE_MCP_ENFORCE_SCOPES"),
     *_ignored("nothing depends on it", "INSTANCE_NAME", "MACHINE_ID_SALT", "OMNIROUTE_API_KEY_ID"),
@@ -134,7 +133,7 @@ DOCUMENTED: tuple[Documented, ...] = (
     *_ignored(_NO_CLOUD, "CLOUD_URL", "NEXT_PUBLIC_CLOUD_URL", "CLOUD_SYNC_TIMEOUT_MS"),
     *_ignored(_NO_CACHE, "SEMANTIC_CACHE_*", "PROMPT_CACHE_*"),
     *_ignored("set the two MODE variables", "INPUT_SANITIZER_ENABLED"),
-    *_ignored(_LOGS, "LOG_FORMAT", "LOG_TO_FILE", "LOG_FILE_PATH", "LOG_MAX_FILE_SIZE"),
+    *_ignored(_LOGS, "LOG_TO_FILE"),
     *_ignored("nothing of that sort is polled", "OPENROUTER_CATALOG_TTL_MS", "NANOBANANA_POLL_*"),
     *_ignored(
         "a provider may always have several accounts", "ALLOW_MULTI_CONNECTIONS_PER_COMPAT_NODE"

@@ -31,6 +31,7 @@ Kind = Literal[
     "count",
     "milliseconds",
     "level",
+    "log_format",
     "switch",
     "database",
     "secret",
@@ -312,6 +313,32 @@ SETTINGS: tuple[Setting, ...] = (
         "info",
         "The least that is logged: debug, info, warning or error.",
         _set_by("OMNIROUTE_LOG_LEVEL", "LOG_LEVEL", kind="level"),
+    ),
+    Setting(
+        "log_format",
+        "text",
+        "How log lines read: text, or json with one object a line.",
+        _set_by("OMNIROUTE_LOG_FORMAT", "LOG_FORMAT", kind="log_format"),
+    ),
+    Setting(
+        "log_file",
+        "standard error",
+        "The file that the log goes to; five full ones stay beside it.",
+        _set_by("OMNIROUTE_LOG_FILE", "LOG_FILE_PATH", kind="file"),
+    ),
+    Setting(
+        "log_file_bytes_max",
+        "52428800",
+        "How large a log file may become before a new one is begun; takes k, M and G.",
+        _set_by("OMNIROUTE_LOG_FILE_BYTES_MAX", "LOG_MAX_FILE_SIZE", kind="size"),
+        unit="bytes",
+    ),
+    Setting(
+        "access_log",
+        "off",
+        "Log every request: one line for what was asked over HTTP, and one for what came of it "
+        "at providers, with tokens and cost. Never a prompt, a query or a header.",
+        _set_by("OMNIROUTE_ACCESS_LOG", "ENABLE_REQUEST_LOGS", kind="switch"),
     ),
     Setting(
         "dev",

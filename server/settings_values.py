@@ -235,6 +235,14 @@ def read_level(text: str) -> str:
     return level
 
 
+def read_log_format(text: str) -> str:
+    """Give how log lines read."""
+    name = text.strip().lower()
+    if name not in ("text", "json"):
+        raise ValueError("give text or json")
+    return name
+
+
 def read_switch(text: str) -> bool:
     """Give what a switch says."""
     value = text.strip().lower()
@@ -283,6 +291,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "days_or_never": read_days_or_never,
     "milliseconds": read_milliseconds,
     "level": read_level,
+    "log_format": read_log_format,
     "switch": read_switch,
     "database": read_database,
     "secret": read_secret,

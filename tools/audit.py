@@ -30,6 +30,8 @@ Outcome = Literal["answered", "failed", "refused", "cancelled"]
 
 TRANSPORT_HEADER = b"x-omniroute-transport"
 """Says "stdio" where our relay sends a request; who sends it can say what they like."""
+REQUEST_ID_PLACE = "omniroute.request_id"
+"""Where the scope of an HTTP request holds the id that its answer names."""
 SCOPE_DENIED = "scope_denied"
 UNKNOWN_TOOL = "unknown_tool"
 TOOL_ERROR = "tool_error"

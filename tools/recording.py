@@ -7,17 +7,26 @@ from omniroute.routing.engine import new_request_id
 from omniroute.routing.model import Caller
 
 from .additions import Context
-from .audit import TOOL_ERROR, TRANSPORT_HEADER, UNKNOWN_TOOL, Asked, Followed, Trail
+from .audit import (
+    REQUEST_ID_PLACE,
+    TOOL_ERROR,
+    TRANSPORT_HEADER,
+    UNKNOWN_TOOL,
+    Asked,
+    Followed,
+    Trail,
+)
 from .calls import ERROR_META, INSUFFICIENT_SCOPE, Calls
 
 Answer = CallToolResult | InputRequiredResult
+_TAKEN = "omniroute.request_id_taken"
 
 
 async def run_recorded(
     calls: Calls, trail: Trail | None, ctx: Context, params: CallToolRequestParams, caller: Caller
 ) -> Answer:
     """Run one call and record what became of it; without a trail it is only run."""
-    call_id = new_request_id()
+    call_id = _call_id(ctx)
     if trail is None:
         return await calls.run(ctx, params, caller, call_id)
     asked = Asked(
@@ -36,6 +45,18 @@ async def run_recorded(
             raise
         _gave(followed, answer)
         return answer
+
+
+def _call_id(ctx: Context) -> str:
+    """Give the id that the HTTP answer names, to the first call of a request, else a new one."""
+    call_id = new_request_id()
+    if ctx.request is None:
+        return call_id
+    scope = ctx.request.scope
+    if scope.setdefault(_TAKEN, call_id) != call_id:
+        return call_id
+    named: str = scope.setdefault(REQUEST_ID_PLACE, call_id)
+    return named
 
 
 def _transport(ctx: Context) -> str:

@@ -335,6 +335,37 @@ async def log_level(folder: Path, variables: Environment) -> bool:
         return "idle_exit" not in one.text()
 
 
+async def log_format(folder: Path, variables: Environment) -> bool:
+    with process(folder, {"OMNIROUTE_EXIT_WHEN_IDLE_S": "0.1", **variables}) as one:
+        assert await one.ended(WAIT_S_MAX) == 0
+        return '"event": "idle_exit"' in one.text()
+
+
+async def log_file(folder: Path, variables: Environment) -> bool:
+    with process(folder, {"OMNIROUTE_EXIT_WHEN_IDLE_S": "0.1", **variables}) as one:
+        assert await one.ended(WAIT_S_MAX) == 0
+    file = folder / "gateway-own.log"
+    return file.exists() and "idle_exit" in file.read_text()
+
+
+async def log_file_bytes_max(folder: Path, variables: Environment) -> bool:
+    file = folder / "gateway-own.log"
+    file.write_text("x" * 1024)
+    more = {"OMNIROUTE_LOG_FILE": str(file), "OMNIROUTE_EXIT_WHEN_IDLE_S": "0.1"}
+    with process(folder, {**more, **variables}) as one:
+        assert await one.ended(WAIT_S_MAX) == 0
+    return file.with_name("gateway-own.log.1").exists()
+
+
+async def access_log(folder: Path, variables: Environment) -> bool:
+    port = free_port()
+    with process(folder, {"OMNIROUTE_PORT": str(port), **variables}) as one:
+        assert await one.started()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            assert (await client.get("/api/hello")).status_code == 200
+        return "http_request" in one.text()
+
+
 async def exit_when_idle_s(folder: Path, variables: Environment) -> bool:
     with process(folder, variables) as one:
         assert await one.started()
@@ -412,6 +443,10 @@ PROBES = {
     "a2a_card_key": Probe("{folder}/card.pem", a2a_card_key),
     "exit_when_idle_s": Probe(str(BRIEF_S), exit_when_idle_s),
     "log_level": Probe("error", log_level),
+    "log_format": Probe("json", log_format),
+    "log_file": Probe("{folder}/gateway-own.log", log_file),
+    "log_file_bytes_max": Probe("1KiB", log_file_bytes_max),
+    "access_log": Probe("on", access_log),
     "dev": Probe("on", dev),
     "open_browser": Probe("off", open_browser),
     "storage_encryption_key": Probe(SECRET, storage_encryption_key),
