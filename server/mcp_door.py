@@ -41,6 +41,7 @@ from omniroute.tools.reach import Reach
 from .errors import NotForHere
 from .exchange import ClientGone
 from .guard import Guard
+from .mcp_faults import FirstLines
 from .mcp_streams import Streams
 from .request_ids import request_id_of
 from .v1.bodies import read_body
@@ -175,7 +176,7 @@ class McpDoor:
             body, headers = _refusal(error, message.get("id"))
             await _send(send, error.status, body, headers=headers)
             return
-        await app(scope, _replayed(body, receive), send)
+        await app(scope, _replayed(body, receive), FirstLines(send))
 
     def _check_scope(
         self, caller: Caller, scope: Scope, message: Mapping[str, Any], scope_of: ScopeOf

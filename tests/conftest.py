@@ -6,7 +6,22 @@ from pathlib import Path
 import pytest
 
 from tests import processes
+from tests.canaries.plugin import (
+    pytest_configure,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+    pytest_unconfigure,
+)
 from tests.processes import RunningGateway
+
+__all__ = [
+    "pytest_configure",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+    "pytest_unconfigure",
+]
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.canaries.secrets import canary
+
 START_S_MAX = 30.0
 STOP_S_MAX = 40.0
 COMMAND_S_MAX = 60.0
@@ -24,7 +26,8 @@ OMNIROUTE = (sys.executable, "-m", "omniroute.server.cli.main")
 def plain_environment(home: Path, **more: str) -> dict[str, str]:
     """Give an environment without anything of the machine's user but the path."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return {**kept, "HOME": str(home), "DATA_DIR": str(home / "data"), **more}
+    secret = {"UNRELATED_API_TOKEN": canary("environment")}
+    return {**kept, "HOME": str(home), "DATA_DIR": str(home / "data"), **secret, **more}
 
 
 def free_port() -> int:
@@ -78,7 +81,8 @@ class RunningGateway:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request and give its answer, whatever the status."""
-        sent = dict(headers or {})
+        sent = {"cookie": f"session={canary('cookie')}", "x-secret": canary("header")}
+        sent |= headers or {}
         if key is not None:
             sent["authorization"] = f"Bearer {key}"
         data = body if isinstance(body, bytes) else None

@@ -31,6 +31,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from tests.canaries.plugin import look
+
 START_S_MAX = 30.0
 STOP_S_MAX = 10.0
 TRY_EVERY_S = 0.005
@@ -39,6 +41,12 @@ DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
 # The shell waits for our end of the pipe to close, on purpose or because we died. QUIT makes
 # PostgreSQL end at once, TERM makes Valkey end: nothing in the folder is needed any more.
 _HOLD = '"$@" </dev/null & server=$!; read -r _; kill -{signal} $server; wait $server'
+
+
+_TABLES = (
+    "SELECT relname AS name FROM pg_class WHERE relkind = 'r' "
+    "AND relnamespace = 'public'::regnamespace"
+)
 
 
 class ServiceMissing(Exception):
@@ -72,7 +80,8 @@ class Postgres:
         return self.url(name)
 
     def drop(self, url: str) -> None:
-        """Remove a database, also when a connection is still open."""
+        """Remove a database, also when a connection is still open; first look what is in it."""
+        look(f"database {database_name(url)}", asyncio.run(_content(url)))
         self._run(f'DROP DATABASE IF EXISTS "{database_name(url)}" WITH (FORCE)')
 
     def url(self, name: str) -> str:
@@ -88,6 +97,23 @@ class Postgres:
                 await connection.close(timeout=STOP_S_MAX)
 
         asyncio.run(run())
+
+
+async def _content(url: str) -> bytes:
+    """Give every row of a database as text."""
+    connection = await asyncpg.connect(url, timeout=START_S_MAX)
+    try:
+        tables = await connection.fetch(_TABLES, timeout=START_S_MAX)
+        rows = [
+            row["content"]
+            for table in tables
+            for row in await connection.fetch(
+                f'SELECT one::text AS content FROM "{table["name"]}" one', timeout=START_S_MAX
+            )
+        ]
+    finally:
+        await connection.close(timeout=STOP_S_MAX)
+    return "\n".join(rows).encode()
 
 
 def database_name(url: str) -> str:

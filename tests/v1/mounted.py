@@ -14,9 +14,10 @@ from omniroute.routing.model import Account, Dialect
 from omniroute.server.compose import Composed, compose
 from omniroute.server.edge import Connection
 from omniroute.server.settings import load_settings
+from tests.canaries.secrets import canary
 from tests.upstream.servers import WAIT_S, Script, Server, serving
 
-KEY = "sk-fake-provider-key"
+KEY = f"sk-fake-{canary('provider key')}"
 BASES: dict[Dialect, str] = {"gemini": "/v1beta"}
 CHATS: dict[Dialect, str] = {
     "openai_chat": "/v1/chat/completions",
@@ -73,7 +74,9 @@ async def mounted(
             account = Account(f"acc_{name}", name, dialect, base, KEY, models=("m",))
             await composed.parts.storage.configs.put_account(account, actor="test")
         port = await opened.enter_async_context(_listening(composed))
-        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=WAIT_S)
+        secrets = {"cookie": f"session={canary('cookie')}", "x-secret": canary("header")}
+        url = f"http://127.0.0.1:{port}"
+        client = httpx.AsyncClient(base_url=url, timeout=WAIT_S, headers=secrets)
         await opened.enter_async_context(client)
         yield Mounted(composed, client, tuple(servers))
 

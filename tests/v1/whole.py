@@ -8,6 +8,7 @@ import httpx2
 
 from omniroute.server.compose import Composed, compose
 from omniroute.server.settings import load_settings
+from tests.canaries.secrets import canary
 
 HOST = "http://127.0.0.1:20128"
 
@@ -24,7 +25,8 @@ async def opened(folder: Path, **variables: str) -> AsyncIterator[Composed]:
 @asynccontextmanager
 async def client(gateway: Composed, **headers: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of an open gateway; it sends these headers."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named = {"cookie": f"session={canary('cookie')}", "x-secret": canary("header")}
+    named |= {name.replace("_", "-"): value for name, value in headers.items()}
     transport = httpx2.ASGITransport(app=gateway.app, client=("127.0.0.1", 1))
     async with httpx2.AsyncClient(transport=transport, base_url=HOST, headers=named) as made:
         yield made
