@@ -49,7 +49,7 @@ from .exchange import Door
 from .gate import Gate
 from .guard import Guard
 from .home import page
-from .mcp_door import build_mcp
+from .mcp_door import McpDoor, build_mcp
 from .parts import Parts
 from .repeats import Repeats
 from .rights import BELOW, RIGHTS
@@ -82,17 +82,9 @@ A2A_PATHS = (ENDPOINT, f"{ENDPOINT}/")
 @asynccontextmanager
 async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     """Give the application of all doors, open while the context is."""
-    settings, gateway, authenticator = parts.settings, parts.gateway, parts.authenticator
+    settings, authenticator = parts.settings, parts.authenticator
     hosts, repeats = _hosts(settings), Repeats(parts.storage.answers)
-    mcp_door = build_mcp(
-        gateway,
-        authenticate=authenticator.caller,
-        allowed_hosts=hosts,
-        allowed_origins=settings.allowed_origins,
-        stateless=settings.workers > 1,
-    )
-    mcp_door.once = repeats
-    mcp_door.trail = Trail(parts.storage.tool_calls, parts.clock)
+    mcp_door = _mcp(parts, hosts, repeats)
     webhooks = Webhooks(
         private=settings.a2a_private_webhooks, own_addresses=((settings.host, settings.port),)
     )
@@ -141,6 +133,19 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     with closing(webhooks):
         async with mcp_door.run(), a2a.lifespan():
             yield front
+
+
+def _mcp(parts: Parts, hosts: Sequence[str], repeats: Repeats) -> McpDoor:
+    door = build_mcp(
+        parts.gateway,
+        authenticate=parts.authenticator.caller,
+        allowed_hosts=hosts,
+        allowed_origins=parts.settings.allowed_origins,
+        stateless=parts.settings.workers > 1,
+    )
+    door.once = repeats
+    door.trail = Trail(parts.storage.tool_calls, parts.clock)
+    return door
 
 
 def _a2a(parts: Parts, repeats: Repeats, webhooks: Webhooks) -> A2ADoor:

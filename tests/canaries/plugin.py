@@ -63,8 +63,8 @@ class _Watch:
             if is_enabled(logger, record.levelno):
                 call(logger, record)
 
-        logging.Logger.isEnabledFor = enabled  # type: ignore[method-assign]
-        logging.Logger.callHandlers = passed  # type: ignore[method-assign]
+        logging.Logger.isEnabledFor = enabled  # type: ignore[method-assign, assignment]
+        logging.Logger.callHandlers = passed  # type: ignore[method-assign, assignment]
 
     def close(self) -> None:
         logging.Logger.isEnabledFor = self._is_enabled  # type: ignore[method-assign]

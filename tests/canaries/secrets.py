@@ -12,7 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 
-from omniroute.server.store.keys import KEY_SHAPE
+from omniroute.server.store.key_secrets import KEY_SHAPE
 
 MARK = "Cnry7q9ZxKw3"
 SHOWN_BYTES = 60

@@ -12,6 +12,8 @@ from starlette.routing import Route
 
 from omniroute.server.app import build_app
 from omniroute.server.exchange import Exchange as ServerExchange
+from omniroute.server.gate import Gate
+from omniroute.server.rights import ANYONE, Right
 from tests.v1.mounted import mounted
 from tests.v1.whole import client, opened
 
@@ -97,8 +99,9 @@ async def test_a_fault_of_ours_is_logged_under_the_id_that_its_answer_names(
 
     async with mounted(tmp_path) as here:
         front = here.composed.app
-        front.app = build_app([Route("/fails", fails)], front)
-        cast(dict[str, Any], front._hot)["/fails-hot"] = fails_hot
+        gate = Gate(here.composed.parts.authenticator, [Right("GET", "/fails", ANYONE)])
+        front.app = build_app([Route("/fails", fails, methods=["GET"])], gate, front)
+        cast(dict[str, Any], front._hot)["/fails-hot"] = (fails_hot, ANYONE)
         with caplog.at_level(logging.ERROR):
             cold = await here.client.get("/fails")
             hot = await here.client.post("/fails-hot", json={})
