@@ -263,7 +263,8 @@ def _ipv4_inside(address: Address) -> ipaddress.IPv4Address | None:
 
 def _written_address(host: str) -> str | None:
     """Give the address that a host's text is, in the old spellings too (`127.1`), else None."""
-    if _is_here(_plain(host)):
+    plain = _plain(host)
+    if isinstance(plain, str) and _is_here(plain):
         return "127.0.0.1"
     try:
         return str(ipaddress.ip_address(host))
