@@ -1,5 +1,6 @@
 """What callers may change. Needs write:* scopes, or admin for accounts and keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec import structs
@@ -9,11 +10,12 @@ from .catalog.autos import check_pool
 from .catalog.combos import is_starter
 from .catalog.fitness_rules import check_rule
 from .catalog.names import check_alias
+from .catalog.price_rules import with_prices
 from .errors import Conflict, NotFound
 from .guard import GuardStanding, GuardTerms
 from .health.book import HealthBook
 from .health.profiles import Profile, profile_named
-from .model import Account, Caller, Combo
+from .model import Account, Caller, Combo, Price
 from .ports import Configs, ConfigStore, GuardStore
 from .preference import FitnessRule
 from .shaping import Shaping, Thinking, check_shaping
@@ -119,6 +121,18 @@ class Controls:
         require(caller, "write:combos")
         if not await self.store.remove_alias(name, actor=caller.key_id):
             raise NotFound(f"no alias is named {name!r}")
+
+    async def set_prices(self, changes: Mapping[str, Price | None], caller: Caller) -> None:
+        """Put prices of the user's own over the table, or take them away. Needs admin.
+
+        They count from the next request on. What requests have cost stays as it was.
+
+        Raises:
+            BadRequest: with the target that is wrong.
+        """
+        require(caller, ADMIN)
+        with_prices(self.configs.current().prices, changes)
+        await self.store.put_prices(changes, actor=caller.key_id)
 
     async def put_fitness(self, rule: FitnessRule, caller: Caller) -> FitnessRule:
         """Say how fit some models are for a kind of task; it wins over the tables.

@@ -233,9 +233,8 @@ class Combo:
 class Candidate:
     """One way to serve a target: a model at an account. Holds no secret.
 
-    `fitness` pairs a kind of task with how fit the model is for it, 0 to 1; strategy `auto`
-    reads it and no other, so it is empty elsewhere. Candidates of one `step` are equals: accounts
-    that serve one model for one entry; None is alone. `expected` is there where costs count.
+    `fitness` pairs a kind of task with how fit the model is for it, 0 to 1, for `auto` alone. Those
+    of one `step` are equals, accounts of one model. `expected` is there where costs count.
     """
 
     account_id: str
@@ -398,3 +397,4 @@ class Config:
     resilience: ProfileName = "balanced"
     fitness: tuple[FitnessRule, ...] = ()
     shaping: Shaping | None = None
+    prices: tuple[tuple[str, Price], ...] = ()

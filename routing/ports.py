@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from .guard import Guard, GuardStanding, GuardTerms
-from .model import Account, Call, Combo, Config, Outcome, Piece, ProfileName, Snapshot
+from .model import Account, Call, Combo, Config, Outcome, Piece, Price, ProfileName, Snapshot
 from .preference import FitnessRule
 from .shaping import Shaping
 from .usage import CallDimension, CallRow, Dimension, Selection, Usage
@@ -202,6 +202,14 @@ class ConfigStore(Protocol):
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None: ...
 
     async def put_shaping(self, shaping: Shaping, *, actor: str) -> None: ...
+
+    async def put_prices(self, changes: Mapping[str, Price | None], *, actor: str) -> None:
+        """Change prices of the user's own, by target; None takes one away.
+
+        Raises:
+            BadRequest: with the target that is wrong.
+        """
+        ...
 
     async def put_alias(self, name: str, target: str, *, actor: str) -> None: ...
 

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from .catalog.fitness import FitnessOf, documented_fitness, fitness_of
 from .catalog.fitness_rules import ruled
-from .catalog.prices import facts_of
+from .catalog.prices import facts_of, priced
 from .catalog.resolve import Resolved, resolve
 from .choose.balance import COUNTING
 from .choose.classic import PACKS, best_scores
@@ -136,7 +136,8 @@ class Preparer:
         return replace(known, health_version=version, snapshot=snapshot, snapshot_id=packed_id)
 
     def _made(self, config: Config, target: str, version: int, mode: str | None) -> Prepared:
-        resolved = resolve(config, target, facts=self._facts, mode=mode)
+        facts = priced(self._facts, config.prices)
+        resolved = resolve(config, target, facts=facts, mode=mode)
         candidates = self._informed(resolved, config)
         shared = any(one.step is not None for one in candidates)
         snapshot = Snapshot(
@@ -161,7 +162,7 @@ class Preparer:
             patience=_patience(_combo(config, resolved.combo)),
             shared=shared,
             counts=shared or resolved.strategy in COUNTING,
-            facts=self._facts,
+            facts=facts,
         )
 
     def _informed(self, resolved: Resolved, config: Config) -> tuple[Candidate, ...]:

@@ -71,6 +71,8 @@ class UsageTotal:
         fell_back: requests that needed more than one call.
         cost_usd_nanos: adds up the known costs; `unpriced` counts the requests without one.
         simulated_usd_nanos: what of it the simulator asked for, which nobody is charged.
+        repriced: those that were priced anew; `repriced_more_usd_nanos` is by how much the new
+            figures are more than the old ones, which may be less than nothing.
         answered_s: how long the answered ones took in all.
     """
 
@@ -90,6 +92,8 @@ class UsageTotal:
     unpriced: int = 0
     simulated: int = 0
     simulated_usd_nanos: int = 0
+    repriced: int = 0
+    repriced_more_usd_nanos: int = 0
     answered_s: float = 0.0
 
     def __add__(self, other: "UsageTotal") -> "UsageTotal":

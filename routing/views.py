@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .access import ADMIN, require
 from .catalog.listing import ModelRow, list_models
-from .catalog.prices import facts_of
+from .catalog.prices import facts_of, priced
 from .errors import NotFound
 from .health.alerts import AlertName
 from .health.book import HealthBook
@@ -153,6 +153,11 @@ class Views:
     processes: Callable[[], Sequence[int]] = _this_process
     token_of: TokenOf = no_tokens
     standings: Standings = no_budgets
+
+    @property
+    def facts_in_force(self) -> Callable[[str, str], ModelFacts]:
+        """What is known of models, with the user's own prices."""
+        return priced(self.facts, self.configs.current().prices)
 
     @property
     def usage(self) -> UsageViews:
@@ -300,7 +305,7 @@ class Views:
             require(caller, "write:route")
         return list_models(
             self.configs.current(),
-            facts=self.facts,
+            facts=self.facts_in_force,
             allowed=caller.models,
             provider=provider,
             capability=capability,

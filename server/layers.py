@@ -9,6 +9,7 @@ name.
 from dataclasses import replace
 
 from omniroute.routing.catalog.combos import starter_combos
+from omniroute.routing.catalog.prices import facts_of, priced
 from omniroute.routing.model import Account, Config
 
 
@@ -30,7 +31,9 @@ class Layers:
         accounts = (*stored.accounts, *self._environment, *self._found, *self._builtin)
         layered = replace(stored, accounts=accounts)
         taken = {combo.name for combo in stored.combos}
-        starters = tuple(one for one in starter_combos(layered) if one.name not in taken)
+        facts = priced(facts_of, stored.prices)
+        starters = starter_combos(layered, facts=facts)
+        starters = tuple(one for one in starters if one.name not in taken)
         return replace(layered, combos=(*stored.combos, *starters))
 
     def found(self, accounts: tuple[Account, ...]) -> bool:

@@ -36,6 +36,7 @@ class SpreadJson(Struct, frozen=True, rename="camel"):
 class UsageJson(Struct, frozen=True, rename="camel"):
     """Requests that have something in common; `name` is null for those without, and for all.
 
+    `repricedCost` is what they would have cost at later prices, null where none was priced anew.
     `latency` and `firstToken` are there for the summary, and for what was asked for `by`.
     """
 
@@ -62,6 +63,7 @@ class UsageJson(Struct, frozen=True, rename="camel"):
     first_token: SpreadJson | None = None
     provider: str | None = None
     model: str | None = None
+    repriced_cost: float | None = None
 
 
 class SummaryJson(Struct, frozen=True, rename="camel"):
@@ -217,6 +219,9 @@ def usage_json(row: UsageRow, by: Dimension | None = None) -> UsageJson:
         first_token=_spread(row.first_content),
         provider=(provider or None) if by == "model" else None,
         model=(model or None) if by == "model" else None,
+        repriced_cost=(total.cost_usd_nanos + total.repriced_more_usd_nanos) / NANOS
+        if total.repriced
+        else None,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from omniroute.routing.catalog.combos import validate_combo
 from omniroute.routing.catalog.fitness_rules import with_rule, without_rule
+from omniroute.routing.catalog.price_rules import with_prices
 from omniroute.routing.controls import Controls
 from omniroute.routing.conversation import Delta, Usage
 from omniroute.routing.engine import Engine
@@ -119,6 +120,9 @@ class FakeConfigs:
 
     async def put_shaping(self, shaping: Shaping, *, actor: str) -> None:
         self._change(shaping=shaping if shaping.touches else None)
+
+    async def put_prices(self, changes: Mapping[str, Price | None], *, actor: str) -> None:
+        self._change(prices=with_prices(self.config.prices, changes))
 
     async def put_alias(self, name: str, target: str, *, actor: str) -> None:
         self._change(aliases=tuple(sorted({**dict(self.config.aliases), name: target}.items())))

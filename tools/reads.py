@@ -306,7 +306,7 @@ def _status(call: Invocation, row: ModelRow) -> Status:
     """Give whether any, all or none of those who could answer may be asked now."""
     view = call.gateway.view
     now_s = view.clock.now()
-    candidates = _candidates(view.configs.current(), view.facts, row)
+    candidates = _candidates(view.configs.current(), view.facts_in_force, row)
     states = [view.health_book.state(one) for one in candidates]
     rested = [_rests(state, now_s) for state in states]
     if all(rested):

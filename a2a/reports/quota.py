@@ -180,7 +180,9 @@ async def _free(view: Views, question: Question) -> Told:
 def _costs_nothing(view: Views, combo: Combo) -> bool | None:
     """Whether no model of a combo costs anything; None when a price is not known."""
     try:
-        candidates = resolve(view.configs.current(), combo.name, facts=view.facts).candidates
+        candidates = resolve(
+            view.configs.current(), combo.name, facts=view.facts_in_force
+        ).candidates
     except RoutingError:
         return None
     costs = [_costs(one) for one in candidates]

@@ -154,6 +154,11 @@ def overridden(facts: Facts, overrides: Sequence[Override]) -> Facts:
     return look_up
 
 
+def priced(facts: Facts, prices: Sequence[tuple[str, Price]]) -> Facts:
+    """Give the facts with a user's prices in place of the table's."""
+    return overridden(facts, [Override(target, price) for target, price in prices])
+
+
 def fits(pattern: str, name: str) -> bool:
     """Whether a name is the pattern, or begins with what stands before a final `*`."""
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern

@@ -1,7 +1,7 @@
 """The management routes that OmniRoute documents and that are no noun's own, joined."""
 
 from ..parts import Parts
-from . import account_trials, keeping, model_catalog, monitoring
+from . import account_trials, call_log, keeping, model_catalog, monitoring, pricing
 from .rows import Row
 
 
@@ -21,4 +21,6 @@ def rows(parts: Parts) -> tuple[Row, ...]:
         *model_catalog.rows(gateway),
         *account_trials.rows(gateway, parts.upstream, own_urls=settings.own_urls),
         *keeping.rows(kept),
+        *call_log.rows(gateway, parts.storage),
+        *pricing.rows(gateway, parts.storage.database, parts.storage.changes),
     )

@@ -147,7 +147,7 @@ async def try_account(
         provider=account.provider,
         model=wanted,
         dialect=account.dialect,
-        facts=view.facts(account.provider, wanted),
+        facts=view.facts_in_force(account.provider, wanted),
         simulated=account.simulated,
         local=account.local,
     )

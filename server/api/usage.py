@@ -82,7 +82,7 @@ def asked(request: Request, now_unix_s: float) -> tuple[str, Selection]:
     query = request.query_params
     named = query.get("range", RANGE)
     return named, Selection(
-        since_unix_s=_since(named, now_unix_s),
+        since_unix_s=since(named, now_unix_s),
         key_id=query.get("key") or None,
         provider=query.get("provider") or None,
         model=query.get("model") or None,
@@ -90,7 +90,12 @@ def asked(request: Request, now_unix_s: float) -> tuple[str, Selection]:
     )
 
 
-def _since(named: str, now_unix_s: float) -> float:
+def since(named: str, now_unix_s: float) -> float:
+    """Give when a range begins that is named such as 7d, in seconds since 1970.
+
+    Raises:
+        BadRequest: it is none.
+    """
     if named == "all":
         return 0.0
     if named == "ytd":

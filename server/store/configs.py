@@ -9,7 +9,7 @@ on top by `overlay`, each time the configuration is read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from omniroute.routing.catalog.combos import is_starter, validate_combo
 from omniroute.routing.catalog.names import spelled
 from omniroute.routing.errors import BadRequest, Conflict
-from omniroute.routing.model import Account, Combo, Config, ProfileName
+from omniroute.routing.model import Account, Combo, Config, Price, ProfileName
 from omniroute.routing.preference import FitnessRule
 from omniroute.routing.shaping import Shaping
 
@@ -35,6 +35,7 @@ from .config_rows import (
 )
 from .database import Database, Statement, Steps, T
 from .fitness_rules import FITNESS, rule_removal_steps, rule_steps, rules_of, setting_put
+from .price_overrides import PRICES, price_steps, prices_of
 from .rings import heed, unretired
 from .shaping import SHAPING, shaping_of
 from .vault import Vault, sealed_with
@@ -106,6 +107,7 @@ class ConfigStore:
             resilience=resilience_of(settings.get(RESILIENCE), problems),
             fitness=rules_of(settings.get(FITNESS), problems),
             shaping=shaping_of(settings.get(SHAPING), problems),
+            prices=prices_of(settings.get(PRICES), problems),
         )
         self._in_force = _InForce(self._overlay(config), settings, tuple(problems))
 
@@ -273,6 +275,12 @@ class ConfigStore:
     async def put_shaping(self, shaping: Shaping, *, actor: str) -> None:
         """Keep what is added to requests."""
         await self.put_setting(SHAPING, msgspec.to_builtins(shaping), actor=actor)
+
+    async def put_prices(self, changes: Mapping[str, Price | None], *, actor: str) -> None:
+        """Change prices of the user's own; None takes one away."""
+        facts = {target: price and asdict(price) for target, price in changes.items()}
+        told = Told(actor, "pricing.put", PRICES, facts)
+        await self._make(told, price_steps(changes, self._changes.now(), actor))
 
     async def put_fitness(self, rule: FitnessRule, *, actor: str) -> None:
         """Store a fitness rule, in the place of the one of its pattern and kind."""

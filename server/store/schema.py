@@ -27,6 +27,7 @@ REVISIONS = (
     "0024",
     "0025",
     "0026",
+    "0028",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

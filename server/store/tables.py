@@ -214,6 +214,7 @@ class OutcomeRow(Table, table=True):
     request: str | None = Field(sa_type=Text)
     tried: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'[]'")})
     units: int | None = Field(sa_type=BigInteger)
+    repriced_usd_nanos: int | None = Field(sa_type=BigInteger)
 
 
 class SnapshotRow(Table, table=True):

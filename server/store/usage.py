@@ -54,6 +54,9 @@ _SUMS = (
     "sum(CASE WHEN simulated THEN 1 ELSE 0 END) AS simulated, "
     "sum(CASE WHEN simulated THEN COALESCE(cost_usd_nanos, 0) ELSE 0 END) "
     "AS simulated_usd_nanos, "
+    "sum(CASE WHEN repriced_usd_nanos IS NULL THEN 0 ELSE 1 END) AS repriced, "
+    "sum(CASE WHEN repriced_usd_nanos IS NULL THEN 0 "
+    "ELSE repriced_usd_nanos - COALESCE(cost_usd_nanos, 0) END) AS repriced_more_usd_nanos, "
     "sum(CASE WHEN status = 'answered' THEN total_s ELSE 0 END) AS answered_s "
 )
 _COUNTS = (
@@ -61,6 +64,7 @@ _COUNTS = (
     *("answered", "failed", "refused", "client_gone", "fallbacks", "fell_back"),
     *("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens"),
     *("reasoning_tokens", "cost_usd_nanos", "unpriced", "simulated", "simulated_usd_nanos"),
+    *("repriced", "repriced_more_usd_nanos"),
 )
 
 
@@ -73,7 +77,7 @@ def usage(
     whole is the sum of any of them.
     """
     dimensions = tuple(by)
-    where, values = _where(selection)
+    where, values = selected(selection)
 
     def sums(names: str, count: int = 1) -> Statement:
         places = ", ".join(str(one) for one in range(1, count + 1))
@@ -145,7 +149,7 @@ def _expression(kind: Kind, dimension: Dimension) -> str:
     return f"CAST(CAST({passed} AS BIGINT) * {length} AS TEXT)"
 
 
-def _where(selection: Selection) -> tuple[str, tuple[Value, ...]]:
+def selected(selection: Selection) -> tuple[str, tuple[Value, ...]]:
     """Give the condition for a selection, and its values."""
     words = "at_unix_s >= $1 AND at_unix_s < $2"
     values: list[Value] = [selection.since_unix_s, selection.until_unix_s]

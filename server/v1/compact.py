@@ -83,7 +83,7 @@ class CompactDoor:
         """Whether all who could answer speak Responses, and make summaries of their own."""
         view = self.gateway.view
         try:
-            found = resolve(view.configs.current(), model, facts=view.facts)
+            found = resolve(view.configs.current(), model, facts=view.facts_in_force)
         except RoutingError:
             return False
         return all(one.dialect == "openai_responses" for one in found.candidates)

@@ -93,6 +93,9 @@ WRITES = (
     Write("DELETE /api/keyring/{key_id}", "keyring.retire", path="/api/keyring/{ring}"),
     Write("PUT /api/db-backups", "backup.make", keeps=("backup", "id")),
     Write("POST /api/db-backups", "backup.restore", {"backupId": "{backup}"}),
+    Write("PATCH /api/pricing", "pricing.put", {"mine": {"m": {"input": 1, "output": 2}}}),
+    Write("DELETE /api/pricing", "pricing.put", path="/api/pricing?provider=mine"),
+    Write("POST /api/pricing/reprice", "pricing.reprice", {"range": "7d"}),
     Write("POST /api/prune", "records.prune", {"days": 30}),
 )
 CHANGES_NOTHING = {
