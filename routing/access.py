@@ -82,6 +82,11 @@ def _expand_one(name: str) -> Iterable[str]:
     raise BadRequest(f"no scope is named {name!r}; known are {known}", field="scopes")
 
 
+def bound_by(caller: Caller) -> str | None:
+    """Give the key that bounds what its holder may make; None of who needs none, at the machine."""
+    return None if caller.key_id in (LOCAL, LOCAL_CLI) else caller.key_id
+
+
 def owner_of(key_id: str) -> str:
     """Give whose budgets pay for a key: the command line is the local user's, too."""
     return LOCAL if key_id == LOCAL_CLI else key_id

@@ -7,8 +7,8 @@ from typing import TypeVar, get_args
 
 from starlette.requests import Request
 
-from omniroute.routing.access import LOCAL
-from omniroute.routing.errors import BadRequest, NotFound
+from omniroute.routing.access import LOCAL, bound_by
+from omniroute.routing.errors import BadRequest, NotAllowed, NotFound
 from omniroute.routing.guard import Action, Tier
 from omniroute.routing.model import Caller, Config
 from omniroute.routing.ports import Configs
@@ -46,9 +46,10 @@ def rows(keys: Keys, budgets: Budgets, configs: Configs) -> tuple[Row, ...]:
     async def put(request: Request, caller: Caller) -> BudgetJson:
         wish = await body_as(request, BudgetWish)
         budget = _wished(wish, keys, configs.current())
-        for one in budgets.all():
-            if _subject(one) == _subject(budget) and not is_guard(one):
-                budget = replace(budget, budget_id=one.budget_id)
+        known = _known(budget, budgets)
+        if known is not None:
+            _check_bounds(known, caller, keys)
+            budget = replace(budget, budget_id=known.budget_id)
         await budgets.put(budget, actor=caller.key_id)
         await keys.load()
         return await _told(budgets, budget)
@@ -66,6 +67,7 @@ def _rows_of_one(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
 
     async def change(request: Request, caller: Caller) -> BudgetJson:
         before = _named(budgets, request)
+        _check_bounds(before, caller, keys)
         wish = await patched(request, BudgetChange(_terms(before)))
         after = new_budget(wish.terms, before.key_id)
         budget = replace(
@@ -79,6 +81,8 @@ def _rows_of_one(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
 
     async def remove(request: Request, caller: Caller) -> None:
         budget_id: str = request.path_params["budget_id"]
+        for one in (one for one in budgets.all() if one.budget_id == budget_id):
+            _check_bounds(one, caller, keys)
         if not await budgets.remove(budget_id, actor=caller.key_id):
             raise _no_budget(budget_id)
         await keys.load()
@@ -116,6 +120,24 @@ def _no_budget(budget_id: str) -> NotFound:
 def _edited(shown: BudgetJson) -> object:
     """Give what edits change: what was spent is none of it."""
     return shown.budget_id, shown.terms
+def _known(budget: Budget, budgets: Budgets) -> Budget | None:
+    """Give the budget that there is for the same subject and period."""
+    same = (one for one in budgets.all() if _subject(one) == _subject(budget))
+    return next((one for one in same if not is_guard(one)), None)
+
+
+def _check_bounds(budget: Budget, caller: Caller, keys: Keys) -> None:
+    """Raise NotAllowed where a budget bounds its changer, or a key that may do more."""
+    maker = bound_by(caller)
+    if maker is None or (is_guard(budget) and budget.key_id == maker):
+        return
+    if budget.key_id == maker or budget.budget_id in caller.budget_ids:
+        raise NotAllowed(
+            f"key {maker} cannot change budget {budget.budget_id}, which bounds it: ask for it "
+            "with another key, or on the gateway's machine"
+        )
+    if keys.find(budget.key_id) is not None:
+        keys.check_touch(budget.key_id, maker)
 
 
 def new_budget(terms: BudgetTerms, key_id: str) -> Budget:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from msgspec import UNSET, structs
 from starlette.requests import Request
 
-from omniroute.routing.access import LOCAL, LOCAL_CLI
+from omniroute.routing.access import bound_by
 from omniroute.routing.errors import NotFound
 from omniroute.routing.model import Caller
 from omniroute.routing.rates import Rates
@@ -84,11 +84,6 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
 
 def _edited(shown: KeyJson | NewKeyJson) -> KeyJson:
     return shown.key if isinstance(shown, NewKeyJson) else shown
-
-
-def bound_by(caller: Caller) -> str | None:
-    """Give the key that bounds what its holder may make; None of who needs none, at the machine."""
-    return None if caller.key_id in (LOCAL, LOCAL_CLI) else caller.key_id
 
 
 def _id(request: Request) -> str:

@@ -134,3 +134,14 @@ def removal(sql: str, row_id: str) -> Callable[[], Steps[None]]:
             raise NothingChanged
 
     return steps
+
+
+def versioned(steps: Callable[[], Steps[T]]) -> Callable[[], Steps[tuple[T, int]]]:
+    """Give steps that tell the `config_version` of their change, too."""
+
+    def unit() -> Steps[tuple[T, int]]:
+        made = yield from steps()
+        (row,) = yield Statement("SELECT version FROM config_version")
+        return made, int(row["version"])
+
+    return unit

@@ -13,6 +13,7 @@ for no longer. Changes take effect here when they return, in the other workers b
 other processes at their next `load`.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -24,7 +25,7 @@ from omniroute.routing.rates import UNLIMITED
 
 from .budget import Budget, checked_budget
 from .budget_rows import store_budget
-from .changes import Changes, NothingChanged, Told
+from .changes import Changes, NothingChanged, Told, versioned
 from .database import Database, Row, Statement, Steps
 from .key_bounds import KeysNow
 from .key_secrets import ID_PLACE, KEY_SHAPE, Secret, new_id, new_secret, nobodys, secret_of
@@ -77,6 +78,7 @@ class Keys:
         self.generation = 0
         self.required: Callable[[int], bool] = bool
         self.are_limited = False
+        self._catching_up = asyncio.Lock()
         self._stored: dict[str, StoredKey] = {}
         self._entries: dict[str, _Entry] = {}
         self._owned: dict[str, tuple[str, ...]] = {}
@@ -128,6 +130,10 @@ class Keys:
         """Give the budgets that a key owns, also one that is nowhere made: the local user's."""
         return self._owned.get(key_id, ())
 
+    def check_touch(self, key_id: str, maker: str | None) -> None:
+        """Raise NotAllowed unless `maker` may change the key, as last seen; None may all."""
+        self._now().check_touch(key_id, maker)
+
     async def load(self) -> None:
         """Read all keys; those that other processes changed take effect here."""
         read = await self._database.read(read_keys)
@@ -171,9 +177,10 @@ class Keys:
         paying = None if budget is None else checked_budget(budget(key_id))
 
         def steps() -> Steps[None]:
-            now = KeysNow.of((yield from read_keys()))
-            now.check_terms(terms, maker)
-            now.check_charged(key_id, terms, maker)
+            if maker is not None:
+                now = KeysNow.of((yield from read_keys()))
+                now.check_terms(terms, maker)
+                now.check_charged(key_id, terms, maker)
             yield Statement(
                 _INSERT,
                 (key_id, digest, pepper, stored.created_unix_s, actor, *values_of(terms)),
@@ -184,8 +191,7 @@ class Keys:
 
         cap = None if paying is None else (paying.cap_usd_nanos, paying.period)
         facts = {**facts_of(terms), "budget": cap}
-        await self._changes.make(Told(actor, "key.create", key_id, facts), steps)
-        await self.load()
+        await self._make(Told(actor, "key.create", key_id, facts), steps)
         return NewKey(stored, text)
 
     async def change(
@@ -308,10 +314,13 @@ class Keys:
 
     async def _make(self, told: Told, steps: Callable[[], Steps[Made]]) -> Made | None:
         try:
-            made = await self._changes.make(told, steps)
+            made, version = await self._changes.make(told, versioned(steps))
         except NothingChanged:
             return None
-        await self.load()
+        # Of many changes at the same moment one reading is enough.
+        async with self._catching_up:
+            if self._version < version:
+                await self.load()
         return made
 
     async def _found(self, key_id: str) -> StoredKey | None:

@@ -173,3 +173,26 @@ async def test_gateways_are_counted_while_a_key_has_limits(tmp_path: Path) -> No
     assert unlimited == []
     # Once a second, and it serves nobody itself.
     assert counted == [0]
+
+
+async def test_a_key_does_not_change_the_budgets_that_bound_it(tmp_path: Path) -> None:
+    budget = {"cap_usd_nanos": 5, "period": "day"}
+    async with opened(tmp_path) as gateway:
+        strong, _ = await made(gateway, scopes=["full", "admin"])
+        bound, key = await made(gateway, scopes=["full", "admin"], budget=budget)
+        child, _ = await made(gateway, key, budget=budget)
+        budgets = (await asked(gateway, "GET", "/api/budgets")).json()["budgets"]
+        ids = {one["key_id"]: one["budget_id"] for one in budgets}
+        terms = {"cap_usd_nanos": 500, "period": "day"}
+        await asked(gateway, "POST", "/api/budgets", {"terms": terms, "key_id": strong})
+        own, others, childs = [
+            await asked(gateway, "POST", "/api/budgets", {"terms": terms, "key_id": one}, key)
+            for one in (bound, strong, child)
+        ]
+        gone = await asked(gateway, "DELETE", f"/api/budgets/{ids[bound]}", None, key)
+        by_another = await asked(gateway, "DELETE", f"/api/budgets/{ids[bound]}")
+
+    assert (own.status_code, others.status_code, gone.status_code) == (403, 403, 403)
+    assert "bounds it" in own.text
+    assert childs.status_code == 201
+    assert by_another.status_code == 204
