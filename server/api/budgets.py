@@ -120,6 +120,8 @@ def _no_budget(budget_id: str) -> NotFound:
 def _edited(shown: BudgetJson) -> object:
     """Give what edits change: what was spent is none of it."""
     return shown.budget_id, shown.terms
+
+
 def _known(budget: Budget, budgets: Budgets) -> Budget | None:
     """Give the budget that there is for the same subject and period."""
     same = (one for one in budgets.all() if _subject(one) == _subject(budget))

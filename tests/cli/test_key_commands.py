@@ -9,7 +9,6 @@ import pytest
 
 from tests.processes import RunningGateway, gateway
 
-
 pytestmark = pytest.mark.xdist_group("key_commands")
 
 
