@@ -143,15 +143,10 @@ async def compose(
     )
     layers = Layers(found, (SIMULATED_ACCOUNT,))
     peers = Peers() if place is None else place.peers()
+    gateway = None if running is None else f"{this_machine()}/{running.pid}"
     async with AsyncExitStack() as opened:
         storage = await opened.enter_async_context(
-            open_storage(
-                settings,
-                clock,
-                version=version,
-                overlay=layers.over,
-                gateway=None if running is None else f"{this_machine()}/{running.pid}",
-            )
+            open_storage(settings, clock, version=version, overlay=layers.over, gateway=gateway)
         )
         peers.open()
         opened.push_async_callback(peers.close)
