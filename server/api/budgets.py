@@ -47,6 +47,7 @@ def rows(keys: Keys, budgets: Budgets, configs: Configs) -> tuple[Row, ...]:
         wish = await body_as(request, BudgetWish)
         budget = _wished(wish, keys, configs.current())
         known = _known(budget, budgets)
+        _check_key(budget, caller, keys)
         if known is not None:
             _check_bounds(known, caller, keys)
             budget = replace(budget, budget_id=known.budget_id)
@@ -129,7 +130,7 @@ def _known(budget: Budget, budgets: Budgets) -> Budget | None:
 
 
 def _check_bounds(budget: Budget, caller: Caller, keys: Keys) -> None:
-    """Raise NotAllowed where a budget bounds its changer, or a key that may do more."""
+    """Raise NotAllowed where a budget bounds its changer, or is of a key that may do more."""
     maker = bound_by(caller)
     if maker is None or (is_guard(budget) and budget.key_id == maker):
         return
@@ -138,8 +139,12 @@ def _check_bounds(budget: Budget, caller: Caller, keys: Keys) -> None:
             f"key {maker} cannot change budget {budget.budget_id}, which bounds it: ask for it "
             "with another key, or on the gateway's machine"
         )
+    _check_key(budget, caller, keys)
+
+
+def _check_key(budget: Budget, caller: Caller, keys: Keys) -> None:
     if keys.find(budget.key_id) is not None:
-        keys.check_touch(budget.key_id, maker)
+        keys.check_touch(budget.key_id, bound_by(caller))
 
 
 def new_budget(terms: BudgetTerms, key_id: str) -> Budget:

@@ -185,14 +185,18 @@ async def test_a_key_does_not_change_the_budgets_that_bound_it(tmp_path: Path) -
         ids = {one["key_id"]: one["budget_id"] for one in budgets}
         terms = {"cap_usd_nanos": 500, "period": "day"}
         await asked(gateway, "POST", "/api/budgets", {"terms": terms, "key_id": strong})
-        own, others, childs = [
+        without, _ = await made(gateway, scopes=["full"])
+        own, others, first, childs = [
             await asked(gateway, "POST", "/api/budgets", {"terms": terms, "key_id": one}, key)
-            for one in (bound, strong, child)
+            for one in (bound, strong, without, child)
         ]
-        gone = await asked(gateway, "DELETE", f"/api/budgets/{ids[bound]}", None, key)
-        by_another = await asked(gateway, "DELETE", f"/api/budgets/{ids[bound]}")
+        path = f"/api/budgets/{ids[bound]}"
+        patched = await asked(gateway, "PATCH", path, {"terms": {"cap_usd_nanos": 500}}, key)
+        gone = await asked(gateway, "DELETE", path, None, key)
+        by_another = await asked(gateway, "DELETE", path)
 
-    assert (own.status_code, others.status_code, gone.status_code) == (403, 403, 403)
+    refused = (own, others, first, patched, gone)
+    assert [one.status_code for one in refused] == [403] * len(refused)
     assert "bounds it" in own.text
     assert childs.status_code == 201
     assert by_another.status_code == 204
