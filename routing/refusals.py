@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from .conversation import AnswerError
 from .errors import (
     AllFailed,
@@ -14,12 +16,13 @@ from .errors import (
     Tried,
     UpstreamFailure,
 )
-from .model import Attempt, Decision, RouteRequest, Snapshot
+from .model import Attempt, Decision, Outcome, RouteRequest, Snapshot
 from .moment import CandidateState
 from .policy import ADVICE, FALLS_BACK
 
 WAITING = frozenset({"circuit_open", "circuit_probing", "cooling_down"})
 _ADVICE: dict[str, str] = {str(kind): advice for kind, advice in ADVICE.items()}
+NOT_KEPT = "not kept, as the key is a no-log key"
 MONEY = frozenset({"over_budget", "unknown_price", "too_dear"})
 
 
@@ -109,3 +112,14 @@ def _ready_s(state: CandidateState) -> float:
     # Nothing else can answer: then an open circuit is probed early.
     probe_s = min(state.probe_from_s or state.open_until_s, state.open_until_s)
     return max(probe_s, state.cooldown_until_s)
+
+
+def without_words(outcome: Outcome) -> Outcome:
+    """Give an outcome without what providers said of its failures: they may repeat the prompt."""
+    if not outcome.attempts:
+        return outcome
+    attempts = tuple(
+        structs.replace(one, detail=NOT_KEPT) if one.detail else one for one in outcome.attempts
+    )
+    detail = NOT_KEPT if outcome.error_detail else ""
+    return structs.replace(outcome, attempts=attempts, error_detail=detail)

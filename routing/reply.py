@@ -29,7 +29,7 @@ from .model import (
 from .policy import FALLS_BACK
 from .ports import Sink
 from .prepare import Prepared
-from .refusals import all_failed, nothing_left
+from .refusals import all_failed, nothing_left, without_words
 from .visit import Parts
 
 
@@ -183,9 +183,8 @@ class Reply:
         if self.turn is not None:
             self.turn.end(_tokens(self.outcome, self.turn), parts.clock.now())
         parts.experience.learn(self.outcome)
-        parts.ledger.record(
-            self.outcome, None if self._prepared is None else self._prepared.snapshot
-        )
+        told = self.outcome if self._caller.keep_content else without_words(self.outcome)
+        parts.ledger.record(told, None if self._prepared is None else self._prepared.snapshot)
 
     async def _try_in_order(self) -> None:
         decision, prepared = self.decision, self._prepared
