@@ -127,6 +127,8 @@ class _Session:
             raise fields.unknown("type", (CREATE,))
         if fields.has("stream_id"):
             raise BadRequest("one response at a time is answered here", field="stream_id")
+        # A key may be rolled, changed or revoked while its connection is open.
+        self.caller = self.door.authenticator.caller_of(self.head)
         require(self.caller, "write:route")
         asked = asked_of(message)
         items = [*await self._before(asked), *items_of(asked)]

@@ -120,6 +120,19 @@ def test_any_text_as_a_credential_is_refused_and_asks_no_database(
             judge.caller_of(head(name, value))
 
 
+@pytest.mark.long
+@given(value=st.binary(max_size=300) | st.text(max_size=200).map(lambda one: one.encode()))
+@settings(
+    max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_fifty_thousand_credentials_are_refused_and_ask_no_database(
+    value: bytes, judge: Authenticator
+) -> None:
+    for name in PLACES:
+        with pytest.raises(NotAuthenticated):
+            judge.caller_of(head(name, value))
+
+
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_sql_as_a_credential_is_text(text: str, judge: Authenticator) -> None:
     for name in PLACES:

@@ -213,6 +213,21 @@ async def test_keys_hosts_and_origins_are_checked_before_anything_is_upgraded(
     assert text_of(answered)
 
 
+async def test_a_key_that_is_revoked_is_refused_on_the_socket_that_it_opened(
+    running_gateway: RunningGateway,
+) -> None:
+    running_gateway.new_key("--name", "stays")
+    key = running_gateway.new_key("--name", "goes", "--scope", "write:route")
+
+    async with connected(running_gateway, authorization=f"Bearer {key}") as socket:
+        before = await ask(socket)
+        await asyncio.to_thread(running_gateway.command, "keys", "revoke", key[8:20])
+        after = [await ask(socket), await ask(socket, generate=False)]
+
+    assert before[-1]["type"] == "response.completed"
+    assert [[one["type"], one["status"]] for (one,) in after] == [["error", 401]] * 2
+
+
 def test_a_get_that_is_no_handshake_is_json(shared_gateway: RunningGateway) -> None:
     plain = shared_gateway.call("GET", "/v1/responses")
     broken = shared_gateway.call(
