@@ -21,6 +21,7 @@ from omniroute.routing.errors import NotFound, RoutingError
 
 from . import cors
 from .asgi import HEAD, answer, head_of
+from .bounds import Bounds
 from .errors import NotForHere, Refusals, refusal, refuse, refuse_fault
 from .exchange import Door, Head, Header, SocketDoor
 from .gate import Gate
@@ -62,6 +63,7 @@ class Front:
         busy: requests that are being answered now.
         last_s: monotonic time of the last request's begin or end.
         turnstile: lets requests begin.
+        bounds: how much is taken at once.
         app: answers what is not hot.
         draining: no new work is taken; /ready says so. Set by `drain`.
         closing: called when no new work is taken any more, to close what stays open.
@@ -82,6 +84,7 @@ class Front:
         self.busy = 0
         self.last_s = time.monotonic()
         self.turnstile = Turnstile()
+        self.bounds = Bounds()
         self.draining = False
         self.closing: Callable[[], None] = _nothing
         self.mcp_only_port: int | None = None

@@ -54,6 +54,7 @@ class Cycle:
         finally:
             # They hold each other.
             exchange.on_part = exchange.on_left = None
+            exchange.let_go()
             connection.ended(exchange.task)
 
     async def receive(self) -> Message:

@@ -44,6 +44,7 @@ from .api.departed import departed_rows
 from .api.openapi import document
 from .api.rows import Row, rights_of, routes_of
 from .app import Front, build_app, health_routes, hello_routes, home_route
+from .bounds import BODIES_AT_ONCE, Bounds, connections_by_files
 from .card_key import open_card_key
 from .exchange import Door
 from .gate import Gate
@@ -115,6 +116,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     )
     front.closing = mcp_door.drain
     front.logs = settings.access_log
+    front.bounds = _bounds(settings)
     front.app = build_app(
         [
             # They are looked at in turn, and none of these is asked for as often.
@@ -289,6 +291,15 @@ def _home(parts: Parts) -> str:
         url=_public_url(parts.settings),
         providers=sorted({one.provider for one in accounts if one.enabled and not one.simulated}),
         key_needed=parts.authenticator.needs_key(),
+    )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        connections_max=connections_by_files(),
+        per_address_max=settings.connections_per_address_max,
+        bytes_max=BODIES_AT_ONCE * settings.body_bytes_max,
+        proxies=settings.trusted_proxies,
     )
 
 

@@ -12,51 +12,25 @@ costs: reference "performance", 2.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
-from urllib.parse import unquote
+from typing import Any
 
 import httptools
-from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from .application import Application
 from .cycle import Cycle
-from .exchange import Door, Head, Header
-from .own_exchange import OwnExchange
+from .edge_answers import AMBIGUOUS, BODY_TOO_SLOW, HEAD_TOO_LARGE, HEAD_TOO_SLOW, Refusal
+from .exchange import Head, Header
+from .heads import HEAD_BYTES_MAX, address_of, path_of, refusal_of
+from .own_exchange import READ_SLACK_BYTES, OwnExchange
+from .pace import NEVER_S, Pace
 from .remembered import Remembered, remember
-from .turnstile import Turnstile
 
-HEAD_S_MAX = 5.0
-HEAD_BYTES_MAX = 64 * 1024
 PIPELINED_MAX = 8
 """How many requests may wait on one connection before no more are read."""
-READ_SLACK_BYTES = 256 * 1024
-"""How much of a body may arrive in the same read as the end of the head."""
-NEVER_S = float("inf")
 
 log = logging.getLogger("omniroute")
-
-
-class Application(Protocol):
-    """What answers: its hot doors, and itself for all that is not hot.
-
-    Attributes:
-        busy: requests that are being answered now.
-        last_s: monotonic time of the last request's end.
-        turnstile: lets requests begin.
-    """
-
-    busy: int
-    last_s: float
-    turnstile: Turnstile
-
-    def hot_door(self, head: Head) -> Door | None:
-        """Give the door that answers a request by itself, None where there is none."""
-        ...
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request that is not hot."""
-        ...
 
 
 class Connection(asyncio.Protocol):
@@ -83,6 +57,8 @@ class Connection(asyncio.Protocol):
         self.here: tuple[str, int] | None = None
         self.writable: asyncio.Event | None = None
         self.tunnel: Callable[[bytes], None] | None = None
+        self._pace: Pace
+        self._is_counted = False
         self._keep_alive_s = config.timeout_keep_alive
         self._state = server_state
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -102,42 +78,51 @@ class Connection(asyncio.Protocol):
         self._answering: OwnExchange | None = None
         self._latest: OwnExchange | None = None
         self._waiting: list[OwnExchange] = []
-        # When it is let go, unless something happens.
-        self._due_s = NEVER_S
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_s = NEVER_S
 
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the deadline of the first head."""
+        """Start the deadline of the first head, unless no more connections are taken."""
         self.transport = transport
-        self.here = _address(transport.get_extra_info("sockname"))
-        self.peer = _address(transport.get_extra_info("peername"))
+        self.here = address_of(transport.get_extra_info("sockname"))
+        self.peer = address_of(transport.get_extra_info("peername"))
         self._state.connections.add(self)  # type: ignore[arg-type]
-        self._let_go_in(HEAD_S_MAX)
+        self._pace = Pace(self.loop, self._overdue, transport.abort)
+        refusal = self.app.bounds.enter(self.peer)
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        self._is_counted = True
+        self._pace.head_due()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop whoever answers, and forget what waits."""
         self._state.connections.discard(self)
+        if self._is_counted:
+            self.app.bounds.leave(self.peer)
         self._is_deaf, self.tunnel = True, None
-        self._waiting.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._forget_waiting()
+        self._pace.stop()
         answering, self._answering = self._answering, None
         if answering is not None:
             answering.leave()
         self.resume_writing()
+        if self._arriving is not None:
+            self._arriving.let_go()
         # The parser holds this connection, and so does a request that has not come in full.
         self._parser = self._arriving = None
 
     def pause_writing(self) -> None:
         """Have whoever answers wait: the client does not take what was sent."""
         self.writable = asyncio.Event()
+        self._pace.not_taken()
 
     def resume_writing(self) -> None:
         """Let whoever answers go on, or the next request begin."""
         writable, self.writable = self.writable, None
+        self._pace.taken()
+        if self.transport.is_closing():
+            self._pace.not_taken()
         if writable is not None:
             writable.set()
             self._next()
@@ -164,7 +149,7 @@ class Connection(asyncio.Protocol):
         """Begin to read the next head."""
         self._url, self._headers = b"", []
         if not self._in_head:
-            self._in_head, self._head_bytes, self._due_s = True, 0, NEVER_S
+            self._in_head, self._head_bytes, self._pace.due_s = True, 0, NEVER_S
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the request's target."""
@@ -179,18 +164,13 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Refuse what two servers could read in two ways."""
-        self._in_head, self._due_s = False, NEVER_S
-        headers = self._headers
-        names = [name for name, _ in headers]
-        if sum([len(name) + len(value) for name, value in headers]) > HEAD_BYTES_MAX:
-            self._refuse(b"431 Request Header Fields Too Large")
-        elif (
-            names.count(b"host") != 1
-            or names.count(b"content-length") > 1
-            or (b"content-length" in names and b"transfer-encoding" in names)
-            or (b"transfer-encoding" in names and self._parser.should_upgrade())
-        ):
-            self._refuse(b"400 Bad Request")
+        self._in_head, self._pace.due_s = False, NEVER_S
+        parser = self._parser
+        refusal = refusal_of(self._headers, self._url, parser.get_http_version())
+        if refusal is not None:
+            self._refuse(refusal)
+        elif parser.should_upgrade() and b"transfer-encoding" in dict(self._headers):
+            self._refuse(AMBIGUOUS)
         elif not self._is_deaf:
             self._arriving = self._exchange()
 
@@ -209,6 +189,10 @@ class Connection(asyncio.Protocol):
             if not exchange.was_taken:
                 self._latest = exchange
                 self._take(exchange)
+            elif exchange.is_answered:
+                self._pace.due_in(self._keep_alive_s)
+            else:
+                self._pace.due_s = NEVER_S
 
     # What exchanges call.
 
@@ -224,7 +208,7 @@ class Connection(asyncio.Protocol):
         if self._waiting:
             self._next()
         elif not self._in_head:
-            self._let_go_in(self._keep_alive_s)
+            self._pace.due_in(self._keep_alive_s)
 
     def ended(self, task: "asyncio.Task[None] | None") -> None:
         """Forget the task that has answered."""
@@ -234,13 +218,29 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """End the connection when all that was written is sent."""
         self._is_deaf, self._answering = True, None
-        self._waiting.clear()
+        self._forget_waiting()
+        self._pace.due_s = NEVER_S
+        if self.transport.get_write_buffer_size():
+            self._pace.not_taken()
         self.transport.close()
+
+    def give_up(self, exchange: OwnExchange, refusal: Refusal) -> None:
+        """End a request whose body will not come in full, and its connection."""
+        if exchange is not self._answering:
+            self._refuse(refusal)
+            return
+        exchange.keeps_alive = False
+        if exchange.is_started:
+            self.close()
+        else:
+            exchange.whole(refusal.status, refusal.lines, refusal.body)
+        exchange.leave()
 
     def pause_reading(self) -> None:
         """Read no more for now."""
         if self._is_read:
             self._is_read = False
+            self._pace.due_s = NEVER_S
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
@@ -248,6 +248,8 @@ class Connection(asyncio.Protocol):
         if not self._is_read and len(self._waiting) < PIPELINED_MAX:
             self._is_read = True
             self.transport.resume_reading()
+            if self._arriving is not None:
+                self._pace.body_due()
 
     # What the server calls.
 
@@ -272,7 +274,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             if isinstance(error, httptools.HttpParserCallbackError):
                 log.exception("unexpected_error")
-            self._refuse(b"400 Bad Request")
+            self._refuse(AMBIGUOUS)
         if self._is_deaf:
             return
         if self._in_head:
@@ -283,6 +285,8 @@ class Connection(asyncio.Protocol):
             self._take(exchange)
         elif begins and latest is not None and latest.door is not None:
             self._remembered = remember(data, latest, latest.door) or self._remembered
+        if exchange is not None:
+            self._await_body(exchange, len(data))
 
     def _take_unparsed(self, data: bytes) -> None:
         """Take the body of a request that wishes for another protocol: the parser stops at it.
@@ -293,6 +297,7 @@ class Connection(asyncio.Protocol):
         if exchange is not None and due and data:
             exchange.take(data[:due])
             self._unparsed_bytes = max(due - len(data), 0)
+            self._await_body(exchange, len(data))
         if not self._unparsed_bytes:
             self.on_message_complete()
             self._is_deaf = True
@@ -301,26 +306,27 @@ class Connection(asyncio.Protocol):
         """Bound the head that has come in part."""
         self._head_bytes += size
         if self._head_bytes > HEAD_BYTES_MAX + READ_SLACK_BYTES:
-            self._refuse(b"431 Request Header Fields Too Large")
-        elif self._due_s == NEVER_S:
-            self._let_go_in(HEAD_S_MAX)
+            self._refuse(HEAD_TOO_LARGE)
+        elif self._pace.due_s == NEVER_S:
+            self._pace.head_due()
+
+    def _await_body(self, exchange: OwnExchange, size: int) -> None:
+        """Bound how slowly a body comes, and what comes around its parts."""
+        if not exchange.is_framed_within(size):
+            self.give_up(exchange, AMBIGUOUS)
+        elif self._is_read and not self._is_deaf:
+            self._pace.body_came(size, is_first=exchange.read_bytes == size)
 
     def _exchange(self) -> OwnExchange | None:
         """Give the request whose head is complete, None when its target is not one."""
         parser, version = self._parser, self._parser.get_http_version()
-        try:
-            url = httptools.parse_url(self._url)
-            path = url.path.decode("ascii")
-        except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):
-            self._refuse(b"400 Bad Request")
+        url, path = path_of(self._url)
+        if path is None:
+            self._refuse(AMBIGUOUS)
             return None
-        head = Head(
-            parser.get_method().decode("ascii"),
-            unquote(path) if "%" in path else path,
-            self._headers,
-            peer=None if self.peer is None else self.peer[0],
-            port=None if self.here is None else self.here[1],
-        )
+        peer = None if self.peer is None else self.peer[0]
+        port = None if self.here is None else self.here[1]
+        head = Head(parser.get_method().decode("ascii"), path, self._headers, peer=peer, port=port)
         head.query = url.query or b""
         exchange = OwnExchange(self, head, self.app.hot_door(head))
         exchange.url, exchange.version = url, version
@@ -333,7 +339,7 @@ class Connection(asyncio.Protocol):
 
     def _take(self, exchange: OwnExchange) -> None:
         exchange.was_taken = True
-        self._due_s = NEVER_S
+        self._pace.due_s = NEVER_S
         if self._answering is None and self.writable is None:
             self._begin(exchange)
             return
@@ -358,43 +364,35 @@ class Connection(asyncio.Protocol):
         exchange.task = task = self.loop.create_task(answering)
         self._state.tasks.add(task)
 
-    def _refuse(self, status: bytes) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         """Read no more, and say why unless that would cut another answer in two."""
         if self._is_deaf:
             return
+        exchange, answering = self._arriving, self._answering
+        if exchange is not None and exchange is answering:
+            self.give_up(exchange, refusal)
+            return
         self._is_deaf, self._arriving = True, None
+        self._forget_waiting()
+        if exchange is not None:
+            exchange.let_go()
+        if answering is not None:
+            answering.keeps_alive = False
+            return
+        if exchange is None or not exchange.is_answered:
+            self.transport.write(refusal.data)
+        self.close()
+
+    def _forget_waiting(self) -> None:
+        for exchange in self._waiting:
+            exchange.let_go()
         self._waiting.clear()
-        if self._answering is not None:
-            self._answering.keeps_alive = False
-            return
-        self.transport.write(
-            b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-        )
-        self.transport.close()
 
-    def _let_go_in(self, seconds: float) -> None:
-        self._due_s = due_s = self.loop.time() + seconds
-        # A timer that is too early only looks again: most requests leave it as it is.
-        if due_s < self._timer_s:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_s = due_s
-            self._timer = self.loop.call_at(due_s, self._look)
-
-    def _look(self) -> None:
-        """Let the connection go, if that is still due."""
-        due_s, self._timer, self._timer_s = self._due_s, None, NEVER_S
-        if due_s == NEVER_S:
-            return
-        left_s = due_s - self.loop.time()
-        if left_s > 0:
-            self._let_go_in(left_s)
-        elif self._in_head:
-            self._refuse(b"408 Request Timeout")
+    def _overdue(self) -> None:
+        """Let the connection go: what was due has not come."""
+        if self._in_head:
+            self._refuse(HEAD_TOO_SLOW)
+        elif self._arriving is not None:
+            self.give_up(self._arriving, BODY_TOO_SLOW)
         else:
             self.close()
-
-
-def _address(found: Any) -> tuple[str, int] | None:
-    """Give address and port, None for a socket that has none."""
-    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

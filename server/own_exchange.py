@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from omniroute.routing.engine import new_request_id
 
+from .edge_answers import TOO_MUCH_AT_ONCE
 from .exchange import ClientGone, Door, Head, Wait
+from .heads import HEAD_BYTES_MAX
 from .v1.bodies import too_large
 
 if TYPE_CHECKING:
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
 
 BODY_BYTES_UNREAD_MAX = 512 * 1024
 """How much of a body is taken while nobody asks for it."""
+BODY_BYTES_COUNTED = 256 * 1024
+"""A body is held against the bound of all when it is larger; so much comes in one read."""
+PASSED_OVER_BYTES_MAX = 32 * 2**20
+"""How much of a body may still come after its request was answered."""
+READ_SLACK_BYTES = 256 * 1024
+"""How much of a body may arrive in the same read as the end of the head."""
+FRAMING_SHARE_MAX = 16
+"""How many bytes around the parts of a body may come for each byte of it."""
+FRAMING_BYTES_MAX = HEAD_BYTES_MAX + READ_SLACK_BYTES
+"""How many may come all the same: the head, or what follows the last part."""
 CLOSE = b"connection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -55,6 +67,8 @@ class OwnExchange:
         has_left: the client is gone.
         is_started, is_answered: how far the answer is.
         task: answers it.
+        came_bytes: of its body.
+        read_bytes: of its body, with what frames its parts, while it comes in several reads.
     """
 
     # What most requests leave as it is stands here once.
@@ -68,6 +82,9 @@ class OwnExchange:
     on_part: Callable[[], object] | None = None
     on_left: Callable[[], object] | None = None
     on_shutdown: Callable[[], object] | None = None
+    came_bytes = 0
+    read_bytes = 0
+    _held_bytes = 0
     _size = 0
     _bytes_max: int | None = None
     _head: bytes | None = None
@@ -88,7 +105,13 @@ class OwnExchange:
 
     def take(self, part: bytes) -> None:
         """Take a part of the body."""
-        if self.is_answered:
+        self.came_bytes = came = self.came_bytes + len(part)
+        if self.is_answered or self.has_left:
+            if came > PASSED_OVER_BYTES_MAX:
+                self.connection.close()
+            return
+        if came > BODY_BYTES_COUNTED and not self._hold(came - self._held_bytes):
+            self.connection.give_up(self, TOO_MUCH_AT_ONCE)
             return
         self._parts.append(part)
         self._size += len(part)
@@ -109,6 +132,24 @@ class OwnExchange:
             self.body, self._parts = parts[0] if len(parts) == 1 else b"".join(parts), []
         if self.on_part is not None:
             self.on_part()
+
+    def is_framed_within(self, size: int) -> bool:
+        """Note so many bytes that were read; gives whether few enough of them frame the body."""
+        self.read_bytes += size
+        framing = self.read_bytes - self.came_bytes
+        return framing <= FRAMING_BYTES_MAX + FRAMING_SHARE_MAX * self.came_bytes
+
+    def let_go(self) -> None:
+        """Hold the body against the bound of all no longer."""
+        if self._held_bytes:
+            self.connection.app.bounds.let_go(self._held_bytes)
+            self._held_bytes = 0
+
+    def _hold(self, size: int) -> bool:
+        if not self.connection.app.bounds.hold(size):
+            return False
+        self._held_bytes += size
+        return True
 
     def taken(self) -> bytes:
         """Give what of the body has come since this was last asked."""
@@ -160,6 +201,8 @@ class OwnExchange:
             app.busy -= 1
             app.turnstile.streams -= self._streams
             app.last_s = time.monotonic()
+            if self._held_bytes:
+                self.let_go()
             connection.ended(self.task)
 
     def fail(self, request_id: str | None = None) -> None:

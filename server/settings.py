@@ -63,6 +63,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     body_bytes_max: int = 32 * 2**20
+    connections_per_address_max: int = 1000
     first_byte_hold_s: float = 10.0
     response_cache_s: float | None = None
     connect_s: float = 3.0

@@ -25,6 +25,7 @@ Kind = Literal[
     "require_key",
     "require_key_switch",
     "size",
+    "count",
     "seconds",
     "seconds_or_never",
     "days_or_never",
@@ -184,6 +185,14 @@ SETTINGS: tuple[Setting, ...] = (
         "8 MiB and the management API 1 MiB.",
         _set_by("OMNIROUTE_BODY_BYTES_MAX", "MAX_BODY_SIZE_BYTES", kind="size"),
         unit="bytes",
+    ),
+    Setting(
+        "connections_per_address_max",
+        "1000",
+        "How many connections one address may have open at each worker; those of this machine and "
+        "of trusted proxies stand for many clients and are not counted so. In all there may be "
+        "half as many as the system lets the process open files.",
+        _set_by("OMNIROUTE_CONNECTIONS_PER_ADDRESS_MAX", kind="count"),
     ),
     Setting(
         "first_byte_hold_s",

@@ -18,6 +18,7 @@ Network = IPv4Network | IPv6Network
 
 COUNT_MAX = 1_000
 WORKERS_MAX = 64
+COUNT_MAX = 1_000_000
 SECONDS_MAX = 86_400.0
 DAYS_MAX = 36_500
 BODY_BYTES_MIN = 1024
@@ -194,6 +195,13 @@ def read_size(text: str) -> int:
     return size
 
 
+def read_count(text: str) -> int:
+    """Read a whole number of at least 1."""
+    if not text.strip().isdecimal() or not 1 <= int(text) <= COUNT_MAX:
+        raise ValueError(f"give a whole number from 1 to {COUNT_MAX}")
+    return int(text)
+
+
 def read_seconds(text: str) -> float:
     """Give seconds, more than 0 and at most a day."""
     seconds = _number(text)
@@ -286,6 +294,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "require_key": read_require_key,
     "require_key_switch": read_require_key_switch,
     "size": read_size,
+    "count": read_count,
     "seconds": read_seconds,
     "seconds_or_never": read_seconds_or_never,
     "days_or_never": read_days_or_never,

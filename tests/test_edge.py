@@ -2,214 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from itertools import pairwise
-from typing import Any, cast
 
 import pytest
-import uvicorn
 
-from omniroute.routing.errors import TooLarge
-from omniroute.server import edge
-from omniroute.server.edge import Connection
-from omniroute.server.exchange import Door, Exchange, Head
-from omniroute.server.turnstile import Turnstile
+from omniroute.server import pace
+from tests.edge_server import LONG, WAIT_S, App, Served, answer_of, length_in, post, serving
 
 pytestmark = pytest.mark.anyio
-
-WAIT_S = 5.0
-OK_HEAD = {"type": "http.response.start", "status": 200}
-LONG = b"x" * 200_000
-BODY_BYTES_MAX = 1_000_000
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-@dataclass
-class App:
-    """Answers by path; `told` is what it noticed. What is not under /asgi/ is hot."""
-
-    told: list[str] = field(default_factory=list[str])
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
-    heads: list[Head] = field(default_factory=list[Head])
-    busy: int = 0
-    last_s: float = 0.0
-    turnstile: Turnstile = field(default_factory=Turnstile)
-
-    def hot_door(self, head: Head) -> Door | None:
-        self.heads.append(head)
-        return getattr(self, "hot_" + head.path.strip("/"), None)
-
-    async def hot_whole(self, exchange: Exchange) -> None:
-        body = exchange.body
-        if body is None:
-            self.told.append("unread")
-            try:
-                body = await exchange.read(BODY_BYTES_MAX)
-            except TooLarge:
-                exchange.whole(413, b"", b"too large")
-                return
-        exchange.whole(200, b"", body)
-
-    async def hot_names(self, exchange: Exchange) -> None:
-        await exchange.read(BODY_BYTES_MAX)
-        exchange.whole(200, b"", b" ".join(name for name, _ in exchange.head.headers))
-
-    async def hot_slow(self, exchange: Exchange) -> None:
-        await self.opened.wait()
-        await self.hot_whole(exchange)
-
-    async def hot_stream(self, exchange: Exchange) -> None:
-        exchange.start(200, b"x-a: b\r\n")
-        for part in (b"one", b"", b"two"):
-            exchange.write(part)
-        exchange.end()
-
-    async def hot_late(self, exchange: Exchange) -> None:
-        """Send the head of a stream, then nothing until the client is gone."""
-        exchange.start(200, b"")
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            self.told.append("left")
-            self.gone.set()
-            raise
-
-    async def hot_flood(self, exchange: Exchange) -> None:
-        """Send more than a connection holds to a client that does not read."""
-        exchange.start(200, b"")
-        sent = 0
-        while (wait := exchange.write(LONG)) is None:
-            sent += len(LONG)
-        self.told.append("waits" if sent < 50 * len(LONG) else "floods")
-        self.opened.set()
-        await wait
-        exchange.end(b"end")
-
-    async def hot_twice(self, exchange: Exchange) -> None:
-        await self.hot_whole(exchange)
-        try:
-            await self.hot_whole(exchange)
-        except RuntimeError as error:
-            self.told.append(str(error))
-
-    async def hot_silent(self, exchange: Exchange) -> None:
-        """Give no answer."""
-
-    async def hot_half(self, exchange: Exchange) -> None:
-        exchange.start(200, b"")
-        exchange.write(b"half")
-        raise ValueError("a fault of ours")
-
-    async def hot_faulty(self, exchange: Exchange) -> None:
-        raise ValueError("a fault of ours")
-
-    async def hot_refused(self, exchange: Exchange) -> None:
-        """Refuse before the body is read."""
-        exchange.whole(401, b"", b"no")
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        answer = getattr(self, "answer_" + scope["path"].removeprefix("/asgi/"))
-        await answer(scope, receive, send)
-
-    async def answer_whole(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        body = (await receive())["body"]
-        await send({**OK_HEAD, "headers": [(b"Content-Length", b"%d" % len(body))]})
-        await send({"type": "http.response.body", "body": body})
-
-    async def answer_stream(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        await send({**OK_HEAD, "headers": []})
-        for part in (b"one", b"", b"two"):
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def answer_late(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        """Send the head of a stream, then nothing until the client is gone."""
-        await send({**OK_HEAD, "headers": []})
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self.told.append("left")
-        self.gone.set()
-
-    async def answer_parts(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        """Answer with the length of what came, part by part."""
-        size, more = 0, True
-        while more:
-            message = await receive()
-            size, more = size + len(message["body"]), message["more_body"]
-        body = b"%d" % size
-        await send({**OK_HEAD, "headers": [(b"content-length", b"%d" % len(body))]})
-        await send({"type": "http.response.body", "body": body})
-
-    async def answer_names(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        """Answer with the names of the headers, once the body is here."""
-        while (await receive())["more_body"]:
-            pass
-        body = b" ".join(name for name, _ in scope["headers"])
-        await send({**OK_HEAD, "headers": [(b"content-length", b"%d" % len(body))]})
-        await send({"type": "http.response.body", "body": body})
-
-    async def answer_injected(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        await send({**OK_HEAD, "headers": [(b"x-words", b"a\r\nset-cookie: stolen=1")]})
-
-    async def answer_short(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        await send({**OK_HEAD, "headers": [(b"content-length", b"10")]})
-        await send({"type": "http.response.body", "body": b"four"})
-
-    async def answer_twice(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        await self.answer_whole(scope, receive, send)
-        try:
-            await send({"type": "http.response.body", "body": b"again"})
-        except RuntimeError as error:
-            self.told.append(str(error))
-
-
-@dataclass
-class Served:
-    app: App
-    port: int
-    server: uvicorn.Server
-
-    async def ask(self, *requests: str, until: bytes | None = None) -> bytes:
-        """Send requests in one piece and read until the connection ends, or `until` is there."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write("".join(requests).encode())
-        try:
-            async with asyncio.timeout(WAIT_S):
-                return await (reader.read() if until is None else reader.readuntil(until))
-        finally:
-            writer.close()
-            await writer.wait_closed()
 
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    app = App()
-    config = uvicorn.Config(
-        cast(Any, app),
-        http=Connection,
-        port=0,
-        lifespan="off",
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    async with asyncio.timeout(WAIT_S):
-        while not server.started:
-            await asyncio.sleep(0.01)
-    yield Served(app, server.servers[0].sockets[0].getsockname()[1], server)
-    server.should_exit = True
-    await running
-
-
-def post(path: str, body: str = "", *headers: str, version: str = "1.1") -> str:
-    named = "".join(f"{one}\r\n" for one in headers)
-    length = f"content-length: {len(body)}\r\n"
-    return f"POST /{path} HTTP/{version}\r\nhost: h\r\n{length}{named}\r\n{body}"
+    async with serving(App()) as one:
+        yield one
 
 
 BOTH = pytest.mark.parametrize("at", ["", "asgi/"], ids=["hot", "asgi"])
@@ -363,7 +170,7 @@ async def test_a_head_that_is_too_large_is_refused(served: Served) -> None:
 async def test_a_head_that_does_not_come_in_time_is_refused(
     monkeypatch: pytest.MonkeyPatch, served: Served, begun: str
 ) -> None:
-    monkeypatch.setattr(edge, "HEAD_S_MAX", 0.05)
+    monkeypatch.setattr(pace, "HEAD_S_MAX", 0.05)
 
     silent = await served.ask()
     first = await served.ask(begun)
@@ -377,7 +184,7 @@ async def test_a_head_that_does_not_come_in_time_is_refused(
 async def test_the_deadline_of_a_head_does_not_touch_an_answer_that_takes_longer(
     monkeypatch: pytest.MonkeyPatch, served: Served
 ) -> None:
-    monkeypatch.setattr(edge, "HEAD_S_MAX", 0.05)
+    monkeypatch.setattr(pace, "HEAD_S_MAX", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     said: list[bytes] = []
 
@@ -675,18 +482,6 @@ async def test_the_end_of_the_server_waits_for_the_answer_and_says_so(served: Se
 
     assert b"connection: close\r\n" in got
     assert got.endswith(b"\r\n\r\nlast")
-
-
-async def answer_of(reader: asyncio.StreamReader) -> bytes:
-    """Give the body of the next answer, which has to be a 200."""
-    async with asyncio.timeout(WAIT_S):
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200 OK\r\n"), head
-        return await reader.readexactly(length_in(head))
-
-
-def length_in(head: bytes) -> int:
-    return int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
 
 
 def head_of(request: str) -> dict[bytes, bytes]:

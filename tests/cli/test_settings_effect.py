@@ -136,6 +136,12 @@ async def body_bytes_max(folder: Path, variables: Environment) -> bool:
     return heard.status_code == 413
 
 
+async def connections_per_address_max(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables) as opened:
+        refused = [opened.app.bounds.enter(("192.0.2.1", port)) for port in (1, 2)]
+    return refused[0] is None and refused[1] is not None
+
+
 async def first_byte_hold_s(folder: Path, variables: Environment) -> bool:
     heard = await chat(folder, variables, f"sim/fast@latency={LONGER_S}")
     return heard.text.startswith(":")
@@ -426,6 +432,7 @@ PROBES = {
     "allowed_hosts": Probe("gateway.example", allowed_hosts),
     "allowed_origins": Probe("https://app.example", allowed_origins),
     "body_bytes_max": Probe("1024", body_bytes_max),
+    "connections_per_address_max": Probe("1", connections_per_address_max),
     "first_byte_hold_s": Probe(str(BRIEF_S), first_byte_hold_s),
     "response_cache_s": Probe("60", response_cache_s),
     "connect_s": Probe(str(BRIEF_S), connect_s),

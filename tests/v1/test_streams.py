@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 
 from omniroute.routing.model import Dialect, Outcome
+from omniroute.server.bounds import Bounds
 from omniroute.server.edge import Connection
 from omniroute.server.exchange import Door, Head
 from omniroute.server.turnstile import Turnstile
@@ -95,6 +96,7 @@ class App:
     busy: int = 0
     last_s: float = 0.0
     turnstile: Turnstile = field(default_factory=Turnstile)
+    bounds: Bounds = field(default_factory=Bounds)
 
     def hot_door(self, head: Head) -> Door | None:
         return self.door
