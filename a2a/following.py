@@ -7,6 +7,8 @@ behind one of the process where it runs, and gets the same text.
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
+from omniroute.routing.errors import Interrupted
+
 from .dialects.codec import Began, Ended, StreamStep, Wrote
 from .record import read_event, task_of, written_of
 from .task import Task, data_of, text_of
@@ -28,6 +30,7 @@ async def followed(
 
     Raises:
         StorageUnavailable: the log cannot be read.
+        Interrupted: the gateway ends.
     """
     known = text_of(task)
     yield Began(task if chars is None else _without_answer(task))
@@ -39,6 +42,8 @@ async def followed(
     # The log begins with the text of `known`, read again: it may have grown meanwhile.
     after, logged = -1, 0
     while not task.rests:
+        if watch.is_stopped:
+            raise Interrupted("the gateway is shutting down; follow the task again")
         rows = await store.events(task.task_id, owner=task.owner, after=after)
         if rows:
             after = rows[-1].seq

@@ -125,6 +125,11 @@ class Door:
         if run is not None:
             run.stop(CANCELED)
 
+    def stop(self) -> None:
+        """End what still runs here, with words: the gateway does not wait any longer."""
+        self._runs.stop()
+        self._agent.watch.stop()
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Run tasks and tell of them; the app enters it for as long as it serves."""

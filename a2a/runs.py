@@ -74,10 +74,14 @@ class Runs:
             try:
                 yield
             finally:
-                self._group = None
                 beside.cancel()
-                for run in tuple(self._runs.values()):
-                    run.stop(INTERRUPTED)
+                self.stop()
+
+    def stop(self) -> None:
+        """Accept no more tasks, and end those that run."""
+        self._group = None
+        for run in tuple(self._runs.values()):
+            run.stop(INTERRUPTED)
 
     def find(self, task_id: str, *, owner: str) -> Run | None:
         """Give the run of an owner's task if it runs here."""

@@ -31,9 +31,14 @@ class _Waiting:
 
 
 class Watch:
-    """Wakes those who wait for news of tasks. Works while `run` runs."""
+    """Wakes those who wait for news of tasks. Works while `run` runs.
+
+    Attributes:
+        is_stopped: there will be no more news here.
+    """
 
     def __init__(self, store: TaskStore) -> None:
+        self.is_stopped = False
         self._store = store
         self._waiting: dict[_Known, _Waiting] = {}
         self._wanted = anyio.Event()
@@ -53,6 +58,12 @@ class Watch:
             waiting.readers -= 1
             if not waiting.readers and self._waiting.get(known) is waiting:
                 del self._waiting[known]
+
+    def stop(self) -> None:
+        """Wake everyone: the gateway ends."""
+        self.is_stopped = True
+        for waiting in self._waiting.values():
+            waiting.news.set()
 
     async def run(self) -> None:
         """Look for news as long as someone waits for them."""

@@ -19,12 +19,14 @@
     ├── LoopDetected         the request came from this gateway
     ├── NoCandidate          nothing configured could serve the request now
     ├── StorageUnavailable   the database does not answer
+    ├── Interrupted          the gateway itself ends the request: it is stopping
     └── UpstreamFailure      a provider was called and did not answer well
         └── AllFailed        every candidate was tried
 
 A door turns `status` and `code` into its own protocol's error; nothing else maps errors.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -230,6 +232,24 @@ class StorageUnavailable(RoutingError):
 
     status = 503
     code = "storage_unavailable"
+
+
+class Interrupted(RoutingError):
+    """The gateway itself ends a request that it had taken: it is stopping.
+
+    Whoever ends it cancels the request's task with an Interrupted in the place of the message;
+    see `interruption`.
+    """
+
+    status = 503
+    code = "gateway_stopping"
+    retry_after_s = 0.5
+
+
+def interruption(cancelled: asyncio.CancelledError) -> Interrupted | None:
+    """Give why a task was cancelled, None where its client left or nobody said why."""
+    reason = cancelled.args[0] if cancelled.args else None
+    return reason if isinstance(reason, Interrupted) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ outcome. It is recorded exactly once. Nothing is awaited after the end, so a can
 accounted for like any other.
 """
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 
 from .accounting.payment import Payment
 from .again import wait_before_retry_s
-from .errors import NOT_SENT, BudgetExceeded, RoutingError, UpstreamFailure
+from .errors import NOT_SENT, BudgetExceeded, RoutingError, UpstreamFailure, interruption
 from .health.key_rates import Turn
 from .hedge import normal_s, race
 from .leg import NOTHING_USED, Leg, left_s
@@ -104,6 +105,10 @@ class Reply:
         except RoutingError as error:
             self.refuse(error)
             raise
+        except asyncio.CancelledError as cancelled:
+            self._interrupt(cancelled)
+            self.close()
+            raise
         except BaseException:
             self.close()
             raise
@@ -116,6 +121,7 @@ class Reply:
 
         Raises:
             UpstreamFailure: the answer broke off; what came before was real.
+            Interrupted: the gateway ended it.
         """
         leg = self._won
         if leg is None or leg.pieces is None:
@@ -131,6 +137,9 @@ class Reply:
             raise
         except UpstreamFailure as failure:
             self._failed = failure
+            raise
+        except asyncio.CancelledError as cancelled:
+            self._interrupt(cancelled)
             raise
         leg.note(piece)
         if leg.failed is not None:
@@ -155,6 +164,7 @@ class Reply:
 
         Raises:
             UpstreamFailure: the answer broke off; what came before was real.
+            Interrupted: the gateway ended it.
         """
         leg = self._won
         if leg is None:
@@ -163,6 +173,9 @@ class Reply:
             await leg.pour(sink)
         except UpstreamFailure as failure:
             self._failed = failure
+            raise
+        except asyncio.CancelledError as cancelled:
+            self._interrupt(cancelled)
             raise
         finally:
             self._failed = self._failed or leg.failed
@@ -185,6 +198,21 @@ class Reply:
         parts.experience.learn(self.outcome)
         told = self.outcome if self._caller.keep_content else without_words(self.outcome)
         parts.ledger.record(told, None if self._prepared is None else self._prepared.snapshot)
+
+    def _interrupt(self, cancelled: asyncio.CancelledError) -> None:
+        """End the reply by the gateway's own word, where that is why it was cancelled.
+
+        Raises:
+            Interrupted: in the place of the cancellation, to be told like any other error.
+        """
+        reason = interruption(cancelled)
+        if reason is None:
+            return
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        self.refuse(reason)
+        raise reason from None
 
     async def _try_in_order(self) -> None:
         decision, prepared = self.decision, self._prepared

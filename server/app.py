@@ -67,6 +67,7 @@ class Front:
         app: answers what is not hot.
         draining: no new work is taken; /ready says so. Set by `drain`.
         closing: called when no new work is taken any more, to close what stays open.
+        cutting: called when what still runs is about to be cut, to have it end in order.
         mcp_only_port: a port where nothing but /mcp is answered.
         logs: whether each request is logged.
     """
@@ -87,6 +88,7 @@ class Front:
         self.bounds = Bounds()
         self.draining = False
         self.closing: Callable[[], None] = _nothing
+        self.cutting: Callable[[], None] = _nothing
         self.mcp_only_port: int | None = None
         self.logs = False
         self._guard = guard

@@ -10,8 +10,11 @@ import logging
 
 from starlette.types import Message, Scope
 
-from .exchange import Header
-from .own_exchange import CHUNKED, CLOSE, FAULT, LAST_CHUNK, STATUS_LINES, OwnExchange
+from omniroute.routing.errors import interruption
+
+from .edge_answers import FAULT, STOPPING, Refusal
+from .exchange import Header, headers_of
+from .own_exchange import CHUNKED, CLOSE, LAST_CHUNK, STATUS_LINES, OwnExchange
 from .request_ids import HEADER, request_id_of
 
 ASGI = {"version": "3.0", "spec_version": "2.3"}
@@ -44,6 +47,10 @@ class Cycle:
             if not exchange.is_answered and not exchange.has_left:
                 log.error("no_answer", extra={"request_id": request_id_of(scope)})
                 self._fail(request_id_of(scope))
+        except asyncio.CancelledError as cancelled:
+            refusal = STOPPING if interruption(cancelled) is not None else FAULT
+            self._fail(request_id_of(scope), refusal)
+            raise
         except BaseException as error:
             log.error(
                 "unexpected_error", exc_info=error, extra={"request_id": request_id_of(scope)}
@@ -108,18 +115,18 @@ class Cycle:
             "state": {},
         }
 
-    def _fail(self, request_id: str) -> None:
+    def _fail(self, request_id: str, refusal: Refusal = FAULT) -> None:
         exchange = self._exchange
         if exchange.has_left or exchange.is_answered:
             return
         if exchange.is_started:
             exchange.connection.close()
             return
-        length = (b"content-length", b"%d" % len(FAULT))
-        kind = (b"content-type", b"application/json")
+        length = (b"content-length", b"%d" % len(refusal.body))
         named = (HEADER, request_id.encode())
-        self._start(500, [kind, length, named, (b"connection", b"close")])
-        self._send_body(FAULT, more_body=False)
+        headers = [*headers_of(refusal.lines), length, named, (b"connection", b"close")]
+        self._start(refusal.status, headers)
+        self._send_body(refusal.body, more_body=False)
 
     def _start(self, status: int, headers: list[Header]) -> None:
         exchange = self._exchange

@@ -115,6 +115,12 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         sockets=beside.sockets(parts, hot),
     )
     front.closing = mcp_door.drain
+
+    def cut() -> None:
+        mcp_door.cut()
+        a2a.stop()
+
+    front.cutting = cut
     front.logs = settings.access_log
     front.bounds = _bounds(settings)
     front.app = build_app(

@@ -18,6 +18,8 @@ import httptools
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from omniroute.routing.errors import Interrupted
+
 from .application import Application
 from .cycle import Cycle
 from .edge_answers import AMBIGUOUS, BODY_TOO_SLOW, HEAD_TOO_LARGE, HEAD_TOO_SLOW, Refusal
@@ -28,7 +30,7 @@ from .pace import NEVER_S, Pace
 from .remembered import Remembered, remember
 
 PIPELINED_MAX = 8
-"""How many requests may wait on one connection before no more are read."""
+"""So many requests may wait on one connection; then no more is read."""
 
 log = logging.getLogger("omniroute")
 
@@ -64,9 +66,8 @@ class Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpRequestParser(self)
         # What follows a request that ends the connection must not keep it from being answered.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._is_deaf = False
+        self._is_deaf = self._is_ending = False
         self._is_read = True
-        # Of the head that is due, or is being read.
         self._in_head = True
         self._head_bytes = 0
         self._url = b""
@@ -107,8 +108,6 @@ class Connection(asyncio.Protocol):
         if answering is not None:
             answering.leave()
         self.resume_writing()
-        if self._arriving is not None:
-            self._arriving.let_go()
         # The parser holds this connection, and so does a request that has not come in full.
         self._parser = self._arriving = None
 
@@ -189,10 +188,8 @@ class Connection(asyncio.Protocol):
             if not exchange.was_taken:
                 self._latest = exchange
                 self._take(exchange)
-            elif exchange.is_answered:
-                self._pace.due_in(self._keep_alive_s)
             else:
-                self._pace.due_s = NEVER_S
+                self._pace.due_in(self._keep_alive_s if exchange.is_answered else NEVER_S)
 
     # What exchanges call.
 
@@ -226,15 +223,11 @@ class Connection(asyncio.Protocol):
 
     def give_up(self, exchange: OwnExchange, refusal: Refusal) -> None:
         """End a request whose body will not come in full, and its connection."""
-        if exchange is not self._answering:
-            self._refuse(refusal)
-            return
-        exchange.keeps_alive = False
-        if exchange.is_started:
-            self.close()
+        if exchange is self._answering:
+            exchange.fail(refusal)
+            exchange.leave()
         else:
-            exchange.whole(refusal.status, refusal.lines, refusal.body)
-        exchange.leave()
+            self._refuse(refusal)
 
     def pause_reading(self) -> None:
         """Read no more for now."""
@@ -254,13 +247,21 @@ class Connection(asyncio.Protocol):
     # What the server calls.
 
     def shutdown(self) -> None:
-        """End after the request that is being answered."""
+        """End after the request that is being answered, or is under way to us."""
+        if self._is_ending:
+            return
+        self._is_ending, self._remembered = True, None
+        if self._answering is not None:
+            self._answering.be_last()
+        elif not (self._head_bytes if self._in_head else self._arriving):
+            self._pace.ending_due()
+
+    def cut(self, reason: Interrupted, *, hot: bool) -> None:
+        """End the answer that is being given; if `hot`, only that of a hot door."""
         if self._answering is None:
             self.close()
         else:
-            self._answering.keeps_alive = False
-            if self._answering.on_shutdown is not None:
-                self._answering.on_shutdown()
+            self._answering.cut(reason, hot=hot)
 
     def _parse(self, data: bytes) -> None:
         if self._unparsed_bytes:
@@ -324,13 +325,14 @@ class Connection(asyncio.Protocol):
         if path is None:
             self._refuse(AMBIGUOUS)
             return None
-        peer = None if self.peer is None else self.peer[0]
-        port = None if self.here is None else self.here[1]
-        head = Head(parser.get_method().decode("ascii"), path, self._headers, peer=peer, port=port)
+        peer, here = self.peer or (None, 0), self.here or ("", None)
+        method = parser.get_method().decode("ascii")
+        head = Head(method, path, self._headers, peer=peer[0], port=here[1])
         head.query = url.query or b""
         exchange = OwnExchange(self, head, self.app.hot_door(head))
         exchange.url, exchange.version = url, version
-        exchange.keeps_alive = version != "1.0" and parser.should_keep_alive()
+        keeps_alive = version != "1.0" and parser.should_keep_alive()
+        exchange.keeps_alive = keeps_alive and not self._is_ending
         if parser.should_upgrade():
             exchange.keeps_alive = False
             self._unparsed_bytes = int(head.named.get(b"content-length", b"0"))
@@ -372,10 +374,9 @@ class Connection(asyncio.Protocol):
         if exchange is not None and exchange is answering:
             self.give_up(exchange, refusal)
             return
-        self._is_deaf, self._arriving = True, None
+        self._is_deaf = True
         self._forget_waiting()
-        if exchange is not None:
-            exchange.let_go()
+        self._arriving = None
         if answering is not None:
             answering.keeps_alive = False
             return
@@ -384,13 +385,14 @@ class Connection(asyncio.Protocol):
         self.close()
 
     def _forget_waiting(self) -> None:
-        for exchange in self._waiting:
-            exchange.let_go()
+        for exchange in (*self._waiting, self._arriving):
+            if exchange is not None:
+                exchange.let_go()
         self._waiting.clear()
 
     def _overdue(self) -> None:
         """Let the connection go: what was due has not come."""
-        if self._in_head:
+        if self._in_head and not (self._is_ending and not self._head_bytes):
             self._refuse(HEAD_TOO_SLOW)
         elif self._arriving is not None:
             self.give_up(self._arriving, BODY_TOO_SLOW)

@@ -49,6 +49,12 @@ def _refusal(
     return Refusal(status, lines, body.encode())
 
 
+FAULT = _refusal(
+    500,
+    "internal_error",
+    "INTERNAL",
+    "the gateway failed to handle this request; its log has the cause",
+)
 AMBIGUOUS = _refusal(
     400,
     "bad_request",
@@ -81,6 +87,13 @@ TOO_MUCH_AT_ONCE = _refusal(
     "gateway_busy",
     "UNAVAILABLE",
     "the gateway holds as many bytes of requests as it may; send this one again",
+    again_s=1,
+)
+STOPPING = _refusal(
+    503,
+    "gateway_stopping",
+    "UNAVAILABLE",
+    "the gateway is shutting down; send the request again",
     again_s=1,
 )
 TOO_MANY_CONNECTIONS = _refusal(

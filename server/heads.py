@@ -23,18 +23,18 @@ HEADERS_MAX = 200
 VERSIONS = frozenset({"1.0", "1.1"})
 SINGLE = frozenset(
     {
-        b"authorization",
         b"content-encoding",
         b"content-length",
         b"content-type",
         b"expect",
         b"host",
         b"transfer-encoding",
-        b"x-api-key",
-        b"x-goog-api-key",
     }
 )
-"""Headers that may stand once: what decides who asks, where, and what the body is."""
+"""Headers that may stand once: what decides where a request goes, and what its body is.
+
+Credentials that contradict each other are the Authenticator's to refuse.
+"""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,255})(?::[0-9]{0,5})?")
 

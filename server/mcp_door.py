@@ -116,6 +116,7 @@ class McpDoor:
         self._reach = reach
         self._methods = STATELESS_METHODS if reach.stateless else METHODS
         self._streams = Streams()
+        self._calls = Streams()
         self._wanted = asyncio.Event()
         self._settled = asyncio.Event()
         self._binding: HttpBinding | None = None
@@ -152,6 +153,10 @@ class McpDoor:
         made.raw_headers += headers
         return made
 
+    def cut(self) -> None:
+        """End the calls that still run: the gateway does not wait any longer."""
+        self._calls.end()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         message: Mapping[str, Any] = {}
@@ -167,16 +172,15 @@ class McpDoor:
             binding = await self._ready()
             self._check_scope(caller, scope, message, binding.scope)
             app = partial(binding.answer, caller)
-            if scope["method"] == "GET":
-                await self._streams.answer(app, scope, _replayed(body, receive), send)
-                return
+            streams = self._streams if scope["method"] == "GET" else self._calls
+            call_id = message.get("id") if streams is self._calls else None
+            told = send if streams is self._streams else FirstLines(send)
+            await streams.answer(app, scope, _replayed(body, receive), told, call_id=call_id)
         except ClientGone:
             return
         except RoutingError as error:
             body, headers = _refusal(error, message.get("id"))
             await _send(send, error.status, body, headers=headers)
-            return
-        await app(scope, _replayed(body, receive), FirstLines(send))
 
     def _check_scope(
         self, caller: Caller, scope: Scope, message: Mapping[str, Any], scope_of: ScopeOf

@@ -12,8 +12,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from omniroute.routing.engine import new_request_id
+from omniroute.routing.errors import Interrupted, interruption
 
-from .edge_answers import TOO_MUCH_AT_ONCE
+from .edge_answers import FAULT, STOPPING, TOO_MUCH_AT_ONCE, Refusal
 from .exchange import ClientGone, Door, Head, Wait
 from .heads import HEAD_BYTES_MAX
 from .v1.bodies import too_large
@@ -36,12 +37,6 @@ FRAMING_BYTES_MAX = HEAD_BYTES_MAX + READ_SLACK_BYTES
 CLOSE = b"connection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-FAULT_LINES = b"content-type: application/json\r\n"
-# In every dialect's words at once: who fails here has not said whose client it answers.
-FAULT = (
-    b'{"type":"error","error":{"type":"api_error","code":"internal_error","status":"INTERNAL",'
-    b'"message":"the gateway failed to handle this request; its log has the cause"}}'
-)
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 STATUS_LINES = {
     status: f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode()
@@ -167,6 +162,17 @@ class OwnExchange:
         self.awaits_continue = False
         self.connection.resume_reading()
 
+    def be_last(self) -> None:
+        """End the connection with this answer: the gateway ends."""
+        self.keeps_alive = False
+        if self.on_shutdown is not None:
+            self.on_shutdown()
+
+    def cut(self, reason: Interrupted, *, hot: bool) -> None:
+        """Have its door end the answer because of us; if `hot`, only if it is a hot one."""
+        if self.task is not None and (self.door is not None or not hot):
+            self.task.cancel(reason)
+
     def leave(self) -> None:
         """Stop the answering: the client is gone."""
         self.has_left = True
@@ -188,15 +194,15 @@ class OwnExchange:
                 await door(self)
                 if not self.is_answered:
                     self.fail()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             # Only the cancellation that the leaving client caused ends here.
             if not self.has_left:
-                self.fail()
+                self.fail(STOPPING if interruption(cancelled) is not None else FAULT)
                 raise
         except Exception:
             request_id = new_request_id()
             log.exception("unexpected_error", extra={"request_id": request_id})
-            self.fail(request_id)
+            self.fail(FAULT, request_id)
         finally:
             app.busy -= 1
             app.turnstile.streams -= self._streams
@@ -205,7 +211,7 @@ class OwnExchange:
                 self.let_go()
             connection.ended(self.task)
 
-    def fail(self, request_id: str | None = None) -> None:
+    def fail(self, refusal: Refusal = FAULT, request_id: str | None = None) -> None:
         """End an exchange that got no answer, or only half of one; the id is the log's."""
         if self.has_left:
             return
@@ -214,7 +220,7 @@ class OwnExchange:
             self.connection.close()
         else:
             named = b"x-request-id: %b\r\n" % (request_id or new_request_id()).encode()
-            self.whole(500, FAULT_LINES + named, FAULT)
+            self.whole(refusal.status, refusal.lines + named, refusal.body)
 
     # What the door calls.
 

@@ -16,6 +16,9 @@ HEAD_S_MAX = 5.0
 BODY_IDLE_S = 30.0
 BODY_BYTES_A_S = 500
 UNTAKEN_S_MAX = 30.0
+ENDING_S = 0.25
+"""How long a connection without a request is kept when the gateway begins to end: a request may
+be under way on it, and would be lost with it."""
 NEVER_S = float("inf")
 
 
@@ -54,6 +57,10 @@ class Pace:
     def head_due(self) -> None:
         """Begin the deadline of a head."""
         self.due_in(HEAD_S_MAX)
+
+    def ending_due(self) -> None:
+        """Begin the deadline of a last request."""
+        self.due_in(ENDING_S)
 
     def body_due(self) -> None:
         """Begin to wait for a body, or again after it was not read for a while."""

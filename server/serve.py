@@ -28,6 +28,7 @@ import uvicorn
 from .cli.banner import StartFacts, banner
 from .cli.exits import OK, UNAVAILABLE
 from .compose import Composed, compose
+from .draining import Drain
 from .edge import Connection
 from .first_key import make_first_key
 from .heap import keep_freed_memory
@@ -108,6 +109,23 @@ class Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Wait until `drain`. The server's own looks ten times a second for a wish to end."""
         await self._ending.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and end when those that there are have their answers."""
+        # What the system has accepted for us is served: the loop takes it in before.
+        await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        for one in sockets or ():
+            one.close()
+        state, front = self.server_state, self._composed.app
+        patience_s = self._composed.parts.settings.shutdown_s
+        ends = Drain(
+            state.connections, state.tasks, patience_s, front.cutting, lambda: self.force_exit
+        )
+        await ends.run()
+        for server in self.servers:
+            await server.wait_closed()
 
     def stop(self) -> None:
         """Begin to end; asked a second time, end at once."""
@@ -264,7 +282,6 @@ def _web_server(settings: Settings, composed: Composed) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=max(round(settings.shutdown_s), 1),
     )
 
 

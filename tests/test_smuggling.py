@@ -74,8 +74,8 @@ PROBES = {
     "no version": HEAD.replace(" HTTP/1.1", "") + "\r\n" + SMUGGLED,
     "another version": HEAD.replace("HTTP/1.1", "HTTP/3.7") + "\r\n" + SMUGGLED,
     "another protocol": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SMUGGLED,
-    "two credentials": HEAD + "authorization: Bearer a\r\nauthorization: Bearer b\r\n\r\n",
-    "two keys": HEAD + "x-api-key: a\r\nx-api-key: b\r\ncontent-length: 0\r\n\r\n",
+    "two kinds of content": HEAD
+    + "content-type: a/b\r\ncontent-type: c/d\r\ncontent-length: 0\r\n\r\n",
     "an upgrade in parts": HEAD
     + "connection: upgrade\r\nupgrade: h2c\r\ntransfer-encoding: chunked\r\n\r\n"
     + CHUNKS,

@@ -15,7 +15,7 @@ import msgspec
 
 from omniroute.routing.conversation import Chat, Delta
 from omniroute.routing.engine import new_request_id
-from omniroute.routing.errors import RoutingError, UpstreamFailure
+from omniroute.routing.errors import RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, RouteRequest
 from omniroute.routing.reply import Reply
@@ -236,7 +236,7 @@ class Stream:
                     await _over(self.exchange.end(data))
                     return
                 await _over(self.exchange.write(data))
-            except UpstreamFailure as failure:
+            except RoutingError as failure:
                 await _over(self.exchange.end(writer.error(failure)))
                 return
             finally:

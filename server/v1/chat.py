@@ -15,7 +15,7 @@ from msgspec import structs
 from omniroute.routing.access import require
 from omniroute.routing.conversation import Delta
 from omniroute.routing.engine import ROUTE, new_request_id
-from omniroute.routing.errors import BadRequest, RoutingError, UpstreamFailure
+from omniroute.routing.errors import BadRequest, RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, Dialect, RouteRequest
 from omniroute.routing.reply import Reply
@@ -36,7 +36,7 @@ from .gemini_path import asked_of
 from .idempotency import Answers, answer_once, idempotency_name
 from .limits import Wishes, wishes_of
 from .mistakes import where_it_belongs
-from .outflow import Forwarded, Rendered
+from .outflow import outflow_of
 from .passing import NOTHING, passed_of
 
 _WANTS_USAGE = re.compile(rb'"include_usage"\s*:\s*true')
@@ -204,13 +204,13 @@ async def _pump(reply: Reply, own: Codec, request: RouteRequest, exchange: Excha
     """Send the answer as it comes: bytes as they are, or Deltas in the client's dialect."""
     winner = reply.winner
     writer = own.writer(_head(request, reply.model_served or (winner.model if winner else "")))
-    forwards = reply.forwards
-    if not forwards and not shows_thoughts(own.name, request.operation.body):
+    if not reply.forwards and not shows_thoughts(own.name, request.operation.body):
         writer = Unthinking(writer, own.name)
+    outflow = outflow_of(reply, exchange, writer)
     try:
-        await reply.pour(Forwarded(exchange) if forwards else Rendered(exchange, writer))
-        last = b"" if forwards else writer.end()
-    except UpstreamFailure as failure:
+        await reply.pour(outflow)
+        last = outflow.end()
+    except RoutingError as failure:
         last = writer.error(failure)
     wait = exchange.end(last)
     if wait is not None:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from omniroute.routing.engine import new_request_id
-from omniroute.routing.errors import RoutingError, UpstreamFailure
+from omniroute.routing.errors import RoutingError
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller, RouteRequest
 from omniroute.routing.reply import Reply
@@ -139,7 +139,7 @@ class ServiceDoor:
             if wait is not None:
                 await wait
             await reply.pour(Forwarded(exchange))
-        except UpstreamFailure:
+        except RoutingError:
             # Half a sound has gone out. Without its end the client knows that it is half.
             return
         finally:
