@@ -168,7 +168,7 @@ def how_it_ended(kind: Kind, got: bytes) -> str:
         return first.partition(b"\r\n")[0].decode()
     data, is_whole = unchunked(rest)
     if not is_whole:
-        return "cut off"
+        return f"cut off after {data[-300:]!r}"
     lines = [one.strip() for one in data.split(b"\n") if one.strip()]
     events = [one.removeprefix(b"data:").strip() for one in lines if one[:1] in b"d{"]
     for event in events:
