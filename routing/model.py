@@ -164,13 +164,12 @@ class Account:
     """One credential at one provider, the way there included; in the configuration only.
 
     Attributes:
-        account_id: stable id of the row.
         provider: the provider's name, the first part of `provider/model`.
         base_url: up to where the dialect's own path begins.
         credential: the provider's key; None for a server that needs none.
         headers: extra headers, sent as they are.
         models: model names it serves; empty means the provider's catalogue.
-        simulated: answered by the simulator.
+        shared_proxy: its provider's or everybody's, for an account that has none of its own.
     """
 
     account_id: str
@@ -187,6 +186,7 @@ class Account:
     name: str = ""
     proxy: str | None = field(default=None, repr=False)
     http2: bool = False
+    shared_proxy: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from omniroute.routing.upstream.auth import account_headers, header_line
 from omniroute.routing.upstream.credentials import DOCUMENT_BEGINS
 from omniroute.routing.upstream.egress import Origin, is_self, parse_base_url, zone_of
 from omniroute.routing.upstream.request import MODEL_PLACE
-from omniroute.routing.upstream.tunnel import parse_proxy
+from omniroute.routing.upstream.tunnel import DIRECT, parse_proxy
 
 URL_CHARS_MAX = 2000
 KEY_CHARS_MAX = 4096
@@ -111,7 +111,7 @@ def make_account(
         local=_is_local(row, origin) if entry.local is None else entry.local,
         source=source,
         name=_checked_name(entry.name),
-        proxy=_checked_proxy(entry.proxy, own_urls),
+        proxy=checked_proxy(entry.proxy, own_urls),
         http2=_checked_http2(entry, origin),
     )
     _refuse_unsendable(account)
@@ -253,10 +253,15 @@ def _checked_key(row: Provider | None, entry: AccountEntry) -> str | None:
     return text
 
 
-def _checked_proxy(url: str | None, own_urls: Iterable[str]) -> str | None:
+def checked_proxy(url: str | None, own_urls: Iterable[str]) -> str | None:
+    """Give the URL of a proxy, DIRECT as it is, and None where there is none.
+
+    Raises:
+        BadRequest: it is no proxy's; the message repeats nothing that may be secret.
+    """
     text = (url or "").strip()
-    if not text:
-        return None
+    if not text or text == DIRECT:
+        return text or None
     try:
         origin = parse_proxy(text).origin
     except UpstreamFailure as refusal:

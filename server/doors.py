@@ -31,6 +31,7 @@ from .api import (
     mcp,
     metrics,
     providers,
+    proxies,
     requests,
     resilience,
     retention,
@@ -234,6 +235,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
             environment=settings.environment,
             own_urls=settings.own_urls,
         ),
+        *proxies.rows(gateway, parts.storage.configs, own_urls=settings.own_urls),
         *usage.rows(gateway),
         # Before those of all combos, which may have any name.
         *autos.rows(gateway),

@@ -36,6 +36,7 @@ class AccountJson:
     simulated: bool = False
     local: bool = False
     proxy: str = ""
+    proxy_shared: bool = False
     http2: bool = False
     key_masked: str | None = None
     key_from: str = ""
@@ -213,6 +214,7 @@ def account_json(
         simulated=account.simulated,
         local=account.local,
         proxy=shown_proxy(account),
+        proxy_shared=not account.proxy and bool(account.shared_proxy),
         http2=account.http2,
         key_masked=masked(account.credential),
         key_from=found[0] if found else "",
@@ -223,8 +225,13 @@ def account_json(
 
 
 def shown_proxy(account: Account) -> str:
-    """Give where an account's proxy is, without its user name and password; "" for none."""
-    scheme, mark, rest = (account.proxy or "").partition("://")
+    """Give the proxy that an account goes through, "direct" where it shall go through none."""
+    return without_user(account.proxy or account.shared_proxy or "")
+
+
+def without_user(proxy: str) -> str:
+    """Give a proxy's URL without its user name and password."""
+    scheme, mark, rest = proxy.partition("://")
     return scheme + mark + rest.rpartition("@")[2]
 
 

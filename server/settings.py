@@ -58,6 +58,7 @@ class Settings:
     workers: int = 1
     database_url: str | None = field(default=None, repr=False)
     public_url: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[Network, ...] = ()
     require_key: Literal["auto", "always"] = "auto"
     allowed_hosts: tuple[str, ...] = ()

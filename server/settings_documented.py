@@ -47,9 +47,10 @@ _LOGS = "the log goes to standard error unless LOG_FILE_PATH names a file"
 _NO_STEALTH = "the gateway does not pose as another client and uses no vendor's OAuth client"
 _CLI_TOOLS = "only PATH is looked at for command line tools, and none is run or configured"
 _PROXY = (
-    "providers are called directly, never through a proxy from the environment; where only a "
-    "proxy leads out, give the account a base URL that is reachable"
+    "no proxy is taken from there, as it would move every credential unsaid; where only a proxy "
+    "leads out, set OMNIROUTE_PROXY, or `omniroute proxy set`"
 )
+_PROXY_ELSE = "`omniroute proxy` says who goes directly, and takes socks5:// proxies"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
@@ -97,7 +98,7 @@ DOCUMENTED: tuple[Documented, ...] = (
         harmless=_OFF,
     ),
     *_ignored(_PROXY, *_PROXIES, warn=True),
-    *_ignored("no proxy is used", "NO_PROXY", "no_proxy", "ENABLE_SOCKS5_PROXY"),
+    *_ignored(_PROXY_ELSE, "NO_PROXY", "no_proxy", "ENABLE_SOCKS5_PROXY"),
     *_ignored(
         "there is no password to log in with; make an admin key with "
         "`omniroute keys add --scope admin`",

@@ -36,6 +36,7 @@ Kind = Literal[
     "switch",
     "database",
     "secret",
+    "proxy",
 ]
 """How the text of a value is read; settings.py has one function for each."""
 
@@ -81,7 +82,7 @@ class Setting:
     @property
     def secret(self) -> bool:
         """Whether the value may never be shown."""
-        return self.kind in ("secret", "database")
+        return self.kind in ("secret", "database", "proxy")
 
 
 def _set_by(*names: str, kind: Kind, **others: Kind) -> tuple[Variable, ...]:
@@ -142,6 +143,14 @@ SETTINGS: tuple[Setting, ...] = (
         _set_by("OMNIROUTE_PUBLIC_URL", "OMNIROUTE_BASE_URL", "BASE_URL", kind="url"),
         flag="--public-url",
         value_name="URL",
+    ),
+    Setting(
+        "proxy",
+        "none",
+        "The proxy that calls to providers go through, http://, https:// or socks5://host:port "
+        "with user:password@ before it if need be; accounts that are local go directly. "
+        "`omniroute proxy` sets others while the gateway runs.",
+        _set_by("OMNIROUTE_PROXY", kind="proxy"),
     ),
     Setting(
         "trusted_proxies",

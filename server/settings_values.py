@@ -279,6 +279,18 @@ def read_secret(text: str) -> str:
     return text.strip()
 
 
+def read_proxy(text: str) -> str:
+    """Give the URL of a proxy; what is wrong with one is said without repeating it."""
+    from omniroute.routing.errors import UpstreamFailure  # noqa: PLC0415 - only who sets one pays
+    from omniroute.routing.upstream.tunnel import parse_proxy  # noqa: PLC0415
+
+    try:
+        parse_proxy(text.strip())
+    except UpstreamFailure as refusal:
+        raise ValueError(str(refusal)) from None
+    return text.strip()
+
+
 READERS: Mapping[Kind, Callable[[str], Any]] = {
     "address": read_address,
     "machine_name": read_machine_name,
@@ -304,6 +316,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "switch": read_switch,
     "database": read_database,
     "secret": read_secret,
+    "proxy": read_proxy,
 }
 
 

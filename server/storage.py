@@ -213,7 +213,7 @@ async def open_storage(
             database=database,
             boot_id=boot.boot_id,
             keys=Keys(database, vault, changes, clock),
-            configs=ConfigStore(database, vault, changes, overlay=overlay),
+            configs=ConfigStore(database, vault, changes, overlay=overlay, proxy=settings.proxy),
             ledger=StoredLedger(database, ring, boot_id=boot.boot_id),
             tool_calls=ToolCalls(
                 database, ring, boot_id=boot.boot_id, keeps_arguments=settings.mcp_audit_arguments

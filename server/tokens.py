@@ -28,6 +28,7 @@ from omniroute.routing.quotas import TokenStanding
 from omniroute.routing.upstream.credentials import is_document
 from omniroute.routing.upstream.egress import Egress, Permit, Resolve
 from omniroute.routing.upstream.tls import verifying_context
+from omniroute.routing.upstream.tunnel import outbound
 
 from .posting import Poster
 
@@ -171,7 +172,7 @@ class TokenExchange:
             raise UpstreamFailure(f"nobody exchanges the key of {account.account_id}", kind="auth")
         url, form = self._request(kind, account.credential or "")
         try:
-            status, body = await self._post(url, form, account.proxy)
+            status, body = await self._post(url, form, outbound(account))
         except UpstreamFailure as failure:
             raise UpstreamFailure(
                 f"no token for {account.account_id}: {url} could not be reached ({failure})",

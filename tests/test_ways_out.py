@@ -65,6 +65,11 @@ WAYS_OUT: Mapping[str, set[str]] = {
         *("sqlalchemy.ext.asyncio", "create_async_engine", "create_engine", "connect"),
     },
     "server/store/apart.py": {"connect"},
+    "server/store/backup_copy.py": {"connect"},
+    "server/store/backup_file.py": {"connect"},
+    "server/store/restoring.py": {
+        *("asyncpg", "connect", "sqlalchemy.ext.asyncio", "create_async_engine"),
+    },
     "server/store/sqlite.py": {"connect"},
     "server/store/sqlite_file.py": {"connect"},
     "server/doctor_facts.py": {"socket", "connect"},

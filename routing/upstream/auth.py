@@ -185,7 +185,7 @@ def secrets_of(account: Account) -> tuple[str, ...]:
     values = [account.credential or ""]
     values += [] if keys is None else [keys.secret, keys.session_token or ""]
     values += [value for name, value in account.headers if _SECRET_NAME.search(name)]
-    values.append(password_in(account.proxy or ""))
+    values += [password_in(url) for url in (account.proxy, account.shared_proxy) if url]
     words = {word for value in values for word in (value, value.rpartition(" ")[2])}
     kept = (word for word in words if len(word) >= SECRET_CHARS_MIN)
     return tuple(sorted(kept, key=lambda word: (-len(word), word)))

@@ -21,7 +21,7 @@ from .auth import (
     secrets_of,
 )
 from .egress import Base, parse_base_url
-from .tunnel import parse_proxy
+from .tunnel import proxy_of
 
 HEADS_MAX = 256
 """Prepared heads of one account. Paths can hold a model's name, and headers come from clients,
@@ -66,7 +66,7 @@ class Envelope:
         own["accept-encoding"] = "identity"
         self.account = account
         self.origin = base.origin
-        self.proxy = parse_proxy(account.proxy) if account.proxy else None
+        self.proxy = proxy_of(account)
         self.secrets = secrets_of(account)
         before, place, self._after = base.path.partition(MODEL_PLACE)
         self.names_model = bool(place)

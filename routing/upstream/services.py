@@ -32,7 +32,7 @@ from .pool import Lane, Pool, Way
 from .refused import error_body, is_encoded
 from .request import MODEL_PLACE, target_of
 from .sigv4 import aws_keys, with_signature
-from .tunnel import parse_proxy
+from .tunnel import proxy_of
 
 UNAUTHORIZED = 401
 PLACES_MAX = 1024
@@ -186,7 +186,7 @@ class Services:
         own = {**_FIXED, **dict(service.headers), **dict(account_headers(account, scheme))}
         line = partial(header_line, owner=f"account {account.account_id}")
         permit = Permit(self._allow_private(account), plain_public=account.local)
-        proxy = parse_proxy(account.proxy) if account.proxy else None
+        proxy = proxy_of(account)
         lines = line("host", base.origin.authority) + b"".join(
             line(name, value) for name, value in own.items()
         )

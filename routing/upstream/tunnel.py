@@ -19,8 +19,11 @@ from typing import Literal, cast
 from urllib.parse import unquote, urlsplit
 
 from ..errors import UpstreamFailure
+from ..model import Account
 from .egress import Origin, is_host
 
+DIRECT = "direct"
+"""What an account or a provider says instead of a URL to go through none."""
 HEAD_BYTES_MAX = 16 * 1024
 PROXY_CHARS_MAX = 2_048
 _PORTS: dict[str, int] = {"http": 80, "https": 443, "socks5": 1080}
@@ -83,6 +86,21 @@ def parse_proxy(url: str) -> Proxy:
     if scheme == "socks5" and bool(user) != bool(password):
         raise _refused("needs a user name and a password, or neither")
     return Proxy(Origin(scheme, host, port or _PORTS[scheme]), user, password)
+
+
+def outbound(account: Account) -> str | None:
+    """Give the URL of the proxy that an account's calls go through: its own, or one it shares."""
+    return None if account.proxy == DIRECT else account.proxy or account.shared_proxy
+
+
+def proxy_of(account: Account) -> Proxy | None:
+    """Give the proxy that an account's calls go through.
+
+    Raises:
+        UpstreamFailure: as `parse_proxy`.
+    """
+    url = outbound(account)
+    return parse_proxy(url) if url else None
 
 
 class Tunnel(asyncio.Protocol):

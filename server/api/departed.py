@@ -92,6 +92,10 @@ DEPARTED: tuple[Departed, ...] = (
         "each combo says what holds for it, and what it does not say is a default of OmniRoute",
     ),
     Departed(
+        *("POST", "/api/settings/proxy/test"),
+        "a call through it tells: `POST /api/providers/{account}/test`",
+    ),
+    Departed(
         *("GET PUT", "/api/settings/ip-filter"),
         "addresses are kept out by a firewall or the proxy in front; keys say who may do what",
     ),

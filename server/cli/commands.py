@@ -15,6 +15,7 @@ from .commands_health import HEALTH_COMMANDS
 from .commands_keyring import KEYRING_COMMANDS
 from .commands_keys import KEY_COMMANDS
 from .commands_mcp import MCP_COMMANDS
+from .commands_proxy import PROXY_COMMANDS
 from .commands_setup import SETUP_COMMANDS
 from .commands_shaping import SHAPING_COMMANDS
 from .commands_usage import USAGE_COMMANDS
@@ -51,6 +52,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *SETUP_COMMANDS,
     *KEY_COMMANDS,
+    *PROXY_COMMANDS,
     *KEYRING_COMMANDS,
     Command("budgets", "what keys, combos and sessions may spend", usage=NOUN),
     Command(

@@ -123,7 +123,7 @@ def _key(arguments: Namespace, settings: Settings) -> str | None:
     if arguments.no_key:
         return None
     if arguments.key_from is not None:
-        return _variable(settings, arguments.key_from)
+        return variable(settings, arguments.key_from)
     if arguments.key_file is not None:
         return _file(arguments.key_file)
     if sys.stdin.isatty():
@@ -155,10 +155,11 @@ def _proxy(arguments: Namespace, settings: Settings) -> str | None:
         )
     if arguments.proxy_from is None:
         return given
-    return _variable(settings, arguments.proxy_from)
+    return variable(settings, arguments.proxy_from)
 
 
-def _variable(settings: Settings, name: str) -> str:
+def variable(settings: Settings, name: str) -> str:
+    """Give the value of an environment variable that the user has named."""
     value = settings.environment.get(name, "").strip()
     if not value:
         raise Stop(f"the environment variable {name} is not set", FAILED)

@@ -10,6 +10,7 @@ from omniroute.routing.health.profiles import BALANCED, profile_named
 from omniroute.routing.model import Account, Combo, ProfileName
 
 from .database import Row, Rows, Statement, Steps
+from .proxies import ALL_PROXIES
 from .ring_standing import ALL_RING_KEYS
 from .vault import SecretLost, Vault
 
@@ -47,6 +48,7 @@ class StoredConfig:
     aliases: Rows
     settings: Rows
     ring_keys: Rows
+    proxies: Rows
 
 
 def read_all() -> Steps[StoredConfig]:
@@ -59,6 +61,7 @@ def read_all() -> Steps[StoredConfig]:
         aliases=(yield Statement("SELECT name, target FROM aliases ORDER BY name")),
         settings=(yield Statement("SELECT name, value FROM settings")),
         ring_keys=(yield ALL_RING_KEYS),
+        proxies=(yield ALL_PROXIES),
     )
 
 

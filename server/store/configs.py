@@ -20,6 +20,7 @@ from omniroute.routing.errors import BadRequest, Conflict
 from omniroute.routing.model import Account, Combo, Config, Price, ProfileName
 from omniroute.routing.preference import FitnessRule
 from omniroute.routing.shaping import Shaping
+from omniroute.routing.upstream.tunnel import DIRECT
 
 from .changes import Changes, NothingChanged, Told, removal
 from .config_rows import (
@@ -36,6 +37,8 @@ from .config_rows import (
 from .database import Database, Statement, Steps, T
 from .fitness_rules import FITNESS, rule_removal_steps, rule_steps, rules_of, setting_put
 from .price_overrides import PRICES, price_steps, prices_of
+from .proxies import ALL, REMOVAL, place_of, proxies_of, proxy_row, with_proxies
+from .proxies import TABLE as PROXIES
 from .rings import heed, unretired
 from .shaping import SHAPING, shaping_of
 from .vault import Vault, sealed_with
@@ -47,6 +50,7 @@ _REMOVAL = "DELETE FROM combos WHERE combo_id = $1 RETURNING combo_id"
 class _InForce:
     config: Config
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    proxies: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     problems: tuple[str, ...] = ()
 
 
@@ -55,6 +59,7 @@ class ConfigStore:
 
     Args:
         overlay: puts what is not in the database on top of what is.
+        proxy: the URL of the proxy of all, where none is stored.
     """
 
     def __init__(
@@ -64,11 +69,13 @@ class ConfigStore:
         changes: Changes,
         *,
         overlay: Callable[[Config], Config] = lambda config: config,
+        proxy: str | None = None,
     ) -> None:
         self._database = database
         self._vault = vault
         self._changes = changes
         self._overlay = overlay
+        self._proxy = proxy
         self._in_force = _InForce(Config(version=0, seed=vault.ring.seed))
 
     def current(self) -> Config:
@@ -83,6 +90,15 @@ class ConfigStore:
     def setting(self, name: str) -> object:
         """Give a setting's value, None when it was never set."""
         return self._in_force.settings.get(name)
+
+    @property
+    def proxies(self) -> Mapping[str, str]:
+        """Give the URL of each stored proxy by its place; they hold passwords."""
+        return self._in_force.proxies
+
+    def place_of_proxy(self, account: Account) -> str | None:
+        """Give whose proxy an account shares: a provider's name, ALL, or None for nobody's."""
+        return place_of(account, self._with_default(self._in_force.proxies))
 
     async def load(self) -> None:
         """Read the whole configuration and put it in force.
@@ -109,7 +125,9 @@ class ConfigStore:
             shaping=shaping_of(settings.get(SHAPING), problems),
             prices=prices_of(settings.get(PRICES), problems),
         )
-        self._in_force = _InForce(self._overlay(config), settings, tuple(problems))
+        proxies = proxies_of(stored.proxies, self._vault, problems)
+        config = with_proxies(self._overlay(config), self._with_default(proxies))
+        self._in_force = _InForce(config, settings, proxies, tuple(problems))
 
     async def poll(self) -> bool:
         """Put a newer configuration in force when another process stored one; say whether."""
@@ -159,6 +177,23 @@ class ConfigStore:
         return await self._remove(
             Told(actor, "account.remove", account_id, {}), removal(sql, account_id)
         )
+
+    async def put_proxy(self, place: str, url: str, *, actor: str) -> None:
+        """Have the accounts of a provider, or of ALL, share a proxy."""
+        secret, now = (
+            self._vault.seal(url.encode(), table=PROXIES, row_id=place),
+            self._changes.now(),
+        )
+
+        def steps() -> Steps[None]:
+            yield from unretired(sealed_with(secret), now)
+            yield from proxy_row(place, secret, now, actor)
+
+        await self._make(Told(actor, "proxy.put", place, {"direct": url == DIRECT}), steps)
+
+    async def remove_proxy(self, place: str, *, actor: str) -> bool:
+        """Have them share none; False when they did not."""
+        return await self._remove(Told(actor, "proxy.remove", place, {}), removal(REMOVAL, place))
 
     async def put_combo(self, combo: Combo, *, actor: str) -> None:
         """Store a combo.
@@ -294,6 +329,9 @@ class ConfigStore:
         return await self._remove(
             told, rule_removal_steps(pattern, kind, self._changes.now(), actor)
         )
+
+    def _with_default(self, proxies: Mapping[str, str]) -> Mapping[str, str]:
+        return proxies if self._proxy is None else {ALL: self._proxy, **proxies}
 
     async def _make(self, told: Told, steps: Callable[[], Steps[T]]) -> T:
         value = await self._changes.make(told, steps)

@@ -1,4 +1,4 @@
-"""The table of the key ring, declared; see tables.py for what such a declaration is for."""
+"""The tables of the key ring and of shared proxies; tables.py says what declarations are for."""
 
 from sqlalchemy import Double, LargeBinary, Text
 from sqlmodel import Field
@@ -15,3 +15,14 @@ class RingKeyRow(Table, table=True):
     known_unix_s: float = Field(sa_type=Double)
     retired_unix_s: float | None = Field(sa_type=Double)
     secret: bytes | None = Field(sa_type=LargeBinary)
+
+
+class SharedProxyRow(Table, table=True):
+    """A proxy that accounts share: `place` is a provider's name, or *. `secret` is its URL."""
+
+    __tablename__ = "shared_proxies"
+
+    place: str = Field(primary_key=True, sa_type=Text)
+    secret: bytes = Field(sa_type=LargeBinary)
+    changed_unix_s: float = Field(sa_type=Double)
+    changed_by: str = Field(sa_type=Text)

@@ -72,6 +72,12 @@ SEALED = (
         "WHERE task_id || '/' || subscription_id = $1 AND secret = $2 RETURNING task_id",
     ),
     Sealed(
+        "shared_proxies",
+        "SELECT place AS row_id, secret FROM shared_proxies WHERE substr(secret, 1, 9) <> $1 "
+        "AND place > $2 ORDER BY place LIMIT $3",
+        "UPDATE shared_proxies SET secret = $3 WHERE place = $1 AND secret = $2 RETURNING place",
+    ),
+    Sealed(
         RING_KEYS,
         "SELECT key_id AS row_id, secret FROM ring_keys WHERE secret IS NOT NULL "
         "AND substr(secret, 1, 9) <> $1 AND key_id > $2 ORDER BY key_id LIMIT $3",

@@ -28,6 +28,7 @@ REVISIONS = (
     "0025",
     "0026",
     "0028",
+    "0033",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

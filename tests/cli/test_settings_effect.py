@@ -177,6 +177,22 @@ async def connect_s(folder: Path, variables: Environment) -> bool:
     return time.monotonic() - began_s < 2.5
 
 
+async def proxy(folder: Path, variables: Environment) -> bool:
+    """A proxy that lets nobody through, and keeps what it is asked for."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+        writer.close()
+
+    asked: list[bytes] = []
+    url = "https://provider.invalid/v1"
+    provider = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": url, "OMNIROUTE_CONNECT_S": "1"}
+    async with await asyncio.start_server(refuse, "127.0.0.1", PORT):
+        await chat(folder, {**provider, **variables}, "openai/gpt-4o")
+    return b"CONNECT provider.invalid:443 HTTP/1.1\r\n" in asked
+
+
 async def storage_encryption_key(folder: Path, variables: Environment) -> bool:
     async with composed(folder, variables):
         return not (folder / "data" / "keyring.json").exists()
@@ -427,6 +443,7 @@ PROBES = {
     "data_dir": Probe("{folder}/mine", data_dir),
     "database_url": Probe("sqlite:///{folder}/elsewhere.sqlite", database_url),
     "public_url": Probe("https://gateway.example", public_url),
+    "proxy": Probe(f"http://127.0.0.1:{PORT}", proxy),
     "trusted_proxies": Probe("10.0.0.0/8", trusted_proxies),
     "require_key": Probe("always", require_key),
     "allowed_hosts": Probe("gateway.example", allowed_hosts),

@@ -70,6 +70,12 @@ WRITES = (
     Write("POST /api/combos/auto", "combo.put", AUTO),
     Write("PUT /api/aliases", "alias.put", {"name": "quick", "target": "sim/fast"}),
     Write("DELETE /api/aliases/{name}", "alias.remove", path="/api/aliases/quick"),
+    Write(
+        "PUT /api/settings/proxy",
+        "proxy.put",
+        {"proxy": {"type": "http", "host": "proxy.example", "port": 3128}},
+    ),
+    Write("DELETE /api/settings/proxy", "proxy.remove", path="/api/settings/proxy?level=global"),
     Write("PUT /api/fitness", "fitness.put", {"pattern": "fast", "kind": "coding", "fitness": 0.9}),
     Write("DELETE /api/fitness/{pattern}", "fitness.remove", path="/api/fitness/fast?kind=coding"),
     Write("PUT /api/resilience", "setting.put", {"profile": "aggressive"}),

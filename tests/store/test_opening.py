@@ -29,7 +29,7 @@ from omniroute.server.store.kept_answers_table import KeptAnswerRow
 from omniroute.server.store.kept_responses_table import KeptResponseRow
 from omniroute.server.store.learned_limits_table import LearnedLimitRow
 from omniroute.server.store.push_tables import PushOutboxRow
-from omniroute.server.store.ring_tables import RingKeyRow
+from omniroute.server.store.ring_tables import RingKeyRow, SharedProxyRow
 from omniroute.server.store.schema import HEAD, REVISIONS
 from omniroute.server.store.table import Table
 from omniroute.server.store.tables import TaskRow
@@ -98,6 +98,7 @@ def differences(connection: Connection) -> list[object]:
         ToolCallRow,
         PushOutboxRow,
         RingKeyRow,
+        SharedProxyRow,
     )
     for row in others:
         assert row.metadata is Table.metadata
