@@ -243,9 +243,9 @@ def build_app(routes: Sequence[BaseRoute], gate: Gate, front: Front | None = Non
     Raises:
         UndeclaredRoute: nobody has said what a route needs.
     """
-    served = [one.path for one in routes if isinstance(one, Route)]
+    served = [one for one in routes if isinstance(one, Route)]
     posts = front.posts if front is not None else ()
-    refusals = Refusals(front.is_posted if front is not None else None, (*served, *posts))
+    refusals = Refusals(front.is_posted if front is not None else None, posts, served)
     return Starlette(
         routes=[gate.route(one) for one in routes],
         exception_handlers={

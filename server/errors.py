@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Scope
 
 from omniroute.routing.engine import new_request_id
@@ -44,19 +45,25 @@ class Refusals:
 
     Args:
         posted: whether a POST to this path has a hot door; None where there are none.
-        paths: all that are served.
+        paths: of all hot doors.
+        routes: that are served beside them.
     """
 
-    def __init__(self, posted: Callable[[str], bool] | None, paths: Iterable[str]) -> None:
+    def __init__(
+        self,
+        posted: Callable[[str], bool] | None,
+        paths: Iterable[str],
+        routes: Iterable[Route],
+    ) -> None:
         self._posted = posted
-        self._paths = tuple(paths)
+        self._routes = tuple(routes)
+        self._paths = (*(one.path for one in self._routes), *paths)
 
     async def refuse_http(self, request: Request, error: Exception) -> Response:
         """Answer the router's own refusals: no such path, or a wrong method."""
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
         path, method = request.url.path, request.method
-        told = {name.lower(): value for name, value in (error.headers or {}).items()}
-        allowed = set(told["allow"].split(", ")) if "allow" in told else set()
+        allowed = self._allowed(request.scope["path"])
         if self._posted is not None and self._posted(path):
             allowed.add("POST")
         if allowed and error.status_code in (404, 405):
@@ -68,6 +75,15 @@ class Refusals:
         failure = RoutingError(str(error.detail))
         failure.status = error.status_code
         return refusal(request.scope, failure)
+
+    def _allowed(self, path: str) -> set[str]:
+        """Give the methods of all routes of a path; the router itself knows those of one."""
+        return {
+            method
+            for route in self._routes
+            if route.include_in_schema and route.path_regex.match(path)
+            for method in route.methods or ()
+        }
 
     def _nothing_at(self, path: str) -> str:
         root = next((one for one in ROOTS if path == one or path.startswith(f"{one}/")), None)

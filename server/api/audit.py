@@ -27,7 +27,7 @@ from ..store.chain import Verified
 from ..store.decisions import PAGE_MAX, Decisions, StoredDecision
 from ..store.ledger import StoredLedger
 from ..store.tool_calls import ToolCalls
-from .rows import Lines, Row, Tell
+from .rows import Lines, Query, Row, Tell, count
 
 DIFFERENCES_MAX = 20
 """Differences told of one page; all are counted."""
@@ -49,7 +49,15 @@ def log_rows(audit: Audit) -> tuple[Row, ...]:
             chains_json(await audit.verify()),
         )
 
-    return (Row("GET", "/api/audit/log", "admin", "List changes and verify them", log),)
+    return (
+        Row(
+            *("GET", "/api/audit/log", "admin", "List changes and verify them", log),
+            query=(
+                Query("limit", count(1, ENTRIES_MAX), f"how many; {ENTRIES_MAX} unless said"),
+                Query("target", str, "what was changed: an id or a name"),
+            ),
+        ),
+    )
 
 
 def verify_rows(audit: Audit, ledger: StoredLedger, calls: ToolCalls) -> tuple[Row, ...]:
@@ -103,7 +111,14 @@ def rows(gateway: Gateway, ledger: StoredLedger, decisions: Decisions) -> tuple[
         return chains_json(await ledger.verify())
 
     return (
-        Row("GET", "/api/audit/route", "admin", "Decide stored decisions again", replay),
+        Row(
+            *("GET", "/api/audit/route", "admin", "Decide stored decisions again", replay),
+            query=(
+                Query("limit", count(1, PAGE_MAX), f"how many; {PAGE_MAX} unless said"),
+                Query("after", str, "the last request of the page before"),
+                Query("since", str, "the id of the request to begin with"),
+            ),
+        ),
         Row("GET", "/api/audit/chains", "admin", "Verify the chains of decisions", chains),
     )
 

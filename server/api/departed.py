@@ -139,7 +139,8 @@ def _of(one: Departed | Moved) -> list[str]:
 
 
 def _row(method: str, path: str, handle: Callable[[Request, Caller], Any]) -> Row:
-    return Row(method, path.replace("{path}", "{path:path}"), SCOPE, "Not here any more", handle)
+    path = path.replace("{path}", "{path:path}")
+    return Row(method, path, SCOPE, "Not here any more", handle, query=None)
 
 
 def _refused(method: str, one: Departed) -> Callable[[Request, Caller], Any]:

@@ -7,7 +7,7 @@ from omniroute.routing.model import Caller
 from omniroute.routing.preference import FitnessRule
 
 from ..fitness_json import FitnessJson, RuleJson, fitness_json, rule_json
-from .rows import Row, body_as
+from .rows import Query, Row, body_as
 
 PATH = "/api/fitness"
 
@@ -31,5 +31,8 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     return (
         Row("GET", PATH, "read:models", "Fitness rules, and what was learned of models", show),
         Row("PUT", PATH, "write:config", "Say how fit models are", put, body=RuleJson),
-        Row("DELETE", f"{PATH}/{{pattern:path}}", "write:config", "Remove a rule", remove, 204),
+        Row(
+            *("DELETE", f"{PATH}/{{pattern:path}}", "write:config", "Remove a rule", remove, 204),
+            query=(Query("kind", str, "the rule's kind of task; without, that of all kinds"),),
+        ),
     )

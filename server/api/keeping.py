@@ -28,8 +28,8 @@ from ..storage import Storage
 from ..store.sizes import kept_answers, sizes
 from ..v1.cache import CACHE_BYTES_MAX, ResponseCache
 from ..workers.mail import Peers
-from .rows import Query, Row
-from .usage import asked
+from .rows import Row
+from .usage import SELECTED, asked
 
 CLEARED = "answers_cleared"
 COUNTED = "answers_counted"
@@ -143,7 +143,7 @@ def _cache_rows(kept: Kept) -> tuple[Row, ...]:
         Row("DELETE", CACHE_PATH, "admin", "Forget the answers that are given again", forget),
         Row(
             *("GET", f"{CACHE_PATH}/stats", "read:usage", "What prompt caches saved", prompts),
-            query=(Query("range", str, "such as 12h, 7d, 30d, ytd or all; 30d unless said"),),
+            query=SELECTED,
         ),
     )
 

@@ -35,7 +35,7 @@ from ..store.boots import last_beat_unix_s
 from ..store.tool_calls import PAGE_MAX, STATS_S, Stats, StoredCall, ToolCalls, Wanted
 from .audit import chains_json
 from .mcp_tools import DOCUMENTED
-from .rows import Row, number
+from .rows import Query, Row, count, number
 
 PAGE = 50
 OFFSET_MAX = 10_000_000
@@ -103,7 +103,17 @@ def _audit_rows(calls: ToolCalls, now: Callable[[], float]) -> tuple[Row, ...]:
         return chains_json(await calls.verify())
 
     return (
-        Row("GET", "/api/mcp/audit", "read:usage", "List calls of MCP tools", page),
+        Row(
+            *("GET", "/api/mcp/audit", "read:usage", "List calls of MCP tools", page),
+            query=(
+                Query("tool", str, "of one tool"),
+                Query("apiKeyId", str, "of one key"),
+                Query("outcome", Outcome, "how they ended"),
+                Query("success", bool, "whether they were answered"),
+                Query("limit", count(1, PAGE_MAX), f"how many; {PAGE} unless said"),
+                Query("offset", count(0, OFFSET_MAX), "so many of the newest are left out"),
+            ),
+        ),
         Row("GET", "/api/mcp/audit/stats", "read:usage", "Figures of MCP calls", stats),
         Row("GET", "/api/mcp/audit/chains", ADMIN, "Verify the record of MCP calls", chains),
     )

@@ -27,7 +27,7 @@ from ..monitoring_json import (
     system_json,
     token_health,
 )
-from .rows import Query, Row, body_as, number
+from .rows import Query, Row, body_as, count, number
 
 HEALTH = "/api/monitoring/health"
 SESSIONS = 100
@@ -111,7 +111,11 @@ def _session_rows(gateway: Gateway) -> tuple[Row, ...]:
     return (
         Row(
             *("GET", "/api/sessions", "admin", "Sessions, and who answered them last", sessions),
-            query=(Query("limit", int, f"how many are listed, {SESSIONS} unless said"),),
+            query=(
+                Query(
+                    "limit", count(1, SESSIONS_MAX), f"how many are listed, {SESSIONS} unless said"
+                ),
+            ),
         ),
     )
 

@@ -8,7 +8,7 @@ from omniroute.routing.model import Caller
 
 from ..management import RequestsJson, request_json
 from ..stories import StoryJson, story_json
-from .rows import Row
+from .rows import Query, Row, count
 
 REQUESTS_MAX = 500
 REQUESTS = 50
@@ -30,5 +30,8 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
 
     return (
         Row("GET", "/api/explain/{request_id}", "read:usage", "Tell a request's story", explain),
-        Row("GET", "/api/requests", "read:usage", "List the newest requests", recent),
+        Row(
+            *("GET", "/api/requests", "read:usage", "List the newest requests", recent),
+            query=(Query("limit", count(1, REQUESTS_MAX), f"how many; {REQUESTS} unless said"),),
+        ),
     )

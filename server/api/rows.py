@@ -16,13 +16,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from omniroute.routing.errors import BadRequest, TooLarge
+from omniroute.routing.errors import BadRequest, NotFound, TooLarge
 from omniroute.routing.model import Caller
 
 from ..auth import Authenticator
 from ..rights import Right
 from .bodies import decoded, merged, names_in
 from .editing import Edited, Thing, edit, is_bound
+from .queries import Query as Query  # noqa: PLC0414 - for every table of rows
+from .queries import check_query
+from .queries import count as count  # noqa: PLC0414 - the same
 
 BODY_BYTES_MAX = 2**20
 
@@ -44,15 +47,6 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """One parameter of a route's query; `kind` is a type that msgspec makes a schema of."""
-
-    name: str
-    kind: Any
-    summary: str
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """One route of the management API.
 
@@ -63,7 +57,7 @@ class Row:
         status: of a good answer.
         body: the type that the handler reads the request's body as; None takes none.
         merges: whether the body is a merge patch, in which no field has to be there.
-        query: what the handler reads of the query.
+        query: what the handler reads of the query; None leaves all of it to the handler.
         thing: what the route shows or edits, if its answers have an ETag.
     """
 
@@ -74,7 +68,7 @@ class Row:
     handle: Handle
     status: int = 200
     body: type | None = None
-    query: tuple[Query, ...] = ()
+    query: tuple[Query, ...] | None = ()
     merges: bool = False
     thing: Thing | None = None
 
@@ -87,7 +81,14 @@ class Row:
 def routes_of(rows: Sequence[Row], authenticator: Authenticator, edited: Edited) -> list[Route]:
     """Give the routes of a table."""
     return [
-        Route(row.path, _endpoint(row, authenticator, edited), methods=[row.method]) for row in rows
+        Route(
+            row.path,
+            _endpoint(row, authenticator, edited),
+            methods=[row.method],
+            # What is departed is no method to try.
+            include_in_schema=row.query is not None,
+        )
+        for row in rows
     ]
 
 
@@ -146,12 +147,20 @@ def _endpoint(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         caller = authenticator.caller(request.scope)
+        _check(row, request)
         if row.thing is None or request.method == "GET" or not is_bound(request):
             return _answer(row, await row.handle(request, caller))
         work = partial(row.handle, request, caller)
         return _answer(row, await edit(edited, row.thing, (request, caller), work))
 
     return endpoint
+
+
+def _check(row: Row, request: Request) -> None:
+    if any("\0" in str(one) for one in request.path_params.values()):
+        raise NotFound("nothing has a name with the character U+0000")
+    if row.query is not None:
+        check_query(request, row.query)
 
 
 def _answer(row: Row, value: Any) -> Response:

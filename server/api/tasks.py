@@ -5,7 +5,7 @@ A caller sees the tasks of its own key; admin sees all.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from starlette.requests import Request
@@ -21,7 +21,7 @@ from omniroute.routing.errors import BadRequest, NotFound
 from omniroute.routing.model import Caller
 
 from ..a2a_json import A2aStatusJson, AgentJson, CountsJson, TallyJson
-from .rows import Row, number
+from .rows import Query, Row, count, number
 
 PAGE = 50
 OFFSET_MAX = 10_000_000
@@ -67,7 +67,17 @@ def rows(door: Door) -> tuple[Row, ...]:
 
     return (
         Row("GET", "/api/a2a/status", "read:health", "How the A2A agent is", status),
-        Row("GET", "/api/a2a/tasks", "read:usage", "List tasks of the A2A agent", page),
+        Row(
+            *("GET", "/api/a2a/tasks", "read:usage", "List tasks of the A2A agent", page),
+            query=(
+                Query("state", Literal[tuple(STATES)], "how they are"),
+                Query("skill", str, "what they were made for"),
+                Query("contextId", str, "of one conversation"),
+                Query("includeArtifacts", bool, "with what they wrote"),
+                Query("limit", count(1, LISTED_MAX), f"how many; {PAGE} unless said"),
+                Query("offset", count(0, OFFSET_MAX), "so many of the newest are left out"),
+            ),
+        ),
         Row("GET", "/api/a2a/tasks/{id}", "read:usage", "One task", one),
         Row("GET", "/api/a2a/tasks/{id}/events", "read:usage", "Follow a task", events),
         Row("POST", "/api/a2a/tasks/{id}/cancel", ROUTE, "Cancel a task", cancel),

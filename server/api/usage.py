@@ -2,8 +2,9 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
+from msgspec import Meta
 from starlette.requests import Request
 
 from omniroute.routing.errors import BadRequest
@@ -27,12 +28,22 @@ from ..management_usage import (
     moment,
     provider_metrics,
 )
-from .rows import Row
+from .rows import Query, Row
 
 RANGE = "30d"
 RANGE_DAYS_MAX = 36_500
+Span = Annotated[str, Meta(pattern="^(all|ytd|[0-9]{1,6}[hd])$")]
 _LENGTH = re.compile(r"(\d{1,6})([hd])")
 _PARTS: tuple[Dimension, ...] = ("provider", "model", "account", "combo", "key", "day")
+
+SELECTED = (
+    Query("range", Span, f"how far back; {RANGE} unless said"),
+    Query("key", str, "of one key, by its id"),
+    Query("provider", str, "of one provider"),
+    Query("model", str, "of one model"),
+    Query("combo", str, "of one combo"),
+)
+"""What every route of usage can be asked for."""
 
 One = TypeVar("One", bound=str)
 
@@ -69,11 +80,24 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
 
     return (
         Row(
-            "GET", "/api/usage/analytics", "read:usage", "What was used, by a dimension", analytics
+            *("GET", "/api/usage/analytics", "read:usage", "What was used, by a part", analytics),
+            query=(*SELECTED, Query("by", Dimension, "what the rows are; provider unless said")),
         ),
-        Row("GET", "/api/usage/calls", "read:usage", "How calls to providers went", calls),
-        Row("GET", "/api/provider-metrics", "read:usage", "The same in short", of_providers),
-        Row("GET", "/api/combos/metrics", "read:combos", "What combos did", of_combo),
+        Row(
+            *("GET", "/api/usage/calls", "read:usage", "How calls to providers went", calls),
+            query=(
+                *SELECTED,
+                Query("by", CallDimension, "what the rows are; provider unless said"),
+            ),
+        ),
+        Row(
+            *("GET", "/api/provider-metrics", "read:usage", "The same in short", of_providers),
+            query=SELECTED,
+        ),
+        Row(
+            *("GET", "/api/combos/metrics", "read:combos", "What combos did", of_combo),
+            query=SELECTED,
+        ),
     )
 
 
