@@ -73,6 +73,7 @@ class Settings:
     total_s: float = 600.0
     shutdown_s: float = 30.0
     retention_days: float | None = 90.0
+    retention_requests: int | None = None
     backup_days: float | None = 1.0
     backups_kept: int = 7
     a2a_task_s: float = 300.0

@@ -112,7 +112,7 @@ DOCUMENTED: tuple[Documented, ...] = (
     ),
     *_ignored("each stored secret names its own key", "STORAGE_ENCRYPTION_KEY_VERSION"),
     *_ignored(
-        "requests are removed by age alone (OMNIROUTE_RETENTION_DAYS)",
+        "requests are kept by age and number (OMNIROUTE_RETENTION_DAYS, _REQUESTS)",
         "SQLITE_MAX_SIZE_MB",
         "CALL_LOGS_MAX",
         "PROXY_LOG_MAX_ENTRIES",

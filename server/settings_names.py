@@ -29,6 +29,7 @@ Kind = Literal[
     "seconds",
     "seconds_or_never",
     "days_or_never",
+    "count_or_never",
     "count",
     "milliseconds",
     "level",
@@ -264,6 +265,13 @@ SETTINGS: tuple[Setting, ...] = (
         "spent stay.",
         _set_by("OMNIROUTE_RETENTION_DAYS", "LOG_RETENTION_DAYS", kind="days_or_never"),
         unit="days",
+    ),
+    Setting(
+        "retention_requests",
+        "never",
+        "How many requests are kept: beyond them the oldest are removed, whatever their age; never "
+        "removes none for their number.",
+        _set_by("OMNIROUTE_RETENTION_REQUESTS", kind="count_or_never"),
     ),
     Setting(
         "backup_days",

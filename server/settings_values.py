@@ -17,6 +17,7 @@ from .settings_names import Kind
 Network = IPv4Network | IPv6Network
 
 COUNT_MAX = 1_000
+KEPT_MAX = 1_000_000_000
 WORKERS_MAX = 64
 COUNT_MAX = 1_000_000
 SECONDS_MAX = 86_400.0
@@ -227,6 +228,16 @@ def read_days_or_never(text: str) -> float | None:
     return days
 
 
+def read_count_or_never(text: str) -> int | None:
+    """Give a number of things that are kept, None for 0 or `never`."""
+    word = text.strip().lower().replace("_", "")
+    if word in ("never", "0"):
+        return None
+    if not (word.isascii() and word.isdecimal()) or not 1 <= int(word[:20]) <= KEPT_MAX:
+        raise ValueError(f"give a number from 1 to {KEPT_MAX}, or never")
+    return int(word)
+
+
 def read_milliseconds(text: str) -> float:
     """Give the seconds of a number of milliseconds."""
     seconds = _number(text) / 1000
@@ -310,6 +321,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "seconds": read_seconds,
     "seconds_or_never": read_seconds_or_never,
     "days_or_never": read_days_or_never,
+    "count_or_never": read_count_or_never,
     "milliseconds": read_milliseconds,
     "level": read_level,
     "log_format": read_log_format,

@@ -229,10 +229,11 @@ async def open_storage(
             answers=_answers(settings, database, changes, clock),
             responses=KeptResponses(database),
             learned=StoredExperience(database, clock),
-            retention=Retention(database, ring, DECISION_CHAINS, days=settings.retention_days),
+            retention=_retention(settings, database, ring),
             backups=_backups(settings, where, database, ring, changes),
             clock=clock,
         )
+        storage.retention.stored = storage.configs.setting
         await storage.load()
         await note_restored(where, changes)
         async with _writing(storage):
@@ -256,6 +257,16 @@ async def _writing(storage: Storage) -> AsyncGenerator[None]:
         finally:
             for writer in writers:
                 writer.cancel()
+
+
+def _retention(settings: Settings, database: Database, ring: KeyRing) -> Retention:
+    return Retention(
+        database,
+        ring,
+        DECISION_CHAINS,
+        days=settings.retention_days,
+        requests_max=settings.retention_requests,
+    )
 
 
 def _ring_environment(settings: Settings) -> Mapping[str, str]:

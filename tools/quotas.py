@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from omniroute.routing.catalog.providers import provider_named
+from omniroute.routing.model import Caller
 from omniroute.routing.quotas import LimitRow, QuotaRow, share_left, tightest
+from omniroute.routing.views import Views
 
 from .invocation import Invocation
 from .limits import Window, window
@@ -116,15 +118,24 @@ async def check_quota(call: Invocation, arguments: CheckQuota) -> Quotas:
     Raises:
         NotFound: no account is of that provider, or has that id or name.
     """
-    view, asked = call.gateway.view, arguments.provider
-    rows = view.quotas(call.caller, provider=asked, account=arguments.connection_id)
+    asked, account = arguments.provider, arguments.connection_id
+    return quotas_of(call.gateway.view, call.caller, asked, account)
+
+
+def quotas_of(view: Views, caller: Caller, asked: str | None, connection_id: str | None) -> Quotas:
+    """Give what is left at the accounts of a provider, or at one of them; None is any.
+
+    Raises:
+        NotFound: no account is of that provider, or has that id or name.
+    """
+    rows = view.quotas(caller, provider=asked, account=connection_id)
     known = None if asked is None else provider_named(asked)
     now_unix_s = view.clock.unix()
     return Quotas(
         tuple(_quota(row, view.clock.now(), now_unix_s) for row in rows),
         QuotaMeta(
             generated_at=iso(now_unix_s),
-            filters=QuotaFilters(asked if known is None else known.name, arguments.connection_id),
+            filters=QuotaFilters(asked if known is None else known.name, connection_id),
             total_providers=len(rows),
         ),
     )

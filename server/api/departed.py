@@ -52,6 +52,12 @@ _PLAYGROUND = "`omniroute explain` tells what was translated, `POST /api/simulat
 _SETUP = "clients are set up by `omniroute setup <client>`, where their files are"
 _SPAWN = "the gateway runs no command: `omniroute doctor --system-info` names clients on PATH"
 _CLOUD = "there is no cloud to synchronise with: `omniroute workers` and PostgreSQL join replicas"
+_PROFILES = "one of three profiles is in force: `PUT /api/resilience` with its name"
+_PROXY = "a proxy belongs to an account: `proxy` of `POST /api/providers`"
+_RESTORE = "`omniroute backup` and `omniroute restore` do this at the machine"
+_QUOTA = "`GET /api/usage/quota` tells what is left at providers, budgets bound what keys spend"
+_CONTEXT = "what is sent to a model is not changed in silence: clients keep their own context"
+_INTERCEPTION = "the gateway intercepts nobody's traffic: clients name it as their base URL"
 _ACCOUNTS_USAGE = "a provider's own figures are asked of the provider; `GET /api/usage/analytics`"
 
 DEPARTED: tuple[Departed, ...] = (
@@ -85,6 +91,10 @@ DEPARTED: tuple[Departed, ...] = (
         "calls through a proxy are on record with the others: `GET /api/usage/calls`",
     ),
     Departed("GET", "/api/usage/{account}", _ACCOUNTS_USAGE),
+    Departed(
+        *("GET", "/api/logs/console"),
+        "the log goes to standard error: whoever runs the process keeps it, such as journald",
+    ),
     Departed("GET POST", "/api/evals", _NO_EVALS),
     Departed("GET", "/api/evals/{suite}", _NO_EVALS),
     Departed(
@@ -103,13 +113,60 @@ DEPARTED: tuple[Departed, ...] = (
         *("GET PUT POST", "/api/settings/background-degradation"),
         "no model is put in another's place in silence: an alias or a combo does so in the open",
     ),
+    Departed("PATCH", "/api/resilience", _PROFILES),
+    Departed("GET PUT DELETE", "/api/settings/proxy", _PROXY),
+    Departed("POST", "/api/settings/proxy/test", _PROXY),
+    Departed("GET", "/api/db-backups/exportAll", _RESTORE),
+    Departed("POST", "/api/db-backups/import", _RESTORE),
     Departed("GET POST", "/api/translator/{path}", _PLAYGROUND),
     Departed("GET POST PUT DELETE", "/api/cli-tools/{path}", _SETUP),
     Departed("GET POST DELETE", "/api/acp/agents", _SPAWN),
     Departed("GET POST", "/api/sync/{path}", _CLOUD),
     Departed("GET POST", "/api/cloud/{path}", _CLOUD),
+    # Of later versions.
+    Departed(
+        *("GET DELETE", "/api/resilience/model-cooldowns"),
+        "`GET /api/models/availability` lists what rests, a POST there ends it",
+    ),
+    Departed("GET POST", "/api/quota/{path}", _QUOTA),
+    Departed("GET POST DELETE", "/api/memory/{path}", _CONTEXT),
+    Departed("GET POST PUT", "/api/compression/{path}", _CONTEXT),
+    Departed("GET POST PUT", "/api/context/{path}", _CONTEXT),
+    Departed(
+        *("GET POST", "/api/agent-skills/{path}"),
+        "what the agent can do is on its card, /.well-known/agent-card.json",
+    ),
+    Departed(
+        *("GET POST DELETE", "/api/webhooks"),
+        "A2A tasks tell their clients by push notifications, `GET /api/alerts` has the rest",
+    ),
+    Departed("GET POST", "/api/services/{path}", _SPAWN),
+    Departed("GET POST", "/api/tools/{path}", _INTERCEPTION),
+    Departed("GET POST", "/api/playground/presets", _PLAYGROUND),
+    Departed(
+        *("GET PUT", "/api/settings/payload-rules"),
+        "bodies go to providers as they came; an alias, a combo or a system prompt changes them",
+    ),
+    Departed(
+        *("POST", "/api/settings/purge-request-history"),
+        "`POST /api/prune` removes requests that are older than so many days",
+    ),
+    Departed("GET POST", "/api/cli/{path}", _SETUP),
+    Departed(
+        *("GET", "/api/keys/{key_id}/devices"),
+        "clients' addresses are not kept: `GET /api/usage/call-logs?apiKey=` has a key's requests",
+    ),
+    Departed(
+        *("GET", "/api/routing/decisions"),
+        "`GET /api/usage/call-logs` lists requests, `GET /api/explain/<id>` tells a decision",
+    ),
+    Departed(
+        *("POST", "/api/pricing/sync"),
+        "prices come with each release; `PATCH /api/pricing` puts your own over them",
+    ),
+    Departed("GET POST", "/api/plugins", _SPAWN),
 )
-"""Those of the version that OmniRoute's documents describe."""
+"""Those that OmniRoute's documents describe; some came after version 2.3."""
 
 MOVED: tuple[Moved, ...] = (
     Moved("GET POST", "/api/rate-limit", "/api/rate-limits"),

@@ -28,6 +28,7 @@ from ..pricing_json import (
 from ..store.changes import Changes, Told
 from ..store.database import Database
 from ..store.repricing import reprice
+from .editing import Thing
 from .rows import Query, Row, body_as
 from .usage import since
 
@@ -69,9 +70,14 @@ def _price_rows(gateway: Gateway) -> tuple[Row, ...]:
         await gateway.control.set_prices(dict.fromkeys(meant), caller)
         return in_force()
 
+    thing = Thing(show)
     return (
-        Row("GET", PATH, "read:models", "What the models of the accounts cost", show),
-        Row("PATCH", PATH, "admin", "Put prices of your own", put, body=PriceChanges),
+        Row(*("GET", PATH, "read:models", "What models cost"), show, thing=thing),
+        Row(
+            *("PATCH", PATH, "admin", "Put prices of your own", put),
+            body=PriceChanges,
+            thing=thing,
+        ),
         Row("DELETE", PATH, "admin", "Take prices of your own away", remove, query=_ALL),
         Row("GET", f"{PATH}/defaults", "read:models", "What the table of prices says", defaults),
         Row("GET", f"{PATH}/models", "read:models", "Which models have a price", models),

@@ -303,6 +303,16 @@ class ConfigStore:
 
         await self._make(Told(actor, "setting.put", name, {"value": value}), steps)
 
+    async def put_settings(self, values: Mapping[str, object], *, actor: str) -> None:
+        """Set several settings at once."""
+        now = self._changes.now()
+
+        def steps() -> Steps[None]:
+            for name, value in values.items():
+                yield setting_put(name, value, now, actor)
+
+        await self._make(Told(actor, "setting.put", "settings", values), steps)
+
     async def put_resilience(self, profile: ProfileName, *, actor: str) -> None:
         """Keep the resilience profile in force."""
         await self.put_setting(RESILIENCE, profile, actor=actor)

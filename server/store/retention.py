@@ -1,5 +1,7 @@
 """What is kept for how long: requests that are older than so many days are removed, for good.
 
+So are the oldest where there are more than so many.
+
 With a request go its attempts, its decision, snapshots that no other decision was made on, and
 the settled hold of its money. What a budget has spent stays as it is: windows keep their sums.
 Calls of tools go at the same age. The audit log of changes is kept for ever: it is small, and it
@@ -17,6 +19,7 @@ The database file does not shrink: what was freed is used again.
 """
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -30,6 +33,10 @@ BATCH_ROWS = 500
 BATCHES_MAX = 4
 LOOK_S = 600.0
 SECONDS_A_DAY = 86_400.0
+
+DAYS = "retention_days"
+"""The stored setting that wins over the process's own; NEVER keeps everything."""
+NEVER = "never"
 
 log = logging.getLogger("omniroute")
 
@@ -62,16 +69,28 @@ class Removed:
 
 
 class Retention:
-    """Removes what is older than `days`; None keeps everything.
+    """Removes what is older than `days`, and the oldest beyond so many; None keeps everything.
 
     Args:
         decisions: how the chained rows of decisions are read.
+
+    Attributes:
+        stored: gives a stored setting, which wins over what the process was told.
+        requests_max: how many requests are kept.
     """
 
     def __init__(
-        self, database: Database, ring: KeyRing, decisions: ChainedTable, *, days: float | None
+        self,
+        database: Database,
+        ring: KeyRing,
+        decisions: ChainedTable,
+        *,
+        days: float | None,
+        requests_max: int | None = None,
     ) -> None:
-        self.days = days
+        self.stored: Callable[[str], object] = _nothing_stored
+        self.requests_max = requests_max
+        self._days = days
         self._database = database
         self._ring = ring
         self._table = decisions
@@ -85,13 +104,33 @@ class Retention:
             now_s: of the monotonic clock.
             now_unix_s: what age is counted from.
         """
-        if self.days is None or now_s < self._look_s:
+        if now_s < self._look_s:
             return
-        removed = await self.prune(now_unix_s - self.days * SECONDS_A_DAY)
+        before = await self._before(now_unix_s)
+        removed = Removed() if before == -math.inf else await self.prune(before)
         if removed:
             log.info("retention_removed", extra={name: getattr(removed, name) for name in NAMES})
         else:
             self._look_s = now_s + LOOK_S
+
+    @property
+    def days(self) -> float | None:
+        """How old requests get; None is as old as may be."""
+        stored = self.stored(DAYS)
+        if stored == NEVER:
+            return None
+        return float(stored) if isinstance(stored, int | float) else self._days
+
+    async def _before(self, now_unix_s: float) -> float:
+        """Give from when on requests are kept."""
+        days, most = self.days, self.requests_max
+        before = -math.inf if days is None else now_unix_s - days * SECONDS_A_DAY
+        if most is not None:
+            newest = await self._database.read(Statement(_TOO_MANY, (most,)))
+            if newest:
+                # The newest of those that are too many goes, too.
+                before = max(before, math.nextafter(newest[0]["at_unix_s"], math.inf))
+        return before
 
     async def prune(self, before_unix_s: float, *, batches_max: int = BATCHES_MAX) -> Removed:
         """Remove what is older than that, in batches_max transactions; nothing: all is done."""
@@ -194,6 +233,10 @@ class Retention:
 NAMES = tuple(one.name for one in fields(Removed))
 
 
+def _nothing_stored(name: str) -> object:
+    return None
+
+
 def _due(rows: Sequence[Row], before_unix_s: float) -> list[Row]:
     """Give the rows up to the first that is to stay; one without its request is due."""
     due: list[Row] = []
@@ -213,6 +256,7 @@ def _undecided(before_unix_s: float) -> Steps[Removed]:
     return Removed(requests=len(requests), holds=len(holds), boots=len(boots))
 
 
+_TOO_MANY = "SELECT at_unix_s FROM outcomes ORDER BY at_unix_s DESC LIMIT 1 OFFSET $1"
 _CHAINS = (
     "SELECT chains.chain_id FROM chains LEFT JOIN checkpoints "
     "ON checkpoints.chain_id = chains.chain_id AND checkpoints.kind = chains.kind "

@@ -208,6 +208,18 @@ async def retention_days(folder: Path, variables: Environment) -> bool:
         return await storage.ledger.find("r1", key_id=None) is None
 
 
+async def retention_requests(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables) as opened:
+        storage = opened.parts.storage
+        for name, age_s in (("r1", 20.0), ("r2", 10.0)):
+            outcome = answered(name, at_unix_s=time.time() - age_s)
+            storage.ledger.record(outcome, SNAPSHOT)
+        await storage.ledger.flush()
+        await storage.poll()
+        kept = [await storage.ledger.find(name, key_id=None) for name in ("r1", "r2")]
+        return kept[0] is None and kept[1] is not None
+
+
 async def backup_days(folder: Path, variables: Environment) -> bool:
     async with composed(folder, variables) as opened:
         return not opened.parts.storage.backups.due(time.time())
@@ -458,6 +470,7 @@ PROBES = {
     "total_s": Probe(str(BRIEF_S), total_s),
     "shutdown_s": Probe("1", shutdown_s),
     "retention_days": Probe("1", retention_days),
+    "retention_requests": Probe("1", retention_requests),
     "backup_days": Probe("never", backup_days),
     "backups_kept": Probe("1", backups_kept),
     "a2a_task_s": Probe(str(BRIEF_S), a2a_task_s),

@@ -146,6 +146,8 @@ WRITES = (
     Write("DELETE /api/keyring/{key_id}", "keyring.retire", path="/api/keyring/{ring}"),
     Write("PUT /api/db-backups", "backup.make", keeps=("backup", "id")),
     Write("POST /api/db-backups", "backup.restore", {"backupId": "{backup}"}),
+    Write("POST /api/usage/budget", "budget.put", {"apiKeyId": "local", "dailyLimitUsd": 5}),
+    Write("PATCH /api/settings", "setting.put", {"mode": "cheap", "logRetentionDays": 30}),
     Write("PATCH /api/pricing", "pricing.put", {"mine": {"m": {"input": 1, "output": 2}}}),
     Write("DELETE /api/pricing", "pricing.put", path="/api/pricing?provider=mine"),
     Write("POST /api/pricing/reprice", "pricing.reprice", {"range": "7d"}),

@@ -51,6 +51,35 @@ async def test_old_requests_go_with_their_decisions_and_the_chain_still_verifies
     assert await rows_in(store.database, "snapshots") == 1
 
 
+async def test_the_oldest_beyond_a_number_go_whatever_their_age(store: Opened) -> None:
+    for number in range(5):
+        outcome = answered(f"r{number}", at_unix_s=NEW_S + number)
+        store.ledger.record(outcome, SNAPSHOT)
+    await store.ledger.flush()
+    few = Retention(store.database, store.ring, DECISION_CHAINS, days=None, requests_max=2)
+
+    await few.poll(now_s=1.0, now_unix_s=NEW_S + 5)
+    kept_now = [await store.ledger.find(f"r{number}", key_id=None) for number in range(5)]
+    await few.poll(now_s=2.0, now_unix_s=NEW_S + 5)
+    verified = await store.ledger.verify()
+
+    assert [one is not None for one in kept_now] == [False, False, False, True, True]
+    assert (verified.rows, verified.faults) == (2, ())
+
+
+async def test_a_stored_age_wins_over_the_process_s_own(store: Opened) -> None:
+    await kept(store, old=1, new=1)
+    limited = Retention(store.database, store.ring, DECISION_CHAINS, days=0.0001)
+
+    limited.stored = {"retention_days": "never"}.get
+    forever = limited.days
+    await limited.poll(now_s=1.0, now_unix_s=NEW_S + 1e6)
+    everything = await rows_in(store.database, "outcomes")
+    limited.stored = {"retention_days": 3.0}.get
+
+    assert (forever, everything, limited.days) == (None, 2, 3.0)
+
+
 async def test_a_chain_goes_on_after_all_of_it_was_removed(store: Opened) -> None:
     await kept(store, old=2, new=0)
 
