@@ -11,7 +11,7 @@ also by a caller that leaves, its outcome is recorded and its money settled exac
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -22,14 +22,18 @@ from .accounting.sessions import Sessions
 from .choose.balance import NOTHING
 from .choose.classic import is_classic
 from .choose.decide import decide
+from .content import ContentRule, ContentRules, Finding
 from .errors import LoopDetected, RoutingError
+from .guarded import GuardedReply, blocked, findings
+from .guarding.body import looked_at
+from .guarding.text import Watch
 from .health.book import HealthBook
 from .health.key_rates import KeyRates, Need, Turn
 from .health.loads import Loads
 from .health.tallies import Tallies
 from .model import Caller, Decision, RouteRequest
 from .moments import moment_of
-from .ports import Budgets, Clock, Configs, Ledger, Upstream
+from .ports import Budgets, Clock, Configs, ContentGuard, Ledger, Upstream
 from .prepare import Prepared, Preparer
 from .rates import Rates
 from .reply import Reply
@@ -49,6 +53,7 @@ class Engine:
 
     Attributes:
         sleep: waits between two calls of one candidate.
+        guards: what may look at requests and answers, by name.
     """
 
     configs: Configs
@@ -64,6 +69,7 @@ class Engine:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     sessions: Sessions = field(default_factory=Sessions)
     rates: KeyRates = field(default_factory=KeyRates)
+    guards: Mapping[str, ContentGuard] = field(default_factory=dict[str, ContentGuard])
     _parts: Parts = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -144,9 +150,45 @@ class Engine:
             raise
         if decision.combo is not None and decision.order:
             self.tallies.take_turn(decision.combo)
-        reply = Reply(parts, request, caller, prepared, decision)
+        if request.findings is None:
+            reply = Reply(parts, request, caller, prepared, decision)
+        else:
+            reply = self._guarded(request, caller, prepared, decision)
         if turn is not None:
             reply.turn = turn
+        return reply
+
+    def _looked_at(self, request: RouteRequest, rule: ContentRule) -> RouteRequest:
+        """Give the request as a content guard lets it go.
+
+        Raises:
+            ContentBlocked: it does not.
+        """
+        if not rule.touches:
+            return request
+        found: tuple[Finding, ...] = ()
+        operation = request.operation
+        if rule.requests != "off":
+            watch = Watch(self.guards[rule.guard], rule.requests, rule.kinds)
+            operation = looked_at(operation, watch)
+            if rule.requests == "block" and watch.found:
+                raise blocked("request", watch)
+            found = findings("request", watch)
+        if rule.answers != "off" and operation.kind == "chat":
+            # Bytes that are forwarded are read by nobody.
+            operation = structs.replace(operation, forward=False)
+        return structs.replace(request, operation=operation, findings=found)
+
+    def _guarded(
+        self, request: RouteRequest, caller: Caller, prepared: Prepared, decision: Decision
+    ) -> Reply:
+        """Give a reply that a content guard looks at, where the rule asks for that."""
+        rules = self.configs.current().content or ContentRules()
+        rule = rules.rule(caller.key_id, decision.combo)
+        if rule.answers == "off" or request.operation.forward:
+            return Reply(self._parts, request, caller, prepared, decision)
+        reply = GuardedReply(self._parts, request, caller, prepared, decision)
+        reply.watch(Watch(self.guards[rule.guard], rule.answers, rule.kinds))
         return reply
 
     def _turn(self, request: RouteRequest, key_id: str, rates: Rates) -> Turn:
@@ -172,6 +214,8 @@ class Engine:
             config, request.target, now_s=request.at_s, mode=request.mode
         )
         snapshot = prepared.snapshot
+        if config.content is not None:
+            request = self._looked_at(request, config.content.rule(caller.key_id, snapshot.combo))
         moment = None
         if prepared.counts:
             moment = moment_of(prepared, self.health, self.loads, self.tallies, request.at_s)

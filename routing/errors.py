@@ -16,6 +16,7 @@
     ├── IdempotencyMismatch  an idempotency key was used with another body
     ├── BudgetExceeded       the budget cannot pay for the request's upper bound
     ├── RateLimited          the caller's key has reached a limit of its own
+    ├── ContentBlocked       a content guard found what the rules let nobody send or see
     ├── LoopDetected         the request came from this gateway
     ├── NoCandidate          nothing configured could serve the request now
     ├── StorageUnavailable   the database does not answer
@@ -207,6 +208,13 @@ class RateLimited(RoutingError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class ContentBlocked(RoutingError):
+    """A content guard found what the gateway's rules let nobody send or see."""
+
+    status = 400
+    code = "content_blocked"
 
 
 class LoopDetected(RoutingError):

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from .content import ContentRules, Finding
 from .conversation import Delta, Usage
 from .guard import Guard
 from .moment import CandidateState, Expected, Moment
@@ -115,7 +116,8 @@ class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):
         spend_usd_nanos_max, allowed: its own limit and its budgets' rest; the caller's models.
         session_id: of its conversation: a door writes the client's name, the engine the key's id.
         via: the gateways it has come through, as the hop header names them.
-        moment, guard: what was counted, and the tier that budgets keep it to; the engine's to fill.
+        moment, guard, findings: the engine's to fill: what was counted, the tier that budgets
+            keep it to, and what content guards found; None where none looked.
         role, mode: the kind of task, and the mode of `auto`, that the client names; else None.
     """
 
@@ -133,6 +135,7 @@ class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):
     moment: Moment | None = None
     guard: Guard | None = None
     mode: str | None = None
+    findings: tuple[Finding, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,6 @@ class Account:
         provider: the provider's name, the first part of `provider/model`.
         base_url: up to where the dialect's own path begins.
         credential: the provider's key; None for a server that needs none.
-        headers: extra headers, sent as they are.
         models: model names it serves; empty means the provider's catalogue.
         shared_proxy: its provider's or everybody's, for an account that has none of its own.
     """
@@ -325,9 +327,8 @@ class Call(Struct, frozen=True, gc=False):
 class Piece(Struct, frozen=True, gc=False):
     """A step of an upstream answer.
 
-    In the same dialect `raw` is forwarded as it is and `delta` is set only where sniffing
-    found first content, usage, a finish or an error. From another dialect `delta` carries
-    the answer and `raw` is empty.
+    In the same dialect `raw` goes on as it is, and `delta` is set only where sniffing found first
+    content, usage, a finish or an error. From another one `delta` carries it, and `raw` is empty.
     """
 
     raw: bytes
@@ -398,3 +399,4 @@ class Config:
     fitness: tuple[FitnessRule, ...] = ()
     shaping: Shaping | None = None
     prices: tuple[tuple[str, Price], ...] = ()
+    content: ContentRules | None = None

@@ -3,17 +3,55 @@
 The server room implements them; tests implement them in memory (`tests/fakes.py`).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import Protocol
 
 from msgspec import Struct
 
+from .content import Span
 from .guard import Guard, GuardStanding, GuardTerms
 from .model import Account, Call, Combo, Config, Outcome, Piece, Price, ProfileName, Snapshot
 from .preference import FitnessRule
 from .shaping import Shaping
 from .usage import CallDimension, CallRow, Dimension, Selection, Usage
+
+
+class ContentGuard(Protocol):
+    """Finds in texts what people may not want to send or see; see routing/content.py.
+
+    Attributes:
+        kinds: what it knows.
+        longest: more than the characters that decide whether something begins at a place.
+    """
+
+    @property
+    def kinds(self) -> Sequence[str]: ...
+
+    @property
+    def longest(self) -> int: ...
+
+    def find(self, text: str, kinds: Collection[str], *, start: int = 0) -> Iterator[Span]:
+        """Give what stands in a text from `start` on, from left to right, nothing twice.
+
+        Args:
+            text: with what stands before `start`: it may decide what begins there.
+            kinds: what to look for; empty for all.
+            start: where to begin.
+        """
+        ...
+
+    def held_from(self, text: str) -> int:
+        """Give from where on a text may be the beginning of something: what follows decides."""
+        ...
 
 
 class Clock(Protocol):

@@ -19,6 +19,7 @@ from omniroute.routing.controls import Controls
 from omniroute.routing.engine import Engine
 from omniroute.routing.errors import StorageUnavailable
 from omniroute.routing.gateway import Gateway
+from omniroute.routing.guarding.pii import PiiGuard
 from omniroute.routing.ports import Upstream
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.quotas import TokenOf
@@ -224,6 +225,7 @@ def _gateway(
         rates=observed.rates,
         instance_id=storage.boot_id,
         tallies=storage.counters.tallies,
+        guards={"pii": PiiGuard()},
     )
     guards = StoredGuards(storage.budgets, storage.keys)
     views = Views(

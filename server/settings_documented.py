@@ -37,8 +37,12 @@ class Documented:
 
 _OFF = ("0", "false", "no", "off", "disabled")
 _ONE_LISTENER = "one listener serves everything: remove it, and set PORT or --port"
+_PII = (
+    "what is done with personal data is no variable here: `omniroute guards set redact` says it, "
+    "for answers too with --answers; then remove this"
+)
 _GUARD = (
-    "this OmniRoute has no content guard, and going on would leave you with less protection "
+    "this OmniRoute has no guard of that kind, and going on would leave you with less protection "
     "than you asked for: remove it to go on without"
 )
 _NO_CACHE = "answers are not cached"
@@ -90,13 +94,13 @@ DOCUMENTED: tuple[Documented, ...] = (
         harmless=(*_OFF, "warn"),
     ),
     *_refused(
-        _GUARD,
+        _PII,
         "PII_REDACTION_ENABLED",
         "PII_RESPONSE_SANITIZATION",
         "PII_RESPONSE_SANITIZATION_MODE",
-        "TOOL_POLICY_MODE",
         harmless=_OFF,
     ),
+    *_refused(_GUARD, "TOOL_POLICY_MODE", harmless=_OFF),
     *_ignored(_PROXY, *_PROXIES, warn=True),
     *_ignored(_PROXY_ELSE, "NO_PROXY", "no_proxy", "ENABLE_SOCKS5_PROXY"),
     *_ignored(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from omniroute.routing.choose.accounts import told
 from omniroute.routing.choose.contrast import contrast_on_record
+from omniroute.routing.content import Finding
 from omniroute.routing.conversation import Usage
 from omniroute.routing.model import Attempt, Verdict
 from omniroute.routing.ports import Record
@@ -95,6 +96,7 @@ class StoryJson:
 
     `contrast` is None when there was no runner-up, or the decision is not on record.
     `output_tokens_clamp` is what the answer was clamped to, so that it could be paid.
+    `findings` is what content guards found, by kind, and what was done with it.
     """
 
     request: RequestJson
@@ -115,6 +117,7 @@ class StoryJson:
     client_request_id: str | None = None
     output_tokens_clamp: int | None = None
     contrast: ContrastJson | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def story_json(record: Record) -> StoryJson:
@@ -143,6 +146,7 @@ def story_json(record: Record) -> StoryJson:
         client_request_id=request.client_request_id,
         output_tokens_clamp=outcome.output_tokens_clamp,
         contrast=_contrast(record),
+        findings=request.findings or (),
     )
 
 

@@ -11,6 +11,7 @@ from .commands_autos import AUTO_COMMANDS
 from .commands_backup import BACKUP_COMMANDS
 from .commands_combos import COMBO_COMMANDS
 from .commands_decisions import DECISION_COMMANDS
+from .commands_guards import GUARD_COMMANDS
 from .commands_health import HEALTH_COMMANDS
 from .commands_keyring import KEYRING_COMMANDS
 from .commands_keys import KEY_COMMANDS
@@ -267,6 +268,7 @@ COMMANDS: tuple[Command, ...] = (
     *ALIAS_COMMANDS,
     *AUTO_COMMANDS,
     *SHAPING_COMMANDS,
+    *GUARD_COMMANDS,
     *DECISION_COMMANDS,
     *BACKUP_COMMANDS,
     *MCP_COMMANDS,

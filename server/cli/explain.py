@@ -106,6 +106,9 @@ def _facts(story: StoryJson) -> list[tuple[str, str]]:
     if story.output_tokens_clamp is not None:
         clamp = f"{story.output_tokens_clamp} tokens at most, so that it could be paid"
         facts.append(("answer clamped to", clamp))
+    for found in story.findings:
+        done = {"redact": "replaced", "block": "refused"}.get(found.mode, "let through")
+        facts.append((f"{found.side} held", f"{found.count} {found.kind}, {done}"))
     if story.error_detail:
         facts.append(("error", story.error_detail))
     return facts

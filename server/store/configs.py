@@ -34,6 +34,7 @@ from .config_rows import (
     resilience_of,
     sealed_secret,
 )
+from .content_rules import CONTENT, content_rules_of
 from .database import Database, Statement, Steps, T
 from .fitness_rules import FITNESS, rule_removal_steps, rule_steps, rules_of, setting_put
 from .price_overrides import PRICES, price_steps, prices_of
@@ -124,6 +125,7 @@ class ConfigStore:
             fitness=rules_of(settings.get(FITNESS), problems),
             shaping=shaping_of(settings.get(SHAPING), problems),
             prices=prices_of(settings.get(PRICES), problems),
+            content=content_rules_of(settings.get(CONTENT), problems),
         )
         proxies = proxies_of(stored.proxies, self._vault, problems)
         config = with_proxies(self._overlay(config), self._with_default(proxies))

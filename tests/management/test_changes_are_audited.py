@@ -40,6 +40,7 @@ class Write:
     keeps: tuple[str, str] | None = None
 
 
+DUO = {"name": "duo", "models": [{"target": "sim/fast"}]}
 AUTO = {"type": "auto", "id": "mine", "name": "Mine", "candidatePool": ["sim"]}
 WRITES = (
     Write("POST /api/keys", "key.create", {"name": "laptop"}, keeps=("key", "key_id")),
@@ -78,7 +79,9 @@ WRITES = (
         for method in ("PUT", "PATCH")
     ),
     Write("DELETE /api/providers/{account}", "account.remove", path="/api/providers/{account}"),
-    Write("POST /api/combos", "combo.put", {"name": "duo", "models": [{"target": "sim/fast"}]}),
+    Write("POST /api/combos", "combo.put", DUO),
+    Write("PATCH /api/combos/{name}", "combo.put", {"description": "two"}, path="/api/combos/duo"),
+    Write("PUT /api/combos/{name}", "combo.put", {"description": "2"}, path="/api/combos/duo"),
     Write(
         "POST /api/combos/{name}/switch",
         "combo.switch",
@@ -126,6 +129,7 @@ WRITES = (
     Write("PUT /api/fitness", "fitness.put", {"pattern": "fast", "kind": "coding", "fitness": 0.9}),
     Write("DELETE /api/fitness/{pattern}", "fitness.remove", path="/api/fitness/fast?kind=coding"),
     Write("PUT /api/resilience", "setting.put", {"profile": "aggressive"}),
+    Write("PUT /api/settings/guards", "setting.put", {"everywhere": {"requests": "warn"}}),
     Write("PUT /api/settings/system-prompt", "setting.put", {"prompt": "Be kind."}),
     Write("PUT /api/settings/thinking-budget", "setting.put", {"mode": "auto"}),
     Write("PUT /api/models", "alias.put", {"model": "sim/fast", "alias": "one"}),
@@ -144,6 +148,7 @@ WRITES = (
     ),
     Write("POST /api/keyring", "keyring.add", keeps=("ring", "key_id")),
     Write("DELETE /api/keyring/{key_id}", "keyring.retire", path="/api/keyring/{ring}"),
+    Write("PUT /api/settings/guards", "setting.put", {"everywhere": {"requests": "warn"}}),
     Write("PUT /api/db-backups", "backup.make", keeps=("backup", "id")),
     Write("POST /api/db-backups", "backup.restore", {"backupId": "{backup}"}),
     Write("POST /api/usage/budget", "budget.put", {"apiKeyId": "local", "dailyLimitUsd": 5}),
