@@ -30,7 +30,6 @@ Kind = Literal[
     "seconds_or_never",
     "days_or_never",
     "count_or_never",
-    "count",
     "milliseconds",
     "level",
     "log_format",

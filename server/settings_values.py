@@ -16,7 +16,6 @@ from .settings_names import Kind
 
 Network = IPv4Network | IPv6Network
 
-COUNT_MAX = 1_000
 KEPT_MAX = 1_000_000_000
 WORKERS_MAX = 64
 COUNT_MAX = 1_000_000
@@ -102,13 +101,6 @@ def read_workers(text: str) -> int:
         raise ValueError(f"give a number from 1 to {WORKERS_MAX}, such as one for each core")
     if int(text) > 1 and sys.platform != "linux":
         raise ValueError("several processes on one port are to be had on Linux alone; give 1")
-    return int(text)
-
-
-def read_count(text: str) -> int:
-    """Give a number of things, at least one."""
-    if not re.fullmatch(r"[0-9]{1,4}", text.strip()) or not 1 <= int(text) <= COUNT_MAX:
-        raise ValueError(f"give a number from 1 to {COUNT_MAX}")
     return int(text)
 
 
@@ -317,7 +309,6 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "require_key": read_require_key,
     "require_key_switch": read_require_key_switch,
     "size": read_size,
-    "count": read_count,
     "seconds": read_seconds,
     "seconds_or_never": read_seconds_or_never,
     "days_or_never": read_days_or_never,

@@ -129,7 +129,6 @@ WRITES = (
     Write("PUT /api/fitness", "fitness.put", {"pattern": "fast", "kind": "coding", "fitness": 0.9}),
     Write("DELETE /api/fitness/{pattern}", "fitness.remove", path="/api/fitness/fast?kind=coding"),
     Write("PUT /api/resilience", "setting.put", {"profile": "aggressive"}),
-    Write("PUT /api/settings/guards", "setting.put", {"everywhere": {"requests": "warn"}}),
     Write("PUT /api/settings/system-prompt", "setting.put", {"prompt": "Be kind."}),
     Write("PUT /api/settings/thinking-budget", "setting.put", {"mode": "auto"}),
     Write("PUT /api/models", "alias.put", {"model": "sim/fast", "alias": "one"}),
