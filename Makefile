@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-long lint bench lock clean
+.PHONY: run test test-long lint bench lock release clean
 
 run: $(VENV)/.runtime ## start the gateway
 	@$(BIN)/omniroute $(ARGS)
@@ -28,6 +28,9 @@ bench: $(VENV)/.dev ## a brown-out, simulated; what it costs, MCP and A2A too, b
 
 lock: $(VENV)/.dev ## refresh every lock file and the price table made from them
 	@$(BIN)/python requirements/lock.py
+
+release: $(VENV)/.dev ## wheel, source archive, bill of materials and checksums into an empty dist/
+	@$(BIN)/python requirements/release.py dist
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -111,9 +111,9 @@ class Intermediary:
 @contextmanager
 def running(name: Name, folder: Path, authority: Authority) -> Iterator[Intermediary]:
     """Run an intermediary; its certificate is for 127.0.0.1."""
-    program = _program(name)
+    program = program_of(name)
     with ExitStack() as ports:
-        made = Intermediary(name, *(ports.enter_context(_reserved_port()) for _ in range(3)))
+        made = Intermediary(name, *(ports.enter_context(reserved_port()) for _ in range(3)))
         configuration = folder / "configuration"
         configuration.write_text(
             _CONFIGURATIONS[name].format(
@@ -135,11 +135,11 @@ def running(name: Name, folder: Path, authority: Authority) -> Iterator[Intermed
         with services.held_server(
             commands[name], signal="TERM", folder=folder, environment=environment, user=OURSELVES
         ) as held:
-            services.await_start(held, folder, lambda: _listens(made.plain_port))
+            services.await_start(held, folder, lambda: listens(made.plain_port))
             yield made
 
 
-def _program(name: Name) -> str:
+def program_of(name: Name) -> str:
     package, path = _IN_WHEELS[name]
     wheel = services.wheel_folder(package)
     candidates = [wheel / path] if wheel is not None else []
@@ -155,7 +155,7 @@ def _program(name: Name) -> str:
 
 
 @contextmanager
-def _reserved_port() -> Iterator[int]:
+def reserved_port() -> Iterator[int]:
     """Give a port that the system hands to nobody who asks for any; whoever names it may listen."""
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -164,7 +164,7 @@ def _reserved_port() -> Iterator[int]:
         yield port
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
