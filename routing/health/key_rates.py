@@ -107,11 +107,18 @@ class Minute:
 
 @dataclass(slots=True)
 class Turn:
-    """A request that was let in. It ends once."""
+    """A request that was let in. It ends once.
+
+    Attributes:
+        second: the one that it is counted in.
+        requests_left, tokens_left: what its key had left of the minute then, here; None is all.
+    """
 
     need: Need
-    second: int
     book: "KeyRates"
+    second: int
+    requests_left: int | None
+    tokens_left: int | None
 
     def end(self, tokens: int, now_s: float) -> None:
         """Give its place back, and count what it really took."""
@@ -142,9 +149,9 @@ class KeyRates:
             RateLimited: a limit of its key is reached; nothing was counted.
         """
         known = self._of(need.key_id)
-        second = admit(known.minute, known.under_way, need, now_s, self.gateways)
+        turn = admit(self, known.minute, known.under_way, need, now_s)
         known.under_way += 1
-        return Turn(need, second, self)
+        return turn
 
     def share(self, gateways: int) -> None:
         """Let in this gateway's share alone from now on: so many have the same limits."""
@@ -168,29 +175,36 @@ class KeyRates:
         return known
 
 
-def admit(minute: Minute, under_way: int, need: Need, now_s: float, gateways: int) -> int:
-    """Count a request, if its key's limits let it in, and give the second it is counted in.
+def admit(book: KeyRates, minute: Minute, under_way: int, need: Need, now_s: float) -> Turn:
+    """Count a request, if its key's limits let it in.
 
     Raises:
-        RateLimited: they do not.
+        RateLimited: they do not; nothing was counted.
     """
     minute.forget(now_s)
-    rates, taken = need.rates, need.tokens
+    rates, gateways = need.rates, book.gateways
     most = _share(rates.concurrency_max, gateways)
     if most is not None and under_way >= most:
         raise _refusal(need, f"{most} requests at the same time", under_way, BUSY_RETRY_S)
-    most = _share(rates.requests_per_minute, gateways)
-    if most is not None and minute.requests >= most:
-        wait_s = minute.wait_s(now_s, what=0, too_many=minute.requests - most + 1)
-        raise _refusal(need, f"{most} requests a minute", minute.requests, wait_s)
-    most = _share(rates.tokens_per_minute, gateways)
-    if most is not None:
-        taken = min(taken, most)
-        if minute.tokens + taken > most:
-            wait_s = minute.wait_s(now_s, what=1, too_many=minute.tokens + taken - most)
-            raise _refusal(need, f"{most} tokens a minute", minute.tokens, wait_s)
+    requests_max = _share(rates.requests_per_minute, gateways)
+    if requests_max is not None and minute.requests >= requests_max:
+        too_many = minute.requests - requests_max + 1
+        wait_s = minute.wait_s(now_s, what=0, too_many=too_many)
+        raise _refusal(need, f"{requests_max} requests a minute", minute.requests, wait_s)
+    tokens_max = _share(rates.tokens_per_minute, gateways)
+    if tokens_max is not None:
+        too_many = minute.tokens + min(need.tokens, tokens_max) - tokens_max
+        if too_many > 0:
+            wait_s = minute.wait_s(now_s, what=1, too_many=too_many)
+            raise _refusal(need, f"{tokens_max} tokens a minute", minute.tokens, wait_s)
     minute.add(minute.last, requests=1, tokens=need.tokens)
-    return minute.last
+    return Turn(
+        need,
+        book,
+        minute.last,
+        None if requests_max is None else requests_max - minute.requests,
+        None if tokens_max is None else max(tokens_max - minute.tokens, 0),
+    )
 
 
 def settle(minute: Minute, turn: Turn, tokens: int, now_s: float) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from omniroute.routing.catalog.names import replaced
 from omniroute.routing.errors import RoutingError, UpstreamFailure
+from omniroute.routing.health.key_rates import Turn
 from omniroute.routing.model import Dialect
 from omniroute.routing.reply import Reply
 from omniroute.routing.wire.codec import Codec
@@ -80,7 +81,7 @@ def _mode(reply: Reply) -> str:
 
 
 def budget_lines(reply: Reply) -> bytes:
-    """Give what the answer was clamped to, what the tightest budget has left, and warnings.
+    """Give what the answer was clamped to, what budgets and limits have left, and warnings.
 
     The rest is as last seen by this process, with the request's own money taken off: while a
     stream runs that is its upper bound, after a whole answer what it cost.
@@ -96,6 +97,17 @@ def budget_lines(reply: Reply) -> bytes:
     warnings = payment.warnings
     if warnings:
         lines += line(b"x-omniroute-budget-warning", "; ".join(warnings))
+    turn = reply.turn
+    return lines if turn is None else lines + _limit_lines(turn)
+
+
+def _limit_lines(turn: Turn) -> bytes:
+    """Give what a key had left of its limits when its request was let in."""
+    lines = b""
+    if turn.requests_left is not None:
+        lines += b"x-omniroute-requests-remaining: %d\r\n" % turn.requests_left
+    if turn.tokens_left is not None:
+        lines += b"x-omniroute-tokens-remaining: %d\r\n" % turn.tokens_left
     return lines
 
 

@@ -25,10 +25,9 @@ class SharedKeyRates(KeyRates):
         with minutes.locked():
             row = minutes.row(need.key_id, now_s)
             if row is not None:
-                minute = minutes.minute(row)
-                second = admit(minute, minutes.under_way(row), need, now_s, self.gateways)
+                turn = admit(self, minutes.minute(row), minutes.under_way(row), need, now_s)
                 minutes.note(self._index, row, 1)
-                return Turn(need, second, self)
+                return turn
         self._alone.gateways = self.gateways * self._workers
         return self._alone.enter(need, now_s)
 

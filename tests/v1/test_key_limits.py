@@ -111,6 +111,24 @@ async def test_an_a2a_task_fails_with_the_limit_as_its_policy(tmp_path: Path) ->
     assert "1 requests a minute" in told["metadata"]["policy_verdict"]["reason"]
 
 
+@pytest.mark.parametrize("door", ["chat", "stream", "embeddings", "completions"])
+async def test_answers_say_what_is_left_of_the_minute(tmp_path: Path, door: str) -> None:
+    path, body = OPENAI[door]
+    async with opened(tmp_path) as gateway:
+        key = await limited(gateway, requests_per_minute=3, tokens_per_minute=10_000)
+        free = await limited(gateway, concurrency_max=5)
+        async with client(gateway, authorization=f"Bearer {key}") as http:
+            answers = [await http.post(path, json=body) for _ in range(2)]
+        async with client(gateway, authorization=f"Bearer {free}") as http:
+            other = await http.post(path, json=body)
+
+    left = [int(one.headers["x-omniroute-requests-remaining"]) for one in answers]
+    tokens = [int(one.headers["x-omniroute-tokens-remaining"]) for one in answers]
+    assert left == [2, 1]
+    assert 0 < tokens[0] < 10_000
+    assert not [name for name in other.headers if name.endswith("-remaining")]
+
+
 async def test_what_asks_no_model_counts_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path) as gateway:
         key = await limited(gateway, requests_per_minute=1)
