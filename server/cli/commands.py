@@ -227,9 +227,18 @@ COMMANDS: tuple[Command, ...] = (
         "doctor",
         "say what is in force, from where, and what is wrong",
         "doctor:doctor",
-        options=(JSON,),
+        options=(
+            Option(
+                "--security",
+                "say how safe the gateway is set up, with a grade from A to F",
+                arity="switch",
+            ),
+            JSON,
+        ),
+        examples=("omniroute doctor", "omniroute doctor --security --host 0.0.0.0"),
         settings="all",
-        more="Changes nothing. Takes the options of serve, to look at a start before it is made.",
+        more="Changes nothing. Takes the options of serve, to look at a start before it is made. "
+        "With --security the exit status is 1 for an F.",
     ),
     Command(
         "system-info",

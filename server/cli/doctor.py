@@ -32,6 +32,10 @@ from .output import listed, one_line, show, show_json, table
 def doctor(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     """Look at everything and say what was found; the status is 1 when an error was."""
     facts = gathered(settings, sources)
+    if arguments.security:
+        from .doctor_security import tell
+
+        return tell(arguments, facts, settings, sources)
     found = findings(facts)
     in_force = settings_in_force(facts)
     if arguments.json:
