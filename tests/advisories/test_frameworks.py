@@ -16,6 +16,7 @@ from tests.processes import RunningGateway
 
 pytestmark = pytest.mark.xdist_group("advisories")
 ROOT = Path(__file__).parent.parent.parent
+ANSWER = re.compile(rb"HTTP/1\.1 [1-5][0-9]{2} ")
 START = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n"
 CHUNKED = START + b"transfer-encoding: chunked\r\n\r\n"
 SMUGGLED = b"GET /api/keys HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
@@ -68,7 +69,7 @@ def test_a_chunk_is_what_the_standard_says_and_nothing_else(target: Attacked, bo
     got = target.raw(CHUNKED + body)
 
     assert got.split(b" ", 2)[1] in (b"400", b"401")
-    assert got.count(b"HTTP/1.1") == 1
+    assert len(ANSWER.findall(got)) == 1
     assert b"connection: close" in got.lower()
 
 
@@ -91,7 +92,7 @@ def test_an_encoding_that_could_be_read_in_two_ways_is_refused(
     got = target.raw(START + lines + b"\r\n0\r\n\r\n" + SMUGGLED)
 
     assert got.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5"))
-    assert got.count(b"HTTP/1.1") == 1
+    assert len(ANSWER.findall(got)) == 1
     assert b"connection: close" in got.lower()
 
 
@@ -101,7 +102,7 @@ def test_a_length_is_digits(target: Attacked, length: bytes) -> None:
     got = target.raw(START + b"content-length: %b\r\n\r\nhello" % length + SMUGGLED)
 
     assert got.startswith(b"HTTP/1.1 4")
-    assert got.count(b"HTTP/1.1") == 1
+    assert len(ANSWER.findall(got)) == 1
 
 
 def test_a_body_of_very_many_chunks_is_read_and_nobody_waits(target: Attacked) -> None:
