@@ -254,10 +254,18 @@ class Interrupted(RoutingError):
     retry_after_s = 0.5
 
 
-def interruption(cancelled: asyncio.CancelledError) -> Interrupted | None:
-    """Give why a task was cancelled, None where its client left or nobody said why."""
-    reason = cancelled.args[0] if cancelled.args else None
-    return reason if isinstance(reason, Interrupted) else None
+def interruption(ended: BaseException) -> Interrupted | None:
+    """Give why this task was cancelled, None where its client left or nobody said why.
+
+    Whoever is given a reason ends its work by that: the cancellation is over.
+    """
+    reason = ended.args[0] if isinstance(ended, asyncio.CancelledError) and ended.args else None
+    if not isinstance(reason, Interrupted):
+        return None
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+    return reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,11 +105,8 @@ class Reply:
         except RoutingError as error:
             self.refuse(error)
             raise
-        except asyncio.CancelledError as cancelled:
-            self._interrupt(cancelled)
-            self.close()
-            raise
-        except BaseException:
+        except BaseException as ended:
+            self._break_off(ended)
             self.close()
             raise
 
@@ -135,11 +132,8 @@ class Reply:
         except StopAsyncIteration:
             leg.has_ended = True
             raise
-        except UpstreamFailure as failure:
-            self._failed = failure
-            raise
-        except asyncio.CancelledError as cancelled:
-            self._interrupt(cancelled)
+        except (UpstreamFailure, asyncio.CancelledError) as ended:
+            self._break_off(ended)
             raise
         leg.note(piece)
         if leg.failed is not None:
@@ -171,11 +165,8 @@ class Reply:
             return
         try:
             await leg.pour(sink)
-        except UpstreamFailure as failure:
-            self._failed = failure
-            raise
-        except asyncio.CancelledError as cancelled:
-            self._interrupt(cancelled)
+        except (UpstreamFailure, asyncio.CancelledError) as ended:
+            self._break_off(ended)
             raise
         finally:
             self._failed = self._failed or leg.failed
@@ -199,20 +190,17 @@ class Reply:
         told = self.outcome if self._caller.keep_content else without_words(self.outcome)
         parts.ledger.record(told, None if self._prepared is None else self._prepared.snapshot)
 
-    def _interrupt(self, cancelled: asyncio.CancelledError) -> None:
-        """End the reply by the gateway's own word, where that is why it was cancelled.
+    def _break_off(self, ended: BaseException) -> None:
+        """Note why the answer broke off.
 
         Raises:
-            Interrupted: in the place of the cancellation, to be told like any other error.
+            Interrupted: in the place of a cancellation by the gateway, to be told like any error.
         """
-        reason = interruption(cancelled)
-        if reason is None:
-            return
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()
-        self.refuse(reason)
-        raise reason from None
+        if isinstance(ended, UpstreamFailure):
+            self._failed = ended
+        elif (reason := interruption(ended)) is not None:
+            self.refuse(reason)
+            raise reason from None
 
     async def _try_in_order(self) -> None:
         decision, prepared = self.decision, self._prepared
