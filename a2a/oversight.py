@@ -19,7 +19,7 @@ from .faults import task_not_found
 from .methods import Agent
 from .record import Event, task_of
 from .task import Json, Task
-from .tasks import Listing, Tally, TaskStore
+from .tasks import Listing, Place, Tally, TaskStore
 
 
 class Oversight:
@@ -36,15 +36,23 @@ class Oversight:
 
     async def page(
         self, listing: Listing, caller: Caller, *, artifacts: bool
-    ) -> tuple[Sequence[Json], int]:
-        """Give tasks, newest first and without their logs, and how many there are in all."""
+    ) -> tuple[Sequence[Json], int, Place | None]:
+        """Give tasks, newest first and without their logs, and how many there are in all.
+
+        The place is that of the last one, where there may be more.
+        """
         page, now = await self._store.page(_owner(caller), listing), self._clock.unix()
+        last = page.rows[-1] if len(page.rows) == listing.limit else None
         tasks = [task_of(row) for row in page.rows if row.expires_unix_s > now]
         left_out = {"events"} if artifacts else {"events", "artifacts"}
-        return [
-            {name: value for name, value in _shown(one, ()).items() if name not in left_out}
-            for one in tasks
-        ], page.total
+        return (
+            [
+                {name: value for name, value in _shown(one, ()).items() if name not in left_out}
+                for one in tasks
+            ],
+            page.total,
+            None if last is None else Place(last.updated_unix_s, last.task_id),
+        )
 
     async def task(self, task_id: str, caller: Caller) -> Json:
         """Give one task with its log, and what it has written so far.

@@ -160,7 +160,9 @@ class Ledger(Protocol):
         """Add up the calls to providers, also those after which another one answered."""
         ...
 
-    async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
+    async def recent(
+        self, *, key_id: str | None, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Record]:
         """Give the newest outcomes first."""
         ...
 

@@ -326,10 +326,12 @@ class Views:
             )
         return record
 
-    async def recent(self, caller: Caller, *, limit: int) -> Sequence[Record]:
-        """Give the newest requests first. Needs read:usage."""
+    async def recent(
+        self, caller: Caller, *, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Record]:
+        """Give the newest requests first, of those before a time and an id. Needs read:usage."""
         require(caller, "read:usage")
-        return await self.ledger.recent(key_id=self._owner(caller), limit=limit)
+        return await self.ledger.recent(key_id=self._owner(caller), limit=limit, before=before)
 
     def _owner(self, caller: Caller) -> str | None:
         return None if ADMIN in caller.scopes else caller.key_id

@@ -144,7 +144,9 @@ class _LastOutcome:
     async def calls(self, selection: Selection, by: CallDimension) -> tuple[CallRow, ...]:
         return ()
 
-    async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
+    async def recent(
+        self, *, key_id: str | None, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Record]:
         return ()
 
 

@@ -235,12 +235,20 @@ class MemoryLedger:
     async def calls(self, selection: Selection, by: CallDimension) -> tuple[CallRow, ...]:
         return adding_up.calls(self._outcomes(), selection, by)
 
-    async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
+    async def recent(
+        self, *, key_id: str | None, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Record]:
         own = [one for one in self.records if key_id in (None, one.outcome.key_id)]
+        if before is not None:
+            own = [one for one in own if _place(one) < before]
         return own[::-1][:limit]
 
     def _outcomes(self) -> list[Outcome]:
         return [record.outcome for record in self.records]
+
+
+def _place(record: Record) -> tuple[float, str]:
+    return record.outcome.at_unix_s, record.outcome.request.request_id
 
 
 @dataclass

@@ -10,10 +10,14 @@ from omniroute.routing.model import Caller
 
 from ..aliases_json import AliasesJson, AliasJson
 from .editing import Thing
-from .rows import Row, body_as
+from .pages import Lists
+from .rows import Query, Row, body_as
 
 PATH = "/api/aliases"
 ONE = f"{PATH}/{{name:path}}"
+LISTED = Lists(
+    "aliases", lambda one: (one.name,), (Query("target", str, "only names of this target"),)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
 
     thing, words = Thing(show), "Let a name stand for another"
     return (
-        Row("GET", PATH, "read:combos", "List the aliases", list_all),
+        Row("GET", PATH, "read:combos", "List the aliases", list_all, lists=LISTED),
         Row("PUT", PATH, "write:combos", words, put, body=AliasJson),
         Row("GET", ONE, "read:combos", "One alias", show, thing=thing),
         Row("PUT", ONE, "write:combos", words, put_one, body=AliasWish, thing=thing),

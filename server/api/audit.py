@@ -27,6 +27,7 @@ from ..store.chain import Verified
 from ..store.decisions import PAGE_MAX, Decisions, StoredDecision
 from ..store.ledger import StoredLedger
 from ..store.tool_calls import ToolCalls
+from .pages import CURSOR, cursor_of, tell_next
 from .rows import Lines, Query, Row, Tell, count
 
 DIFFERENCES_MAX = 20
@@ -38,9 +39,11 @@ def log_rows(audit: Audit) -> tuple[Row, ...]:
     """Give the route of the log of changes."""
 
     async def log(request: Request, caller: Caller) -> LogJson:
-        entries = await audit.recent(
-            limit=_limit(request, ENTRIES_MAX), target=request.query_params.get("target") or None
-        )
+        limit, target = _limit(request, ENTRIES_MAX), request.query_params.get("target") or None
+        before = cursor_of(request, tuple[float, int, str])
+        entries, last = await audit.page(limit=limit, before=before, target=target)
+        if last is not None and len(entries) == limit:
+            tell_next(request, last)
         return LogJson(
             tuple(
                 EntryJson(one.at_unix_s, one.actor, one.action, one.target, one.detail)
@@ -55,6 +58,7 @@ def log_rows(audit: Audit) -> tuple[Row, ...]:
             query=(
                 Query("limit", count(1, ENTRIES_MAX), f"how many; {ENTRIES_MAX} unless said"),
                 Query("target", str, "what was changed: an id or a name"),
+                CURSOR,
             ),
         ),
     )

@@ -10,10 +10,14 @@ from omniroute.routing.model import Caller, Combo
 from ..autos_json import AutoJson, AutosJson, auto_combo, auto_json
 from .combos import find_combo, id_for
 from .editing import Thing
-from .rows import Row, body_as, patched
+from .pages import Lists
+from .rows import Query, Row, body_as, patched
 
 PATH = "/api/combos/auto"
 ONE = f"{PATH}/{{name:path}}"
+LISTED = Lists(
+    "combos", lambda one: (one.id,), (Query("active", bool, "only autos that are on, or off"),)
+)
 
 
 def rows(gateway: Gateway) -> tuple[Row, ...]:
@@ -53,7 +57,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
 
     thing = Thing(show)
     return (
-        Row("GET", PATH, "read:combos", "List user-made autos", list_all),
+        Row("GET", PATH, "read:combos", "List user-made autos", list_all, lists=LISTED),
         Row("POST", PATH, "write:combos", "Add or replace an auto", put, 201, AutoJson),
         Row("GET", ONE, "read:combos", "One user-made auto", show, thing=thing),
         Row(

@@ -27,11 +27,21 @@ from ..store.budgets import Budgets
 from ..store.guards import is_guard
 from ..store.keys import Keys
 from .editing import Thing
-from .rows import Row, body_as, patched
+from .pages import Lists
+from .rows import Query, Row, body_as, patched
 
 One = TypeVar("One", bound=str)
 
 PATH = "/api/budgets"
+LISTED = Lists(
+    "budgets",
+    lambda one: (one.budget_id,),
+    (
+        Query("key_id", str, "only budgets of this key"),
+        Query("combo", str, "only budgets of this combo"),
+        Query("state", str, "only budgets that stand so"),
+    ),
+)
 PERIODS: tuple[Period, ...] = get_args(Period)
 ACTIONS: tuple[Action, ...] = get_args(Action)
 TIERS: tuple[Tier, ...] = get_args(Tier)
@@ -56,7 +66,7 @@ def rows(keys: Keys, budgets: Budgets, configs: Configs) -> tuple[Row, ...]:
         return await _told(budgets, budget)
 
     return (
-        Row("GET", PATH, "admin", "List budgets and how they stand", list_all),
+        Row("GET", PATH, "admin", "List budgets and how they stand", list_all, lists=LISTED),
         Row("POST", PATH, "admin", "Set a budget for a period", put, 201, BudgetWish),
         *_rows_of_one(keys, budgets),
     )

@@ -26,7 +26,8 @@ from ..call_log_json import (
 from ..management_usage import NANOS
 from ..storage import Storage
 from ..store.call_log import ROWS_MAX, STATUS_NAMES, Filters, call_log, logged, minutes
-from .rows import Query, Row, number
+from .pages import CURSOR, cursor_of, tell_next
+from .rows import Query, Row, count, number
 
 LOG_PATH = "/api/usage/call-logs"
 LINES = 200
@@ -41,7 +42,8 @@ _FILTERS = (
     Query("combo", str, "that was asked for"),
     Query("search", str, "a part of an id, a name or an error"),
     Query("before", str, "the id of a request: only older ones, for the next page"),
-    Query("limit", int, f"how many, {ROWS} unless said, at most {ROWS_MAX}"),
+    Query("limit", count(1, ROWS_MAX), f"how many; {ROWS} unless said"),
+    CURSOR,
 )
 
 
@@ -86,7 +88,10 @@ def rows(gateway: Gateway, storage: Storage) -> tuple[Row, ...]:
 
     async def listed(request: Request, caller: Caller) -> tuple[LoggedJson, ...]:
         limit = number(request, "limit", ROWS, least=1, most=ROWS_MAX)
-        return await log.rows(caller, _filters(request, caller, log), limit)
+        found = await log.rows(caller, _filters(request, caller, log), limit)
+        if len(found) == limit:
+            tell_next(request, (found[-1].id,))
+        return found
 
     async def one(request: Request, caller: Caller) -> LoggedDetailJson:
         return await log.one(caller, request.path_params["request_id"])
@@ -115,7 +120,7 @@ def _filters(request: Request, caller: Caller, log: _Log) -> Filters:
     keys, accounts = log.names()
     named, account = query.get("apiKey") or None, query.get("account") or None
     key_ids = None if named is None else _ids(named, keys)
-    owner = _owner(caller)
+    owner, after = _owner(caller), cursor_of(request, tuple[str])
     if owner is not None:
         key_ids = (owner,) if key_ids is None or owner in key_ids else ()
     return Filters(
@@ -126,7 +131,7 @@ def _filters(request: Request, caller: Caller, log: _Log) -> Filters:
         account_ids=None if account is None else _ids(account, accounts),
         combo=query.get("combo") or None,
         search=query.get("search") or None,
-        before=query.get("before") or None,
+        before=after[0] if after is not None else query.get("before") or None,
     )
 
 

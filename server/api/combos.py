@@ -22,11 +22,20 @@ from ..combos_json import (
     combo_wish,
 )
 from .editing import Thing
-from .rows import Lines, Row, Tell, body_as, patched
+from .pages import Lists
+from .rows import Lines, Query, Row, Tell, body_as, patched
 
 PATH = "/api/combos"
 ONE = f"{PATH}/{{name:path}}"
 
+LISTED = Lists(
+    "combos",
+    lambda one: (one.name,),
+    (
+        Query("strategy", Strategy, "only combos that choose so"),
+        Query("active", bool, "only combos that are on, or off"),
+    ),
+)
 PROMPT_CHARS_MAX = 4_000
 
 
@@ -60,7 +69,7 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         return Lines(work)
 
     return (
-        Row("GET", PATH, "read:combos", "List combos", list_all),
+        Row("GET", PATH, "read:combos", "List combos", list_all, lists=LISTED),
         Row("POST", PATH, "write:combos", "Add or replace a combo", put, 201, ComboWish),
         Row("POST", f"{ONE}/test", "write:route", "Call each model once", test, body=TrialWish),
         *_rows_of_one(gateway),

@@ -18,7 +18,8 @@ from ..store.key_terms import KeyTerms, NewKey, StoredKey
 from ..store.keys import Keys
 from .budgets import new_budget
 from .editing import Thing
-from .rows import Row, body_as
+from .pages import Lists
+from .rows import Query, Row, body_as
 
 SCOPES_WHEN_UNSAID = ("agent",)
 NAME_WHEN_UNSAID = "key"
@@ -27,6 +28,15 @@ ONE = "/api/keys/{key_id}"
 MAKE = "Make a key; the answer alone holds it"
 ROLL = "Give a key a new secret; the answer alone holds it"
 _RATES = Rates.__struct_fields__
+
+LISTED = Lists(
+    "keys",
+    lambda one: (one.created_unix_s, one.key_id),
+    (
+        Query("name", str, "only keys of this name"),
+        Query("enabled", bool, "only keys that are, or are not"),
+    ),
+)
 
 Found = TypeVar("Found")
 
@@ -76,7 +86,7 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
         Row("DELETE", ONE, "admin", "Revoke a key", revoke, 204),
     )
     return (
-        Row("GET", ALL, "admin", "List keys, without their secrets", list_all),
+        Row("GET", ALL, "admin", "List keys, without their secrets", list_all, lists=LISTED),
         Row("POST", ALL, "admin", MAKE, make, 201, KeyWish),
         *(replace(one, thing=Thing(show, edited=_edited)) for one in of_one),
     )

@@ -35,6 +35,7 @@ from ..store.boots import last_beat_unix_s
 from ..store.tool_calls import PAGE_MAX, STATS_S, Stats, StoredCall, ToolCalls, Wanted
 from .audit import chains_json
 from .mcp_tools import DOCUMENTED
+from .pages import CURSOR, cursor_of, tell_next
 from .rows import Query, Row, count, number
 
 PAGE = 50
@@ -84,6 +85,8 @@ def _audit_rows(calls: ToolCalls, now: Callable[[], float]) -> tuple[Row, ...]:
         limit = number(request, "limit", PAGE, least=1, most=PAGE_MAX)
         offset = number(request, "offset", 0, least=0, most=OFFSET_MAX)
         found, total = await calls.page(wanted, limit=limit, offset=offset)
+        if len(found) == limit:
+            tell_next(request, (found[-1].call.at_unix_s, found[-1].number))
         return CallsJson(tuple(map(_call_json, found)), total, limit, offset)
 
     async def stats(request: Request, caller: Caller) -> StatsJson:
@@ -112,6 +115,7 @@ def _audit_rows(calls: ToolCalls, now: Callable[[], float]) -> tuple[Row, ...]:
                 Query("success", bool, "whether they were answered"),
                 Query("limit", count(1, PAGE_MAX), f"how many; {PAGE} unless said"),
                 Query("offset", count(0, OFFSET_MAX), "so many of the newest are left out"),
+                CURSOR,
             ),
         ),
         Row("GET", "/api/mcp/audit/stats", "read:usage", "Figures of MCP calls", stats),
@@ -162,6 +166,7 @@ def _wanted(request: Request, caller: Caller) -> Wanted:
         key_id=owner or key_id,
         outcome=outcome,
         success=None if success is None else _SUCCESS[success],
+        before=cursor_of(request, tuple[float, int]),
     )
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from ..rights import Needs
 from .openapi_doors import DOORS, Doors, needs_of
+from .pages import CURSOR
 from .rows import Lines, LinesResponse, Row
 
 COMPONENTS = "#/components/schemas/"
@@ -65,6 +66,7 @@ IF_NONE_MATCH = {
     "description": "* makes it only if it is not there",
     "schema": {"type": "string", "enum": ["*"]},
 }
+LINK = {"description": "where there is more: the next page", "schema": {"type": "string"}}
 TAG = {"description": "of what is shown; for If-Match", "schema": {"type": "string"}}
 
 
@@ -75,7 +77,7 @@ class Types:
         kinds = [
             kind
             for row in rows
-            for kind in (row.body, row.answer, *(query.kind for query in row.query or ()))
+            for kind in (row.body, row.answer, *(query.kind for query in row.parameters))
             if _has_schema(kind)
         ]
         schemas, self.components = msgspec.json.schema_components(kinds, ref_template=REF)
@@ -130,7 +132,7 @@ def _operation_of(row: Row, path: str, types: Types) -> dict[str, Any]:
             "description": query.summary,
             "schema": types.schema(query.kind),
         }
-        for query in row.query or ()
+        for query in row.parameters
     ]
     edits = row.thing is not None and row.method != "GET"
     if edits:
@@ -151,6 +153,8 @@ def _good(row: Row, types: Types) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "done"}
     if row.thing is not None and row.status != 204:
         good["headers"] = {"etag": TAG}
+    if any(one.name == CURSOR.name for one in row.parameters):
+        good.setdefault("headers", {})["link"] = LINK
     if row.answer is Lines:
         good["content"] = {LinesResponse.media_type: {}}
     elif _has_schema(row.answer):

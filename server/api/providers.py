@@ -26,10 +26,20 @@ from ..management import (
     account_json,
 )
 from .editing import Thing
+from .pages import Lists
 from .rows import Query, Row, body_as, named, patched
 
 PATH = "/api/providers"
 ONE = f"{PATH}/{{account}}"
+LISTED = Lists(
+    "providers",
+    lambda one: (one.provider, one.account_id),
+    (
+        Query("provider", str, "only accounts at this provider"),
+        Query("source", str, "only accounts from there: database, environment, probe, builtin"),
+        Query("enabled", bool, "only accounts that are, or are not"),
+    ),
+)
 TEST_TEXT = "Reply with the single word: pong"
 TEST_OUTPUT_TOKENS = 16
 
@@ -69,7 +79,7 @@ def rows(
         return await try_account(gateway, upstream, account, request.query_params.get("model", ""))
 
     return (
-        Row("GET", PATH, "admin", "List accounts at providers", list_all),
+        Row("GET", PATH, "admin", "List accounts at providers", list_all, lists=LISTED),
         Row("POST", PATH, "admin", "Add an account", add, 201, AccountWish),
         Row(
             *("POST", f"{ONE}/test", "admin", "Call an account once", test),

@@ -2,13 +2,13 @@
 
 from starlette.requests import Request
 
-from omniroute.routing.errors import BadRequest
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 
 from ..management import RequestsJson, request_json
 from ..stories import StoryJson, story_json
-from .rows import Query, Row, count
+from .pages import CURSOR, cursor_of, tell_next
+from .rows import Query, Row, count, number
 
 REQUESTS_MAX = 500
 REQUESTS = 50
@@ -22,16 +22,21 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         return story_json(record)
 
     async def recent(request: Request, caller: Caller) -> RequestsJson:
-        text = request.query_params.get("limit", str(REQUESTS))
-        if not text.isdigit() or not 1 <= int(text) <= REQUESTS_MAX:
-            raise BadRequest(f"limit is a number from 1 to {REQUESTS_MAX}", field="limit")
-        records = await gateway.view.recent(caller, limit=int(text))
+        limit = number(request, "limit", REQUESTS, least=1, most=REQUESTS_MAX)
+        before = cursor_of(request, tuple[float, str])
+        records = await gateway.view.recent(caller, limit=limit, before=before)
+        if len(records) == limit:
+            last = records[-1].outcome
+            tell_next(request, (last.at_unix_s, last.request.request_id))
         return RequestsJson(tuple(request_json(record.outcome) for record in records))
 
     return (
         Row("GET", "/api/explain/{request_id}", "read:usage", "Tell a request's story", explain),
         Row(
             *("GET", "/api/requests", "read:usage", "List the newest requests", recent),
-            query=(Query("limit", count(1, REQUESTS_MAX), f"how many; {REQUESTS} unless said"),),
+            query=(
+                Query("limit", count(1, REQUESTS_MAX), f"how many; {REQUESTS} unless said"),
+                CURSOR,
+            ),
         ),
     )

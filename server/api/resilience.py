@@ -18,9 +18,20 @@ from ..management_health import (
     timing_json,
 )
 from .editing import Thing
-from .rows import Row, body_as
+from .pages import Lists
+from .rows import Query, Row, body_as
 
 PATH = "/api/resilience"
+WHOSE = (
+    Query("provider", str, "only those of this provider"),
+    Query("model", str, "only those of this model"),
+)
+ALERTS = Lists(
+    "alerts",
+    lambda one: (one.name, one.provider, one.account_id, one.model, one.at_unix_s, one.detail),
+    (Query("name", str, "only alerts of this name"), *WHOSE),
+)
+TIMINGS = Lists("timings", lambda one: (one.provider, one.account_id, one.model), WHOSE)
 
 
 def rows(gateway: Gateway) -> tuple[Row, ...]:
@@ -53,8 +64,8 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
 
     thing = Thing(in_force, edited=lambda shown: shown.profile)
     return (
-        Row("GET", "/api/alerts", "read:health", "What happened of late", alerts),
-        Row("GET", "/api/timings", "read:health", "How fast models answer", timings),
+        Row("GET", "/api/alerts", "read:health", "What happened of late", alerts, lists=ALERTS),
+        Row("GET", "/api/timings", "read:health", "How fast models answer", timings, lists=TIMINGS),
         Row(
             *("GET", PATH, "read:health", "The profile in force, and what is in the way", show),
             thing=thing,

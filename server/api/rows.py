@@ -5,7 +5,7 @@ handler gets the request and the caller and gives a value of management.py, Line
 whole answer of its own; an error is a RoutingError.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, get_type_hints
@@ -23,6 +23,7 @@ from ..auth import Authenticator
 from ..rights import Right
 from .bodies import decoded, merged, names_in
 from .editing import Edited, Thing, edit, is_bound
+from .pages import Lists, link_of
 from .queries import Query as Query  # noqa: PLC0414 - for every table of rows
 from .queries import check_query
 from .queries import count as count  # noqa: PLC0414 - the same
@@ -32,6 +33,7 @@ BODY_BYTES_MAX = 2**20
 Tell = Callable[[object], Awaitable[None]]
 """Sends one line of a streamed answer."""
 
+_PLAIN: Mapping[str, str] = {}
 _BODY = "omniroute.body"
 """Where a request keeps its body once it was read: an edit may have to begin anew."""
 
@@ -59,6 +61,7 @@ class Row:
         merges: whether the body is a merge patch, in which no field has to be there.
         query: what the handler reads of the query; None leaves all of it to the handler.
         thing: what the route shows or edits, if its answers have an ETag.
+        lists: the list of its answer, if it is one in memory.
     """
 
     method: str
@@ -71,6 +74,12 @@ class Row:
     query: tuple[Query, ...] | None = ()
     merges: bool = False
     thing: Thing | None = None
+    lists: Lists | None = None
+
+    @property
+    def parameters(self) -> tuple[Query, ...]:
+        """What may stand in the query, that of every list as well."""
+        return (*(self.query or ()), *(() if self.lists is None else self.lists.query))
 
     @property
     def answer(self) -> Any:
@@ -149,7 +158,10 @@ def _endpoint(
         caller = authenticator.caller(request.scope)
         _check(row, request)
         if row.thing is None or request.method == "GET" or not is_bound(request):
-            return _answer(row, await row.handle(request, caller))
+            value = await row.handle(request, caller)
+            if row.lists is not None:
+                value = row.lists.cut(request, value)
+            return _answer(row, value, link_of(request))
         work = partial(row.handle, request, caller)
         return _answer(row, await edit(edited, row.thing, (request, caller), work))
 
@@ -160,10 +172,10 @@ def _check(row: Row, request: Request) -> None:
     if any("\0" in str(one) for one in request.path_params.values()):
         raise NotFound("nothing has a name with the character U+0000")
     if row.query is not None:
-        check_query(request, row.query)
+        check_query(request, row.parameters)
 
 
-def _answer(row: Row, value: Any) -> Response:
+def _answer(row: Row, value: Any, headers: Mapping[str, str] = _PLAIN) -> Response:
     if row.status == 204:
         return Response(status_code=204)
     if isinstance(value, Lines):
@@ -172,7 +184,7 @@ def _answer(row: Row, value: Any) -> Response:
         return value
     tag = {} if row.thing is None else {"etag": row.thing.tag(value)}
     content = msgspec.json.encode(value)
-    return Response(content, row.status, tag, media_type="application/json")
+    return Response(content, row.status, {**headers, **tag}, media_type="application/json")
 
 
 class LinesResponse(Response):

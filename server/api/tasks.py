@@ -15,12 +15,13 @@ from omniroute.a2a.dialects.native import STATES, Native
 from omniroute.a2a.faults import Fault
 from omniroute.a2a.routes import Door
 from omniroute.a2a.stream import EventStream, stream_of_steps
-from omniroute.a2a.tasks import LISTED_MAX, Listing, Tally
+from omniroute.a2a.tasks import LISTED_MAX, Listing, Place, Tally
 from omniroute.routing.engine import ROUTE
 from omniroute.routing.errors import BadRequest, NotFound
 from omniroute.routing.model import Caller
 
 from ..a2a_json import A2aStatusJson, AgentJson, CountsJson, TallyJson
+from .pages import CURSOR, cursor_of, tell_next
 from .rows import Query, Row, count, number
 
 PAGE = 50
@@ -42,7 +43,9 @@ def rows(door: Door) -> tuple[Row, ...]:
 
     async def page(request: Request, caller: Caller) -> Shown:
         listing, artifacts = _listing(request)
-        shown, total = await tasks.page(listing, caller, artifacts=artifacts)
+        shown, total, last = await tasks.page(listing, caller, artifacts=artifacts)
+        if last is not None:
+            tell_next(request, (last.updated_unix_s, last.task_id))
         return {
             "tasks": shown,
             "total": total,
@@ -76,6 +79,7 @@ def rows(door: Door) -> tuple[Row, ...]:
                 Query("includeArtifacts", bool, "with what they wrote"),
                 Query("limit", count(1, LISTED_MAX), f"how many; {PAGE} unless said"),
                 Query("offset", count(0, OFFSET_MAX), "so many of the newest are left out"),
+                CURSOR,
             ),
         ),
         Row("GET", "/api/a2a/tasks/{id}", "read:usage", "One task", one),
@@ -111,7 +115,9 @@ def _listing(request: Request) -> tuple[Listing, bool]:
         raise BadRequest(f"state is one of {', '.join(STATES)}", field="state")
     if artifacts not in _FLAGS:
         raise BadRequest("includeArtifacts is true or false", field="includeArtifacts")
+    after = cursor_of(request, tuple[float, str])
     listing = Listing(
+        after=None if after is None else Place(*after),
         context_id=asked.get("contextId") or None,
         states=frozenset() if state is None else STATES[state],
         skill=asked.get("skill") or None,

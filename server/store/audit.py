@@ -86,16 +86,37 @@ class Audit:
             before_unix_s: only entries older than this.
             target: only entries about this.
         """
+        before = None if before_unix_s is None else (before_unix_s, -1, "")
+        found, _ = await self.page(limit=limit, before=before, target=target)
+        return found
+
+    async def page(
+        self, *, limit: int, before: tuple[float, int, str] | None, target: str | None
+    ) -> tuple[Sequence[Entry], tuple[float, int, str] | None]:
+        """Give the newest entries first, at most ENTRIES_MAX, and the place of the last one.
+
+        Args:
+            limit: how many.
+            before: only entries before this time, place in its chain and chain.
+            target: only entries about this.
+        """
+        at_unix_s, seq, chain_id = before or (None, 0, "")
         rows = await self._database.read(
             Statement(
-                "SELECT at_unix_s, actor, action, target, detail FROM audit "
-                "WHERE (CAST($1 AS DOUBLE PRECISION) IS NULL OR at_unix_s < $1) "
+                "SELECT at_unix_s, actor, action, target, detail, seq, chain_id FROM audit "
+                "WHERE (CAST($1 AS DOUBLE PRECISION) IS NULL OR at_unix_s < $1 OR (at_unix_s = $1 "
+                "AND (seq < $4 OR (seq = $4 AND chain_id < $5)))) "
                 "AND (CAST($2 AS TEXT) IS NULL OR target = $2) "
-                "ORDER BY at_unix_s DESC, seq DESC LIMIT $3",
-                (before_unix_s, target, min(limit, ENTRIES_MAX)),
+                "ORDER BY at_unix_s DESC, seq DESC, chain_id DESC LIMIT $3",
+                (at_unix_s, target, min(limit, ENTRIES_MAX), seq, chain_id),
             )
         )
-        return [_entry(row) for row in rows]
+        last = rows[-1] if rows else None
+        return [_entry(row) for row in rows], None if last is None else (
+            float(last["at_unix_s"]),
+            int(last["seq"]),
+            str(last["chain_id"]),
+        )
 
     async def everything(self) -> AsyncGenerator[Exported, None]:
         """Give every entry with its place and its MAC, chain by chain, as they are stored."""

@@ -32,12 +32,11 @@ from .ledger_rows import (
     KEEP_DECISION,
     KEEP_OUTCOME,
     KEEP_SNAPSHOT,
-    NEWEST,
-    NEWEST_OF_KEY,
     OUTCOME_BY_ID,
     Told,
     decision_values,
     fresh_snapshots,
+    newest,
     outcome_values,
     record_of,
 )
@@ -139,10 +138,13 @@ class StoredLedger:
         is_theirs = found is not None and key_id in {None, found.outcome.key_id}
         return found if is_theirs else None
 
-    async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
-        """Give the newest outcomes first, RECENT_MAX at most."""
+    async def recent(
+        self, *, key_id: str | None, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Record]:
+        """Give the newest outcomes first, RECENT_MAX at most, of those before a time and an id."""
         await self._all_stored()
-        return await self._database.read(partial(_recent, key_id, min(limit, RECENT_MAX)))
+        wanted = newest(key_id, min(limit, RECENT_MAX), before)
+        return [record_of(row) for row in await self._database.read(wanted)]
 
     async def usage(
         self, selection: Selection, by: Sequence[Dimension] = (), *, timed: bool = False
@@ -244,14 +246,6 @@ def _not_stored(items: Sequence[Told]) -> Steps[Sequence[Told]]:
 def _find(request_id: str) -> Steps[Record | None]:
     rows = yield Statement(OUTCOME_BY_ID, (request_id,))
     return record_of(rows[0]) if rows else None
-
-
-def _recent(key_id: str | None, limit: int) -> Steps[Sequence[Record]]:
-    if key_id is None:
-        rows = yield Statement(NEWEST, (limit,))
-    else:
-        rows = yield Statement(NEWEST_OF_KEY, (limit, key_id))
-    return [record_of(row) for row in rows]
 
 
 def _cost_nothing(outcome: Outcome) -> bool:

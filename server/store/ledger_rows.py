@@ -28,7 +28,7 @@ from omniroute.routing.model import (
 from omniroute.routing.ports import Record
 
 from .chain import Growth, framed
-from .database import Row, Value
+from .database import Row, Statement, Value
 
 
 class Told(Struct, frozen=True):
@@ -98,9 +98,22 @@ OUTCOME_BY_ID = _COLUMNS + "WHERE outcomes.request_id = $1"
 
 _NEWEST = "ORDER BY at_unix_s DESC, outcomes.request_id DESC LIMIT $1"
 
-NEWEST = _COLUMNS + _NEWEST
 
-NEWEST_OF_KEY = _COLUMNS + "WHERE outcomes.key_id = $2 " + _NEWEST
+def newest(key_id: str | None, limit: int, before: tuple[float, str] | None = None) -> Statement:
+    """Give what reads the newest outcomes, of one key, of those before a time and an id."""
+    values: list[Value] = [limit]
+    terms: list[str] = []
+    if key_id is not None:
+        values.append(key_id)
+        terms.append(f"outcomes.key_id = ${len(values)}")
+    if before is not None:
+        values += before
+        at, request_id = f"${len(values) - 1}", f"${len(values)}"
+        # The first is what an index finds; the second leaves out what came at that moment.
+        terms.append(f"at_unix_s <= {at}")
+        terms.append(f"(at_unix_s < {at} OR outcomes.request_id < {request_id})")
+    where = f"WHERE {' AND '.join(terms)} " if terms else ""
+    return Statement(_COLUMNS + where + _NEWEST, tuple(values))
 
 
 def outcome_values(told: Told) -> tuple[Value, ...]:

@@ -7,7 +7,7 @@ past CALLS.items_max the oldest is given up, which is counted, logged and told b
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from omniroute.tools.audit import ToolCall
@@ -59,6 +59,7 @@ class Wanted:
     Attributes:
         success: answered ones, or failed and refused ones.
         since_unix_s: calls that came then or later.
+        before: calls that came before this time, or then and with a lower number.
     """
 
     tool: str | None = None
@@ -66,6 +67,7 @@ class Wanted:
     outcome: str | None = None
     success: bool | None = None
     since_unix_s: float | None = None
+    before: tuple[float, int] | None = None
 
     def select(self, columns: str, rest: str = "", *values: Value) -> Statement:
         """Give a statement about these calls.
@@ -88,6 +90,10 @@ class Wanted:
                 terms.append(f"{sql} ${len(bound)}")
         if self.success is not None:
             terms.append(_SUCCEEDED if self.success else _NOT_SUCCEEDED)
+        if self.before is not None:
+            bound += self.before
+            at, number = f"${len(bound) - 1}", f"${len(bound)}"
+            terms.append(f"(at_unix_s < {at} OR (at_unix_s = {at} AND id < {number}))")
         where = f"WHERE {' AND '.join(terms)} " if terms else ""
         # Put together of constants alone: the values are bound.
         sql = f"SELECT {columns} FROM mcp_tool_audit {where}{rest}"  # noqa: S608
@@ -225,7 +231,7 @@ def _values(call: ToolCall, growth: Growth) -> tuple[Value, ...]:
 
 
 def _page(wanted: Wanted, limit: int, offset: int) -> Steps[tuple[Sequence[StoredCall], int]]:
-    total = yield wanted.select("count(*) AS calls")
+    total = yield replace(wanted, before=None).select("count(*) AS calls")
     rows = yield wanted.select(f"id, {_CONTENT}", _NEWEST, limit, offset)
     return [StoredCall(int(row["id"]), _call(row)) for row in rows], int(total[0]["calls"])
 

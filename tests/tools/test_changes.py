@@ -311,10 +311,12 @@ class SlowLedger(MemoryLedger):
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     let: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def recent(self, *, key_id: str | None, limit: int) -> Sequence[Record]:
+    async def recent(
+        self, *, key_id: str | None, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Record]:
         self.asked.set()
         await self.let.wait()
-        return await super().recent(key_id=key_id, limit=limit)
+        return await super().recent(key_id=key_id, limit=limit, before=before)
 
 
 async def test_no_stream_begins_while_the_gateway_ends() -> None:
