@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from omniroute.routing.errors import RoutingError, StorageUnavailable
 from omniroute.routing.ports import Clock
+from omniroute.routing.tracing import ASKED_BY, within
 
 from .faults import Fault
 from .push import SubscriptionRow
@@ -160,11 +161,12 @@ class Runs:
 
     async def _run(self, run: Run) -> None:
         ending = INTERRUPTED
-        try:
-            ending = await run.run()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._finish(run, ending)
+        with within(f"{run.task_id}/{run.accepted.attempt}", ASKED_BY.get()):
+            try:
+                ending = await run.run()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self._finish(run, ending)
 
     async def _finish(self, run: Run, ending: Ending) -> None:
         task: Task | None = None

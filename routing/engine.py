@@ -37,6 +37,7 @@ from .ports import Budgets, Clock, Configs, ContentGuard, Ledger, Upstream
 from .prepare import Prepared, Preparer
 from .rates import Rates
 from .reply import Reply
+from .tracing import ASKED_BY
 from .visit import Parts
 from .wire.sessions import session_id
 from .wire.shaped import shaped
@@ -266,6 +267,9 @@ _random_bits = _RandomBits()
 
 def _bound(request: RouteRequest, caller: Caller) -> RouteRequest:
     """Give the request with the caller's own model list and session, whatever the door wrote."""
+    asked_by = ASKED_BY.get()
+    if asked_by is not None:
+        request = structs.replace(request, trace=asked_by.traceparent)
     if request.session_id is not None:
         named = session_id(caller.key_id, request.session_id)
         request = structs.replace(request, session_id=named)

@@ -31,6 +31,8 @@ from .policy import OUTRUN
 from .ports import Answer, Clock, Sink, Wait
 from .prepare import Prepared
 from .refusals import inside
+from .tracing import HEADER as TRACEPARENT
+from .tracing import attempt_name, in_span, span_id
 from .visit import Parts, Visit
 
 HOP_HEADER = "x-omniroute-hop"
@@ -172,6 +174,9 @@ class Leg:
         headers: tuple[tuple[str, str], ...] = ((HOP_HEADER, f"{came},{own}" if came else own),)
         if self._operation.headers and self.forwards:
             headers += self._operation.headers
+        if self.request.trace is not None:
+            span = span_id(attempt_name(self.request.request_id, self.number))
+            headers += ((TRACEPARENT, in_span(self.request.trace, span)),)
         call = Call(
             self.request.request_id,
             self.number,

@@ -111,14 +111,13 @@ class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):
 
     Attributes:
         request_id, client_request_id: ours keys the draws; the client's own is only recorded.
-        target: a model, a combo or one of our own names, as the client asked.
-        at_s: when it arrived, by the engine's Clock: a decision reads no other time.
+        target, at_s: what it names; its arrival by the engine's Clock, a decision's only time.
         spend_usd_nanos_max, allowed: its own limit and its budgets' rest; the caller's models.
         session_id: of its conversation: a door writes the client's name, the engine the key's id.
         via: the gateways it has come through, as the hop header names them.
         moment, guard, findings: the engine's to fill: what was counted, the tier that budgets
             keep it to, and what content guards found; None where none looked.
-        role, mode: the kind of task, and the mode of `auto`, that the client names; else None.
+        role, mode, trace: kind of task, mode of `auto`, the span that it is asked for in; or None.
     """
 
     request_id: str
@@ -136,6 +135,7 @@ class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):
     guard: Guard | None = None
     mode: str | None = None
     findings: tuple[Finding, ...] | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

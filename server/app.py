@@ -30,6 +30,7 @@ from .paths import geminis, meant
 from .request_ids import identified
 from .rights import BELOW, EVERY, SOCKET, Needs
 from .telemetry.access import NO_ROUTE, logged, logged_door
+from .telemetry.traced import Asked, traced, traced_door
 from .turnstile import Turnstile
 
 GOOGLES = b"x-goog-api-client"
@@ -70,6 +71,7 @@ class Front:
         cutting: called when what still runs is about to be cut, to have it end in order.
         mcp_only_port: a port where nothing but /mcp is answered.
         logs: whether each request is logged.
+        asked: gives in whose span a request is answered; None where nobody traces.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Front:
         self.cutting: Callable[[], None] = _nothing
         self.mcp_only_port: int | None = None
         self.logs = False
+        self.asked: Asked | None = None
         self._guard = guard
         self._gate = gate
         self._hot = {path: (door, gate.needs("POST", path)) for path, door in hot.items()}
@@ -116,6 +119,8 @@ class Front:
         if self._refused(head.headers, head.path, head.port) is not None:
             return None
         door = self._gate.door(*found, head)
+        if self.asked is not None:
+            door = traced_door(door, self.asked)
         return logged_door(door, head, self.route_of(head.method, head.path)) if self.logs else door
 
     def route_of(self, method: str, path: str) -> str:
@@ -148,9 +153,15 @@ class Front:
         elif self.logs:
             method, path = scope["method"], scope["path"]
             route = partial(self.route_of, method, path)
-            await logged(self._enter, route, scope, receive, send)
+            await logged(self._trace, route, scope, receive, send)
         else:
+            await self._trace(scope, receive, send)
+
+    async def _trace(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.asked is None:
             await self._enter(scope, receive, send)
+        else:
+            await traced(self._enter, self.asked, scope, receive, send)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         send = identified(scope, send)

@@ -40,8 +40,7 @@ from .settings import Settings, Sources
 from .storage import Storage, open_storage
 from .store.guards import StoredGuards
 from .store.processes import this_machine
-from .telemetry.access import log_outcome
-from .telemetry.telemetry import Telemetry
+from .telemetry.following import followed
 from .tokens import TokenExchange
 from .workers.agreement import agree
 from .workers.mail import Peers
@@ -172,18 +171,9 @@ async def compose(
             token=token,
             peers=peers,
         )
-        _watch(storage, parts.telemetry, access_log=settings.access_log)
         front = await opened.enter_async_context(open_doors(parts))
+        await opened.enter_async_context(followed(parts, front))
         yield Composed(parts, front, layers)
-
-
-def _watch(storage: Storage, telemetry: Telemetry, *, access_log: bool) -> None:
-    """Have telemetry told of what is put on record."""
-    if access_log:
-        telemetry.followers.append(log_outcome)
-    storage.ledger.follow = telemetry.outcome
-    storage.tool_calls.follow = telemetry.tool_call
-    storage.tasks.follow = telemetry.task
 
 
 def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenticator:

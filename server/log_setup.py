@@ -7,7 +7,18 @@ from .log_file import LogFile
 from .log_lines import JsonFormatter, LineFormatter
 from .settings import Settings
 
-QUIET = ("alembic", "uvicorn", "mcp", "httpx", "httpx2", "httpcore", "hpack", "asyncio", "urllib3")
+QUIET = (
+    "alembic",
+    "uvicorn",
+    "mcp",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "hpack",
+    "asyncio",
+    "urllib3",
+    "requests",
+)
 """Libraries whose chatter is kept out of our log: they are heard from warnings on."""
 
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,7 +43,7 @@ from .runtime_file import (
     remove_running,
     write_running,
 )
-from .settings import Settings, Sources
+from .settings import Settings, SettingsError, Sources
 from .workers.acceptor import Acceptor, Connections
 from .workers.place import ANNOUNCE, DRAIN, END, OPENED, READY, Place, Shared
 from .workers.supervisor import Plan, Supervisor
@@ -57,11 +58,18 @@ GC_YOUNGEST = 100
 """So many of these begin one of the middle generation, which holds what runs for long: some ten
 milliseconds beside 500 streams. Python's own number is 10."""
 
+EXPORTER = "opentelemetry-exporter-otlp-proto-http"
+"""What the extra omniroute[otel] brings."""
+
 log = logging.getLogger("omniroute")
 
 
 def run(settings: Settings, sources: Sources) -> int:
     """Serve until asked to stop, and give the exit status."""
+    if settings.otel and not _is_installed(EXPORTER):
+        words = "OMNIROUTE_OTEL is on, and OpenTelemetry is not installed"
+        print(f"{words}: pip install 'omniroute[otel]'", file=sys.stderr)
+        return SettingsError.EXIT_STATUS
     try:
         open_log(settings)
     except OSError as problem:
@@ -352,6 +360,14 @@ def _open_browser(url: str) -> None:
     import webbrowser
 
     webbrowser.open(url)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        version_of(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _loop_factory() -> Any:

@@ -87,6 +87,7 @@ class Settings:
     log_file: Path | None = None
     log_file_bytes_max: int = 50 * 2**20
     access_log: bool = False
+    otel: bool = False
     dev: bool = False
     open_browser: bool = True
     storage_encryption_key: str | None = field(default=None, repr=False)

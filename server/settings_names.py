@@ -366,6 +366,13 @@ SETTINGS: tuple[Setting, ...] = (
         _set_by("OMNIROUTE_ACCESS_LOG", "ENABLE_REQUEST_LOGS", kind="switch"),
     ),
     Setting(
+        "otel",
+        "off",
+        "Tell OpenTelemetry of requests, calls, tools and tasks, as traces and metrics over "
+        "OTLP/HTTP; needs the extra omniroute[otel]. Its own OTEL_* variables say where to.",
+        _set_by("OMNIROUTE_OTEL", kind="switch"),
+    ),
+    Setting(
         "dev",
         "off",
         "Also listen on 127.0.0.1:20130 for MCP alone.",

@@ -5,11 +5,13 @@ from mcp.types import CallToolRequestParams, CallToolResult, InputRequiredResult
 
 from omniroute.routing.engine import new_request_id
 from omniroute.routing.model import Caller
+from omniroute.routing.tracing import AskedBy, within
 
 from .additions import Context
 from .audit import (
     REQUEST_ID_PLACE,
     TOOL_ERROR,
+    TRACE_PLACE,
     TRANSPORT_HEADER,
     UNKNOWN_TOOL,
     Asked,
@@ -37,7 +39,7 @@ async def run_recorded(
         era=ctx.protocol_version,
         transport=_transport(ctx),
     )
-    with trail.follow(asked) as followed:
+    with within(call_id, _asked_by(ctx)), trail.follow(asked) as followed:
         try:
             answer = await calls.run(ctx, params, caller, call_id)
         except MCPError as error:
@@ -45,6 +47,12 @@ async def run_recorded(
             raise
         _gave(followed, answer)
         return answer
+
+
+def _asked_by(ctx: Context) -> AskedBy | None:
+    """Give whose span the call is made in: the SDK answers in tasks of its own."""
+    found: str | None = None if ctx.request is None else ctx.request.scope.get(TRACE_PLACE)
+    return None if found is None else AskedBy(found)
 
 
 def _call_id(ctx: Context) -> str:

@@ -26,7 +26,7 @@ OTHER = "other"
 NOBODY = ""
 ANSWERED = "answered"
 
-_NAME = re.compile(r"[\w./:@+-]{1,96}", re.ASCII)
+NAME = re.compile(r"[\w./:@+-]{1,96}", re.ASCII)
 _NO_COUNTS = (0,) * (len(BUCKETS_S) + 1)
 
 
@@ -146,7 +146,7 @@ class Figures:
         """Count a request that is over, and its calls."""
         self.changes += 1
         request = outcome.request
-        provider, model = self._named(outcome.winner)
+        provider, model = self.named(outcome.winner)
         ended = (
             request.door,
             request.operation.kind,
@@ -185,7 +185,7 @@ class Figures:
         self.counted.blocked += 1
         self.counted.blocked_us += round(seconds * 1_000_000)
 
-    def _named(self, winner: Candidate | None) -> tuple[str, str]:
+    def named(self, winner: Candidate | None) -> tuple[str, str]:
         """Give the provider and the model that a request is counted for."""
         if winner is None:
             return NOBODY, NOBODY
@@ -198,7 +198,7 @@ class Figures:
             return named
         facts = winner.facts
         is_known = facts.price is not None or facts.context_tokens_max is not None
-        if len(self._models) >= MODELS_MAX or not _NAME.fullmatch(model):
+        if len(self._models) >= MODELS_MAX or not NAME.fullmatch(model):
             return winner.provider, OTHER
         if not is_known:
             if len(self._unknown) >= UNKNOWN_MODELS_MAX:

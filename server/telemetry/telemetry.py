@@ -31,12 +31,15 @@ class Telemetry:
     Attributes:
         figures: what was counted.
         followers: are told each outcome, in order.
+        tool_followers, task_followers: are told each call of a tool and each task's end, at once.
         tell: tells the other workers what was counted here; called once in TELL_TURNS.
     """
 
     def __init__(self) -> None:
         self.figures = Figures()
         self.followers: list[Follower] = []
+        self.tool_followers: list[Callable[[ToolCall], None]] = []
+        self.task_followers: list[Callable[[TaskRow], None]] = []
         self.tell: Callable[[], None] = _nobody
         self._seen: list[Outcome] = []
 
@@ -75,10 +78,14 @@ class Telemetry:
         # A name that is no tool's is text of a client.
         tool = OTHER if call.error == UNKNOWN_TOOL else call.tool
         self.figures.tool(tool, call.outcome, call.duration_ms / 1000)
+        for follower in self.tool_followers:
+            follower(call)
 
     def task(self, task: TaskRow) -> None:
         """Take an A2A task that came to an end, or waits for its client."""
         self.figures.task(task.state)
+        for follower in self.task_followers:
+            follower(task)
 
     def _follow(self, outcome: Outcome) -> None:
         self.figures.request(outcome)

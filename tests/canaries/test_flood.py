@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.processes import RunningGateway, gateway
+from tests.telemetry.collector import collecting
 
 from . import flood, secrets
 from .flood import Job, Said, at_once, chat
@@ -69,6 +70,31 @@ def _with(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
+def flooded(running: RunningGateway, port: int, said: Said) -> None:
+    """Give a gateway secrets everywhere, then ask it for everything that it tells of itself."""
+    admin = running.new_key("--scope", "full", "--scope", "admin")
+    quiet = running.new_key("--scope", "agent", "--no-log")
+    at_once(running.port, accounts(running, port, admin), said)
+    at_once(running.port, flood.prompts(quiet, flood.NO_LOG), said)
+    at_once(running.port, flood.wrong_keys(flood.WRONG_KEYS), said)
+    at_once(running.port, flood.headers(admin, flood.HEADERS), said)
+    at_once(running.port, flood.bad_bodies(admin, flood.BAD_BODIES), said)
+    kept = [
+        Job("POST", "/v1/chat/completions", chat(canary("prompt")), _with(admin))
+        for _ in range(flood.PROMPTS)
+    ]
+    at_once(running.port, iter(kept), said)
+    told = [running.call("GET", path, key=admin) for path in TOLD]
+    for path, answer in zip(TOLD, told, strict=True):
+        said.take(path, dict(answer.headers), answer.body)
+    for words in COMMANDS:
+        printed = running.command(*words)
+        said.take(" ".join(words), {}, (printed.stdout + printed.stderr).encode())
+    assert {
+        path: one.status for path, one in zip(TOLD, told, strict=True) if one.status >= 400
+    } == {}
+
+
 def test_of_five_thousand_secrets_none_is_in_log_database_metrics_or_errors(
     tmp_path: Path,
 ) -> None:
@@ -82,32 +108,16 @@ def test_of_five_thousand_secrets_none_is_in_log_database_metrics_or_errors(
         "ANTHROPIC_API_KEY": f"sk-ant-{canary('provider key of the environment')}",
     }
     said = Said()
-    with unkind_provider() as port, gateway(tmp_path, **environment) as running:
-        admin = running.new_key("--scope", "full", "--scope", "admin")
-        quiet = running.new_key("--scope", "agent", "--no-log")
-        at_once(running.port, accounts(running, port, admin), said)
-        at_once(running.port, flood.prompts(quiet, flood.NO_LOG), said)
-        at_once(running.port, flood.wrong_keys(flood.WRONG_KEYS), said)
-        at_once(running.port, flood.headers(admin, flood.HEADERS), said)
-        at_once(running.port, flood.bad_bodies(admin, flood.BAD_BODIES), said)
-        kept = [
-            Job("POST", "/v1/chat/completions", chat(canary("prompt")), _with(admin))
-            for _ in range(flood.PROMPTS)
-        ]
-        at_once(running.port, iter(kept), said)
-        told = [running.call("GET", path, key=admin) for path in TOLD]
-        for path, answer in zip(TOLD, told, strict=True):
-            said.take(path, dict(answer.headers), answer.body)
-        for words in COMMANDS:
-            printed = running.command(*words)
-            said.take(" ".join(words), {}, (printed.stdout + printed.stderr).encode())
+    with collecting() as collector, unkind_provider() as port:
+        where = {"OMNIROUTE_OTEL": "on", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        with gateway(tmp_path, **environment, **where) as running:
+            flooded(running, port, said)
     left = [one for one in tmp_path.rglob("*") if one.name.endswith(LEFT)]
 
-    assert {
-        path: one.status for path, one in zip(TOLD, told, strict=True) if one.status >= 400
-    } == {}
     assert sum(secrets.issued.values()) - issued >= SECRETS_MIN
     assert said.answers > 3_000
+    assert len(collector.spans) > 1_000
+    assert [found for _, body in collector.bodies if (found := found_in(body))] == []
     assert said.leaks[:10] == []
     assert {one.name for one in left} >= {"storage.sqlite", "gateway.log"}
     assert [(one.name, found) for one in left if (found := found_in(one.read_bytes()))] == []

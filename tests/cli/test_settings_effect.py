@@ -29,6 +29,7 @@ from omniroute.server.settings import Settings, load_settings
 from omniroute.server.settings_names import SETTINGS, setting
 from tests.processes import OMNIROUTE, free_port, plain_environment
 from tests.store.outcomes import SNAPSHOT, answered
+from tests.telemetry.collector import collecting
 from tests.workers.clients import children
 
 pytestmark = pytest.mark.anyio
@@ -400,6 +401,14 @@ async def access_log(folder: Path, variables: Environment) -> bool:
         return "http_request" in one.text()
 
 
+async def otel(folder: Path, variables: Environment) -> bool:
+    with collecting() as collector:
+        where = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        body = {"model": "sim/fast@latency=0", "messages": HELLO}
+        await answer(folder, {**variables, **where}, "/v1/chat/completions", body)
+    return bool(collector.spans)
+
+
 async def exit_when_idle_s(folder: Path, variables: Environment) -> bool:
     with process(folder, variables) as one:
         assert await one.started()
@@ -484,6 +493,7 @@ PROBES = {
     "log_file": Probe("{folder}/gateway-own.log", log_file),
     "log_file_bytes_max": Probe("1KiB", log_file_bytes_max),
     "access_log": Probe("on", access_log),
+    "otel": Probe("on", otel),
     "dev": Probe("on", dev),
     "open_browser": Probe("off", open_browser),
     "storage_encryption_key": Probe(SECRET, storage_encryption_key),
