@@ -58,17 +58,17 @@ def _store_rows(kept: Kept) -> tuple[Row, ...]:
 
     async def health(request: Request, caller: Caller) -> StorageHealthJson:
         found = await sizes(storage.database)
-        oldest = found.oldest_unix_s
+        oldest, made = found.oldest_unix_s, await storage.backups.all()
         return StorageHealthJson(
             driver=storage.database.kind,
             db_path=place_of_database(settings),
             size_bytes=found.size_bytes,
             requests=found.requests,
             oldest_request_at=None if oldest is None else moment(oldest),
-            last_backup_at=None,
+            last_backup_at=moment(made[0].manifest.made_unix_s) if made else None,
             retention_days=RetentionDaysJson(storage.retention.days),
             data_dir=_shown(settings.data_dir),
-            problems=storage.configs.problems,
+            problems=(*storage.configs.problems, *filter(None, (storage.backups.problem,))),
         )
 
     async def init(request: Request, caller: Caller) -> InitJson:

@@ -102,11 +102,15 @@ class Backups:
     Args:
         every_days: how often one is made by itself; None never does.
         kept: how many of those that are in the folder stay.
+
+    Attributes:
+        problem: why the last copy was not whole, in words; "" when it was.
     """
 
     def __init__(self, where: Where, database: Database, ring: KeyRing, changes: Changes) -> None:
         self.every_days: float | None = None
         self.kept = 7
+        self.problem = ""
         self._where = where
         self._database = database
         self._ring = ring
@@ -228,12 +232,14 @@ class Backups:
             )
             checked = await check_backup(draft, self._ring)
         except NoBackup as error:
+            self.problem = f"the database's last copy was not whole: {error}"
             raise StorageUnavailable(
                 f"no backup was made, as the copy is not whole: {error}; if the disk has room, "
                 "the database is damaged: `omniroute backups` lists what can be put back"
             ) from error
         with draft.open("rb") as file:
             os.fsync(file.fileno())
+        self.problem = ""
         return checked
 
     @asynccontextmanager

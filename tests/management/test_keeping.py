@@ -23,6 +23,7 @@ async def test_the_store_tells_where_it_is_and_how_large(tmp_path: Path) -> None
         empty = (await caller.get("/api/storage/health", headers=token)).json()
         await caller.post("/v1/chat/completions", json=CHAT)
         await gateway.parts.storage.flush()
+        made = (await caller.put("/api/db-backups", headers=token)).json()
         used = (await caller.get("/api/storage/health", headers=token)).json()
 
     assert (empty["driver"], empty["requests"], empty["oldestRequestAt"]) == ("sqlite", 0, None)
@@ -30,6 +31,7 @@ async def test_the_store_tells_where_it_is_and_how_large(tmp_path: Path) -> None
     assert empty["retentionDays"] == {"call": 90.0}
     assert (empty["lastBackupAt"], empty["problems"]) == (None, [])
     assert empty["sizeBytes"] > 4096
+    assert used["lastBackupAt"][:19] == made["backup"]["createdAt"][:19]
     assert (used["requests"], used["oldestRequestAt"] is None) == (1, False)
 
 

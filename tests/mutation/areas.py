@@ -29,6 +29,9 @@ STORED = (
 )
 """What speaks for the budgets' store."""
 
+GUARDS = ("tests/routing/test_content_guards.py",)
+"""What speaks for the content guards."""
+
 AREAS: Mapping[str, tuple[Target, ...]] = {
     "authorisation": (
         Target("omniroute.routing.access", ("tests/tools/test_mcp_door.py",)),
@@ -55,5 +58,11 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
         Target("omniroute.server.store.budgets", STORED),
     ),
     "egress": (Target("omniroute.routing.upstream.egress", ("tests/upstream/test_egress.py",)),),
-    "redaction": (Target("omniroute.tools.redaction", ("tests/tools/test_audit.py",)),),
+    "redaction": (
+        Target("omniroute.tools.redaction", ("tests/tools/test_audit.py",)),
+        Target("omniroute.routing.guarding.pii", GUARDS),
+        Target("omniroute.routing.guarding.text", GUARDS),
+        Target("omniroute.routing.guarding.body", GUARDS),
+        Target("omniroute.routing.guarding.answers", GUARDS),
+    ),
 }

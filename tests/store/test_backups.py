@@ -301,6 +301,7 @@ async def test_damage_in_the_middle_of_the_database_is_found_by_the_next_backup(
             await maker.make(reason="manual", actor="maria")
 
     assert await maker.all() == []
+    assert "the database's last copy was not whole" in maker.problem
 
 
 async def test_postgres_is_not_restored_while_a_gateway_uses_it(

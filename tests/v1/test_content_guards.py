@@ -39,6 +39,27 @@ STREAMED = {
 }
 
 
+MCP_META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+MCP_HEADERS = {
+    "accept": "application/json, text/event-stream",
+    "mcp-protocol-version": "2026-07-28",
+    "mcp-method": "tools/call",
+    "mcp-name": "omniroute_route_request",
+}
+
+
+def called(method: str, params: object) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+
+
+def said_by_agent(text: str) -> str:
+    """Give the artifacts of a task: its history has the client's own words."""
+    return json.dumps(json.loads(text)["result"]["artifacts"])
+
+
 @dataclass
 class Running:
     client: httpx.AsyncClient
@@ -188,6 +209,28 @@ async def test_the_rule_of_a_combo_is_for_who_asks_for_it(tmp_path: Path) -> Non
     assert SHOWN in words(through.text)
     assert SAYING in words(beside.text)
     assert len(audited["entries"]) == 1
+
+
+@pytest.mark.parametrize("rule", ["requests", "answers"])
+async def test_agents_are_guarded_like_everybody(tmp_path: Path, rule: str) -> None:
+    messages = [{"role": "user", "content": SAYING}]
+    task = {"skill": "smart-routing", "messages": messages, "metadata": {"model": "sim/fast"}}
+    arguments = {"model": "sim/fast", "messages": messages}
+    tool = {"name": "omniroute_route_request", "arguments": arguments, "_meta": MCP_META}
+    async with gateway(tmp_path) as running:
+        await running.rule(everywhere={rule: "redact"})
+
+        sent = await running.ask("/a2a", called("message/send", task))
+        streamed = await running.ask("/a2a", called("message/stream", task))
+        answer = await running.client.post(
+            "/mcp", json=called("tools/call", tool), headers=MCP_HEADERS
+        )
+
+    for one in (sent, streamed, answer):
+        assert one.status_code == 200
+        assert "[EMAIL_REDACTED]" in one.text
+        assert "[CARD_REDACTED]" in one.text
+    assert SECRET not in said_by_agent(sent.text) + answer.text
 
 
 async def test_vectors_are_made_of_what_is_left(tmp_path: Path) -> None:
