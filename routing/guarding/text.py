@@ -50,10 +50,6 @@ class Watch:
         for span in self.guard.find(text, self.kinds, start=start):
             if span.start >= end:
                 break
-            if span.end > end and span.start + self.guard.longest >= len(text):
-                # What follows may make it longer, or something else.
-                end = span.start
-                break
             self.found[span.kind] += 1
             kept += (text[at : span.start], self._shown(text, span.start, span.end, span.kind))
             at = span.end
@@ -83,7 +79,7 @@ class Gate:
 
     def end(self) -> str:
         """Give the rest: nothing more comes."""
-        shown = self._watch.part(self._text, start=self._start, end=len(self._text) + 1)[0]
+        shown, _ = self._watch.part(self._text, start=self._start, end=len(self._text))
         self._text, self._start = "", 0
         return shown
 

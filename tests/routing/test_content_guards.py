@@ -141,6 +141,18 @@ def test_plain_words_go_on_at_the_next_blank_and_nothing_is_held_for_long() -> N
     assert len(gate.feed("x" * 5000)) >= 5000 - LONGEST
 
 
+def test_a_gate_that_has_ended_begins_anew() -> None:
+    gate = Gate(watch())
+    gate.feed("to a@b.c")
+
+    rest = gate.end()
+
+    assert rest == "a@b.c"
+    assert gate.feed("x@y.org and ") == "[EMAIL_REDACTED] and"
+    assert gate.end() == " "
+    assert gate.end() == ""
+
+
 def operation(body: bytes) -> Operation:
     return Operation("chat", "openai_chat", body, Features(input_tokens_max=100), model_at=3)
 
@@ -205,6 +217,15 @@ def shape(value: object) -> object:
     if isinstance(value, list):
         return [shape(one) for one in value]
     return "one value"
+
+
+@pytest.mark.parametrize(("wraps", "is_found"), [(0, True), (1, True), (2, True), (3, False)])
+def test_json_within_json_is_looked_into_so_deep(wraps: int, is_found: bool) -> None:
+    text = r'{"mail": "a\u0040b.co"}'
+    for _ in range(wraps):
+        text = json.dumps({"inside": text})
+
+    assert ("[EMAIL_REDACTED]" in json_text(text, watch())) is is_found
 
 
 @pytest.mark.parametrize("body", [b"", b"--form\r\n4111111111111111", b'{"a": "\\x', b"[1]"])
