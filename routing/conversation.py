@@ -168,6 +168,10 @@ class Chat(Struct, frozen=True, gc=False):
     reasoning_shown: bool | None = None
 
 
+UsageSource = Literal["reported", "estimated", "none", "suspect"]
+"""Who says what was used: the provider, we, nobody, or a provider whom we do not believe."""
+
+
 class Usage(Struct, frozen=True, gc=False):
     """Tokens of one answer, each counted once.
 

@@ -15,7 +15,7 @@ from .accounting.partial import is_left, partial_usage
 from .accounting.payment import Payment
 from .catalog.providers import provider_named
 from .catalog.swaps import told_swap
-from .conversation import Delta, Usage
+from .conversation import Delta, Usage, UsageSource
 from .errors import FailureKind, UpstreamFailure
 from .model import (
     Attempt,
@@ -25,7 +25,6 @@ from .model import (
     Operation,
     Piece,
     RouteRequest,
-    UsageSource,
 )
 from .policy import OUTRUN
 from .ports import Answer, Clock, Sink, Wait

@@ -12,10 +12,10 @@ from typing import Literal
 from msgspec import Struct
 
 from .content import ContentRules, Finding
-from .conversation import Delta, Usage
+from .conversation import Delta, Usage, UsageSource
 from .guard import Guard
 from .moment import CandidateState, Expected, Moment
-from .preference import FitnessRule, Preference
+from .preference import FitnessRule, Preference, ProfileName
 from .rates import Rates
 from .shaping import Shaping
 
@@ -37,7 +37,6 @@ Strategy = Literal[
 Medium = Literal["image", "audio", "speech", "transcription", "video", "music"]
 Capability = Literal["chat", "embedding", "rerank", "moderation", Medium]
 Door = Literal["v1", "mcp", "a2a", "cli", "api"]
-ProfileName = Literal["conservative", "balanced", "aggressive"]
 
 
 class Caller(Struct, frozen=True, gc=False):
@@ -351,7 +350,6 @@ class Attempt(Struct, frozen=True, gc=False):
 
 
 Status = Literal["answered", "failed", "refused", "client_gone"]
-UsageSource = Literal["reported", "estimated", "none", "suspect"]
 
 
 class Outcome(Struct, frozen=True, gc=False):

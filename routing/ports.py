@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from .content import Span
 from .guard import Guard, GuardStanding, GuardTerms
-from .model import Account, Call, Combo, Config, Outcome, Piece, Price, ProfileName, Snapshot
-from .preference import FitnessRule
+from .model import Account, Call, Combo, Config, Outcome, Piece, Price, Snapshot
+from .preference import FitnessRule, ProfileName
 from .shaping import Shaping
 from .usage import CallDimension, CallRow, Dimension, Selection, Usage
 

@@ -7,6 +7,8 @@ from typing import Literal
 from .errors import BadRequest
 
 Policy = Literal["utility", "classic-6f"]
+ProfileName = Literal["conservative", "balanced", "aggressive"]
+"""How soon a provider is given up (health/profiles.py has the numbers)."""
 
 MODES_OF: Mapping[Policy, tuple[str, ...]] = {
     "utility": ("balanced", "coding", "fast", "cheap", "smart", "offline", "reliable"),

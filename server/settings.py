@@ -21,8 +21,9 @@ from typing import Any, Literal
 from omniroute.routing.model import Limits
 
 from .env_file import EnvFile, EnvFileUnreadable, find_env_file, read_env_file
+from .setting import Kind, Setting
 from .settings_documented import DOCUMENTED, OWN_PREFIX, Documented, own_names
-from .settings_names import SETTINGS, Kind, Setting
+from .settings_names import SETTINGS
 from .settings_values import READERS, Network, NotMeantForUs
 
 DATABASE_FILE = "storage.sqlite"

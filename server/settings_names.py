@@ -8,90 +8,7 @@ settings_documented.py.
 Source of the documented names: OmniRoute's reference, sections 7.1 and 7.4 (version 2.3.10).
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-Kind = Literal[
-    "address",
-    "machine_name",
-    "port",
-    "workers",
-    "folder",
-    "file",
-    "url",
-    "networks",
-    "hosts",
-    "origins",
-    "require_key",
-    "require_key_switch",
-    "size",
-    "count",
-    "seconds",
-    "seconds_or_never",
-    "days_or_never",
-    "count_or_never",
-    "milliseconds",
-    "level",
-    "log_format",
-    "switch",
-    "database",
-    "secret",
-    "proxy",
-]
-"""How the text of a value is read; settings.py has one function for each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """An environment variable that sets a setting, and how its text is read."""
-
-    name: str
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One field of Settings, in words.
-
-    Attributes:
-        name: the field's name.
-        default: the default as people read it.
-        variables: what sets it, strongest first; the first is the one we recommend.
-        flag: the command line's option, None where there is none.
-        flag_words: what the flag does, where that is not the setting's first sentence.
-        value_name: what stands for the value in help; "" for an option without one.
-        unit: of the value, "" where it has none.
-        repeats: the flag may be given several times, the variable holds a list with commas.
-    """
-
-    name: str
-    default: str
-    meaning: str
-    variables: tuple[Variable, ...]
-    flag: str | None = None
-    flag_words: str = ""
-    value_name: str = ""
-    unit: str = ""
-    repeats: bool = False
-
-    @property
-    def kind(self) -> Kind:
-        """How a value of the flag or of the recommended variable is read."""
-        return self.variables[0].kind
-
-    @property
-    def secret(self) -> bool:
-        """Whether the value may never be shown."""
-        return self.kind in ("secret", "database", "proxy")
-
-
-def _set_by(*names: str, kind: Kind, **others: Kind) -> tuple[Variable, ...]:
-    """Give the variables of one setting: `names` read as `kind`, `others` as they say."""
-    return (
-        *(Variable(name, kind) for name in names),
-        *(Variable(name, other) for name, other in others.items()),
-    )
-
+from .setting import Setting, set_by
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -100,7 +17,7 @@ SETTINGS: tuple[Setting, ...] = (
         "The address to listen on: an IP address or localhost; 0.0.0.0 or :: is every address. "
         "Anything but loopback needs a key from every caller. HOSTNAME counts only when it is "
         "an IP address or localhost, as shells and containers put the machine's name there.",
-        _set_by("OMNIROUTE_HOST", kind="address", HOSTNAME="machine_name"),
+        set_by("OMNIROUTE_HOST", kind="address", HOSTNAME="machine_name"),
         flag="--host",
         value_name="ADDRESS",
     ),
@@ -108,7 +25,7 @@ SETTINGS: tuple[Setting, ...] = (
         "port",
         "20128",
         "The port to listen on; 0 takes any free one.",
-        _set_by("OMNIROUTE_PORT", "PORT", kind="port"),
+        set_by("OMNIROUTE_PORT", "PORT", kind="port"),
         flag="--port",
         value_name="PORT",
     ),
@@ -117,7 +34,7 @@ SETTINGS: tuple[Setting, ...] = (
         "1",
         "How many processes answer on the one port, to use several cores: to its user they are "
         "one gateway, and budgets are as exact. More than one is to be had on Linux.",
-        _set_by("OMNIROUTE_WORKERS", kind="workers"),
+        set_by("OMNIROUTE_WORKERS", kind="workers"),
         flag="--workers",
         value_name="N",
     ),
@@ -125,7 +42,7 @@ SETTINGS: tuple[Setting, ...] = (
         "data_dir",
         "$XDG_CONFIG_HOME/omniroute, else ~/.omniroute",
         "The data folder: database, keys, and which gateway runs.",
-        _set_by("OMNIROUTE_DATA_DIR", "DATA_DIR", kind="folder"),
+        set_by("OMNIROUTE_DATA_DIR", "DATA_DIR", kind="folder"),
         flag="--data-dir",
         value_name="FOLDER",
     ),
@@ -133,14 +50,14 @@ SETTINGS: tuple[Setting, ...] = (
         "database_url",
         "storage.sqlite in the data folder",
         "The database: postgresql://user:password@host:port/name, or sqlite:////absolute/file.",
-        _set_by("OMNIROUTE_DATABASE_URL", kind="database"),
+        set_by("OMNIROUTE_DATABASE_URL", kind="database"),
     ),
     Setting(
         "public_url",
         "where the gateway listens",
         "The URL by which others reach the gateway, without /v1; agent cards name it, and its "
         "host is allowed.",
-        _set_by("OMNIROUTE_PUBLIC_URL", "OMNIROUTE_BASE_URL", "BASE_URL", kind="url"),
+        set_by("OMNIROUTE_PUBLIC_URL", "OMNIROUTE_BASE_URL", "BASE_URL", kind="url"),
         flag="--public-url",
         value_name="URL",
     ),
@@ -150,14 +67,14 @@ SETTINGS: tuple[Setting, ...] = (
         "The proxy that calls to providers go through, http://, https:// or socks5://host:port "
         "with user:password@ before it if need be; accounts that are local go directly. "
         "`omniroute proxy` sets others while the gateway runs.",
-        _set_by("OMNIROUTE_PROXY", kind="proxy"),
+        set_by("OMNIROUTE_PROXY", kind="proxy"),
     ),
     Setting(
         "trusted_proxies",
         "none",
         "Proxies whose forwarded headers are believed, as addresses or networks such as "
         "10.0.0.0/8.",
-        _set_by("OMNIROUTE_TRUSTED_PROXIES", kind="networks"),
+        set_by("OMNIROUTE_TRUSTED_PROXIES", kind="networks"),
         flag="--trusted-proxy",
         value_name="NETWORK",
         repeats=True,
@@ -167,13 +84,13 @@ SETTINGS: tuple[Setting, ...] = (
         "auto",
         "auto: callers from this machine need no key as long as none exists and the gateway "
         "listens on loopback. always: every caller needs one.",
-        _set_by("OMNIROUTE_REQUIRE_KEY", kind="require_key", REQUIRE_API_KEY="require_key_switch"),
+        set_by("OMNIROUTE_REQUIRE_KEY", kind="require_key", REQUIRE_API_KEY="require_key_switch"),
     ),
     Setting(
         "allowed_hosts",
         "loopback, the listener's address, the public URL's host",
         "Further host names by which clients may call the gateway.",
-        _set_by("OMNIROUTE_ALLOWED_HOSTS", kind="hosts"),
+        set_by("OMNIROUTE_ALLOWED_HOSTS", kind="hosts"),
         flag="--allowed-host",
         value_name="HOST",
         repeats=True,
@@ -182,7 +99,7 @@ SETTINGS: tuple[Setting, ...] = (
         "allowed_origins",
         "those of the allowed hosts",
         "Further web origins whose pages may call the gateway, such as https://app.example.com.",
-        _set_by("OMNIROUTE_ALLOWED_ORIGINS", "CORS_ORIGIN", "CORS_ORIGINS", kind="origins"),
+        set_by("OMNIROUTE_ALLOWED_ORIGINS", "CORS_ORIGIN", "CORS_ORIGINS", kind="origins"),
         flag="--allowed-origin",
         value_name="ORIGIN",
         repeats=True,
@@ -192,7 +109,7 @@ SETTINGS: tuple[Setting, ...] = (
         "32 MiB",
         "The largest body of a request on /v1; also written as 64MiB. MCP takes 4 MiB, A2A "
         "8 MiB and the management API 1 MiB.",
-        _set_by("OMNIROUTE_BODY_BYTES_MAX", "MAX_BODY_SIZE_BYTES", kind="size"),
+        set_by("OMNIROUTE_BODY_BYTES_MAX", "MAX_BODY_SIZE_BYTES", kind="size"),
         unit="bytes",
     ),
     Setting(
@@ -201,14 +118,14 @@ SETTINGS: tuple[Setting, ...] = (
         "How many connections one address may have open at each worker; those of this machine and "
         "of trusted proxies stand for many clients and are not counted so. In all there may be "
         "half as many as the system lets the process open files.",
-        _set_by("OMNIROUTE_CONNECTIONS_PER_ADDRESS_MAX", kind="count"),
+        set_by("OMNIROUTE_CONNECTIONS_PER_ADDRESS_MAX", kind="count"),
     ),
     Setting(
         "first_byte_hold_s",
         "10",
         "How long a stream's status waits for the first content before keep-alives are sent; "
         "until then a failed candidate is replaced without a trace.",
-        _set_by("OMNIROUTE_FIRST_BYTE_HOLD_S", kind="seconds"),
+        set_by("OMNIROUTE_FIRST_BYTE_HOLD_S", kind="seconds"),
         unit="seconds",
     ),
     Setting(
@@ -216,21 +133,21 @@ SETTINGS: tuple[Setting, ...] = (
         "never",
         "For how long an answer is given again to the same question of the same key; never asks "
         "the models each time, unless a request says `x-omniroute-cache`.",
-        _set_by("OMNIROUTE_RESPONSE_CACHE_S", kind="seconds_or_never"),
+        set_by("OMNIROUTE_RESPONSE_CACHE_S", kind="seconds_or_never"),
         unit="seconds",
     ),
     Setting(
         "connect_s",
         "3",
         "How long connecting to a provider may take.",
-        _set_by("OMNIROUTE_CONNECT_S", kind="seconds"),
+        set_by("OMNIROUTE_CONNECT_S", kind="seconds"),
         unit="seconds",
     ),
     Setting(
         "first_byte_s",
         "60",
         "How long a provider may take to its first byte. FETCH_TIMEOUT_MS is in milliseconds.",
-        _set_by("OMNIROUTE_FIRST_BYTE_S", kind="seconds", FETCH_TIMEOUT_MS="milliseconds"),
+        set_by("OMNIROUTE_FIRST_BYTE_S", kind="seconds", FETCH_TIMEOUT_MS="milliseconds"),
         unit="seconds",
     ),
     Setting(
@@ -238,14 +155,14 @@ SETTINGS: tuple[Setting, ...] = (
         "60",
         "How long a provider may pause within an answer. STREAM_IDLE_TIMEOUT_MS is in "
         "milliseconds.",
-        _set_by("OMNIROUTE_IDLE_S", kind="seconds", STREAM_IDLE_TIMEOUT_MS="milliseconds"),
+        set_by("OMNIROUTE_IDLE_S", kind="seconds", STREAM_IDLE_TIMEOUT_MS="milliseconds"),
         unit="seconds",
     ),
     Setting(
         "total_s",
         "600",
         "How long a request may take with all its attempts.",
-        _set_by("OMNIROUTE_TOTAL_S", kind="seconds"),
+        set_by("OMNIROUTE_TOTAL_S", kind="seconds"),
         unit="seconds",
     ),
     Setting(
@@ -253,7 +170,7 @@ SETTINGS: tuple[Setting, ...] = (
         "30",
         "How long requests in flight may go on after the gateway was told to stop. "
         "SHUTDOWN_TIMEOUT_MS is in milliseconds.",
-        _set_by("OMNIROUTE_SHUTDOWN_S", kind="seconds", SHUTDOWN_TIMEOUT_MS="milliseconds"),
+        set_by("OMNIROUTE_SHUTDOWN_S", kind="seconds", SHUTDOWN_TIMEOUT_MS="milliseconds"),
         unit="seconds",
     ),
     Setting(
@@ -262,7 +179,7 @@ SETTINGS: tuple[Setting, ...] = (
         "How many days requests are kept, with their attempts, decisions and settled holds, and "
         "calls of MCP tools; never removes none. The audit log of changes and what budgets have "
         "spent stay.",
-        _set_by("OMNIROUTE_RETENTION_DAYS", "LOG_RETENTION_DAYS", kind="days_or_never"),
+        set_by("OMNIROUTE_RETENTION_DAYS", "LOG_RETENTION_DAYS", kind="days_or_never"),
         unit="days",
     ),
     Setting(
@@ -270,14 +187,14 @@ SETTINGS: tuple[Setting, ...] = (
         "never",
         "How many requests are kept: beyond them the oldest are removed, whatever their age; never "
         "removes none for their number.",
-        _set_by("OMNIROUTE_RETENTION_REQUESTS", kind="count_or_never"),
+        set_by("OMNIROUTE_RETENTION_REQUESTS", kind="count_or_never"),
     ),
     Setting(
         "backup_days",
         "1",
         "How often a gateway backs up its SQLite database by itself, into db_backups in the data "
         "folder; never leaves it to `omniroute backup`, which PostgreSQL is always left to.",
-        _set_by("OMNIROUTE_BACKUP_DAYS", kind="days_or_never"),
+        set_by("OMNIROUTE_BACKUP_DAYS", kind="days_or_never"),
         unit="days",
     ),
     Setting(
@@ -285,14 +202,14 @@ SETTINGS: tuple[Setting, ...] = (
         "7",
         "How many backups the data folder keeps; the oldest goes when one more was made and "
         "found whole.",
-        _set_by("OMNIROUTE_BACKUPS_KEPT", kind="count"),
+        set_by("OMNIROUTE_BACKUPS_KEPT", kind="count"),
     ),
     Setting(
         "a2a_task_s",
         "300",
         "How long an A2A task may take, with all its attempts; one that is not done by then fails. "
         "A send that waits for the answer waits as long.",
-        _set_by("OMNIROUTE_A2A_TASK_S", kind="seconds"),
+        set_by("OMNIROUTE_A2A_TASK_S", kind="seconds"),
         unit="seconds",
     ),
     Setting(
@@ -300,7 +217,7 @@ SETTINGS: tuple[Setting, ...] = (
         "1",
         "How many days an A2A task can be asked for after its last change; never forgets none. "
         "Tasks keep the days that were in force when they were accepted.",
-        _set_by("OMNIROUTE_A2A_RETENTION_DAYS", kind="days_or_never"),
+        set_by("OMNIROUTE_A2A_RETENTION_DAYS", kind="days_or_never"),
         unit="days",
     ),
     Setting(
@@ -308,27 +225,27 @@ SETTINGS: tuple[Setting, ...] = (
         "off",
         "Keep the arguments of MCP tool calls in their audit, with every free text replaced by its "
         "length; off keeps their hash alone. Nothing is kept for a key with --no-log.",
-        _set_by("OMNIROUTE_MCP_AUDIT_ARGUMENTS", kind="switch"),
+        set_by("OMNIROUTE_MCP_AUDIT_ARGUMENTS", kind="switch"),
     ),
     Setting(
         "a2a_private_webhooks",
         "off",
         "Let A2A clients have push notifications sent to this machine and its networks, also "
         "without TLS; off sends them to public servers over https alone.",
-        _set_by("OMNIROUTE_A2A_PRIVATE_WEBHOOKS", kind="switch"),
+        set_by("OMNIROUTE_A2A_PRIVATE_WEBHOOKS", kind="switch"),
     ),
     Setting(
         "a2a_card_key",
         "none",
         "A PEM file with the private key that A2A agent cards are signed with: Ed25519, P-256, "
         "P-384 or RSA; its public half is at /.well-known/jwks.json.",
-        _set_by("OMNIROUTE_A2A_CARD_KEY", kind="file"),
+        set_by("OMNIROUTE_A2A_CARD_KEY", kind="file"),
     ),
     Setting(
         "exit_when_idle_s",
         "never",
         "End the gateway after this long without a request.",
-        _set_by("OMNIROUTE_EXIT_WHEN_IDLE_S", kind="seconds_or_never"),
+        set_by("OMNIROUTE_EXIT_WHEN_IDLE_S", kind="seconds_or_never"),
         flag="--exit-when-idle",
         value_name="SECONDS",
         unit="seconds",
@@ -337,25 +254,25 @@ SETTINGS: tuple[Setting, ...] = (
         "log_level",
         "info",
         "The least that is logged: debug, info, warning or error.",
-        _set_by("OMNIROUTE_LOG_LEVEL", "LOG_LEVEL", kind="level"),
+        set_by("OMNIROUTE_LOG_LEVEL", "LOG_LEVEL", kind="level"),
     ),
     Setting(
         "log_format",
         "text",
         "How log lines read: text, or json with one object a line.",
-        _set_by("OMNIROUTE_LOG_FORMAT", "LOG_FORMAT", kind="log_format"),
+        set_by("OMNIROUTE_LOG_FORMAT", "LOG_FORMAT", kind="log_format"),
     ),
     Setting(
         "log_file",
         "standard error",
         "The file that the log goes to; five full ones stay beside it.",
-        _set_by("OMNIROUTE_LOG_FILE", "LOG_FILE_PATH", kind="file"),
+        set_by("OMNIROUTE_LOG_FILE", "LOG_FILE_PATH", kind="file"),
     ),
     Setting(
         "log_file_bytes_max",
         "52428800",
         "How large a log file may become before a new one is begun; takes k, M and G.",
-        _set_by("OMNIROUTE_LOG_FILE_BYTES_MAX", "LOG_MAX_FILE_SIZE", kind="size"),
+        set_by("OMNIROUTE_LOG_FILE_BYTES_MAX", "LOG_MAX_FILE_SIZE", kind="size"),
         unit="bytes",
     ),
     Setting(
@@ -363,27 +280,27 @@ SETTINGS: tuple[Setting, ...] = (
         "off",
         "Log every request: one line for what was asked over HTTP, and one for what came of it "
         "at providers, with tokens and cost. Never a prompt, a query or a header.",
-        _set_by("OMNIROUTE_ACCESS_LOG", "ENABLE_REQUEST_LOGS", kind="switch"),
+        set_by("OMNIROUTE_ACCESS_LOG", "ENABLE_REQUEST_LOGS", kind="switch"),
     ),
     Setting(
         "otel",
         "off",
         "Tell OpenTelemetry of requests, calls, tools and tasks, as traces and metrics over "
         "OTLP/HTTP; needs the extra omniroute[otel]. Its own OTEL_* variables say where to.",
-        _set_by("OMNIROUTE_OTEL", kind="switch"),
+        set_by("OMNIROUTE_OTEL", kind="switch"),
     ),
     Setting(
         "dev",
         "off",
         "Also listen on 127.0.0.1:20130 for MCP alone.",
-        _set_by("OMNIROUTE_DEV", kind="switch"),
+        set_by("OMNIROUTE_DEV", kind="switch"),
         flag="--dev",
     ),
     Setting(
         "open_browser",
         "on",
         "Open the browser on start where there is a page for it; --no-open turns it off.",
-        _set_by("OMNIROUTE_OPEN_BROWSER", kind="switch"),
+        set_by("OMNIROUTE_OPEN_BROWSER", kind="switch"),
         flag="--no-open",
         flag_words="do not open the browser on start",
     ),
@@ -393,7 +310,7 @@ SETTINGS: tuple[Setting, ...] = (
         "What provider secrets are sealed and keys are hashed with, at least 32 random "
         "characters; several with commas, the newest first. Several machines on one database "
         "need the same.",
-        _set_by("OMNIROUTE_STORAGE_ENCRYPTION_KEY", "STORAGE_ENCRYPTION_KEY", kind="secret"),
+        set_by("OMNIROUTE_STORAGE_ENCRYPTION_KEY", "STORAGE_ENCRYPTION_KEY", kind="secret"),
     ),
 )
 

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
-from .settings_names import Kind
+from .setting import Kind
 
 Network = IPv4Network | IPv6Network
 

@@ -8,7 +8,7 @@ from omniroute.routing.catalog.resolve import ATTEMPTS_MAX
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.guard import Action, GuardTerms, Tier
 from omniroute.routing.health.profiles import Profile
-from omniroute.routing.model import ProfileName
+from omniroute.routing.preference import ProfileName
 from omniroute.routing.prepare import Patience
 
 from .invocation import Invocation

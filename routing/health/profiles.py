@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import BadRequest
-from ..model import ProfileName
+from ..preference import ProfileName
 
 UNHINTED_RATE_LIMIT_S = 1.0
 """The base of a rate limit's rest where the profile says to obey the hint and there is none."""

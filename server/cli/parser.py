@@ -5,7 +5,8 @@ import re
 import textwrap
 from typing import Any, NoReturn
 
-from ..settings_names import SETTINGS, Setting, setting
+from ..setting import Setting
+from ..settings_names import SETTINGS, setting
 from .command import Command, Option
 from .commands import COMMANDS
 from .exits import EXITS

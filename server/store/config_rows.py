@@ -7,7 +7,8 @@ import msgspec
 
 from omniroute.routing.errors import BadRequest
 from omniroute.routing.health.profiles import BALANCED, profile_named
-from omniroute.routing.model import Account, Combo, ProfileName
+from omniroute.routing.model import Account, Combo
+from omniroute.routing.preference import ProfileName
 
 from .database import Row, Rows, Statement, Steps
 from .proxies import ALL_PROXIES

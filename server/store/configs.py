@@ -17,8 +17,8 @@ import msgspec
 from omniroute.routing.catalog.combos import is_starter, validate_combo
 from omniroute.routing.catalog.names import spelled
 from omniroute.routing.errors import BadRequest, Conflict
-from omniroute.routing.model import Account, Combo, Config, Price, ProfileName
-from omniroute.routing.preference import FitnessRule
+from omniroute.routing.model import Account, Combo, Config, Price
+from omniroute.routing.preference import FitnessRule, ProfileName
 from omniroute.routing.shaping import Shaping
 from omniroute.routing.upstream.tunnel import DIRECT
 

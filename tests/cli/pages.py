@@ -17,8 +17,9 @@ from omniroute.server.cli.command import Command, Option
 from omniroute.server.cli.commands import COMMANDS
 from omniroute.server.cli.exits import EXITS
 from omniroute.server.cli.parser import TOP, build_parser, setting_words
+from omniroute.server.setting import Setting
 from omniroute.server.settings_documented import DOCUMENTED, Documented
-from omniroute.server.settings_names import SETTINGS, Setting
+from omniroute.server.settings_names import SETTINGS
 from tests.clients.ide_configs import configurations
 
 ROOT = Path(__file__).parent.parent.parent

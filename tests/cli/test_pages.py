@@ -9,7 +9,8 @@ from omniroute.routing.access import ADMIN, PRESETS, SCOPES
 from omniroute.routing.model import Dialect, Strategy
 from omniroute.server.cli.command import Option
 from omniroute.server.cli.commands import COMMANDS
-from omniroute.server.settings_names import SETTINGS, Setting
+from omniroute.server.setting import Setting
+from omniroute.server.settings_names import SETTINGS
 
 from .pages import HELP, ROOT, helps, pages
 
