@@ -36,11 +36,10 @@ from omniroute.routing.model import (
     Outcome,
     Piece,
     Price,
-    ProfileName,
     Snapshot,
 )
 from omniroute.routing.ports import Hold, Record
-from omniroute.routing.preference import FitnessRule
+from omniroute.routing.preference import FitnessRule, ProfileName
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.shaping import Shaping
 from omniroute.routing.usage import CallDimension, CallRow, Dimension, Selection
