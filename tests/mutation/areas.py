@@ -32,12 +32,24 @@ STORED = (
 GUARDS = ("tests/routing/test_content_guards.py",)
 """What speaks for the content guards."""
 
+KEPT_KEYS = (
+    "tests/store/test_key_changes.py",
+    "tests/store/test_keys.py",
+    "tests/store/test_key_secrets.py",
+    "tests/store/test_key_machine.py",
+)
+"""What speaks for keys as they are kept."""
+
 AREAS: Mapping[str, tuple[Target, ...]] = {
     "authorisation": (
         Target("omniroute.routing.access", ("tests/tools/test_mcp_door.py",)),
         Target("omniroute.server.auth", ("tests/v1/test_chat_door.py",)),
         Target("omniroute.server.guard", ("tests/test_front.py",)),
-        Target("omniroute.server.store.keys", ("tests/store/test_keys.py",)),
+        Target("omniroute.routing.health.key_rates", ("tests/routing/test_key_rates.py",)),
+        Target("omniroute.server.store.keys", KEPT_KEYS),
+        Target("omniroute.server.store.key_bounds", KEPT_KEYS),
+        Target("omniroute.server.store.key_secrets", KEPT_KEYS),
+        Target("omniroute.server.store.key_terms", KEPT_KEYS),
     ),
     "budget": (
         Target(

@@ -159,6 +159,19 @@ def test_keys_that_are_counted_for_are_bounded_and_those_at_work_stay(
     assert let_in(book, one, 1.0) is None
 
 
+def test_as_many_keys_as_are_counted_for_forget_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_rates, "KEYS_MAX", 2)
+    book, wanted = KeyRates(), need(Rates(requests_per_minute=1))
+    for key_id in ("one", "other"):
+        book.enter(replace(wanted, key_id=key_id), 1.0).end(0, 1.0)
+
+    again = [let_in(book, replace(wanted, key_id=key_id), 2.0) for key_id in ("one", "other")]
+    book.enter(replace(wanted, key_id="third"), 2.0).end(0, 2.0)
+
+    assert again == [None, None]
+    assert let_in(book, wanted, 3.0) is not None
+
+
 @pytest.mark.anyio
 async def test_a_key_is_refused_past_its_requests_a_minute_and_told_when_to_come_again() -> None:
     here, who = duo(), caller(requests_per_minute=2)
