@@ -135,6 +135,62 @@ def test_a_request_larger_than_the_limit_is_let_in_alone() -> None:
     assert let_in(book, huge, 1062.0) is not None
 
 
+@pytest.mark.parametrize(
+    ("rates", "tokens"),
+    [({"requests_per_minute": 1}, 0), ({"tokens_per_minute": 100}, 100)],
+    ids=["requests", "tokens"],
+)
+def test_a_refusal_says_to_the_second_when_enough_of_the_minute_is_over(
+    rates: dict[str, int], tokens: int
+) -> None:
+    book, wanted = KeyRates(), need(Rates(**rates), tokens)
+    book.enter(wanted, 1000.9).end(tokens, 1000.9)
+
+    waits = []
+    for now_s in (1000.95, 1010.0, 1060.5):
+        with pytest.raises(RateLimited) as refused:
+            book.enter(wanted, now_s)
+        waits.append(refused.value.retry_after_s)
+
+    assert waits == pytest.approx([60.05, 51.0, 0.5])
+    assert let_in(book, wanted, 1061.0) is not None
+
+
+def test_a_refusal_waits_for_as_many_as_are_needed() -> None:
+    book, small = KeyRates(), need(Rates(tokens_per_minute=100), 30)
+    for at_s in (1000.0, 1020.0, 1040.0):
+        book.enter(small, at_s).end(30, at_s)
+
+    with pytest.raises(RateLimited) as little:
+        book.enter(replace(small, tokens=40), 1050.0)
+    with pytest.raises(RateLimited) as much:
+        book.enter(replace(small, tokens=41), 1050.0)
+
+    assert little.value.retry_after_s == pytest.approx(11.0)
+    assert much.value.retry_after_s == pytest.approx(31.0)
+
+
+def test_a_turn_says_what_was_left_when_it_came() -> None:
+    book, wanted = KeyRates(), need(Rates(5, 100), 30)
+
+    turns = [book.enter(wanted, 1000.0) for _ in range(3)]
+    free = book.enter(need(Rates(concurrency_max=9)), 1000.0)
+
+    assert [one.requests_left for one in turns] == [4, 3, 2]
+    assert [one.tokens_left for one in turns] == [70, 40, 10]
+    assert (free.requests_left, free.tokens_left) == (None, None)
+
+
+def test_what_ends_after_its_minute_takes_nothing_back() -> None:
+    book, long = KeyRates(), need(Rates(tokens_per_minute=100), 50)
+    turn = book.enter(long, 1000.0)
+
+    turn.end(90, 1061.0)
+
+    assert let_in(book, replace(long, tokens=20), 1061.5) is None
+    assert let_in(book, replace(long, tokens=10), 1061.5) is not None
+
+
 def test_gateways_that_share_a_limit_let_in_their_share_each_and_at_least_one() -> None:
     wanted = need(Rates(requests_per_minute=7))
     three = [KeyRates(gateways=3) for _ in range(3)]
