@@ -47,7 +47,7 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
         Target("omniroute.server.guard", ("tests/test_front.py",)),
         Target("omniroute.routing.health.key_rates", ("tests/routing/test_key_rates.py",)),
         Target("omniroute.server.store.keys", KEPT_KEYS),
-        Target("omniroute.server.store.key_bounds", KEPT_KEYS),
+        Target("omniroute.server.store.key_bounds", ("tests/store/test_key_bounds.py",)),
         Target("omniroute.server.store.key_secrets", KEPT_KEYS),
         Target("omniroute.server.store.key_terms", KEPT_KEYS),
     ),
