@@ -115,7 +115,6 @@ DEPARTED: tuple[Departed, ...] = (
     ),
     Departed("PATCH", "/api/resilience", _PROFILES),
     Departed("GET PUT DELETE", "/api/settings/proxy", _PROXY),
-    Departed("POST", "/api/settings/proxy/test", _PROXY),
     Departed("GET", "/api/db-backups/exportAll", _RESTORE),
     Departed("POST", "/api/db-backups/import", _RESTORE),
     Departed("GET POST", "/api/translator/{path}", _PLAYGROUND),

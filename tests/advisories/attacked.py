@@ -17,7 +17,7 @@ from typing import Any
 from tests.processes import Answer, RunningGateway, gateway
 
 SECRET = "sk-fake-provider-secret-that-nobody-may-see"
-WAIT_S = 20.0
+WAIT_S = 60.0
 CHAT = {"model": "mine/m", "messages": [{"role": "user", "content": "hello"}]}
 SIMULATED = {"model": "sim/fast", "messages": [{"role": "user", "content": "hello"}]}
 INITIALIZE = {
