@@ -10,7 +10,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from .exchange import Door, Head, Header, Wait, headers_of
-from .v1.bodies import GZIP, read_body
+from .v1.bodies import PACKED, read_body
 
 HEAD = "omniroute.head"
 """Where a scope holds the head of a request that was let in."""
@@ -64,7 +64,7 @@ class AsgiExchange:
 
     async def read(self, bytes_max: int) -> bytes:
         """Give the body; from then on the client's going is noticed."""
-        body = await read_body(self._scope, self._receive, bytes_max=bytes_max, packed=GZIP)
+        body = await read_body(self._scope, self._receive, bytes_max=bytes_max, packed=PACKED)
         # Lives exactly as long as the answering, so it is not a task left alone.
         watching = _watch(self._receive, self._leave)
         self._watcher = asyncio.get_running_loop().create_task(watching)

@@ -1,23 +1,17 @@
-"""A request's body, read once as bytes under a limit, and unpacked under the same one.
-
-What comes as gzip is unpacked as far as the limit and no further: a small body that unpacks into a
-huge one is refused when it passes the limit, whatever it still holds.
-"""
+"""A request's body, read once as bytes under a limit, and unpacked under the same one."""
 
 import asyncio
-import zlib
 from collections.abc import Mapping
 
 from starlette.types import Receive, Scope
 
-from omniroute.routing.errors import BadRequest, TooLarge, UnknownEncoding
+from omniroute.routing.errors import TooLarge, UnknownEncoding
 
 from ..exchange import ClientGone, Exchange
+from .packing import CODINGS, unpacked
 
-GZIP = frozenset({b"gzip", b"x-gzip"})
+PACKED = frozenset(CODINGS)
 PLAIN = frozenset({b"", b"identity"})
-GZIP_BITS = 31
-"""What zlib takes for: a header and a check of gzip's, and its widest window."""
 UNPACKED_HERE_BYTES_MAX = 16 * 1024
 """A body that is longer as it came is unpacked beside the event loop."""
 
@@ -34,35 +28,16 @@ async def read_unpacked(exchange: Exchange, bytes_max: int) -> bytes:
     named = exchange.head.named
     check_declared(named, bytes_max)
     body = await exchange.read(bytes_max)
-    if named.get(b"content-encoding", b"").lower() not in GZIP:
+    coding = named.get(b"content-encoding", b"").lower()
+    if coding not in PACKED:
         return body
     if len(body) <= UNPACKED_HERE_BYTES_MAX:
-        return unpacked(body, bytes_max)
-    return await asyncio.to_thread(unpacked, body, bytes_max)
-
-
-def unpacked(body: bytes, bytes_max: int) -> bytes:
-    """Give what a gzip body holds. Raises as `read_unpacked`."""
-    parts: list[bytes] = []
-    room = bytes_max
-    while body:
-        reader = zlib.decompressobj(GZIP_BITS)
-        try:
-            part = reader.decompress(body, room + 1)
-        except zlib.error as error:
-            raise BadRequest(f"the body is not what its content-encoding says: {error}") from None
-        room -= len(part)
-        if room < 0:
-            raise too_large(bytes_max)
-        if not reader.eof:
-            raise BadRequest("the body is not what its content-encoding says: it ends too early")
-        parts.append(part)
-        body = reader.unused_data
-    return b"".join(parts)
+        return unpacked(body, bytes_max, coding)
+    return await asyncio.to_thread(unpacked, body, bytes_max, coding)
 
 
 def check_declared(
-    named: Mapping[bytes, bytes], bytes_max: int, *, packed: frozenset[bytes] = GZIP
+    named: Mapping[bytes, bytes], bytes_max: int, *, packed: frozenset[bytes] = PACKED
 ) -> None:
     """Look at what a request's headers say of its body; `packed` is how it may be.
 
@@ -76,7 +51,7 @@ def check_declared(
     if encoding is not None and encoding.lower() not in packed | PLAIN:
         raise UnknownEncoding(
             f"content-encoding {encoding.decode('latin-1')[:64]!r} is not read here; send the body "
-            f"as it is{', or as gzip' if packed else ''}"
+            f"as it is{', or as gzip, deflate, br or zstd, packed once' if packed else ''}"
         )
 
 
