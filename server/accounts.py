@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
 
@@ -45,6 +45,12 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 # What a dialect's SDKs add to a base URL before the part that our codecs write.
 _SUFFIXES: dict[str, str] = {"anthropic": "/v1", "gemini": "/v1beta"}
 _ENDINGS = ("/chat/completions", "/responses", "/messages", "/models")
+_SECRET_NAME = re.compile(
+    r"(.*[_-])?(api|access|auth|client|subscription|private)?[_-]?"
+    r"(key|token|secret|password|passwd|pwd|signature|sig|credentials?|authorization)",
+    re.IGNORECASE,
+)
+"""Names of what is a credential in the query of a URL: `key`, `api-key`, `access_token`."""
 _VERSION = re.compile(r"v[0-9]+[a-z0-9]*")
 
 
@@ -214,6 +220,12 @@ def _checked_url(
         origin = parse_base_url(text).origin
     except UpstreamFailure as refusal:
         raise BadRequest(str(refusal), field="base_url") from None
+    if secret := _secret_in(text):
+        raise BadRequest(
+            f"a base URL is stored and shown as it is, and its {secret!r} looks like a key: give "
+            "that to the account, as its key or a header",
+            field="base_url",
+        )
     if is_self(origin.host, origin.port, own_addresses(own_urls)):
         raise BadRequest(
             f"{origin} is this gateway itself: requests would go in a circle", field="base_url"
@@ -224,6 +236,12 @@ def _checked_url(
     for ending in _ENDINGS:
         text = text.removesuffix(ending)
     return with_suffix(text, _suffix(row, dialect)), origin
+
+
+def _secret_in(url: str) -> str | None:
+    """Give the name of a part of the query that is a credential, None where there is none."""
+    names = (name for name, value in parse_qsl(urlsplit(url).query) if value)
+    return next((name for name in names if _SECRET_NAME.fullmatch(name)), None)
 
 
 def _suffix(row: Provider | None, dialect: Dialect) -> str:

@@ -57,6 +57,27 @@ def test_a_base_url_ends_where_the_dialects_own_path_begins(
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["key", "api-key", "apikey", "API_KEY", "access_token", "token", "client_secret", "x-api-key"],
+)
+def test_a_key_in_the_query_of_a_base_url_is_refused_and_not_repeated(name: str) -> None:
+    url = f"https://x.example/v1?api-version=1&{name}=sk-fake-in-the-query"
+
+    with pytest.raises(BadRequest, match="give that to the account") as refused:
+        make_account(replace(MINE, base_url=url))
+
+    assert refused.value.field == "base_url"
+    assert "sk-fake" not in str(refused.value)
+
+
+@pytest.mark.parametrize("query", ["api-version=2024-10-21", "monkey=1", "max_tokens=5", "key="])
+def test_what_is_no_key_stays_in_the_query(query: str) -> None:
+    account = make_account(replace(MINE, base_url=f"https://x.example/v1?{query}"))
+
+    assert account.base_url == f"https://x.example/v1?{query}"
+
+
+@pytest.mark.parametrize(
     ("base_url", "local"),
     [
         ("http://127.0.0.1:8000/v1", True),
