@@ -18,6 +18,7 @@ from omniroute.routing.upstream.tunnel import DIRECT, outbound
 from ..accounts import NAME_PATTERN, checked_proxy
 from ..store.configs import ConfigStore
 from ..store.proxies import ALL
+from .editing import Thing
 from .providers import find_account
 from .rows import Query, Row, body_as
 
@@ -98,14 +99,31 @@ def rows(gateway: Gateway, configs: ConfigStore, *, own_urls: tuple[str, ...]) -
         if not await configs.remove_proxy(place, actor=caller.key_id):
             raise NotFound(f"no proxy is set for {'all' if place == ALL else place}")
 
+    async def stored(request: Request, caller: Caller) -> ProxiesJson:
+        return _proxies(configs)
+
+    thing = Thing(stored, _edited)
     level = Query("level", Level, "whose proxy: global (of all accounts), or provider")
     name = Query("id", str, "the provider's name, where the level is provider")
     resolve = Query("resolve", str, "an account, to be told which proxy it goes through")
     return (
-        Row("GET", PATH, "admin", "Show outbound proxies", show, query=(resolve,)),
-        Row("PUT", PATH, "admin", "Set an outbound proxy", put, body=LevelWish),
-        Row("DELETE", PATH, "admin", "Remove an outbound proxy", remove, 204, query=(level, name)),
+        Row("GET", PATH, "admin", "Show outbound proxies", show, query=(resolve,), thing=thing),
+        Row("PUT", PATH, "admin", "Set an outbound proxy", put, body=LevelWish, thing=thing),
+        Row(
+            "DELETE",
+            PATH,
+            "admin",
+            "Remove an outbound proxy",
+            remove,
+            204,
+            query=(level, name),
+            thing=thing,
+        ),
     )
+
+
+def _edited(shown: ProxiesJson) -> object:
+    return shown.everybody, shown.providers
 
 
 def _place(level: str, name: str) -> str:

@@ -178,6 +178,23 @@ async def test_a_call_over_the_internet_goes_through_that_of_all(tmp_path: Path)
     assert tried["ok"] is False
 
 
+async def test_an_edit_is_bound_to_what_was_seen(tmp_path: Path) -> None:
+    body = {"proxy": {"type": "http", "host": "proxy.example", "port": 3128}}
+    async with (
+        opened(tmp_path) as gateway,
+        client(gateway, authorization=f"Bearer {gateway.token}") as api,
+    ):
+        await api.put("/api/aliases", json={"name": "quick", "target": "sim/fast"})
+        seen = (await api.get(f"{PATH}?resolve=sim")).headers["etag"]
+        made = await api.put(PATH, json=body, headers={"if-match": seen})
+        late = await api.put(PATH, json=body, headers={"if-match": seen})
+        now = (await api.get(PATH)).headers["etag"]
+        removed = await api.delete(PATH, headers={"if-match": now})
+
+    assert (made.status_code, late.status_code, removed.status_code) == (200, 412, 204)
+    assert made.headers["etag"] == now != seen
+
+
 async def test_a_password_reaches_the_proxy_and_nobody_else(tmp_path: Path) -> None:
     async with proxying("http", password=True) as proxy, here(tmp_path) as made:
         entered = {
