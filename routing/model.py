@@ -111,11 +111,9 @@ class RouteRequest(Struct, frozen=True, gc=False, omit_defaults=True):
     Attributes:
         request_id, client_request_id: ours keys the draws; the client's own is only recorded.
         target, at_s: what it names; its arrival by the engine's Clock, a decision's only time.
-        spend_usd_nanos_max, allowed: its own limit and its budgets' rest; the caller's models.
+        spend_usd_nanos_max, allowed, via: what it may cost; the caller's models; past gateways.
         session_id: of its conversation: a door writes the client's name, the engine the key's id.
-        via: the gateways it has come through, as the hop header names them.
-        moment, guard, findings: the engine's to fill: what was counted, the tier that budgets
-            keep it to, and what content guards found; None where none looked.
+        moment, guard, findings: the engine's to fill: counts, budgets' tier, what guards found.
         role, mode, trace: kind of task, mode of `auto`, the span that it is asked for in; or None.
     """
 

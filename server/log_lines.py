@@ -32,6 +32,7 @@ LIBRARY = "library_message"
 FIELDS = frozenset(
     (
         *("account_id", "attempts", "boots", "budget_id", "chain_id", "combo"),
+        *("connections",),
         *("cost_usd_nanos", "decisions", "detail", "door", "duration_ms", "error"),
         *("first_content_ms", "given_up", "held_usd_nanos", "held_usd_nanos_found"),
         *("hold_id", "holds", "host", "in_a_row", "input_tokens", "key_id", "kind"),
