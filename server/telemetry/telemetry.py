@@ -6,6 +6,8 @@ follows: the access log, traces.
 """
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 
 from omniroute.a2a.tasks import TaskRow
@@ -13,6 +15,7 @@ from omniroute.routing.model import Outcome
 from omniroute.tools.audit import UNKNOWN_TOOL, ToolCall
 
 from .figures import OTHER, Figures
+from .watchdog import BLOCKED_S, watched
 
 DRAIN_S = 0.25
 SEEN_MAX = 10_000
@@ -21,6 +24,8 @@ TELL_TURNS = 4
 """After so many turns of DRAIN_S the other workers are told."""
 AT_ONCE = 256
 """So many are followed in one turn of the event loop."""
+
+log = logging.getLogger("omniroute")
 
 Follower = Callable[[Outcome], None]
 
@@ -56,22 +61,33 @@ class Telemetry:
             self._follow(outcome)
 
     async def run(self) -> None:
-        """Follow what comes, until cancelled."""
+        """Follow what comes, until cancelled; while this runs the event loop is watched."""
         turns = 0
         try:
-            while True:
-                await asyncio.sleep(DRAIN_S)
-                turns = (turns + 1) % TELL_TURNS
-                if not turns:
-                    self.tell()
-                while self._seen:
-                    seen, self._seen = self._seen[:AT_ONCE], self._seen[AT_ONCE:]
-                    for outcome in seen:
-                        self._follow(outcome)
-                    await asyncio.sleep(0)
+            with watched(every_s=DRAIN_S) as pulse:
+                while True:
+                    await asyncio.sleep(DRAIN_S)
+                    self._turned(pulse.beat(time.monotonic()))
+                    turns = (turns + 1) % TELL_TURNS
+                    if not turns:
+                        self.tell()
+                    await self._follow_seen()
+                    pulse.beat(time.monotonic())
         finally:
             self.drain()
             self.tell()
+
+    async def _follow_seen(self) -> None:
+        while self._seen:
+            seen, self._seen = self._seen[:AT_ONCE], self._seen[AT_ONCE:]
+            for outcome in seen:
+                self._follow(outcome)
+            await asyncio.sleep(0)
+
+    def _turned(self, late_s: float) -> None:
+        if late_s >= BLOCKED_S:
+            self.figures.blocked(late_s)
+            log.warning("loop_turns_again", extra={"duration_ms": round(late_s * 1000)})
 
     def tool_call(self, call: ToolCall) -> None:
         """Take a call of an MCP tool that is over."""

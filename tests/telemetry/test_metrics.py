@@ -265,6 +265,7 @@ async def test_every_figure_has_its_row_in_the_documentation(tmp_path: Path) -> 
     figures.request(answered("r1"))
     figures.tool("omniroute_get_health", "answered", 0.1)
     figures.task("completed")
+    figures.blocked(1.0)
     async with opened(tmp_path) as gateway, client(gateway) as http:
         page = (await http.get("/metrics")).text + page_of(figures.counted)
 
