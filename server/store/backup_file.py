@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -39,6 +40,8 @@ MANIFEST = "omniroute_backup"
 FORMAT = 1
 REST_S = 0.002
 """How long a check rests after each page of rows, so that what serves meanwhile goes on."""
+LOOK_EVERY_STEPS = 100_000
+"""Steps of SQLite's machine after which it is seen whether to stop."""
 CHAINED: tuple[ChainedTable, ...] = (AUDIT_CHAINS, DECISION_CHAINS, CALL_CHAINS)
 
 
@@ -180,14 +183,21 @@ def manifest_of(path: Path) -> Manifest:
     return manifest
 
 
-async def check_backup(path: Path, ring: KeyRing) -> Checked:
+async def check_backup(path: Path, ring: KeyRing, stop: Event | None = None) -> Checked:
     """Read a whole backup.
+
+    Args:
+        path: its file.
+        ring: with what chains are verified.
+        stop: ends a long look at the file, once it is set.
 
     Raises:
         NoBackup: it is damaged, or not all of it is there.
     """
     manifest = await asyncio.to_thread(manifest_of, path)
     with opened(path) as connection:
+        if stop is not None:
+            connection.set_progress_handler(lambda: int(stop.is_set()), LOOK_EVERY_STEPS)
         await asyncio.to_thread(_check_rows, path, connection, manifest)
         reader = FileReader(connection)
         known = await _with_retired(reader, ring, manifest)

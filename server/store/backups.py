@@ -25,6 +25,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import msgspec
 
@@ -134,16 +135,7 @@ class Backups:
             StorageUnavailable: there is no room, or the copy is not whole: none was made.
         """
         async with self._alone():
-            await self._changes.note(Told(actor, "backup.make", "database", {"reason": reason}))
-            try:
-                made = await self._make(reason)
-            except (OSError, sqlite3.Error) as error:
-                raise StorageUnavailable(
-                    f"no backup was made: {error}; see to the room and the rights of {self.folder}"
-                ) from error
-            for old in (await self.all())[self.kept :]:
-                old.path.unlink(missing_ok=True)
-            return made
+            return await self._made(reason, actor)
 
     async def all(self) -> list[Backup]:
         """Give the backups that are there, the newest first; other files are passed over."""
@@ -193,8 +185,7 @@ class Backups:
             wait_s = LOOK_S
             try:
                 if await asyncio.to_thread(self.due, time.time()):
-                    backup, checked = await self.make(reason="scheduled", actor="schedule")
-                    log.info("backup_made", extra=_facts(backup, checked))
+                    await self._make_due()
             except Conflict:
                 # Another process of this folder makes it.
                 continue
@@ -202,10 +193,32 @@ class Backups:
                 wait_s = RETRY_S
                 log.error("backup_failed", extra={"reason": str(error)})
 
+    async def _make_due(self) -> None:
+        async with self._alone():
+            # Another process may have made it since we looked.
+            if await asyncio.to_thread(self.due, time.time()):
+                backup, checked = await self._made("scheduled", "schedule")
+                log.info("backup_made", extra=_facts(backup, checked))
+
+    async def _made(self, reason: str, actor: str) -> tuple[Backup, Checked]:
+        await self._changes.note(Told(actor, "backup.make", "database", {"reason": reason}))
+        try:
+            made = await self._make(reason)
+        except (OSError, sqlite3.Error) as error:
+            raise StorageUnavailable(
+                f"no backup was made: {error}; see to the room and the rights of {self.folder}"
+            ) from error
+        for old in (await self.all())[self.kept :]:
+            old.path.unlink(missing_ok=True)
+        return made
+
     async def _make(self, reason: str) -> tuple[Backup, Checked]:
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         number = f"{time.time_ns() // 1_000_000 % 1000:03}"
         path = self.folder / f"omniroute-{stamp}{number}Z-{reason}{SUFFIX}"
+        for left in self.folder.glob("*.part*"):
+            # Of a process that died: nobody else is at it, as we have the lock.
+            left.unlink(missing_ok=True)
         draft = path.with_suffix(".part")
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         try:
@@ -216,13 +229,13 @@ class Backups:
         return Backup(path.stem, path, path.stat().st_size, checked.manifest), checked
 
     async def _copied(self, draft: Path, reason: str) -> Checked:
-        source = self._where.database_path
+        source, stop = self._where.database_path, Event()
         try:
             if source is None:
                 await copy_tables(self._database, draft)
             else:
                 _see_to_room(source, draft.parent)
-                await asyncio.to_thread(copy_file, source, draft)
+                await asyncio.to_thread(copy_file, source, draft, stop)
             await asyncio.to_thread(
                 seal_file,
                 draft,
@@ -230,7 +243,11 @@ class Backups:
                 kind=self._database.kind,
                 reason=reason,
             )
-            checked = await check_backup(draft, self._ring)
+            checked = await check_backup(draft, self._ring, stop)
+        except asyncio.CancelledError:
+            # Threads are not cancelled, and the process ends only when they have ended.
+            stop.set()
+            raise
         except NoBackup as error:
             self.problem = f"the database's last copy was not whole: {error}"
             raise StorageUnavailable(

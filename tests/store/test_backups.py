@@ -6,11 +6,14 @@ from collections.abc import Callable
 from contextlib import closing
 from itertools import count
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from omniroute.routing.errors import Conflict, NotFound, StorageUnavailable
+from omniroute.server.store import backup_copy
 from omniroute.server.store import backups as backups_module
+from omniroute.server.store.backup_copy import CopyStopped, copy_file
 from omniroute.server.store.backup_file import NoBackup, check_backup, manifest_of
 from omniroute.server.store.backups import lay_ready, note_restored
 from omniroute.server.store.boots import beat
@@ -92,8 +95,14 @@ async def test_a_restored_store_opens_its_secrets_and_goes_on(
 
 
 async def test_a_backup_under_load_is_of_one_moment_and_nobody_waits_for_it(
-    store: Opened, database_url: str, tmp_path: Path, clock: FakeClock
+    store: Opened,
+    database_url: str,
+    tmp_path: Path,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # So small a database would be copied in one go.
+    monkeypatch.setattr(backup_copy, "PAGES", 2)
     maker, stored = backups(database_url, tmp_path, store, clock), 0
 
     async def load() -> None:
@@ -124,6 +133,29 @@ async def test_a_backup_under_load_is_of_one_moment_and_nobody_waits_for_it(
     assert abs(rows["aliases"] - rows["decisions"]) <= 1
     # One entry for each alias, and the one that each backup begins with.
     assert rows["audit"] == rows["aliases"] + made_in_all
+
+
+async def test_a_copy_ends_when_its_process_does(
+    sqlite_store: Opened, sqlite_url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    await fill(sqlite_store)
+    source, stop = path_of(sqlite_url), Event()
+    assert source is not None
+    stop.set()
+
+    (tmp_path / "copy.sqlite").touch()
+    with pytest.raises(CopyStopped):
+        copy_file(source, tmp_path / "copy.sqlite", stop)
+
+    maker = backups(sqlite_url, tmp_path, sqlite_store, clock)
+    making = asyncio.create_task(maker.make(reason="manual", actor="maria"))
+    while not list(tmp_path.glob("db_backups/*.part")):
+        await asyncio.sleep(0)
+    making.cancel()
+    await asyncio.wait([making])
+
+    assert making.cancelled()
+    assert [path.name for path in maker.folder.iterdir()] == ["lock"]
 
 
 async def test_what_damages_a_backup_is_found_before_it_is_put_back(
