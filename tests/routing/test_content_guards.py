@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omniroute.routing.content import ContentRule, ContentRules
@@ -68,6 +68,8 @@ PARTS = st.one_of(
         (" ", "\n", ", ", "-", "4", "+", "A", "sk-", "@", ".", "  ", "\u00a0", "x" * 400)
     ),
 )
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 TEXTS = st.lists(PARTS, max_size=12).map("".join)
 
 
@@ -104,6 +106,7 @@ def test_only_the_kinds_that_are_asked_for_are_found() -> None:
     assert set(FOUND) == set(KINDS)
 
 
+@UNTIMED
 @given(parts=st.lists(PARTS, max_size=12))
 def test_what_was_replaced_holds_nothing_more(parts: list[str]) -> None:
     once = redacted("\n".join(parts))
@@ -111,6 +114,7 @@ def test_what_was_replaced_holds_nothing_more(parts: list[str]) -> None:
     assert redacted(once) == once
 
 
+@UNTIMED
 @given(text=TEXTS, cuts=st.lists(st.integers(0, 500), max_size=12))
 def test_pieces_say_together_what_the_whole_says_however_they_are_cut(
     text: str, cuts: list[int]
@@ -123,6 +127,7 @@ def test_pieces_say_together_what_the_whole_says_however_they_are_cut(
     assert "".join([*pieces, gate.end()]) == redacted(text)
 
 
+@UNTIMED
 @given(text=TEXTS)
 def test_character_by_character_nothing_of_a_finding_gets_out(text: str) -> None:
     gate = Gate(watch())
@@ -191,6 +196,7 @@ def test_arguments_of_tools_are_json_within_text() -> None:
     assert inner.startswith('{\n "to"')
 
 
+@UNTIMED
 @given(
     value=st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXTS),
