@@ -22,7 +22,7 @@ from .guard import Guard, GuardStanding, GuardTerms
 from .model import Account, Call, Combo, Config, Outcome, Piece, Price, Snapshot
 from .preference import FitnessRule, ProfileName
 from .shaping import Shaping
-from .usage import CallDimension, CallRow, Dimension, Selection, Usage
+from .usage import CallDimension, CallRow, Grouping, Selection, Usage
 
 
 class ContentGuard(Protocol):
@@ -151,7 +151,7 @@ class Ledger(Protocol):
         ...
 
     async def usage(
-        self, selection: Selection, by: Sequence[Dimension] = (), *, timed: bool = False
+        self, selection: Selection, by: Sequence[Grouping] = (), *, timed: bool = False
     ) -> Usage:
         """Add up requests; `timed` gives percentiles, too."""
         ...

@@ -19,6 +19,8 @@ Dimension = Literal["provider", "account", "model", "combo", "key", "day", "hour
 A model's name is `provider/model`; that of a day or an hour, in UTC, is the second since 1970 at
 which it begins.
 """
+Grouping = Dimension | Literal["model_day"]
+"""The same, and what only reports ask for: a day and a model, `86400 provider/model`."""
 CallDimension = Literal["provider", "model"]
 Period = Literal["session", "day", "week", "month"]
 
@@ -127,8 +129,8 @@ class Usage:
     """Requests in all and by what was asked for. The rows of a dimension sum to the whole."""
 
     whole: UsageRow = UsageRow()
-    by: Mapping[Dimension, tuple[UsageRow, ...]] = field(
-        default_factory=dict[Dimension, tuple[UsageRow, ...]]
+    by: Mapping[Grouping, tuple[UsageRow, ...]] = field(
+        default_factory=dict[Grouping, tuple[UsageRow, ...]]
     )
 
 

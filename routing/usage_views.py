@@ -16,7 +16,7 @@ from .usage import (
     PERIOD_S,
     CallDimension,
     CallRow,
-    Dimension,
+    Grouping,
     Period,
     Selection,
     Usage,
@@ -70,7 +70,7 @@ class UsageViews:
         self,
         caller: Caller,
         selection: Selection,
-        by: Sequence[Dimension] = (),
+        by: Sequence[Grouping] = (),
         *,
         timed: bool = False,
     ) -> Usage:

@@ -35,7 +35,7 @@ from omniroute.routing.ports import Answer, Hold, Record
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.simulator.faults import FAULTS
 from omniroute.routing.simulator.upstream import SimulatedUpstream
-from omniroute.routing.usage import CallDimension, CallRow, Dimension, Selection, Usage
+from omniroute.routing.usage import CallDimension, CallRow, Grouping, Selection, Usage
 from omniroute.routing.wire.operations import operation_of_chat
 
 REQUESTS = 100
@@ -137,7 +137,7 @@ class _LastOutcome:
         return None
 
     async def usage(
-        self, selection: Selection, by: Sequence[Dimension] = (), *, timed: bool = False
+        self, selection: Selection, by: Sequence[Grouping] = (), *, timed: bool = False
     ) -> Usage:
         return Usage()
 

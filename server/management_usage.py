@@ -5,10 +5,11 @@ A rate, a mean or a time of nothing is null, and so is a cost of which a part is
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from omniroute.routing.usage import (
     CallRow,
@@ -22,7 +23,19 @@ from omniroute.routing.usage import (
 )
 from omniroute.routing.usage_views import ComboUsage
 
+from .usage_activity import (
+    WeekdayJson,
+    activity_map,
+    daily_by_model,
+    days_of,
+    percent,
+    streak,
+    weekly_pattern,
+)
+
 NANOS = 1e9
+PARTS: tuple[Dimension, ...] = ("provider", "model", "account", "combo", "key", "day")
+"""What every answer of /api/usage/analytics is parted by."""
 
 
 class SpreadJson(Struct, frozen=True, rename="camel"):
@@ -64,6 +77,7 @@ class UsageJson(Struct, frozen=True, rename="camel"):
     provider: str | None = None
     model: str | None = None
     repriced_cost: float | None = None
+    pct: float | None = None
 
 
 class SummaryJson(Struct, frozen=True, rename="camel"):
@@ -77,6 +91,7 @@ class SummaryJson(Struct, frozen=True, rename="camel"):
     unique_models: int
     unique_accounts: int
     unique_api_keys: int
+    streak: int
     usage: UsageJson
 
 
@@ -92,7 +107,11 @@ class DayJson(Struct, frozen=True, rename="camel"):
 
 
 class AnalyticsJson(Struct, frozen=True, rename="camel"):
-    """What was used in a range; `rows` are by what was asked for, with percentiles."""
+    """What was used in a range; `rows` are by what was asked for, with percentiles.
+
+    `activityMap` has the tokens of each day of the last year that was used, `dailyByModel` those
+    of each model on each day of the range; `pct` of a model is its share of all tokens.
+    """
 
     range: str
     since: str
@@ -105,6 +124,10 @@ class AnalyticsJson(Struct, frozen=True, rename="camel"):
     by_account: tuple[UsageJson, ...]
     by_combo: tuple[UsageJson, ...]
     by_api_key: tuple[UsageJson, ...]
+    model_names: tuple[str, ...]
+    daily_by_model: tuple[dict[str, str | int], ...]
+    activity_map: dict[str, int]
+    weekly_pattern: tuple[WeekdayJson, ...]
 
 
 class FailureJson(Struct, frozen=True, rename="camel"):
@@ -140,20 +163,41 @@ class CallsAnswer(Struct, frozen=True, rename="camel"):
     rows: tuple[CallsJson, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was added up for an answer of /api/usage/analytics.
+
+    Attributes:
+        usage: by provider, model, account, combo, key, day, and model of each day.
+        timed: by what was asked for alone, with percentiles.
+        year: by day, of the last year.
+    """
+
+    usage: Usage
+    timed: Usage
+    year: Usage
+    now_unix_s: float
+
+
 def analytics_json(
-    usage: Usage, timed: Usage, selection: Selection, *, named: str, by: Dimension
+    report: Report, selection: Selection, *, named: str, by: Dimension
 ) -> AnalyticsJson:
     """Give an answer of /api/usage/analytics.
 
     Args:
-        usage: by provider, model, account, combo, key and day.
-        timed: by what was asked for alone, with percentiles.
+        report: what was found.
         selection: what was added up.
         named: the range, as it was asked for.
         by: what was asked for.
     """
+    usage, timed, year = report.usage, report.timed, days_of(report.year.by["day"])
     whole = usage_json(timed.whole)
-    parts = {one: tuple(usage_json(row, one) for row in rows) for one, rows in usage.by.items()}
+    parts = {one: tuple(usage_json(row, one) for row in usage.by[one]) for one in PARTS}
+    models = tuple(
+        structs.replace(one, pct=percent(one.total_tokens, whole.total_tokens))
+        for one in parts["model"]
+    )
+    named_models = sorted(models, key=lambda one: (-one.total_tokens, one.name or ""))
     return AnalyticsJson(
         range=named,
         since=moment(selection.since_unix_s),
@@ -167,6 +211,7 @@ def analytics_json(
             unique_models=_known(parts["model"]),
             unique_accounts=_known(parts["account"]),
             unique_api_keys=_known(parts["key"]),
+            streak=streak(year, report.now_unix_s),
             usage=whole,
         ),
         rows=tuple(usage_json(row, by) for row in timed.by[by]),
@@ -182,10 +227,14 @@ def analytics_json(
             for row in parts["day"]
         ),
         by_provider=parts["provider"],
-        by_model=parts["model"],
+        by_model=models,
         by_account=parts["account"],
         by_combo=parts["combo"],
         by_api_key=parts["key"],
+        model_names=tuple(one.name for one in named_models if one.name is not None),
+        daily_by_model=daily_by_model(usage.by["model_day"]),
+        activity_map=activity_map(year),
+        weekly_pattern=weekly_pattern(days_of(usage.by["day"])),
     )
 
 

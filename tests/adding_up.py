@@ -7,7 +7,7 @@ from omniroute.routing.usage import (
     UNFINISHED,
     CallDimension,
     CallRow,
-    Dimension,
+    Grouping,
     LastFailure,
     Selection,
     Spread,
@@ -18,19 +18,22 @@ from omniroute.routing.usage import (
 
 Call = tuple[Outcome, Attempt]
 
-NAMES: dict[Dimension, Callable[[Outcome], str | None]] = {
+NAMES: dict[Grouping, Callable[[Outcome], str | None]] = {
     "provider": lambda one: one.winner.provider if one.winner else None,
     "account": lambda one: one.winner.account_id if one.winner else None,
     "model": lambda one: one.winner.name if one.winner else None,
     "combo": lambda one: one.decision.combo if one.decision else None,
     "key": lambda one: one.key_id,
     "day": lambda one: str(int(one.at_unix_s // 86_400) * 86_400),
+    "model_day": lambda one: (
+        f"{int(one.at_unix_s // 86_400) * 86_400} {one.winner.name}" if one.winner else None
+    ),
     "hour": lambda one: str(int(one.at_unix_s // 3_600) * 3_600),
 }
 
 
 def usage(
-    outcomes: Iterable[Outcome], selection: Selection, by: Sequence[Dimension], *, timed: bool
+    outcomes: Iterable[Outcome], selection: Selection, by: Sequence[Grouping], *, timed: bool
 ) -> Usage:
     """Add up requests."""
     chosen = [

@@ -42,7 +42,7 @@ from omniroute.routing.ports import Hold, Record
 from omniroute.routing.preference import FitnessRule, ProfileName
 from omniroute.routing.prepare import Preparer
 from omniroute.routing.shaping import Shaping
-from omniroute.routing.usage import CallDimension, CallRow, Dimension, Selection
+from omniroute.routing.usage import CallDimension, CallRow, Grouping, Selection
 from omniroute.routing.usage import Usage as UsageSums
 from omniroute.routing.views import Views
 from omniroute.tools.audit import ToolCall
@@ -227,7 +227,7 @@ class MemoryLedger:
         return found[-1] if found else None
 
     async def usage(
-        self, selection: Selection, by: Sequence[Dimension] = (), *, timed: bool = False
+        self, selection: Selection, by: Sequence[Grouping] = (), *, timed: bool = False
     ) -> UsageSums:
         return adding_up.usage(self._outcomes(), selection, by, timed=timed)
 

@@ -1,6 +1,7 @@
 """What was used: costs, tokens, times and how calls went, by period and by what is asked for."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -19,8 +20,10 @@ from omniroute.routing.usage import (
 )
 
 from ..management_usage import (
+    PARTS,
     AnalyticsJson,
     CallsAnswer,
+    Report,
     analytics_json,
     calls_json,
     combo_metrics,
@@ -28,13 +31,13 @@ from ..management_usage import (
     moment,
     provider_metrics,
 )
+from ..usage_activity import ACTIVITY_DAYS
 from .rows import Query, Row
 
 RANGE = "30d"
 RANGE_DAYS_MAX = 36_500
 Span = Annotated[str, Meta(pattern="^(all|ytd|[0-9]{1,6}[hd])$")]
 _LENGTH = re.compile(r"(\d{1,6})([hd])")
-_PARTS: tuple[Dimension, ...] = ("provider", "model", "account", "combo", "key", "day")
 
 SELECTED = (
     Query("range", Span, f"how far back; {RANGE} unless said"),
@@ -55,9 +58,15 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     async def analytics(request: Request, caller: Caller) -> AnalyticsJson:
         named, selection = asked(request, view.clock.unix())
         by = _one_of(get_args(Dimension), request.query_params.get("by", "provider"))
-        usage = await view.report(caller, selection, _PARTS)
-        timed = await view.report(caller, selection, (by,), timed=True)
-        return analytics_json(usage, timed, selection, named=named, by=by)
+        now_unix_s = view.clock.unix()
+        last_year = now_unix_s - ACTIVITY_DAYS * SECONDS_A_DAY
+        report = Report(
+            usage=await view.report(caller, selection, (*PARTS, "model_day")),
+            timed=await view.report(caller, selection, (by,), timed=True),
+            year=await view.report(caller, replace(selection, since_unix_s=last_year), ("day",)),
+            now_unix_s=now_unix_s,
+        )
+        return analytics_json(report, selection, named=named, by=by)
 
     async def calls(request: Request, caller: Caller) -> CallsAnswer:
         named, selection = asked(request, view.clock.unix())

@@ -22,7 +22,7 @@ from msgspec import structs
 from omniroute.routing.choose.record import pack_snapshot, snapshot_id, without_body
 from omniroute.routing.model import Outcome, Snapshot
 from omniroute.routing.ports import Record
-from omniroute.routing.usage import CallDimension, CallRow, Dimension, Selection, Usage
+from omniroute.routing.usage import CallDimension, CallRow, Grouping, Selection, Usage
 
 from .calls import calls
 from .chain import Chain, ChainedTable, Fault, Growth, Verified, framed, verify
@@ -147,7 +147,7 @@ class StoredLedger:
         return [record_of(row) for row in await self._database.read(wanted)]
 
     async def usage(
-        self, selection: Selection, by: Sequence[Dimension] = (), *, timed: bool = False
+        self, selection: Selection, by: Sequence[Grouping] = (), *, timed: bool = False
     ) -> Usage:
         """Add up requests, by each of these dimensions as well; `timed` gives percentiles, too."""
         await self._all_stored()

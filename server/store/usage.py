@@ -11,7 +11,7 @@ from dataclasses import replace
 from omniroute.routing.usage import (
     SECONDS_A_DAY,
     SECONDS_AN_HOUR,
-    Dimension,
+    Grouping,
     Selection,
     Spread,
     Usage,
@@ -22,16 +22,16 @@ from omniroute.routing.usage import (
 from .database import Row, Rows, Statement, Steps, Unit, Value
 from .spreads import MODEL, Kind, percentiles, spreads
 
-_NAMES: dict[Dimension, str] = {
+_NAMES: dict[Grouping, str] = {
     "provider": "provider",
     "account": "account_id",
     "model": MODEL,
     "combo": "combo",
     "key": "key_id",
 }
-_BUCKETS: dict[Dimension, int] = {"day": SECONDS_A_DAY, "hour": SECONDS_AN_HOUR}
+_BUCKETS: dict[Grouping, int] = {"day": SECONDS_A_DAY, "hour": SECONDS_AN_HOUR}
 _WHOLE = "CAST(NULL AS TEXT)"
-_WHO: frozenset[Dimension] = frozenset(("provider", "account", "model"))
+_WHO: frozenset[Grouping] = frozenset(("provider", "account", "model"))
 _WHO_NAMES = f"provider AS provider, account_id AS account, {MODEL} AS model"
 
 Totals = dict[str | None, UsageTotal]
@@ -69,7 +69,7 @@ _COUNTS = (
 
 
 def usage(
-    kind: Kind, selection: Selection, by: Iterable[Dimension] = (), *, timed: bool = False
+    kind: Kind, selection: Selection, by: Iterable[Grouping] = (), *, timed: bool = False
 ) -> Unit[Usage]:
     """Give the unit that adds up requests; `timed` has it give percentiles, which take longer.
 
@@ -85,7 +85,7 @@ def usage(
         return Statement(text, values)
 
     def steps() -> Steps[Usage]:
-        totals: dict[Dimension, Totals] = {}
+        totals: dict[Grouping, Totals] = {}
         rows: Rows = ()
         if not _WHO.isdisjoint(dimensions):
             rows = yield sums(_WHO_NAMES, len(_WHO))
@@ -98,7 +98,7 @@ def usage(
             rows = yield sums(f"{_WHOLE} AS name")
         whole = sum((_total(row) for row in rows), UsageTotal())
         answered = f"outcomes WHERE {where} AND status = 'answered'"
-        found: dict[Dimension, tuple[UsageRow, ...]] = {}
+        found: dict[Grouping, tuple[UsageRow, ...]] = {}
         for one in dimensions:
             times = yield from _times(_expression(kind, one), answered, values, timed=timed)
             found[one] = _rows(totals[one], times)
@@ -140,8 +140,10 @@ def _rows(totals: Totals, times: tuple[Spreads, Spreads]) -> tuple[UsageRow, ...
     )
 
 
-def _expression(kind: Kind, dimension: Dimension) -> str:
+def _expression(kind: Kind, dimension: Grouping) -> str:
     """Give what a dimension's name is in SQL; a stretch of time is named by its beginning."""
+    if dimension == "model_day":
+        return f"{_expression(kind, 'day')} || ' ' || {MODEL}"
     length = _BUCKETS.get(dimension)
     if length is None:
         return _NAMES[dimension]

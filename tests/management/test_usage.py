@@ -57,6 +57,38 @@ async def test_analytics_have_the_documented_figures() -> None:
     ]
 
 
+async def test_analytics_tell_days_weekdays_and_models() -> None:
+    here = await used()
+    report = await routes(here).get("/api/usage/analytics")
+    here.clock.advance(DAY_S)
+    next_day = await routes(here).get("/api/usage/analytics?range=all")
+    here.clock.advance(DAY_S)
+    later = await routes(here).get("/api/usage/analytics?range=1d")
+
+    assert report["modelNames"] == ["two/m"]
+    assert report["byModel"][0]["pct"] == 100
+    assert report["dailyByModel"] == [
+        {"date": "2023-11-14", "two/m": 12},
+        {"date": "2023-11-16", "two/m": 24},
+    ]
+    assert report["activityMap"] == {"2023-11-14": 12, "2023-11-16": 24}
+    # A Tuesday and a Thursday.
+    assert {one["day"]: one["totalTokens"] for one in report["weeklyPattern"]} == {
+        "Sun": 0,
+        "Mon": 0,
+        "Tue": 12,
+        "Wed": 0,
+        "Thu": 24,
+        "Fri": 0,
+        "Sat": 0,
+    }
+    assert [one["avgTokens"] for one in report["weeklyPattern"]] == [
+        *(None, None, 12, None, 24, None, None)
+    ]
+    assert [one["summary"]["streak"] for one in (report, next_day, later)] == [1, 1, 0]
+    assert (later["dailyByModel"], later["activityMap"]) == ([], report["activityMap"])
+
+
 @pytest.mark.parametrize(
     ("query", "requests"),
     [

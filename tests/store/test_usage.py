@@ -12,7 +12,7 @@ from omniroute.routing.model import Attempt, Outcome, Status
 from omniroute.routing.ports import Ledger
 from omniroute.routing.usage import (
     CallRow,
-    Dimension,
+    Grouping,
     LastFailure,
     Selection,
     Spread,
@@ -26,7 +26,10 @@ pytestmark = pytest.mark.anyio
 
 EVER = Selection(0.0)
 NOON = 1_700_049_600.0
-EVERY: tuple[Dimension, ...] = ("provider", "account", "model", "combo", "key", "day", "hour")
+EVERY: tuple[Grouping, ...] = (
+    *("provider", "account", "model", "combo", "key", "day", "hour"),
+    "model_day",
+)
 
 
 @pytest.fixture
