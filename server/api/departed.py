@@ -53,7 +53,6 @@ _SETUP = "clients are set up by `omniroute setup <client>`, where their files ar
 _SPAWN = "the gateway runs no command: `omniroute doctor --system-info` names clients on PATH"
 _CLOUD = "there is no cloud to synchronise with: `omniroute workers` and PostgreSQL join replicas"
 _PROFILES = "one of three profiles is in force: `PUT /api/resilience` with its name"
-_PROXY = "a proxy belongs to an account: `proxy` of `POST /api/providers`"
 _RESTORE = "`omniroute backup` and `omniroute restore` do this at the machine"
 _QUOTA = "`GET /api/usage/quota` tells what is left at providers, budgets bound what keys spend"
 _CONTEXT = "what is sent to a model is not changed in silence: clients keep their own context"
@@ -114,7 +113,6 @@ DEPARTED: tuple[Departed, ...] = (
         "no model is put in another's place in silence: an alias or a combo does so in the open",
     ),
     Departed("PATCH", "/api/resilience", _PROFILES),
-    Departed("GET PUT DELETE", "/api/settings/proxy", _PROXY),
     Departed("GET", "/api/db-backups/exportAll", _RESTORE),
     Departed("POST", "/api/db-backups/import", _RESTORE),
     Departed("GET POST", "/api/translator/{path}", _PLAYGROUND),
