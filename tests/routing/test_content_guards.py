@@ -225,6 +225,12 @@ def shape(value: object) -> object:
     return "one value"
 
 
+def test_values_without_a_name_and_with_bare_control_characters_are_looked_at() -> None:
+    assert json_text('["a@b.co", ["x"]]', watch()) == '["[EMAIL_REDACTED]", ["x"]]'
+    changed = looked_at(operation(b'{"content":"mail\na@b.co"}'), watch())
+    assert changed.body == b'{"content":"mail\\n[EMAIL_REDACTED]"}'
+
+
 @pytest.mark.parametrize(("wraps", "is_found"), [(0, True), (1, True), (2, True), (3, False)])
 def test_json_within_json_is_looked_into_so_deep(wraps: int, is_found: bool) -> None:
     text = r'{"mail": "a\u0040b.co"}'
@@ -287,6 +293,16 @@ def test_an_answer_that_is_only_watched_goes_on_as_it_came() -> None:
 
     assert [*given, *gate.end()] == deltas
     assert dict(looked.found) == {"email": 1}
+
+
+def test_an_answer_that_just_stops_gives_what_was_held_of_it() -> None:
+    redacting, watching = AnswerGate(watch()), AnswerGate(watch("warn"))
+    held = [*redacting.feed(Delta(text="a@b.co"))]
+    shown = [*watching.feed(Delta(text="a@b.co"))]
+
+    assert said([*held, *redacting.end()]) == "[EMAIL_REDACTED]"
+    assert said(held) == ""
+    assert (said(shown), list(watching.end())) == ("a@b.co", [])
 
 
 def test_the_narrowest_rule_counts() -> None:
