@@ -354,11 +354,9 @@ class Outcome(Struct, frozen=True, gc=False):
     """The whole story of one request: one stored row, one log event, one explanation.
 
     Attributes:
-        at_unix_s: the wall clock's time of arrival.
+        at_unix_s, reserved_usd_nanos: the wall clock at its arrival; what was held before the call.
         cost_usd_nanos: None when the price is unknown: unknown is never free.
-        reserved_usd_nanos: what was held for it before the call.
-        error: a code of errors.py when it was not answered.
-        output_tokens_clamp: what the last attempt's answer was clamped to; None when it was not.
+        error, output_tokens_clamp: a code of errors.py; what the last answer was clamped to.
     """
 
     request: RouteRequest
