@@ -14,7 +14,7 @@ from tests.a2a_door import guide
 from tests.processes import RunningGateway
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "docs/a2a.md")
+DOCUMENTS = ("README.md", "docs/a2a.md", "docs/api.md")
 EXAMPLE_S_MAX = 60
 ELSEWHERE = ("make run", "make test")
 """Examples that a test cannot run inside itself: CI and the other tests do."""

