@@ -116,10 +116,13 @@ def test_a_place_comes_free_when_a_request_ends() -> None:
     first, second = book.enter(wanted, 1.0), book.enter(wanted, 1.0)
 
     refused = let_in(book, wanted, 1.0)
+    with pytest.raises(RateLimited) as told:
+        book.enter(wanted, 1.0)
     first.end(0, 2.0)
     third = let_in(book, wanted, 2.0)
 
     assert refused is None
+    assert told.value.retry_after_s == 1.0
     assert third is not None
     assert second.second == first.second
 
