@@ -9,7 +9,6 @@ that the manifest counted, and every chain of records verifies.
 """
 
 import asyncio
-import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -243,7 +242,7 @@ def tables_of(connection: sqlite3.Connection) -> list[str]:
 
 def quoted(name: str) -> str:
     """Give a name of a table or a column as SQL of both databases takes it."""
-    return json.dumps(name)
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _rows_of(connection: sqlite3.Connection) -> dict[str, int]:

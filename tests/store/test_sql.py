@@ -6,10 +6,13 @@ Authorization header into a statement.
 
 import ast
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from omniroute.server.store.backup_file import quoted
 from tests.test_house import MODULES, ROOT
 
 SQL = re.compile(
@@ -27,6 +30,14 @@ OF_CONSTANTS = {
     ("server/store/spreads.py", "percentiles"),
     # Its columns, order and conditions are constants of the same module.
     ("server/store/tool_calls.py", "select"),
+    # A backup names the tables and columns that there are, quoted; their rows are bound.
+    ("server/store/backup_copy.py", "_copy"),
+    ("server/store/backup_file.py", "_key_ids"),
+    ("server/store/backup_file.py", "_rows_of"),
+    ("server/store/restoring.py", "_fill"),
+    ("server/store/restoring.py", "_pages"),
+    ("server/store/restoring.py", "_replace_all"),
+    ("server/store/restoring.py", "database_of_rows"),
 }
 """The functions that join constants to statements, other than by the names of such."""
 SERVER = [path for path in MODULES if path.relative_to(ROOT).as_posix().startswith("server/")]
@@ -109,3 +120,12 @@ def test_the_functions_that_join_constants_are_still_there() -> None:
 )
 def test_the_rule_finds_what_it_forbids(text: str) -> None:
     assert joining(ast.parse(text)) == {"f"}
+
+
+@pytest.mark.parametrize("name", ["plain", 'a"b', '"; DROP TABLE keys; --', "it's", "a\\b", '""'])
+def test_a_name_of_a_backup_cannot_end_its_quotes(name: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute(f"CREATE TABLE {quoted(name)} (one INTEGER)")
+        made = [row[0] for row in database.execute("SELECT name FROM sqlite_master")]
+
+    assert made == [name]
