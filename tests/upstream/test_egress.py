@@ -12,6 +12,7 @@ from omniroute.routing.upstream.egress import (
     Egress,
     Origin,
     Permit,
+    is_host,
     is_self,
     parse_base_url,
     zone_of,
@@ -362,3 +363,144 @@ def test_accounts_of_the_administrator_may_reach_private_addresses() -> None:
 
     assert may_reach_private(named)
     assert not may_reach_private(built_in)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("number", "judged"), [(1, True), (16, True), (17, False), (0, False)])
+async def test_a_name_has_one_to_sixteen_addresses(number: int, *, judged: bool) -> None:
+    found = [f"8.8.8.{one}" for one in range(number)]
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return [*found, *found[:1]]
+
+    asked = Egress(resolve=resolve).addresses(Origin("https", "many.test", 443), PUBLIC_ONLY)
+    if judged:
+        assert await asked == tuple(found)
+    else:
+        with pytest.raises(UpstreamFailure, match=f"has {number} addresses"):
+            await asked
+
+
+@pytest.mark.parametrize(
+    ("url", "permit"),
+    [
+        ("https://api.test/v1", PUBLIC_ONLY),
+        ("https://8.8.8.8/v1", PUBLIC_ONLY),
+        ("https://127.0.0.1/v1", LOCAL_TOO),
+        ("https://localhost/v1", LOCAL_TOO),
+        ("http://10.0.0.1/v1", LOCAL_TOO),
+        ("http://api.test/v1", Permit(plain_public=True)),
+    ],
+)
+def test_what_a_proxy_may_be_asked_for(url: str, permit: Permit) -> None:
+    refused: list[str] = []
+
+    try:
+        Egress().behind_proxy(parse_base_url(url).origin, permit)
+    except UpstreamFailure as failure:
+        refused.append(str(failure))
+
+    assert refused == []
+
+
+@pytest.mark.parametrize(
+    ("url", "permit", "words"),
+    [
+        ("http://api.test/v1", PUBLIC_ONLY, "would be reached through a proxy without"),
+        ("http://api.test/v1", LOCAL_TOO, "would be reached through a proxy without"),
+        ("https://localhost/v1", PUBLIC_ONLY, "a private address"),
+        ("https://a.localhost/v1", PUBLIC_ONLY, "a private address"),
+        ("https://127.1/v1", PUBLIC_ONLY, "a private address"),
+        ("https://[::1]/v1", PUBLIC_ONLY, "leads to ::1, a private address"),
+        ("https://0.0.0.0/v1", LOCAL_TOO, "metadata, link-local or reserved"),
+        ("https://[::]/v1", LOCAL_TOO, "metadata, link-local or reserved"),
+        ("https://0251.0376.0251.0376/v1", LOCAL_TOO, "leads to 169.254.169.254"),
+        ("http://8.8.8.8/v1", LOCAL_TOO, "a public address, without encryption"),
+    ],
+)
+def test_what_a_proxy_may_not_be_asked_for(url: str, permit: Permit, words: str) -> None:
+    with pytest.raises(UpstreamFailure, match=words) as caught:
+        Egress().behind_proxy(parse_base_url(url).origin, permit)
+
+    assert caught.value.kind == "egress_refused"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.test/a b", "https://x.test/a\\b", "https://x.test/a\nb"]
+)
+def test_one_character_that_no_url_may_hold_is_enough(url: str) -> None:
+    with pytest.raises(UpstreamFailure, match="characters that no URL may hold"):
+        parse_base_url(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "right"),
+    [
+        ("api.test", True),
+        ("_api.test", True),
+        ("8.8.8.8", True),
+        ("::1", True),
+        ("2606:4700::1111", True),
+        ("a" * 253, True),
+        ("a" * 254, False),
+        ("fe80::1%eth0", False),
+        ("1:2", False),
+        ("::zz", False),
+        ("-api.test", False),
+        ("api test", False),
+        ("", False),
+    ],
+)
+def test_a_host_is_a_name_or_an_address(host: str, *, right: bool) -> None:
+    assert is_host(host) is right
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "authority"),
+    [
+        ("http://api.test/v1", 80, "api.test"),
+        ("http://api.test:80/v1", 80, "api.test"),
+        ("https://api.test/v1", 443, "api.test"),
+        ("https://api.test:80/v1", 80, "api.test:80"),
+        ("http://api.test:443/v1", 443, "api.test:443"),
+    ],
+)
+def test_a_port_is_named_where_it_is_not_the_usual_one(url: str, port: int, authority: str) -> None:
+    origin = parse_base_url(url).origin
+
+    assert (origin.port, origin.authority) == (port, authority)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("abcdefghijklmnopqrst://x.test", "begins with 'abcdefghijklmnop';"),
+        (f"https://-{'a' * 80}/v1", f"host and port: '-{'a' * 63}'"),
+    ],
+)
+def test_of_what_is_wrong_only_the_beginning_is_repeated(url: str, shown: str) -> None:
+    with pytest.raises(UpstreamFailure) as caught:
+        parse_base_url(url)
+
+    assert shown in str(caught.value)
+
+
+def test_each_of_several_listeners_is_the_gateway_itself() -> None:
+    own = [("127.0.0.1", 1), ("10.0.0.7", 20128), ("gateway.test", 20128)]
+
+    asked = [("127.0.0.1", 1), ("10.0.0.7", 20128), ("gateway.test", 20128), ("10.0.0.7", 1)]
+
+    assert [is_self(host, port, own) for host, port in asked] == [True, True, True, False]
+
+
+def test_the_last_bit_of_an_address_within_another_counts() -> None:
+    assert zone_of("64:ff9b::a83f:8110") == "never"
+    assert zone_of("64:ff9b::a83f:8111") == "public"
+
+
+@pytest.mark.anyio
+async def test_a_name_is_looked_up_by_the_system_where_nobody_else_is_given() -> None:
+    found = await Egress().addresses(Origin("http", "localhost", 80), LOCAL_TOO)
+
+    assert found
+    assert {*found} <= {"127.0.0.1", "::1"}
