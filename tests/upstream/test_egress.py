@@ -504,3 +504,14 @@ async def test_a_name_is_looked_up_by_the_system_where_nobody_else_is_given() ->
 
     assert found
     assert {*found} <= {"127.0.0.1", "::1"}
+
+
+@pytest.mark.parametrize("url", ["https://someone@x.test/v1", "https://a:b@x.test/v1"])
+def test_a_user_in_a_base_url_is_told_where_to_go(url: str) -> None:
+    with pytest.raises(UpstreamFailure, match="holds a user name or password"):
+        parse_base_url(url)
+
+
+@pytest.mark.parametrize("text", ["", "api.test", "1.2.3", "80", "::zz"])
+def test_what_is_no_address_is_never_reached(text: str) -> None:
+    assert zone_of(text) == "never"
