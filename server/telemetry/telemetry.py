@@ -8,7 +8,8 @@ follows: the access log, traces.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from omniroute.a2a.tasks import TaskRow
 from omniroute.routing.model import Outcome
@@ -28,6 +29,7 @@ AT_ONCE = 256
 log = logging.getLogger("omniroute")
 
 Follower = Callable[[Outcome], None]
+Told = TypeVar("Told")
 
 
 class Telemetry:
@@ -47,6 +49,7 @@ class Telemetry:
         self.task_followers: list[Callable[[TaskRow], None]] = []
         self.tell: Callable[[], None] = _nobody
         self._seen: list[Outcome] = []
+        self._has_failed = False
 
     def outcome(self, outcome: Outcome) -> None:
         """Take a request that is over; its body is not needed."""
@@ -94,19 +97,27 @@ class Telemetry:
         # A name that is no tool's is text of a client.
         tool = OTHER if call.error == UNKNOWN_TOOL else call.tool
         self.figures.tool(tool, call.outcome, call.duration_ms / 1000)
-        for follower in self.tool_followers:
-            follower(call)
+        self._tell(self.tool_followers, call)
 
     def task(self, task: TaskRow) -> None:
         """Take an A2A task that came to an end, or waits for its client."""
         self.figures.task(task.state)
-        for follower in self.task_followers:
-            follower(task)
+        self._tell(self.task_followers, task)
 
     def _follow(self, outcome: Outcome) -> None:
         self.figures.request(outcome)
-        for follower in self.followers:
-            follower(outcome)
+        if self.followers:
+            self._tell(self.followers, outcome)
+
+    def _tell(self, followers: Iterable[Callable[[Told], None]], told: Told) -> None:
+        """Tell followers; one that fails must not end what it follows."""
+        for follower in followers:
+            try:
+                follower(told)
+            except Exception:
+                if not self._has_failed:
+                    log.exception("follower_failed")
+                self._has_failed = True
 
 
 def _nobody() -> None:

@@ -209,6 +209,24 @@ def test_what_waits_to_be_counted_is_bounded() -> None:
     assert sum(one.requests for one in telemetry.figures.counted.requests.values()) == SEEN_MAX
 
 
+async def test_who_follows_and_fails_fails_no_request_and_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(told: object) -> None:
+        raise ValueError("no such thing")
+
+    async with opened(tmp_path) as gateway, client(gateway) as http:
+        telemetry = gateway.parts.telemetry
+        telemetry.followers.append(fails)
+        telemetry.tool_followers.append(fails)
+        answers = [await http.post("/v1/chat/completions", json=CHAT) for _ in range(2)]
+        page = (await http.get("/metrics")).text
+
+    assert [one.status_code for one in answers] == [200, 200]
+    assert total(page, REQUESTS) == 2
+    assert [one.msg for one in caplog.records] == ["follower_failed"]
+
+
 async def test_a_scrape_of_any_worker_gives_the_figures_of_all() -> None:
     async with sharing(3) as (_, shared, _):
         gathered = [await one.gather() for one in shared]
