@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from omniroute.routing.content import ContentRule, ContentRules
+from omniroute.routing.content import ContentRule, ContentRules, Span
 from omniroute.routing.conversation import Delta, TokenLogprob, ToolCallDelta, Usage
 from omniroute.routing.guarding.answers import AnswerGate
 from omniroute.routing.guarding.body import json_text, looked_at
@@ -104,8 +104,16 @@ def test_what_only_looks_like_it_stays(text: str) -> None:
 
 def test_a_card_is_found_among_other_digits() -> None:
     assert redacted("4111 1111 1111 1111 12/27 123") == "[CARD_REDACTED] 12/27 123"
+    assert redacted("4111 1111 1111 1111 1") == "[CARD_REDACTED] 1"
     assert redacted("7 4111111111111111") == "7 [CARD_REDACTED]"
     assert redacted("IBAN BE68 5390 0754 7034 PAID") == "IBAN [IBAN_REDACTED] PAID"
+
+
+def test_a_finding_is_told_by_its_place_from_the_beginning_or_from_anywhere() -> None:
+    text = "a@b.co, a@b.co"
+
+    assert list(GUARD.find(text, ())) == [Span(0, 6, "email"), Span(8, 14, "email")]
+    assert list(GUARD.find(text, (), start=7)) == [Span(8, 14, "email")]
 
 
 def test_only_the_kinds_that_are_asked_for_are_found() -> None:
