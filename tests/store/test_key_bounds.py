@@ -187,3 +187,18 @@ def test_it_may_go_where_keys_are_required_no_more_or_it_managed_nothing() -> No
     keys(one=ADMIN).check_admin_left("one", ADMIN, now_unix_s=NOW, required=bool)
 
     assert counts == [1, 2]
+
+
+def test_where_nobody_manages_from_elsewhere_any_key_may_go() -> None:
+    now, off = keys(one=OWN, two=OWN), replace(OWN, enabled=False)
+
+    for after in (None, off, OWN):
+        now.check_admin_left("one", after, now_unix_s=NOW, required=lambda count: True)
+
+    assert set(now.keys) == {"one", "two"}
+
+
+def test_of_many_names_five_are_told() -> None:
+    many = replace(OWN, models=tuple(f"openai/{number}" for number in range(7)))
+
+    assert stronger_in(many, than=OWN) == "may use " + ", ".join(many.models[:5])
