@@ -35,9 +35,9 @@ def keep_seconds() -> None:
     """Have what is older than KEPT_S removed, and look for it every LOOK_S."""
     make = Retention.__init__
 
-    def shortly(self: Retention, *given: Any, days: float | None) -> None:
+    def shortly(self: Retention, *given: Any, days: float | None, **more: Any) -> None:
         assert days is not None
-        make(self, *given, days=KEPT_S / SECONDS_A_DAY)
+        make(self, *given, days=KEPT_S / SECONDS_A_DAY, **more)
 
     setattr(Retention, "__init__", shortly)  # noqa: B010 - a type checker forbids the assignment
     retention.LOOK_S = LOOK_S

@@ -67,6 +67,8 @@ def test_a_key_is_switched_off_and_on_and_given_an_end(running: RunningGateway) 
 
 
 def test_a_key_is_rolled_with_an_overlap_and_then_revoked(running: RunningGateway) -> None:
+    # Without any key left, nobody would need one.
+    made(running, "--name", "stays")
     key_id, old = made(running, "--name", "rolled")
     overlapping = running.command("keys", "roll", key_id, "--overlap", "12h")
     new = overlapping.stdout.strip()
