@@ -60,7 +60,10 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
             "omniroute.routing.accounting.cost",
             ("tests/routing/test_cost.py",),
         ),
-        Target("omniroute.routing.accounting.payment", ("tests/routing/test_payment.py",)),
+        Target(
+            "omniroute.routing.accounting.payment",
+            ("tests/routing/test_payment_steps.py", "tests/routing/test_payment.py"),
+        ),
         Target("omniroute.server.store.budget", STORED),
         Target("omniroute.server.store.windows", STORED),
         Target("omniroute.server.store.budget_rows", STORED),

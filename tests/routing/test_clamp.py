@@ -44,6 +44,8 @@ def model(longest: int | None, price: Price | None = PRICE) -> Candidate:
         # The request's own ceiling is for it alone.
         (UNBOUND, 1_000_000, None, 1_000_000, 450),
         (UNBOUND, 1_001_999, 100_000_000, 1_000_000, 450),
+        # What the ceiling pays in full is not touched.
+        (UNBOUND, 2_100_000, None, 2_100_000, None),
         # Several answers share what is paid for, and each has the floor.
         (Features(False, 10, 100, choices=4), 4_100_000, None, 4_100_000, 2000),
         (Features(False, 10, 100, choices=3), 4_100_000, None, 4_096_000, 1998),
@@ -103,3 +105,41 @@ def test_a_bound_keeps_to_what_pays_or_is_the_least_and_never_grows(
     if written is not None:
         assert written % each == 0
         assert min(OUTPUT_TOKENS_FLOOR * each, longest // each * each) <= written <= longest
+
+
+FREE_OUTPUT = Price(input=1_000_000_000, output=0)
+BY_UNIT = Price(input=1_000_000_000, output=2_000_000_000, unit=7)
+
+
+@pytest.mark.parametrize(
+    ("price", "features", "usd_nanos"),
+    [
+        (None, UNBOUND, 0),
+        (FREE_OUTPUT, UNBOUND, 100_000),
+        (BY_UNIT, Features(input_tokens_max=100, output_tokens_max=50, units_max=3), 200_021),
+        (PRICE, UNBOUND, 612_000),
+    ],
+)
+def test_the_least_bound_says_that_there_is_no_smaller_one(
+    price: Price | None, features: Features, usd_nanos: int
+) -> None:
+    bound = least_bound(model(1000, price), features)
+
+    assert (bound.usd_nanos, bound.least) == (usd_nanos, True)
+
+
+@pytest.mark.parametrize(
+    ("price", "features", "left", "least"),
+    [
+        (FREE_OUTPUT, UNBOUND, 10, True),
+        (BY_UNIT, Features(input_tokens_max=100, units_max=3), 10, True),
+        # A quarter of this pays for the floor and not one token more.
+        (PRICE, UNBOUND, 4 * 612_000, True),
+        (PRICE, UNBOUND, 4 * 614_000, False),
+        (PRICE, UNBOUND, 100_000_000, False),
+    ],
+)
+def test_a_bound_says_whether_a_smaller_one_could_be_paid(
+    price: Price, features: Features, left: int, *, least: bool
+) -> None:
+    assert bound_within(model(1000, price), features, ceiling=None, left=left).least is least
