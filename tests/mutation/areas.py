@@ -21,6 +21,7 @@ class Target:
         return self.module.removeprefix("omniroute.").replace(".", "/") + ".py"
 
 
+TERMS = "tests/store/test_budget_terms.py"
 STORED = (
     "tests/store/test_budgets.py",
     "tests/store/test_leases.py",
@@ -64,8 +65,8 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
             "omniroute.routing.accounting.payment",
             ("tests/routing/test_payment_steps.py", "tests/routing/test_payment.py"),
         ),
-        Target("omniroute.server.store.budget", STORED),
-        Target("omniroute.server.store.windows", STORED),
+        Target("omniroute.server.store.budget", (TERMS, *STORED)),
+        Target("omniroute.server.store.windows", (TERMS, *STORED)),
         Target("omniroute.server.store.budget_rows", STORED),
         Target("omniroute.server.store.lease", STORED),
         Target("omniroute.server.store.lease_rows", STORED),
