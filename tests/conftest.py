@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,15 @@ __all__ = [
     "pytest_testnodedown",
     "pytest_unconfigure",
 ]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have collections of garbage pass over thousands of tests, and all that they import.
+
+    Going through them stops a process for a second: long enough for what it talks to to give up.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
