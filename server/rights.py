@@ -56,14 +56,7 @@ def _rights() -> Iterator[Right]:
         yield Right("GET", path, ANYONE)
 
 
-_ASKED = (
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/messages",
-    "/v1/messages/count_tokens",
-    "/v1/responses",
-    "/v1/responses/compact",
-    "/v1/responses/input_tokens",
+_SERVICES = (
     "/v1/embeddings",
     "/v1/moderations",
     "/v1/rerank",
@@ -74,6 +67,17 @@ _ASKED = (
     "/v1/audio/translations",
     "/v1/videos/generations",
     "/v1/music/generations",
+)
+"""What is no chat: asked by POST, its models listed by GET."""
+_ASKED = (
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1/responses",
+    "/v1/responses/compact",
+    "/v1/responses/input_tokens",
+    *_SERVICES,
     "/v1/providers/...",
     "/v1beta/models/...",
     "/api/chat",
@@ -90,16 +94,7 @@ _LISTED = (
     "/v1/providers/{provider}/models",
     "/v1beta/models",
     "/v1beta/models/{model:path}",
-    "/v1/embeddings",
-    "/v1/moderations",
-    "/v1/rerank",
-    "/v1/images/generations",
-    "/v1/images/edits",
-    "/v1/audio/speech",
-    "/v1/audio/transcriptions",
-    "/v1/audio/translations",
-    "/v1/videos/generations",
-    "/v1/music/generations",
+    *_SERVICES,
     "/api/tags",
 )
 _KEPT = (

@@ -11,7 +11,8 @@ from omniroute.routing.model import Caller
 from ..aliases_json import AliasesJson, AliasJson
 from .editing import Thing
 from .pages import Lists
-from .rows import Query, Row, body_as
+from .queries import Query
+from .rows import Row, body_as
 
 PATH = "/api/aliases"
 ONE = f"{PATH}/{{name:path}}"

@@ -30,7 +30,8 @@ from ..store.budget import Budget, Period
 from ..store.budget_rows import Standing
 from ..store.guards import is_guard
 from ..store.windows import windows_at
-from .rows import Query, Row, body_as, number
+from .queries import Query
+from .rows import Row, body_as, number
 
 BUDGET_PATH = "/api/usage/budget"
 ENTRIES = 100

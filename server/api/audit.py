@@ -28,7 +28,8 @@ from ..store.decisions import PAGE_MAX, Decisions, StoredDecision
 from ..store.ledger import StoredLedger
 from ..store.tool_calls import ToolCalls
 from .pages import CURSOR, cursor_of, tell_next
-from .rows import Lines, Query, Row, Tell, count
+from .queries import Query, count
+from .rows import Lines, Row, Tell
 
 DIFFERENCES_MAX = 20
 """Differences told of one page; all are counted."""

@@ -11,7 +11,8 @@ from ..autos_json import AutoJson, AutosJson, auto_combo, auto_json
 from .combos import find_combo, id_for
 from .editing import Thing
 from .pages import Lists
-from .rows import Query, Row, body_as, patched
+from .queries import Query
+from .rows import Row, body_as, patched
 
 PATH = "/api/combos/auto"
 ONE = f"{PATH}/{{name:path}}"

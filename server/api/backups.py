@@ -14,7 +14,8 @@ from ..backups_json import (
     broken_json,
 )
 from ..store.backups import Backups
-from .rows import Query, Row, body_as
+from .queries import Query
+from .rows import Row, body_as
 
 PATH = "/api/db-backups"
 

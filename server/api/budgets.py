@@ -28,7 +28,8 @@ from ..store.guards import is_guard
 from ..store.keys import Keys
 from .editing import Thing
 from .pages import Lists
-from .rows import Query, Row, body_as, patched
+from .queries import Query
+from .rows import Row, body_as, patched
 
 One = TypeVar("One", bound=str)
 

@@ -27,7 +27,8 @@ from ..management_usage import NANOS
 from ..storage import Storage
 from ..store.call_log import ROWS_MAX, STATUS_NAMES, Filters, call_log, logged, minutes
 from .pages import CURSOR, cursor_of, tell_next
-from .rows import Query, Row, count, number
+from .queries import Query, count
+from .rows import Row, number
 
 LOG_PATH = "/api/usage/call-logs"
 LINES = 200

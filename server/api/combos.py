@@ -23,7 +23,8 @@ from ..combos_json import (
 )
 from .editing import Thing
 from .pages import Lists
-from .rows import Lines, Query, Row, Tell, body_as, patched
+from .queries import Query
+from .rows import Lines, Row, Tell, body_as, patched
 
 PATH = "/api/combos"
 ONE = f"{PATH}/{{name:path}}"

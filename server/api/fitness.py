@@ -7,7 +7,8 @@ from omniroute.routing.model import Caller
 from omniroute.routing.preference import FitnessRule
 
 from ..fitness_json import FitnessJson, RuleJson, fitness_json, rule_json
-from .rows import Query, Row, body_as
+from .queries import Query
+from .rows import Row, body_as
 
 PATH = "/api/fitness"
 

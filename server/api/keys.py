@@ -19,7 +19,8 @@ from ..store.keys import Keys
 from .budgets import new_budget
 from .editing import Thing
 from .pages import Lists
-from .rows import Query, Row, body_as
+from .queries import Query
+from .rows import Row, body_as
 
 SCOPES_WHEN_UNSAID = ("agent",)
 NAME_WHEN_UNSAID = "key"

@@ -36,7 +36,8 @@ from ..store.tool_calls import PAGE_MAX, STATS_S, Stats, StoredCall, ToolCalls, 
 from .audit import chains_json
 from .mcp_tools import DOCUMENTED
 from .pages import CURSOR, cursor_of, tell_next
-from .rows import Query, Row, count, number
+from .queries import Query, count
+from .rows import Row, number
 
 PAGE = 50
 OFFSET_MAX = 10_000_000

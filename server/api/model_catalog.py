@@ -35,7 +35,8 @@ from ..model_catalog_json import (
     UnavailableModelJson,
 )
 from .providers import find_account
-from .rows import Query, Row, body_as
+from .queries import Query
+from .rows import Row, body_as
 
 ALIAS_PATH = "/api/models/alias"
 RENAMES_PATH = "/api/settings/model-aliases"

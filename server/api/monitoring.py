@@ -27,7 +27,8 @@ from ..monitoring_json import (
     system_json,
     token_health,
 )
-from .rows import Query, Row, body_as, count, number
+from .queries import Query, count
+from .rows import Row, body_as, number
 
 HEALTH = "/api/monitoring/health"
 SESSIONS = 100

@@ -29,7 +29,8 @@ from ..store.changes import Changes, Told
 from ..store.database import Database
 from ..store.repricing import reprice
 from .editing import Thing
-from .rows import Query, Row, body_as
+from .queries import Query
+from .rows import Row, body_as
 from .usage import since
 
 PATH = "/api/pricing"

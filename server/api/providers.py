@@ -27,7 +27,8 @@ from ..management import (
 )
 from .editing import Thing
 from .pages import Lists
-from .rows import Query, Row, body_as, named, patched
+from .queries import Query
+from .rows import Row, body_as, named, patched
 
 PATH = "/api/providers"
 ONE = f"{PATH}/{{account}}"

@@ -20,7 +20,8 @@ from ..store.configs import ConfigStore
 from ..store.proxies import ALL
 from .editing import Thing
 from .providers import find_account
-from .rows import Query, Row, body_as
+from .queries import Query
+from .rows import Row, body_as
 
 PATH = "/api/settings/proxy"
 Level = Literal["global", "provider"]

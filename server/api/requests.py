@@ -8,7 +8,8 @@ from omniroute.routing.model import Caller
 from ..management import RequestsJson, request_json
 from ..stories import StoryJson, story_json
 from .pages import CURSOR, cursor_of, tell_next
-from .rows import Query, Row, count, number
+from .queries import Query, count
+from .rows import Row, number
 
 REQUESTS_MAX = 500
 REQUESTS = 50

@@ -19,7 +19,8 @@ from ..management_health import (
 )
 from .editing import Thing
 from .pages import Lists
-from .rows import Query, Row, body_as
+from .queries import Query
+from .rows import Row, body_as
 
 PATH = "/api/resilience"
 WHOSE = (

@@ -24,9 +24,7 @@ from ..rights import Right
 from .bodies import decoded, merged, names_in
 from .editing import Edited, Thing, edit, is_bound
 from .pages import Lists, link_of
-from .queries import Query as Query  # noqa: PLC0414 - for every table of rows
-from .queries import check_query
-from .queries import count as count  # noqa: PLC0414 - the same
+from .queries import Query, check_query
 
 BODY_BYTES_MAX = 2**20
 

@@ -22,7 +22,8 @@ from omniroute.routing.model import Caller
 
 from ..a2a_json import A2aStatusJson, AgentJson, CountsJson, TallyJson
 from .pages import CURSOR, cursor_of, tell_next
-from .rows import Query, Row, count, number
+from .queries import Query, count
+from .rows import Row, number
 
 PAGE = 50
 OFFSET_MAX = 10_000_000

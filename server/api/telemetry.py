@@ -8,7 +8,8 @@ from omniroute.routing.model import Caller
 from ..storage import Storage
 from ..store.phases import newest_times
 from ..telemetry_json import TelemetryJson, telemetry_json
-from .rows import Query, Row, number
+from .queries import Query
+from .rows import Row, number
 
 WINDOW_MS = 300_000
 WINDOW_MS_MAX = 86_400_000

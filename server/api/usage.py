@@ -32,7 +32,8 @@ from ..management_usage import (
     provider_metrics,
 )
 from ..usage_activity import ACTIVITY_DAYS
-from .rows import Query, Row
+from .queries import Query
+from .rows import Row
 
 RANGE = "30d"
 RANGE_DAYS_MAX = 36_500
