@@ -16,17 +16,8 @@ from omniroute.server.gate import Gate, UndeclaredRoute
 from omniroute.server.guard import Guard
 from omniroute.server.rights import ANY_KEY, ANYONE, RIGHTS, Right
 from omniroute.server.store.key_terms import KeyTerms
-from tests.rights.world import (
-    ENTERED,
-    METHODS,
-    World,
-    asked_as,
-    line,
-    listening,
-    request,
-    row_request,
-    whole,
-)
+from tests.rights.world import ENTERED, METHODS, World, asked_as, line, request, row_request, whole
+from tests.v1.mounted import listening
 from tests.v1.whole import client, opened
 
 pytestmark = pytest.mark.anyio

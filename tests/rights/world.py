@@ -13,19 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniroute.routing.access import ADMIN, SCOPES
 from omniroute.server import doors
 from omniroute.server.auth import Authenticator
 from omniroute.server.compose import Composed, compose
-from omniroute.server.edge import Connection
 from omniroute.server.exchange import Door, Exchange, Head
 from omniroute.server.gate import Gate, Words
 from omniroute.server.rights import BELOW, EVERY, SOCKET, Needs, Right
 from omniroute.server.settings import load_settings
 from omniroute.server.store.key_terms import KeyTerms
+from tests.v1.mounted import listening
 
 WAIT_S = 120.0
 """Nothing here takes long; a machine that does much else at the same time does."""
@@ -191,27 +190,3 @@ def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Give the key that a request presents, "" for none."""
     named = dict(headers)
     return named.get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ")
-
-
-@asynccontextmanager
-async def listening(composed: Composed) -> AsyncIterator[int]:
-    """Serve an open gateway on connections of our own; give the port."""
-    config = uvicorn.Config(
-        composed.app,
-        http=Connection,
-        port=0,
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
-        ws="none",
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(WAIT_S):
-        while not server.started:
-            await asyncio.sleep(0.001)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task

@@ -73,7 +73,7 @@ async def mounted(
             base = server.url.removesuffix("/v1") + BASES.get(dialect, "/v1")
             account = Account(f"acc_{name}", name, dialect, base, KEY, models=("m",))
             await composed.parts.storage.configs.put_account(account, actor="test")
-        port = await opened.enter_async_context(_listening(composed))
+        port = await opened.enter_async_context(listening(composed))
         secrets = {"cookie": f"session={canary('cookie')}", "x-secret": canary("header")}
         url = f"http://127.0.0.1:{port}"
         client = httpx.AsyncClient(base_url=url, timeout=WAIT_S, headers=secrets)
@@ -82,9 +82,16 @@ async def mounted(
 
 
 @asynccontextmanager
-async def _listening(composed: Composed) -> AsyncIterator[int]:
+async def listening(composed: Composed) -> AsyncIterator[int]:
+    """Serve an open gateway on connections of our own; give the port."""
     config = uvicorn.Config(
-        cast(Any, composed.app), http=Connection, port=0, lifespan="off", log_config=None
+        cast(Any, composed.app),
+        http=Connection,
+        port=0,
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+        ws="none",
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
