@@ -34,11 +34,12 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|--(?:extra-)?index-url|--find-links
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock file, what it is made from, and the dependency groups it takes in."""
+    """A lock file, what it is made from, and the dependency groups and extras it takes in."""
 
     target: Path
     source: Path
     groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,8 +73,8 @@ def all_locks() -> tuple[Lock, ...]:
         for path in sorted((ROOT / folder).glob("*/requirements.in"))
     ]
     return (
-        Lock(ROOT / "requirements/runtime.txt", project, ("build",)),
-        Lock(ROOT / "requirements/dev.txt", project, ("build", "dev")),
+        Lock(ROOT / "requirements/runtime.txt", project, ("build",), ("dashboard",)),
+        Lock(ROOT / "requirements/dev.txt", project, ("build", "dev"), ("dashboard",)),
         *(Lock(path.with_suffix(".txt"), path) for path in foreign),
     )
 
@@ -106,10 +107,11 @@ def _compile(lock: Lock, scratch: Path, *, keep: bool) -> str:
     if lock.target.exists():
         shutil.copyfile(lock.target, scratch)
     groups = [part for group in lock.groups for part in ("--group", group)]
+    extras = [part for extra in lock.extras for part in ("--extra", extra)]
     subprocess.run(
         [
             str(Path(sys.executable).with_name("uv")),
-            *("pip", "compile", str(lock.source.relative_to(ROOT)), *groups),
+            *("pip", "compile", str(lock.source.relative_to(ROOT)), *groups, *extras),
             *("--generate-hashes", "--universal", "--python-version", PYTHON_MIN),
             *("--no-emit-index-url", "--no-header", "--no-annotate", "--quiet"),
             *(() if keep else ("--upgrade",)),

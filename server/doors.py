@@ -42,12 +42,14 @@ from .api import (
     tasks,
     usage,
 )
+from .api.calls import Calls
 from .api.departed import departed_rows
 from .api.openapi import document
 from .api.rows import Row, rights_of, routes_of
 from .app import Front, build_app, health_routes, hello_routes, home_route
 from .bounds import BODIES_AT_ONCE, Bounds, connections_by_files
 from .card_key import open_card_key
+from .dashboard.all_pages import dashboard
 from .exchange import Door
 from .gate import Gate
 from .guard import Guard
@@ -97,9 +99,10 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     rows = (*_management(parts), *tasks.rows(a2a), *_metrics(parts, lambda: front))
     departed, below = departed_rows({(one.method, one.path) for one in rows})
     served = (*departed, *rows, *below)
+    pages = dashboard(parts, Calls(rows, parts.storage))
     gate = Gate(
         authenticator,
-        (*RIGHTS, *rights_of(served)),
+        (*RIGHTS, *rights_of(served), *pages.rights()),
         dict.fromkeys(MCP_PATHS, mcp_door.refusal) | dict.fromkeys(A2A_PATHS, a2a.refusal),
     )
     hot = _hot(parts) | services.hot()
@@ -116,13 +119,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         doors=dict.fromkeys(MCP_PATHS, mcp_door.app),
         sockets=beside.sockets(parts, hot),
     )
-    front.closing = mcp_door.drain
-
-    def cut() -> None:
-        mcp_door.cut()
-        a2a.stop()
-
-    front.cutting = cut
+    _end_in_order(front, mcp_door, a2a)
     front.logs = settings.access_log
     front.bounds = _bounds(settings)
     front.app = build_app(
@@ -134,6 +131,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
             *services.routes(),
             *routes_of(served, authenticator, parts.storage),
             Route("/openapi.json", _openapi(rows, parts.version), methods=["GET"]),
+            *pages.routes(),
             home_route(lambda: _home(parts)),
             *hello_routes(),
         ],
@@ -143,6 +141,15 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     with closing(webhooks):
         async with mcp_door.run(), a2a.lifespan():
             yield front
+
+
+def _end_in_order(front: Front, mcp_door: McpDoor, a2a: A2ADoor) -> None:
+    def cut() -> None:
+        mcp_door.cut()
+        a2a.stop()
+
+    front.closing = mcp_door.drain
+    front.cutting = cut
 
 
 def _mcp(parts: Parts, hosts: Sequence[str], repeats: Repeats) -> McpDoor:

@@ -107,14 +107,21 @@ def tell_next(request: Request, place: tuple[Any, ...]) -> None:
 
 def link_of(request: Request) -> dict[str, str]:
     """Give the header that says where a list goes on; none at its end."""
-    place = request.scope.get(_NEXT)
-    if place is None:
+    cursor = next_cursor(request)
+    if cursor is None:
         return {}
-    cursor = base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
     kept = [(name, one) for name, one in request.query_params.multi_items() if name != CURSOR.name]
     # The path alone: behind a proxy nobody here knows what stands before it.
     url = f"{request.scope['path']}?{urlencode([*kept, (CURSOR.name, cursor)])}"
     return {"link": f'<{url}>; rel="next"'}
+
+
+def next_cursor(request: Request) -> str | None:
+    """Give the cursor of the page after the one that a request was answered with."""
+    place = request.scope.get(_NEXT)
+    if place is None:
+        return None
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
 def _no_cursor() -> BadRequest:

@@ -154,16 +154,25 @@ def _endpoint(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         caller = authenticator.caller(request.scope)
-        _check(row, request)
-        if row.thing is None or request.method == "GET" or not is_bound(request):
-            value = await row.handle(request, caller)
-            if row.lists is not None:
-                value = row.lists.cut(request, value)
-            return _answer(row, value, link_of(request))
-        work = partial(row.handle, request, caller)
-        return _answer(row, await edit(edited, row.thing, (request, caller), work))
+        value = await performed(row, request, caller, edited)
+        return _answer(row, value, link_of(request))
 
     return endpoint
+
+
+async def performed(row: Row, request: Request, caller: Caller, edited: Edited) -> Any:
+    """Give the value of a route's answer; the caller has the right to it."""
+    _check(row, request)
+    if row.thing is not None and request.method != "GET" and is_bound(request):
+        work = partial(row.handle, request, caller)
+        return await edit(edited, row.thing, (request, caller), work)
+    value = await row.handle(request, caller)
+    return value if row.lists is None else row.lists.cut(request, value)
+
+
+def with_body(scope: Scope, body: bytes) -> Request:
+    """Give a request whose body was read already."""
+    return Request({**scope, _BODY: body})
 
 
 def _check(row: Row, request: Request) -> None:

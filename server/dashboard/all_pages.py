@@ -1,0 +1,12 @@
+"""All pages of the dashboard, in the order of its menu, on one screen."""
+
+from ..api.calls import Calls
+from ..parts import Parts
+from .door import Dashboard
+from .pages import settings
+
+
+def dashboard(parts: Parts, calls: Calls) -> Dashboard:
+    """Give the dashboard over a gateway's parts and its management API."""
+    rows = (*settings.rows(),)
+    return Dashboard(rows, calls, parts.authenticator, parts.version)

@@ -1,0 +1,128 @@
+"""The dashboard's door: every page and what its forms do, as routes with their rights.
+
+A page is a row of a table (visits.PageRow), as a route of the management API is one. It reads
+and changes through that API's own rows (api/calls.py), so this door knows no store and no
+engine. What a form sends is either done, and the browser sent on to a page that shows it, or
+refused, and the form shown again with the reason where it belongs and nothing of it lost.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from omniroute.routing.errors import NotFound, RoutingError
+
+from ..api.calls import Calls
+from ..auth import Authenticator
+from ..rights import ANYONE, Right
+from . import assets
+from .policy import HEADERS
+from .visits import PageRow, Shown, Visit, sent
+
+if TYPE_CHECKING:
+    from .rendering import Renderer
+
+HOME = "/dashboard"
+ASSET = f"{assets.PREFIX}/{{stamp}}/{{name}}"
+ELSE = f"{HOME}/{{rest:path}}"
+
+log = logging.getLogger("omniroute")
+
+
+class Dashboard:
+    """Serves the pages.
+
+    Args:
+        rows: the pages, in the menu's order.
+        calls: the management API.
+        authenticator: says who looks.
+        version: of this program.
+    """
+
+    def __init__(
+        self, rows: Sequence[PageRow], calls: Calls, authenticator: Authenticator, version: str
+    ) -> None:
+        self._rows = tuple(rows)
+        self._calls = calls
+        self._authenticator = authenticator
+        self._renderer: Renderer | None = None
+        self._version = version
+
+    def routes(self) -> list[Route]:
+        """Give the routes; the last one answers for every address where no page is."""
+        return [
+            Route(ASSET, assets.serve, methods=["GET"]),
+            Route(f"{HOME}/", self._home, methods=["GET"]),
+            *(Route(row.path, self._endpoint(row), methods=[row.method]) for row in self._rows),
+            Route(ELSE, self._nowhere, methods=["GET"]),
+        ]
+
+    def rights(self) -> tuple[Right, ...]:
+        """Give what each route needs."""
+        return (
+            Right("GET", ASSET, ANYONE),
+            Right("GET", f"{HOME}/", ANYONE),
+            *(row.right for row in self._rows),
+            Right("GET", ELSE, ANYONE),
+        )
+
+    def _endpoint(self, row: PageRow) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            caller = self._authenticator.caller(request.scope)
+            visit = Visit(request, caller, self._calls)
+            try:
+                return self._answer(await self._done(row, visit), visit)
+            except RoutingError as error:
+                return self._refused(error, visit)
+            except Exception as fault:
+                log.error("unexpected_error", exc_info=fault)
+                return self._refused(RoutingError("the log of the gateway has the cause"), visit)
+
+        return endpoint
+
+    async def _done(self, row: PageRow, visit: Visit) -> Shown | Response:
+        if row.method != "GET":
+            visit.fields = await sent(visit.request)
+        try:
+            return await row.handle(visit)
+        except RoutingError as error:
+            if row.again is None:
+                raise
+            visit.error = error
+            again = await row.again(visit)
+            if isinstance(again, Shown):
+                return Shown(again.template, again.values, error.status)
+            return again
+
+    def _answer(self, done: Shown | Response, visit: Visit) -> Response:
+        if isinstance(done, Response):
+            for name, value in HEADERS.items():
+                done.headers.setdefault(name, value)
+            return done
+        accepted = visit.request.headers.get("accept-language", "")
+        return self._made().page(done, visit, accepted)
+
+    def _refused(self, error: RoutingError, visit: Visit) -> Response:
+        visit.error = error
+        return self._answer(Shown("error.html", {"status": error.status}, error.status), visit)
+
+    async def _home(self, request: Request) -> Response:
+        return RedirectResponse(HOME, 308, HEADERS)
+
+    async def _nowhere(self, request: Request) -> Response:
+        error = NotFound(f"no page of the dashboard is at {request.scope['path'][:200]}")
+        shown = Shown("error.html", {"status": 404, "error": error}, 404)
+        return self._made().page(shown, None, request.headers.get("accept-language", ""))
+
+    def _made(self) -> "Renderer":
+        if self._renderer is None:
+            # Templates are compiled, and their library imported, when a page is first asked for.
+            from .rendering import Renderer  # noqa: PLC0415
+
+            menu = [row for row in self._rows if row.menu is not None]
+            self._renderer = Renderer(menu, self._version)
+        return self._renderer
