@@ -26,6 +26,8 @@ COMPARISONS = (
     *("Gt_GtE", "Gt_LtE", "GtE_Gt", "GtE_Lt", "Is_IsNot", "IsNot_Is"),
 )
 SIGNS = ("Add_Sub", "Sub_Add", "Mul_Add", "FloorDiv_Mul", "Div_Mul", "Mod_Mul", "BitOr_BitAnd")
+SAME = ("None", "False")
+"""What a test of its truth cannot tell from None."""
 OTHERS = (
     *("AddNot", "ReplaceTrueWithFalse", "ReplaceFalseWithTrue", "ReplaceAndWithOr"),
     *("ReplaceOrWithAnd", "ReplaceBreakWithContinue", "ReplaceContinueWithBreak"),
@@ -53,11 +55,14 @@ class LeftOut(Operator):
 
 
 class NothingReturned(Operator):
-    """A `return` of something that returns None."""
+    """A `return` of something that returns None.
+
+    Not of False: what is asked for its truth alone says the same, and the types are checked.
+    """
 
     def mutation_positions(self, node: Any) -> Iterator[tuple[Any, Any]]:
         """Give the place of a statement."""
-        if node.type == "return_stmt" and node.children[1].get_code().strip() != "None":
+        if node.type == "return_stmt" and node.children[1].get_code().strip() not in SAME:
             yield node.start_pos, node.end_pos
 
     def mutate(self, node: Any, index: int) -> Any:
