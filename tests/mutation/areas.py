@@ -43,9 +43,9 @@ KEPT_KEYS = (
 
 AREAS: Mapping[str, tuple[Target, ...]] = {
     "authorisation": (
-        Target("omniroute.routing.access", ("tests/tools/test_mcp_door.py",)),
-        Target("omniroute.server.auth", ("tests/v1/test_chat_door.py",)),
-        Target("omniroute.server.guard", ("tests/test_front.py",)),
+        Target("omniroute.routing.access", ("tests/rights/test_scopes.py",)),
+        Target("omniroute.server.auth", ("tests/rights/test_callers.py",)),
+        Target("omniroute.server.guard", ("tests/rights/test_guard.py",)),
         Target("omniroute.routing.health.key_rates", ("tests/routing/test_key_rates.py",)),
         Target("omniroute.server.store.keys", KEPT_KEYS),
         Target("omniroute.server.store.key_bounds", ("tests/store/test_key_bounds.py",)),

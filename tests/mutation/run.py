@@ -32,6 +32,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests import foreign
@@ -336,7 +337,15 @@ def _say(what: str, score: Score) -> None:
 
 
 def prepare() -> None:
-    """Import what every fork needs, and nothing of ours."""
+    """Import what every fork needs, and nothing of ours; examples are the same in each, as found.
+
+    A mutant is noticed by the first example that fails: none is sought that is simpler.
+    """
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    hypothesis.settings.register_profile(
+        "mutation", phases=phases, derandomize=True, database=None, deadline=None
+    )
+    hypothesis.settings.load_profile("mutation")
     for name in LIBRARIES:
         importlib.import_module(name)
     if _ours():
