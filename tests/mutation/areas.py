@@ -68,7 +68,7 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
         Target("omniroute.server.store.budget", (TERMS, *STORED)),
         Target("omniroute.server.store.windows", (TERMS, *STORED)),
         Target("omniroute.server.store.budget_rows", STORED),
-        Target("omniroute.server.store.lease", STORED),
+        Target("omniroute.server.store.lease", ("tests/store/test_lease.py",)),
         Target("omniroute.server.store.lease_rows", STORED),
         Target("omniroute.server.store.leases", STORED),
         Target("omniroute.server.store.budgets", STORED),
