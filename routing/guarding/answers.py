@@ -1,10 +1,13 @@
 """An answer's Deltas as a guard leaves them, while they come.
 
 Words, thoughts and refusals go on as far as nothing that follows can change what is found in
-them. The arguments of a tool call are JSON, in which a character may be written in several ways:
-they are held until they are whole. What a Delta says of usage, of its model or its end goes on
-behind all that was held before it. The probabilities of tokens spell the words out once more, so
-they are left out where words are replaced.
+them; where the answer turns to something else they have ended, and what was held of them goes
+on before it. The arguments of a tool call are JSON, in which a character may be written in
+several ways: they are held until they are whole. What a Delta says of the end goes on behind all
+that was held before it. The probabilities of tokens spell the words out once more, so they are
+left out where words are held.
+
+Where findings are only counted, nothing is held and every Delta goes on as it came.
 """
 
 from collections.abc import Sequence
@@ -15,74 +18,68 @@ from ..conversation import Delta, ToolCallDelta
 from .body import json_text
 from .text import Gate, Watch
 
+_THOUGHT = ("reasoning", "reasoning_signature", "reasoning_encrypted")
+_ORDER = (*_THOUGHT, "text", "refusal", "image", "tool_call")
+"""What one Delta may bring, in the order in which clients are told of it."""
+_NOTHING = Delta()
+
 
 class AnswerGate:
     """Feed it every Delta of one answer, in order, and call `end` last."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._text, self._reasoning, self._refusal = Gate(watch), Gate(watch), Gate(watch)
+        self._gates = {name: Gate(watch) for name in ("reasoning", "text", "refusal")}
         self._calls: dict[int, ToolCallDelta] = {}
 
     def feed(self, delta: Delta) -> Sequence[Delta]:
         """Give what may go on now."""
-        if self._watch.mode == "redact":
-            return self._fed(delta)
-        # Nothing is changed: what is found is counted, and comes to light no later than it must.
-        self._fed(delta)
-        return (delta,)
+        given = self._fed(delta)
+        return (delta,) if self._watch.mode == "warn" else given
 
     def end(self) -> Sequence[Delta]:
         """Give what was held: the answer is over."""
         held = self._held()
-        return held if self._watch.mode == "redact" else ()
+        return () if self._watch.mode == "warn" else held
 
     def _fed(self, delta: Delta) -> Sequence[Delta]:
-        given: list[Delta] = []
-        if delta.finish is not None or delta.ended or delta.error is not None:
-            words = self._words(delta)
-            given += [*([words] if words.has_content else []), *self._held()]
-            rest = structs.replace(delta, text="", reasoning="", refusal="", tool_call=None)
-            return (*given, structs.replace(rest, logprobs=()))
+        before, words = self._words(delta)
+        if delta.finish is None and not delta.ended and delta.error is None:
+            return (*before, words)
+        words = structs.replace(words, finish=None, usage=None, error=None, ended=False)
+        last = Delta(finish=delta.finish, usage=delta.usage, error=delta.error, ended=delta.ended)
+        return (*before, *([words] if words != _NOTHING else ()), *self._held(), last)
+
+    def _words(self, delta: Delta) -> tuple[Sequence[Delta], Delta]:
+        """Give what ends where a Delta begins, and what may go on of the Delta itself."""
+        brought = [name for name in _ORDER if getattr(delta, name)]
+        before: list[Delta] = []
+        shown: dict[str, str] = {}
+        for name, gate in self._gates.items() if brought else ():
+            if name in brought:
+                shown[name] = gate.feed(getattr(delta, name))
+                # The rest of this Delta comes behind it.
+                shown[name] += gate.end() if name != brought[-1] else ""
+            elif held := gate.end():
+                before.append(structs.replace(_NOTHING, **{name: held}))
         call = delta.tool_call
         if call is not None:
             known = self._calls.get(call.index)
             self._calls[call.index] = call if known is None else _joined(known, call)
-            given += self._words_held()
-        return (*given, structs.replace(self._words(delta), logprobs=()))
+        return before, structs.replace(delta, **shown, tool_call=None, logprobs=())
 
-    def _words(self, delta: Delta) -> Delta:
-        call = delta.tool_call
-        if call is not None and delta.finish is not None and call.index not in self._calls:
-            self._calls[call.index] = call
-        return structs.replace(
-            delta,
-            text=self._text.feed(delta.text),
-            reasoning=self._reasoning.feed(delta.reasoning),
-            refusal=self._refusal.feed(delta.refusal),
-            tool_call=None,
-            finish=None,
-            usage=None,
-            error=None,
-            ended=False,
-            logprobs=(),
-        )
-
-    def _words_held(self) -> list[Delta]:
-        held = (
-            Delta(reasoning=self._reasoning.end()),
-            Delta(text=self._text.end()),
-            Delta(refusal=self._refusal.end()),
-        )
-        return [one for one in held if one.has_content]
-
-    def _held(self) -> list[Delta]:
+    def _held(self) -> Sequence[Delta]:
+        words = [
+            structs.replace(_NOTHING, **{name: held})
+            for name, gate in self._gates.items()
+            if (held := gate.end())
+        ]
         calls, self._calls = self._calls, {}
         whole = [
             structs.replace(one, arguments=json_text(one.arguments, self._watch))
             for _, one in sorted(calls.items())
         ]
-        return [*self._words_held(), *(Delta(tool_call=one) for one in whole)]
+        return (*words, *(Delta(tool_call=one) for one in whole))
 
 
 def _joined(one: ToolCallDelta, more: ToolCallDelta) -> ToolCallDelta:

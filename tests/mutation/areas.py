@@ -79,6 +79,8 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
         Target("omniroute.routing.guarding.pii", GUARDS),
         Target("omniroute.routing.guarding.text", GUARDS),
         Target("omniroute.routing.guarding.body", GUARDS),
-        Target("omniroute.routing.guarding.answers", GUARDS),
+        Target(
+            "omniroute.routing.guarding.answers", ("tests/routing/test_guarded_answers.py", *GUARDS)
+        ),
     ),
 }

@@ -166,6 +166,38 @@ async def test_what_is_not_to_be_shown_ends_a_stream_with_the_dialects_error(
     assert (story["request"]["status"], story["request"]["error"]) == ("failed", "content_blocked")
 
 
+@pytest.mark.parametrize("mode", ["redact", "block"])
+async def test_no_part_of_a_finding_is_shown_before_it_is_whole(tmp_path: Path, mode: str) -> None:
+    saying = f"For today charge {CARD} and no more."
+    body = {**CHAT, "messages": [{"role": "user", "content": saying}], "stream": True}
+    async with gateway(tmp_path) as running:
+        await running.rule(everywhere={"answers": mode})
+
+        stream = await running.ask("/v1/chat/completions", body)
+
+    assert "For today charge" in words(stream.text)
+    assert "4111" not in words(stream.text)
+
+
+async def test_a_stream_that_is_looked_at_tells_its_usage(tmp_path: Path) -> None:
+    body = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
+    async with gateway(tmp_path) as running:
+        plain = await running.ask("/v1/chat/completions", body)
+        await running.rule(everywhere={"answers": "redact"})
+        guarded = await running.ask("/v1/chat/completions", body)
+
+    told = [
+        [
+            json.loads(line[6:])["usage"]["total_tokens"]
+            for line in one.text.splitlines()
+            if '"usage":{' in line
+        ]
+        for one in (plain, guarded)
+    ]
+    assert len(told[0]) == 1
+    assert told[1] == told[0]
+
+
 async def test_a_request_that_is_blocked_reaches_nobody_and_the_error_quotes_nothing(
     tmp_path: Path,
 ) -> None:
