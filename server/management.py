@@ -220,7 +220,7 @@ def account_json(
         key_from=found[0] if found else "",
         models=account.models,
         headers=tuple(name for name, _ in account.headers),
-        fingerprint=None if seed is None else _fingerprint(account, seed),
+        fingerprint=None if seed is None else fingerprint(_secrets_of(account), seed),
     )
 
 
@@ -242,11 +242,16 @@ def masked(secret: str | None) -> str | None:
     return f"...{secret[-4:]}" if len(secret) >= MASKED_CHARS_MIN else "..."
 
 
-def _fingerprint(account: Account, seed: bytes) -> str:
+def fingerprint(secrets: object, seed: bytes) -> str:
+    """Give what is another one whenever the secrets are, and tells nothing of them."""
     # Under a key of its own, so that a password that is short cannot be found by trying.
-    secrets = msgspec.json.encode((account.credential, account.headers, account.proxy))
     key = hashlib.blake2b(seed, person=b"fingerprint").digest()
-    return hashlib.blake2b(secrets, key=key, digest_size=FINGERPRINT_BYTES).hexdigest()
+    told = msgspec.json.encode(secrets)
+    return hashlib.blake2b(told, key=key, digest_size=FINGERPRINT_BYTES).hexdigest()
+
+
+def _secrets_of(account: Account) -> object:
+    return account.credential, account.headers, account.proxy
 
 
 def request_json(outcome: Outcome) -> RequestJson:

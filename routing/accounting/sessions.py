@@ -22,7 +22,7 @@ as draws go: those of a session are keyed by the session, see choose/ranking.py.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from heapq import nlargest
 
 from ..catalog.providers import CACHE_S, provider_named
 from ..conversation import Usage
@@ -55,9 +55,18 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._seats)
 
-    def newest(self, limit: int) -> list[tuple[tuple[str, str], Seat]]:
-        """Give the seats that were used last, by session id and target, newest first."""
-        return list(islice(reversed(self._seats.items()), limit))
+    def newest(
+        self, limit: int, before: tuple[float, str, str] | None = None
+    ) -> list[tuple[tuple[str, str], Seat]]:
+        """Give the seats that were used last, by session id and target, newest first.
+
+        Args:
+            limit: how many.
+            before: only seats before this time, session id and target.
+        """
+        every = self._seats.items()
+        seats = every if before is None else [one for one in every if place_of(*one) < before]
+        return nlargest(limit, seats, key=lambda one: place_of(*one))
 
     def stay(
         self, request: RouteRequest, candidates: Sequence[Candidate], session_s: float | None
@@ -103,6 +112,11 @@ class Sessions:
         self._seats.move_to_end(key)
         if len(self._seats) > self.seats_max:
             self._seats.popitem(last=False)
+
+
+def place_of(key: tuple[str, str], seat: Seat) -> tuple[float, str, str]:
+    """Give where a seat stands among others: when it was used, and whose it is."""
+    return seat.at_s, *key
 
 
 def cached_s(provider: str) -> float:

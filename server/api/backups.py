@@ -1,5 +1,7 @@
 """Backups of the database: made while it serves, listed, fetched, and laid ready to be put back."""
 
+from typing import Literal
+
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
@@ -14,10 +16,20 @@ from ..backups_json import (
     broken_json,
 )
 from ..store.backups import Backups
+from .pages import Lists
 from .queries import Query
 from .rows import Row, body_as
 
 PATH = "/api/db-backups"
+LISTED = Lists(
+    "backups",
+    lambda one: (one.created_at, one.id),
+    (
+        Query("reason", Literal["manual", "scheduled"], "why it was made"),
+        Query("database", Literal["sqlite", "postgres"], "what it was made of"),
+    ),
+    newest_first=True,
+)
 
 
 def rows(backups: Backups) -> tuple[Row, ...]:
@@ -55,7 +67,7 @@ def rows(backups: Backups) -> tuple[Row, ...]:
 
     which = Query("id", str, "of a backup; without, a new one is made")
     return (
-        Row("GET", PATH, "admin", "List backups", listed),
+        Row("GET", PATH, "admin", "List backups", listed, lists=LISTED),
         Row("PUT", PATH, "admin", "Make a backup and check it", make, 201),
         Row(
             "POST", PATH, "admin", "Put a backup back at the next start", restore, body=RestoreWish

@@ -51,10 +51,12 @@ class Thing:
     Attributes:
         show: gives what the answer to a GET of it is; NotFound where it is not there.
         edited: gives what of such an answer edits change: the ETag is made of that.
+        told: whether the answer to an edit shows it too, and so has its ETag.
     """
 
     show: Show
     edited: Callable[[Any], object] = _whole
+    told: bool = True
 
     def tag(self, shown: Any) -> str:
         """Give the ETag of what is shown."""

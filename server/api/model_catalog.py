@@ -34,6 +34,7 @@ from ..model_catalog_json import (
     RenameWish,
     UnavailableModelJson,
 )
+from .pages import Lists
 from .providers import find_account
 from .queries import Query
 from .rows import Row, body_as
@@ -41,6 +42,22 @@ from .rows import Row, body_as
 ALIAS_PATH = "/api/models/alias"
 RENAMES_PATH = "/api/settings/model-aliases"
 AVAILABILITY_PATH = "/api/models/availability"
+MODELS_LISTED = Lists(
+    "models",
+    lambda one: (one.provider, one.model),
+    (
+        Query("provider", str, "whose models"),
+        Query("available", bool, "whether one of their accounts may be asked now"),
+    ),
+)
+CATALOG_LISTED = Lists(
+    "catalog",
+    lambda one: one[:1],
+    (
+        Query("provider", str, "its full name"),
+        Query("active", bool, "whether an enabled account is there"),
+    ),
+)
 
 
 def rows(gateway: Gateway) -> tuple[Row, ...]:
@@ -82,8 +99,12 @@ def _list_rows(gateway: Gateway) -> tuple[Row, ...]:
         Row(
             *("GET", "/api/models", "read:models", "The models of the accounts", models),
             query=(Query("all", bool, "those of accounts that are switched off, too"),),
+            lists=MODELS_LISTED,
         ),
-        Row("GET", "/api/models/catalog", "read:models", "Providers and their models", catalog),
+        Row(
+            *("GET", "/api/models/catalog", "read:models", "Providers and their models", catalog),
+            lists=CATALOG_LISTED,
+        ),
         Row("GET", AVAILABILITY_PATH, "read:health", "What is not asked now", availability),
         Row(
             *("POST", AVAILABILITY_PATH, "write:config", "Ask a model again", make_available),

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from omniroute.routing.access import require
+from omniroute.routing.accounting.sessions import place_of
 from omniroute.routing.errors import NotFound
 from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
@@ -27,6 +28,7 @@ from ..monitoring_json import (
     system_json,
     token_health,
 )
+from .pages import CURSOR, cursor_of, tell_next
 from .queries import Query, count
 from .rows import Row, body_as, number
 
@@ -106,8 +108,12 @@ def _session_rows(gateway: Gateway) -> tuple[Row, ...]:
         limit = number(request, "limit", SESSIONS, least=1, most=SESSIONS_MAX)
         providers = {one.account_id: one.provider for one in view.configs.current().accounts}
         to_unix_s = view.clock.unix() - view.clock.now()
-        found = (session_json(*one, providers, to_unix_s) for one in known.newest(limit))
-        return SessionsJson(len(known), tuple(found))
+        # A session that is used meanwhile is among the newest, so before the pages that follow.
+        found = known.newest(limit + 1, cursor_of(request, tuple[float, str, str]))
+        if len(found) > limit:
+            tell_next(request, place_of(*found[limit - 1]))
+        shown = (session_json(*one, providers, to_unix_s) for one in found[:limit])
+        return SessionsJson(len(known), tuple(shown))
 
     return (
         Row(
@@ -116,6 +122,7 @@ def _session_rows(gateway: Gateway) -> tuple[Row, ...]:
                 Query(
                     "limit", count(1, SESSIONS_MAX), f"how many are listed, {SESSIONS} unless said"
                 ),
+                CURSOR,
             ),
         ),
     )

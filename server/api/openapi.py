@@ -151,7 +151,7 @@ def _operation_of(row: Row, path: str, types: Types) -> dict[str, Any]:
 
 def _good(row: Row, types: Types) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "done"}
-    if row.thing is not None and row.status != 204:
+    if row.is_tagged:
         good["headers"] = {"etag": TAG}
     if any(one.name == CURSOR.name for one in row.parameters):
         good.setdefault("headers", {})["link"] = LINK

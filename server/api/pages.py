@@ -10,8 +10,10 @@ people. Page by page they are in the order of what tells their entries apart.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -39,13 +41,16 @@ class Lists:
 
     Attributes:
         field: of the answer, which holds its entries.
-        place: gives what entries are ordered by; no two have the same.
+        place: gives what entries are ordered by; no two have the same. Of a list that is a map
+            it is given the name as well as the entry, as a pair.
         filters: fields of an entry that can be asked for: only entries that have this there.
+        newest_first: whether pages begin at the end of that order.
     """
 
     field: str
     place: Callable[[Any], tuple[Any, ...]]
     filters: tuple[Query, ...] = ()
+    newest_first: bool = False
 
     @property
     def query(self) -> tuple[Query, ...]:
@@ -56,23 +61,28 @@ class Lists:
     def cut(self, request: Request, value: Any) -> Any:
         """Give the part of an answer that is asked for, and tell where it goes on."""
         asked = request.query_params
-        items: Sequence[Any] = getattr(value, self.field)
+        whole: Sequence[Any] | Mapping[str, Any] = getattr(value, self.field)
+        is_map = isinstance(whole, Mapping)
+        items: Sequence[Any] = tuple(whole.items()) if isinstance(whole, Mapping) else whole
+        entry: Callable[[Any], Any] = itemgetter(1) if is_map else _itself
         for one in self.filters:
             if one.name in asked:
                 wanted = _FLAGS[asked[one.name]] if one.kind is bool else asked[one.name]
-                items = [item for item in items if getattr(item, one.name) == wanted]
+                items = [item for item in items if getattr(entry(item), one.name) == wanted]
         if "limit" in asked or "cursor" in asked:
             items = self._page(request, items)
+        cut = {self.field: dict(items) if is_map else tuple(items)}
         if isinstance(value, msgspec.Struct):
-            return msgspec.structs.replace(value, **{self.field: tuple(items)})
-        return replace(value, **{self.field: tuple(items)})
+            return msgspec.structs.replace(value, **cut)
+        return replace(value, **cut)
 
     def _page(self, request: Request, items: Sequence[Any]) -> Sequence[Any]:
-        ordered = sorted(items, key=self.place)
+        ordered = sorted(items, key=self.place, reverse=self.newest_first)
         after = cursor_of(request, tuple[Any, ...])
         if after is not None:
             try:
-                ordered = [one for one in ordered if self.place(one) > after]
+                is_past = operator.lt if self.newest_first else operator.gt
+                ordered = [one for one in ordered if is_past(self.place(one), after)]
             except TypeError:
                 raise _no_cursor() from None
         limit = int(request.query_params.get("limit", PAGE))
@@ -122,6 +132,10 @@ def next_cursor(request: Request) -> str | None:
     if place is None:
         return None
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def _itself(item: Any) -> Any:
+    return item
 
 
 def _no_cursor() -> BadRequest:

@@ -16,6 +16,7 @@ from omniroute.routing.model import Caller
 from omniroute.routing.upstream.tunnel import DIRECT, outbound
 
 from ..accounts import NAME_PATTERN, checked_proxy
+from ..management import fingerprint
 from ..store.configs import ConfigStore
 from ..store.proxies import ALL
 from .editing import Thing
@@ -31,7 +32,8 @@ Kind = Literal["http", "https", "socks5", "direct"]
 class ProxyJson(Struct, frozen=True):
     """A proxy; of type direct it is none, and keeps that of the next level from counting.
 
-    `password` is never given back: `hasPassword` says whether there is one.
+    `password` is never given back: `hasPassword` says whether there is one, and `fingerprint` is
+    another one whenever it is; it tells nothing of it.
     """
 
     type: Kind
@@ -39,6 +41,7 @@ class ProxyJson(Struct, frozen=True):
     port: int | None = None
     username: str = ""
     hasPassword: bool = False  # noqa: N815 - in the manner of the documented names
+    fingerprint: str | None = None
 
 
 class ProxyWish(Struct, frozen=True):
@@ -83,7 +86,7 @@ def rows(gateway: Gateway, configs: ConfigStore, *, own_urls: tuple[str, ...]) -
     async def show(request: Request, caller: Caller) -> ProxiesJson:
         wanted = request.query_params.get("resolve")
         resolved = None if wanted is None else _way(gateway, configs, wanted)
-        return structs.replace(_proxies(configs), resolved=resolved)
+        return structs.replace(_proxies(gateway, configs), resolved=resolved)
 
     async def put(request: Request, caller: Caller) -> ProxiesJson:
         wish = await body_as(request, LevelWish)
@@ -91,7 +94,7 @@ def rows(gateway: Gateway, configs: ConfigStore, *, own_urls: tuple[str, ...]) -
         if url is None:
             raise BadRequest("a proxy needs a host", field="proxy.host")
         await configs.put_proxy(_place(wish.level, wish.id), url, actor=caller.key_id)
-        return _proxies(configs)
+        return _proxies(gateway, configs)
 
     async def remove(request: Request, caller: Caller) -> None:
         place = _place(
@@ -101,7 +104,7 @@ def rows(gateway: Gateway, configs: ConfigStore, *, own_urls: tuple[str, ...]) -
             raise NotFound(f"no proxy is set for {'all' if place == ALL else place}")
 
     async def stored(request: Request, caller: Caller) -> ProxiesJson:
-        return _proxies(configs)
+        return _proxies(gateway, configs)
 
     thing = Thing(stored, _edited)
     level = Query("level", Level, "whose proxy: global (of all accounts), or provider")
@@ -151,13 +154,14 @@ def _url(wish: ProxyWish) -> str:
     return f"{wish.type}://{user if wish.username or wish.password else ''}{host}{port}"
 
 
-def _proxies(configs: ConfigStore) -> ProxiesJson:
-    shown = {place: _json(url) for place, url in configs.proxies.items()}
+def _proxies(gateway: Gateway, configs: ConfigStore) -> ProxiesJson:
+    seed = gateway.view.configs.current().seed
+    shown = {place: _json(url, seed) for place, url in configs.proxies.items()}
     everybody = shown.pop(ALL, None)
     return ProxiesJson(everybody, shown)
 
 
-def _json(url: str) -> ProxyJson:
+def _json(url: str, seed: bytes) -> ProxyJson:
     if url == DIRECT:
         return ProxyJson("direct")
     parts = urlsplit(url)
@@ -170,14 +174,16 @@ def _json(url: str) -> ProxyJson:
         parts.port,
         unquote(parts.username or ""),
         bool(parts.password),
+        fingerprint(parts.password, seed) if parts.password else None,
     )
 
 
 def _way(gateway: Gateway, configs: ConfigStore, wanted: str) -> WayJson:
     account = find_account(gateway, wanted)
     url = outbound(account)
+    shown = None if url is None else _json(url, gateway.view.configs.current().seed)
     if account.proxy:
-        return WayJson("account", None if url is None else _json(url))
-    if url is None:
+        return WayJson("account", shown)
+    if shown is None:
         return WayJson(None, None)
-    return WayJson("global" if configs.place_of_proxy(account) == ALL else "provider", _json(url))
+    return WayJson("global" if configs.place_of_proxy(account) == ALL else "provider", shown)

@@ -80,6 +80,12 @@ class Row:
         return (*(self.query or ()), *(() if self.lists is None else self.lists.query))
 
     @property
+    def is_tagged(self) -> bool:
+        """Whether good answers have an ETag."""
+        thing = self.thing
+        return thing is not None and self.status != 204 and (self.method == "GET" or thing.told)
+
+    @property
     def answer(self) -> Any:
         """The type of a good answer; None when there is no body."""
         return get_type_hints(self.handle).get("return")
@@ -189,7 +195,7 @@ def _answer(row: Row, value: Any, headers: Mapping[str, str] = _PLAIN) -> Respon
         return LinesResponse(value)
     if isinstance(value, Response):
         return value
-    tag = {} if row.thing is None else {"etag": row.thing.tag(value)}
+    tag = {"etag": row.thing.tag(value)} if row.thing is not None and row.is_tagged else {}
     content = msgspec.json.encode(value)
     return Response(content, row.status, {**headers, **tag}, media_type="application/json")
 

@@ -26,6 +26,7 @@ COMBO = {"name": "team", "models": [{"target": "sim/fast"}]}
 AUTO = {"type": "auto", "id": "mine", "name": "Mine", "candidatePool": ["sim"]}
 ACCOUNT = {"provider": "own", "base_url": "https://own.example/v1", "dialect": "openai_chat"}
 SECRET = "sk-fake-of-the-account"
+PROXY = {"type": "http", "host": "proxy.example", "port": 3128, "password": "fake-of-the-proxy"}
 BUDGET = {"key_id": "local", "terms": {"cap_usd_nanos": 5_000_000_000, "period": "day"}}
 
 
@@ -75,6 +76,13 @@ NOUNS = {
     ),
     "thinking": Noun(
         "/api/settings/thinking-budget", None, {"mode": "adaptive"}, "PUT", removable=False
+    ),
+    "proxies": Noun(
+        "/api/settings/proxy",
+        ("PUT", "/api/settings/proxy", {"proxy": PROXY}),
+        {"proxy": {**PROXY, "password": "fake-another-one"}},
+        "PUT",
+        removable=False,
     ),
     "resilience": Noun("/api/resilience", None, {"profile": "aggressive"}, "PUT", removable=False),
 }
@@ -180,6 +188,43 @@ async def test_what_has_changed_since_it_was_read_is_not_removed(
     assert (refused.status_code, removed.status_code, gone.status_code) == (412, 204, 404)
     assert (await api.get(path)).status_code == 404
     assert (await api.patch(path, json=noun.change)).status_code == 404
+
+
+async def test_a_fitness_rule_is_set_and_removed_by_who_has_seen_the_rules(
+    api: httpx2.AsyncClient,
+) -> None:
+    async def tag() -> str:
+        return str((await api.get("/api/fitness")).headers["etag"])
+
+    none = await tag()
+    rule = {"pattern": "sim/fast", "fitness": 0.5}
+
+    made = await api.put("/api/fitness", json=rule, headers={"if-match": none})
+    one = await tag()
+    refused = [
+        await api.put("/api/fitness", json={**rule, "fitness": 1}, headers={"if-match": none}),
+        await api.delete("/api/fitness/sim/fast", headers={"if-match": none}),
+    ]
+    kept = (await api.get("/api/fitness")).json()["rules"]
+    removed = await api.delete("/api/fitness/sim/fast", headers={"if-match": one})
+
+    assert (made.status_code, removed.status_code) == (200, 204)
+    assert [answer.status_code for answer in refused] == [412, 412]
+    assert kept == [{**rule, "kind": ""}]
+    # Its answer shows one rule, and an ETag of that would be none of what is edited.
+    assert "etag" not in made.headers
+    assert none == await tag() != one
+
+
+async def test_what_requests_have_shown_of_models_leaves_the_etag_of_the_rules(
+    api: httpx2.AsyncClient,
+) -> None:
+    before = (await api.get("/api/fitness")).headers["etag"]
+    body = {"model": "sim/fast", "messages": [{"role": "user", "content": "hi"}]}
+    for _ in range(3):
+        assert (await api.post("/v1/chat/completions", json=body)).status_code == 200
+
+    assert (await api.get("/api/fitness")).headers["etag"] == before
 
 
 async def test_a_put_can_be_bound_to_making_or_to_changing(api: httpx2.AsyncClient) -> None:

@@ -20,7 +20,7 @@ __all__ = ["postgres", "postgres_url"]
 pytestmark = pytest.mark.anyio
 
 COUNT = 5
-WALKED_MAX = 60
+WALKED_MAX = 300
 A2A = {"jsonrpc": "2.0", "id": 1, "method": "message/send"}
 
 
@@ -46,6 +46,9 @@ LISTS = (
     Listed("/api/combos", "combos", lambda one: one["combo_id"]),
     Listed("/api/combos/auto", "combos", lambda one: one["id"]),
     Listed("/api/aliases", "aliases", lambda one: one["name"]),
+    Listed("/api/sessions", "sessions", lambda one: (one["sessionId"], one["target"])),
+    Listed("/api/models", "models", lambda one: one["fullModel"]),
+    Listed("/api/models/catalog", "catalog", lambda one: one),
     Listed("/api/requests", "requests", lambda one: one["request_id"]),
     Listed("/api/usage/call-logs", "", lambda one: one["id"]),
     Listed("/api/audit/log", "entries", lambda one: (one["action"], one["target"])),
@@ -71,7 +74,8 @@ async def filled(folder: Path, **variables: str) -> AsyncIterator[httpx2.AsyncCl
     ):
         for number in range(COUNT):
             for path, body in made(number):
-                answer = await api.post(path, json=body)
+                named = {"x-omniroute-session": f"session {number}"}
+                answer = await api.post(path, json=body, headers=named)
                 assert answer.status_code < 300, answer.text
             alias = {"name": f"alias-{number}", "target": "sim/fast"}
             assert (await api.put("/api/aliases", json=alias)).status_code == 200
@@ -114,7 +118,8 @@ async def page(api: httpx2.AsyncClient, url: str, entries: str) -> tuple[list[An
     assert answer.status_code == 200, answer.text
     link = re.fullmatch('<(.+)>; rel="next"', answer.headers.get("link", ""))
     found = answer.json()
-    return found[entries] if entries else found, None if link is None else link[1]
+    listed = found[entries] if entries else found
+    return list(listed), None if link is None else link[1]
 
 
 async def walked(api: httpx2.AsyncClient, listed: Listed, limit: int, query: str = "") -> list[Any]:
@@ -142,6 +147,34 @@ async def test_every_list_is_walked_with_each_entry_once(
 
                 assert len(seen) >= COUNT, listed.path
                 assert sorted(map(str, seen)) == sorted(map(str, expected)), listed.path
+
+
+async def test_backups_are_walked_from_the_newest_one(tmp_path: Path) -> None:
+    listed = Listed("/api/db-backups", "backups", lambda one: one["id"])
+    async with opened(tmp_path) as gateway, client(gateway, x_api_key=gateway.token) as api:
+        made = [(await api.put(listed.path)).json()["backup"]["id"] for _ in range(3)]
+        whole, _ = await page(api, listed.path, listed.entries)
+        seen = await walked(api, listed, 1)
+        none, _ = await page(api, f"{listed.path}?reason=scheduled", listed.entries)
+
+    assert [listed.name(one) for one in seen] == made[::-1]
+    assert (whole, none) == (seen, [])
+
+
+async def test_sessions_are_walked_from_the_one_that_was_used_last(tmp_path: Path) -> None:
+    listed = next(one for one in LISTS if one.path == "/api/sessions")
+    async with filled(tmp_path) as api:
+        whole, _ = await page(api, listed.path, listed.entries)
+        first, url = await page(api, f"{listed.path}?limit=2", listed.entries)
+        body = {"model": "sim/fast", "messages": [{"role": "user", "content": "hi"}]}
+        named = {"x-omniroute-session": "session 4"}
+        assert (await api.post("/v1/chat/completions", json=body, headers=named)).status_code == 200
+        rest: list[Any] = []
+        while url is not None:
+            entries, url = await page(api, url, listed.entries)
+            rest += entries
+
+    assert [*first, *rest] == whole
 
 
 async def test_what_is_removed_and_made_meanwhile_moves_no_other_entry(tmp_path: Path) -> None:
@@ -184,6 +217,8 @@ FILTERS: tuple[tuple[str, str, str, set[str]], ...] = (
     ("/api/aliases?target=sim/fast", "aliases", "target", {"sim/fast"}),
     ("/api/budgets?state=exhausted", "budgets", "state", set()),
     ("/api/timings?model=fast", "timings", "model", {"fast"}),
+    ("/api/models?provider=sim&available=true", "models", "provider", {"sim"}),
+    ("/api/models?available=false", "models", "available", set()),
 )
 
 
@@ -193,6 +228,16 @@ async def test_a_filter_leaves_what_is_asked_for(tmp_path: Path) -> None:
             found, _ = await page(api, path, entries)
 
             assert {one[field] for one in found} == values, path
+
+
+async def test_a_filter_leaves_what_is_asked_for_of_a_map(tmp_path: Path) -> None:
+    async with filled(tmp_path) as api:
+        active = (await api.get("/api/models/catalog?active=true")).json()["catalog"]
+        one = (await api.get("/api/models/catalog?provider=anthropic&limit=1")).json()["catalog"]
+
+    assert active
+    assert {entry["active"] for entry in active.values()} == {True}
+    assert [entry["provider"] for entry in one.values()] == ["anthropic"]
 
 
 async def test_filters_hold_on_every_page(tmp_path: Path) -> None:
