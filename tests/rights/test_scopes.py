@@ -67,7 +67,12 @@ def test_several_names_stand_for_what_each_does_and_none_for_nothing() -> None:
 
 @pytest.mark.parametrize("held", ["read:usage", ADMIN])
 def test_a_key_is_let_in_by_the_scope_and_by_admin(held: str) -> None:
-    assert require(key_with(held), "read:usage") is None
+    caller = key_with(held)
+
+    require(caller, "read:usage")
+    with pytest.raises(NotAllowed):
+        require(key_with("read:health"), "read:usage")
+    assert caller.scopes == {held}
 
 
 def test_a_key_that_lacks_a_scope_is_told_which() -> None:
@@ -79,7 +84,12 @@ def test_a_key_that_lacks_a_scope_is_told_which() -> None:
 
 @pytest.mark.parametrize("held", ["read:models", "write:route", ADMIN])
 def test_of_several_scopes_one_is_enough(held: str) -> None:
-    assert require_one(key_with(held), ("read:models", "write:route")) is None
+    caller = key_with(held)
+
+    require_one(caller, ("read:models", "write:route"))
+    with pytest.raises(NotAllowed):
+        require_one(key_with("read:health"), ("read:models", "write:route"))
+    assert caller.scopes == {held}
 
 
 def test_of_several_scopes_the_last_is_named_to_who_has_none() -> None:
