@@ -34,7 +34,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     return found
 
 
-def say(language: str, name: str, **places: object) -> str:
+def say(language: str, name: str, /, **places: object) -> str:
     """Give a word with its places filled.
 
     Raises:
