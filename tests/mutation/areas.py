@@ -46,6 +46,8 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
         Target("omniroute.routing.access", ("tests/rights/test_scopes.py",)),
         Target("omniroute.server.auth", ("tests/rights/test_callers.py",)),
         Target("omniroute.server.guard", ("tests/rights/test_guard.py",)),
+        Target("omniroute.server.gate", ("tests/rights/test_gate.py",)),
+        Target("omniroute.server.rights", ("tests/rights/test_table.py",)),
         Target("omniroute.routing.health.key_rates", ("tests/routing/test_key_rates.py",)),
         Target("omniroute.server.store.keys", KEPT_KEYS),
         Target("omniroute.server.store.key_bounds", ("tests/store/test_key_bounds.py",)),

@@ -14,6 +14,7 @@ tries what had survived it: quick while tests are written, and no figure of the 
 
 import argparse
 import contextlib
+import gc
 import importlib
 import importlib.abc
 import importlib.util
@@ -28,6 +29,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib.machinery import ModuleSpec
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -51,7 +53,15 @@ NOT_IMPORTED = 99
 LIBRARIES = (
     *("pytest", "hypothesis", "httpx", "starlette.applications", "starlette.testclient"),
     *("uvicorn", "msgspec", "orjson", "sqlalchemy.ext.asyncio", "asyncpg", "cryptography.fernet"),
-    *("anyio", "xdist", "alembic", "websockets", "jsonschema", "mcp", "uvloop", "httptools"),
+    *(
+        "anyio._backends._asyncio",
+        "alembic",
+        "websockets",
+        "jsonschema",
+        "mcp",
+        "uvloop",
+        "httptools",
+    ),
 )
 
 
@@ -219,6 +229,9 @@ def _import_without(module: str, names: Sequence[str]) -> None:
         with contextlib.suppress(_NeedsTarget):
             importlib.import_module(name)
     sys.meta_path.remove(blocked)
+    # What is here lives as long as this process: no fork has to go through it.
+    gc.collect()
+    gc.freeze()
 
 
 def _ours() -> list[str]:
@@ -287,8 +300,8 @@ def _noticed(target: Target) -> int:
     arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
     # What PostgreSQL is asked is what SQLite is asked, and it takes a second to start.
     arguments += ["-k", "not postgres"]
-    # The libraries are here before pytest could have rewritten what they assert.
-    arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    # Nobody reads why a mutant failed, and each fork would compile its tests in another way.
+    arguments += ["--assert=plain"]
     return int(pytest.main([*arguments, *target.tests]))
 
 
@@ -308,6 +321,14 @@ def main() -> None:
     names = None if wish.only is None else _survived(wish.only)
     os.chdir(ROOT)
     prepare()
+    with tempfile.TemporaryDirectory() as compiled:
+        # What a fork compiles is there for the next, and nowhere else.
+        sys.dont_write_bytecode, sys.pycache_prefix = False, compiled
+        _try(wish, names)
+
+
+def _try(wish: argparse.Namespace, names: frozenset[str] | None) -> None:
+    """Try what was wished for."""
     report = _Report(wish.report)
     for area in wish.areas or AREAS:
         targets = [one for one in AREAS[area] if one.module.endswith(wish.module)]
@@ -348,6 +369,8 @@ def prepare() -> None:
     hypothesis.settings.load_profile("mutation")
     for name in LIBRARIES:
         importlib.import_module(name)
+    for plugin in entry_points(group="pytest11"):
+        plugin.load()
     if _ours():
         raise AssertionError(f"a mutant would not be imported: {', '.join(_ours()[:3])} is there")
 
