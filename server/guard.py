@@ -6,11 +6,14 @@ rebinding) or by a cross-site request.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from .exchange import Header
 
 # A name or an address and a port, and nothing that could be read as more of a URL.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+HOSTS_KNOWN_MAX = 256
+"""Hosts of which is remembered whether they are allowed."""
 
 
 class Guard:
@@ -24,7 +27,7 @@ class Guard:
     def __init__(self, *, hosts: Iterable[str], origins: Iterable[str] = ()) -> None:
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         self._origins = frozenset(origin.lower().encode() for origin in origins)
-        self._known: dict[bytes, bool] = {}
+        self._allows = lru_cache(HOSTS_KNOWN_MAX)(self._judged)
 
     def refusal(self, headers: Iterable[Header]) -> tuple[int, str] | None:
         """Give the status and words of a refusal, None when the request may pass."""
@@ -41,13 +44,8 @@ class Guard:
                 )
         return None
 
-    def _allows(self, value: bytes) -> bool:
-        known = self._known.get(value)
-        if known is None:
-            known = bool(_HOST.fullmatch(value)) and host_name(value.lower()) in self._hosts
-            if len(self._known) < 256:
-                self._known[value] = known
-        return known
+    def _judged(self, value: bytes) -> bool:
+        return bool(_HOST.fullmatch(value)) and host_name(value.lower()) in self._hosts
 
     def _allows_origin(self, origin: bytes) -> bool:
         if origin in self._origins:

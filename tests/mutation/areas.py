@@ -33,13 +33,9 @@ STORED = (
 GUARDS = ("tests/routing/test_content_guards.py",)
 """What speaks for the content guards."""
 
-KEPT_KEYS = (
-    "tests/store/test_key_changes.py",
-    "tests/store/test_keys.py",
-    "tests/store/test_key_secrets.py",
-    "tests/store/test_key_machine.py",
-)
+KEPT_KEYS = ("tests/store/test_key_changes.py", "tests/store/test_keys.py")
 """What speaks for keys as they are kept."""
+KEY_TERMS = "tests/store/test_key_terms.py"
 
 AREAS: Mapping[str, tuple[Target, ...]] = {
     "authorisation": (
@@ -51,8 +47,8 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
         Target("omniroute.routing.health.key_rates", ("tests/routing/test_key_rates.py",)),
         Target("omniroute.server.store.keys", KEPT_KEYS),
         Target("omniroute.server.store.key_bounds", ("tests/store/test_key_bounds.py",)),
-        Target("omniroute.server.store.key_secrets", KEPT_KEYS),
-        Target("omniroute.server.store.key_terms", KEPT_KEYS),
+        Target("omniroute.server.store.key_secrets", (KEY_TERMS,)),
+        Target("omniroute.server.store.key_terms", (KEY_TERMS, *KEPT_KEYS)),
     ),
     "budget": (
         Target(

@@ -321,9 +321,10 @@ def main() -> None:
     names = None if wish.only is None else _survived(wish.only)
     os.chdir(ROOT)
     prepare()
-    with tempfile.TemporaryDirectory() as compiled:
-        # What a fork compiles is there for the next, and nowhere else.
-        sys.dont_write_bytecode, sys.pycache_prefix = False, compiled
+    with tempfile.TemporaryDirectory() as kept:
+        # What a fork compiles, or makes of the module as it is, is there for the next.
+        sys.dont_write_bytecode, sys.pycache_prefix = False, kept
+        os.environ["TESTS_MIGRATED_FOLDER"] = kept
         _try(wish, names)
 
 

@@ -1,6 +1,7 @@
 """Databases for the store's tests: a SQLite file and a PostgreSQL database, always both."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,8 +19,11 @@ __all__ = ["postgres", "postgres_url", "valkey_url"]
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite database with all tables and no rows, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "storage.sqlite"
-    asyncio.run(_open_and_close(f"sqlite:///{path}"))
+    # Mutation testing starts these tests again and again.
+    kept = os.environ.get("TESTS_MIGRATED_FOLDER")
+    path = Path(kept or tmp_path_factory.mktemp("migrated")) / "storage.sqlite"
+    if not path.exists():
+        asyncio.run(_open_and_close(f"sqlite:///{path}"))
     return path
 
 
