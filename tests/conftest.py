@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import processes
+from tests.browser.browser import Browser, running
 from tests.canaries.plugin import (
     pytest_configure,
     pytest_sessionfinish,
@@ -51,3 +52,10 @@ def running_gateway(tmp_path: Path) -> Iterator[RunningGateway]:
     """A keyless gateway of the test's own."""
     with processes.gateway(tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium of the worker's; each page that a test opens has cookies of its own."""
+    with running() as browser:
+        yield browser
