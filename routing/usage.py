@@ -19,13 +19,14 @@ Dimension = Literal["provider", "account", "model", "combo", "key", "day", "hour
 A model's name is `provider/model`; that of a day or an hour, in UTC, is the second since 1970 at
 which it begins.
 """
-Grouping = Dimension | Literal["model_day"]
-"""The same, and what only reports ask for: a day and a model, `86400 provider/model`."""
+Grouping = Dimension | Literal["model_day", "error", "minute"]
+"""The same, and what only reports ask for: a day and a model, `86400 provider/model`; a minute."""
 CallDimension = Literal["provider", "model"]
 Period = Literal["session", "day", "week", "month"]
 
 SECONDS_A_DAY = 86_400
 SECONDS_AN_HOUR = 3_600
+SECONDS_A_MINUTE = 60
 PERIOD_S: Mapping[Period, int] = {
     "day": SECONDS_A_DAY,
     "week": 7 * SECONDS_A_DAY,
@@ -75,6 +76,7 @@ class UsageTotal:
         simulated_usd_nanos: what of it the simulator asked for, which nobody is charged.
         repriced: those that were priced anew; `repriced_more_usd_nanos` is by how much the new
             figures are more than the old ones, which may be less than nothing.
+        cached: those of whose input the provider had a part in its cache.
         answered_s: how long the answered ones took in all.
     """
 
@@ -96,6 +98,7 @@ class UsageTotal:
     simulated_usd_nanos: int = 0
     repriced: int = 0
     repriced_more_usd_nanos: int = 0
+    cached: int = 0
     answered_s: float = 0.0
 
     def __add__(self, other: "UsageTotal") -> "UsageTotal":

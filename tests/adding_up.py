@@ -28,6 +28,8 @@ NAMES: dict[Grouping, Callable[[Outcome], str | None]] = {
     "model_day": lambda one: (
         f"{int(one.at_unix_s // 86_400) * 86_400} {one.winner.name}" if one.winner else None
     ),
+    "minute": lambda one: str(int(one.at_unix_s // 60) * 60),
+    "error": lambda one: one.error,
     "hour": lambda one: str(int(one.at_unix_s // 3_600) * 3_600),
 }
 
@@ -126,6 +128,7 @@ def _total(chosen: Sequence[Outcome]) -> UsageTotal:
         unpriced=sum(one.cost_usd_nanos is None for one in chosen),
         simulated=len(simulated),
         simulated_usd_nanos=sum(one.cost_usd_nanos or 0 for one in simulated),
+        cached=sum(one.usage.cached_input_tokens > 0 for one in chosen),
         answered_s=round(sum(one.total_s for one in chosen if one.status == "answered"), 6),
     )
 

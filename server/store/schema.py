@@ -29,6 +29,7 @@ REVISIONS = (
     "0026",
     "0028",
     "0033",
+    "0037",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

@@ -177,6 +177,12 @@ class OutcomeRow(Table, table=True):
     __table_args__ = (
         Index("ix_outcomes_at_unix_s", "at_unix_s"),
         Index("ix_outcomes_key_id_at_unix_s", "key_id", "at_unix_s"),
+        Index(
+            "ix_outcomes_repriced",
+            *("at_unix_s", "repriced_usd_nanos"),
+            sqlite_where=text("repriced_usd_nanos IS NOT NULL"),
+            postgresql_where=text("repriced_usd_nanos IS NOT NULL"),
+        ),
     )
 
     request_id: str = Field(primary_key=True, sa_type=Text)

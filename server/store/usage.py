@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from omniroute.routing.usage import (
     SECONDS_A_DAY,
+    SECONDS_A_MINUTE,
     SECONDS_AN_HOUR,
     Grouping,
     Selection,
@@ -28,8 +29,13 @@ _NAMES: dict[Grouping, str] = {
     "model": MODEL,
     "combo": "combo",
     "key": "key_id",
+    "error": "error",
 }
-_BUCKETS: dict[Grouping, int] = {"day": SECONDS_A_DAY, "hour": SECONDS_AN_HOUR}
+_BUCKETS: dict[Grouping, int] = {
+    "day": SECONDS_A_DAY,
+    "hour": SECONDS_AN_HOUR,
+    "minute": SECONDS_A_MINUTE,
+}
 _WHOLE = "CAST(NULL AS TEXT)"
 _WHO: frozenset[Grouping] = frozenset(("provider", "account", "model"))
 _WHO_NAMES = f"provider AS provider, account_id AS account, {MODEL} AS model"
@@ -37,7 +43,7 @@ _WHO_NAMES = f"provider AS provider, account_id AS account, {MODEL} AS model"
 Totals = dict[str | None, UsageTotal]
 Spreads = dict[str | None, Spread]
 
-_SUMS = (
+SUMS = (
     "count(*) AS requests, "
     "sum(CASE WHEN status = 'answered' THEN 1 ELSE 0 END) AS answered, "
     "sum(CASE WHEN status = 'failed' THEN 1 ELSE 0 END) AS failed, "
@@ -57,14 +63,15 @@ _SUMS = (
     "sum(CASE WHEN repriced_usd_nanos IS NULL THEN 0 ELSE 1 END) AS repriced, "
     "sum(CASE WHEN repriced_usd_nanos IS NULL THEN 0 "
     "ELSE repriced_usd_nanos - COALESCE(cost_usd_nanos, 0) END) AS repriced_more_usd_nanos, "
+    "sum(CASE WHEN cached_input_tokens > 0 THEN 1 ELSE 0 END) AS cached, "
     "sum(CASE WHEN status = 'answered' THEN total_s ELSE 0 END) AS answered_s "
 )
-_COUNTS = (
+COUNTS = (
     "requests",
     *("answered", "failed", "refused", "client_gone", "fallbacks", "fell_back"),
     *("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens"),
     *("reasoning_tokens", "cost_usd_nanos", "unpriced", "simulated", "simulated_usd_nanos"),
-    *("repriced", "repriced_more_usd_nanos"),
+    *("repriced", "repriced_more_usd_nanos", "cached"),
 )
 
 
@@ -81,7 +88,7 @@ def usage(
 
     def sums(names: str, count: int = 1) -> Statement:
         places = ", ".join(str(one) for one in range(1, count + 1))
-        text = f"SELECT {names}, {_SUMS} FROM outcomes WHERE {where} GROUP BY {places}"  # noqa: S608 - joins constants
+        text = f"SELECT {names}, {SUMS} FROM outcomes WHERE {where} GROUP BY {places}"  # noqa: S608 - joins constants
         return Statement(text, values)
 
     def steps() -> Steps[Usage]:
@@ -92,7 +99,7 @@ def usage(
             totals = {one: _added(rows, one) for one in dimensions if one in _WHO}
         for one in dimensions:
             if one not in _WHO:
-                rows = yield sums(f"{_expression(kind, one)} AS name")
+                rows = yield sums(f"{expression(kind, one)} AS name")
                 totals[one] = _added(rows, "name")
         if not dimensions:
             rows = yield sums(f"{_WHOLE} AS name")
@@ -100,7 +107,7 @@ def usage(
         answered = f"outcomes WHERE {where} AND status = 'answered'"
         found: dict[Grouping, tuple[UsageRow, ...]] = {}
         for one in dimensions:
-            times = yield from _times(_expression(kind, one), answered, values, timed=timed)
+            times = yield from _times(expression(kind, one), answered, values, timed=timed)
             found[one] = _rows(totals[one], times)
         times = yield from _times(_WHOLE, answered, values, timed=timed)
         return Usage(_rows({None: whole}, times)[0], found)
@@ -140,10 +147,10 @@ def _rows(totals: Totals, times: tuple[Spreads, Spreads]) -> tuple[UsageRow, ...
     )
 
 
-def _expression(kind: Kind, dimension: Grouping) -> str:
+def expression(kind: Kind, dimension: Grouping) -> str:
     """Give what a dimension's name is in SQL; a stretch of time is named by its beginning."""
     if dimension == "model_day":
-        return f"{_expression(kind, 'day')} || ' ' || {MODEL}"
+        return f"{expression(kind, 'day')} || ' ' || {MODEL}"
     length = _BUCKETS.get(dimension)
     if length is None:
         return _NAMES[dimension]
@@ -169,4 +176,4 @@ def selected(selection: Selection) -> tuple[str, tuple[Value, ...]]:
 
 def _total(row: Row) -> UsageTotal:
     # PostgreSQL gives sums of integers as decimals.
-    return UsageTotal(**{name: int(row[name]) for name in _COUNTS}, answered_s=row["answered_s"])
+    return UsageTotal(**{name: int(row[name]) for name in COUNTS}, answered_s=row["answered_s"])

@@ -24,6 +24,7 @@ OF_CONSTANTS = {
     # Which columns is chosen by a Literal, from a table of theirs; what is asked for is bound.
     ("server/store/usage.py", "usage"),
     ("server/store/usage.py", "sums"),
+    ("server/store/pieces.py", "_read"),
     ("server/store/calls.py", "calls"),
     ("server/store/calls.py", "steps"),
     ("server/store/calls.py", "_newest_failures"),

@@ -28,7 +28,7 @@ EVER = Selection(0.0)
 NOON = 1_700_049_600.0
 EVERY: tuple[Grouping, ...] = (
     *("provider", "account", "model", "combo", "key", "day", "hour"),
-    "model_day",
+    *("model_day", "error", "minute"),
 )
 
 
@@ -99,6 +99,7 @@ async def test_requests_add_up_to_their_sums(ledger: Ledger) -> None:
         reasoning_tokens=10,
         cost_usd_nanos=200_000,
         unpriced=1,
+        cached=2,
         answered_s=3.0,
     )
     assert (whole.total.success, whole.total.mean_s) == (0.5, 1.5)
