@@ -31,7 +31,7 @@ from .health.book import HealthBook
 from .health.key_rates import KeyRates, Need, Turn
 from .health.loads import Loads
 from .health.tallies import Tallies
-from .model import Caller, Decision, RouteRequest
+from .model import Caller, Config, Decision, RouteRequest
 from .moments import moment_of
 from .ports import Budgets, Clock, Configs, ContentGuard, Ledger, Upstream
 from .prepare import Prepared, Preparer
@@ -89,15 +89,22 @@ class Engine:
         )
         object.__setattr__(self, "_parts", parts)
 
-    def decide(self, request: RouteRequest, caller: Caller) -> Decision:
+    def decide(
+        self, request: RouteRequest, caller: Caller, config: Config | None = None
+    ) -> Decision:
         """Say who would answer, without calling anyone: the same function a live request runs.
+
+        Args:
+            request: what would be asked.
+            caller: who would.
+            config: to decide by in place of the one in force, such as a draft of it.
 
         Raises:
             NotAllowed: the caller may not route.
             ModelNotFound: nothing goes by the target's name.
         """
         require(caller, ROUTE)
-        return self.weigh(request, caller)
+        return self._decide(_bound(request, caller), caller, config)[3]
 
     def weigh(self, request: RouteRequest, caller: Caller) -> Decision:
         """Say the same for who has asked for a scope of its own, as advice does.
@@ -200,14 +207,15 @@ class Engine:
         return self.rates.enter(need, self.clock.now())
 
     def _decide(
-        self, request: RouteRequest, caller: Caller
+        self, request: RouteRequest, caller: Caller, config: Config | None = None
     ) -> tuple[RouteRequest, Caller, Prepared, Decision]:
         """Decide on what is counted at this moment.
 
         Returns:
             The request with what was counted, and the caller with all budgets that pay for it.
         """
-        config = self.configs.current()
+        if config is None:
+            config = self.configs.current()
         if config.shaping is not None:
             operation = shaped(request.operation, config.shaping)
             request = structs.replace(request, operation=operation)

@@ -1,8 +1,10 @@
 """What `/api/combos` speaks, as values: part of management.py's contract."""
 
 from dataclasses import dataclass, fields
+from typing import get_args
 
-from omniroute.routing.model import Combo
+from omniroute.routing.errors import BadRequest
+from omniroute.routing.model import Combo, ComboModel, Strategy
 
 from .autos_json import AutoJson, auto_json
 
@@ -97,3 +99,32 @@ def combo_wish(combo: Combo) -> ComboWish:
     """Give what would make a combo as it is."""
     shown = combo_json(combo)
     return ComboWish(**{one.name: getattr(shown, one.name) for one in fields(ComboWish)})
+
+
+def combo_of(wish: ComboWish, combo_id: str) -> Combo:
+    """Give the combo of a wish. Raises BadRequest for a strategy that is none."""
+    return Combo(
+        combo_id=combo_id,
+        name=wish.name,
+        models=tuple(ComboModel(one.target, one.weight) for one in wish.models),
+        strategy=_strategy(wish.strategy),
+        active=wish.active,
+        attempts_max=wish.attempts_max,
+        first_byte_s=wish.first_byte_s,
+        total_s=wish.total_s,
+        description=wish.description,
+        retries=wish.retries,
+        retry_delay_s=wish.retry_delay_s,
+        concurrency_per_model=wish.concurrency_per_model,
+        queue_s=wish.queue_s,
+        session_s=wish.session_s,
+        hedge_percentile=wish.hedge_percentile,
+    )
+
+
+def _strategy(text: str) -> Strategy:
+    known: tuple[Strategy, ...] = get_args(Strategy)
+    for strategy in known:
+        if strategy == text:
+            return strategy
+    raise BadRequest(f"strategy is one of {', '.join(known)}", field="strategy")

@@ -38,6 +38,9 @@ from omniroute.routing.simulator.upstream import SimulatedUpstream
 from omniroute.routing.usage import CallDimension, CallRow, Grouping, Selection, Usage
 from omniroute.routing.wire.operations import operation_of_chat
 
+from .combos_json import ComboWish
+from .drafts import with_draft
+
 REQUESTS = 100
 REQUESTS_MAX = 2_000
 EVERY_S = 1.0
@@ -50,12 +53,16 @@ START_UNIX_S = 1_700_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class LabWish:
-    """A run to make; the seed names its draws, empty `faults` are those of default_script."""
+    """A run to make; the seed names its draws, empty `faults` are those of default_script.
+
+    `draft` is a combo of that name which is not stored, to be tried in the place of one that is.
+    """
 
     combo: str
     faults: str = ""
     requests: int = REQUESTS
     seed: int = 1
+    draft: ComboWish | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,9 +316,10 @@ def open_lab(config: Config, wish: LabWish, limits: Limits) -> Lab:
 
     Raises:
         NotFound: no active combo has that name.
-        BadRequest: the script is not one.
+        BadRequest: the script is not one, or the draft is not valid.
     """
     name, requests = wish.combo, wish.requests
+    config = with_draft(config, wish.draft)
     if not any(one.name == name and one.active for one in config.combos):
         raise NotFound(f"no combo is named {name!r}; `omniroute combos list` shows them")
     accounts = tuple(

@@ -10,6 +10,8 @@ from omniroute.routing.choose.accounts import told
 from omniroute.routing.choose.draw import ONE_Q32
 from omniroute.routing.model import Candidate, Decision, Features, Verdict
 
+from .combos_json import ComboWish
+
 PROMPT_TOKENS = 1_000
 """How long a prompt is taken to be when nothing is said of it."""
 
@@ -21,7 +23,8 @@ class SimulateWish:
     With `like`, the recorded request of that id is decided again as it was asked, and `model`
     and the features are not read. `request_id` names the draw; empty draws as a new request.
     `session` is a session of the key's, by its name or id; empty is none. `mode` is what
-    x-omniroute-mode says; empty is none.
+    x-omniroute-mode says; empty is none. `draft` is a combo that is not stored, which stands in
+    the place of one of its name.
     """
 
     model: str = ""
@@ -37,6 +40,7 @@ class SimulateWish:
     like: str = ""
     session: str = ""
     mode: str = ""
+    draft: ComboWish | None = None
 
 
 @dataclass(frozen=True, slots=True)

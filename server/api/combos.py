@@ -3,14 +3,13 @@
 import uuid
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import get_args
 
 from starlette.requests import Request
 
 from omniroute.routing.catalog.combos import is_starter
 from omniroute.routing.errors import BadRequest, Conflict, NotFound
 from omniroute.routing.gateway import Gateway
-from omniroute.routing.model import Caller, Combo, ComboModel, Strategy
+from omniroute.routing.model import Caller, Combo, Strategy
 from omniroute.routing.trials import PROMPT, Question, plan_trials, try_models
 
 from ..combos_json import (
@@ -19,6 +18,7 @@ from ..combos_json import (
     ComboSwitch,
     ComboWish,
     combo_json,
+    combo_of,
     combo_wish,
 )
 from .editing import Thing
@@ -154,7 +154,7 @@ def id_for(gateway: Gateway, name: str, *, auto: bool) -> str:
 
 
 async def _put(gateway: Gateway, wish: ComboWish, caller: Caller) -> ComboJson:
-    combo = _wished(wish, id_for(gateway, wish.name, auto=False))
+    combo = combo_of(wish, id_for(gateway, wish.name, auto=False))
     await gateway.control.put_combo(combo, caller)
     return combo_json(combo)
 
@@ -167,7 +167,7 @@ async def _change(gateway: Gateway, before: Combo, wish: ComboWish, caller: Call
         return combo_json(kept)
     if is_starter(before.combo_id):
         return await _put(gateway, wish, caller)
-    combo = _wished(wish, before.combo_id)
+    combo = combo_of(wish, before.combo_id)
     await gateway.control.put_combo(combo, caller)
     return combo_json(combo)
 
@@ -176,31 +176,3 @@ def _is_auto(combo: Combo) -> Conflict:
     return Conflict(
         f"{combo.name!r} is an auto: change it with PATCH /api/combos/auto/{combo.name}"
     )
-
-
-def _wished(wish: ComboWish, combo_id: str) -> Combo:
-    return Combo(
-        combo_id=combo_id,
-        name=wish.name,
-        models=tuple(ComboModel(one.target, one.weight) for one in wish.models),
-        strategy=_strategy(wish.strategy),
-        active=wish.active,
-        attempts_max=wish.attempts_max,
-        first_byte_s=wish.first_byte_s,
-        total_s=wish.total_s,
-        description=wish.description,
-        retries=wish.retries,
-        retry_delay_s=wish.retry_delay_s,
-        concurrency_per_model=wish.concurrency_per_model,
-        queue_s=wish.queue_s,
-        session_s=wish.session_s,
-        hedge_percentile=wish.hedge_percentile,
-    )
-
-
-def _strategy(text: str) -> Strategy:
-    known: tuple[Strategy, ...] = get_args(Strategy)
-    for strategy in known:
-        if strategy == text:
-            return strategy
-    raise BadRequest(f"strategy is one of {', '.join(known)}", field="strategy")

@@ -13,6 +13,7 @@ from omniroute.routing.wire.features import BYTES_PER_TOKEN, TEMPLATE_TOKENS_MAX
 from omniroute.routing.wire.operations import OWN_DIALECT
 from omniroute.routing.wire.sessions import NAME_BYTES_MAX
 
+from ..drafts import with_draft
 from ..simulations import SimulateWish, SimulationJson, simulation_json
 from .rows import Row, body_as
 
@@ -28,7 +29,10 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
         if wish.like:
             return await _again(gateway, wish.like, caller)
         asked = _request(gateway, wish)
-        decision = gateway.route.decide(asked, caller)
+        draft = None
+        if wish.draft is not None:
+            draft = with_draft(gateway.view.configs.current(), wish.draft)
+        decision = gateway.route.decide(asked, caller, draft)
         return simulation_json(decision, asked.operation.features)
 
     return (

@@ -3,10 +3,10 @@
 from ..api.calls import Calls
 from ..parts import Parts
 from .door import Dashboard
-from .pages import keys, providers, settings
+from .pages import combos, keys, providers, settings
 
 
 def dashboard(parts: Parts, calls: Calls) -> Dashboard:
     """Give the dashboard over a gateway's parts and its management API."""
-    rows = (*providers.rows(), *keys.rows(), *settings.rows())
+    rows = (*combos.rows(), *providers.rows(), *keys.rows(), *settings.rows())
     return Dashboard(rows, calls, parts.authenticator, parts.version)

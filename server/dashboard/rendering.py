@@ -92,6 +92,7 @@ def environment() -> Environment:
         "ago": looks.ago,
         "plain": looks.plain,
         "words": _pair,
+        "optional": _optional,
     }
     made.globals |= {
         "asset": address_of,
@@ -124,6 +125,11 @@ def _within(here: str, path: str) -> bool:
 def _pair(value: str) -> tuple[str, str]:
     """Give an option of a choice that is called what it is."""
     return value, value
+
+
+def _optional(value: float | str | None) -> str:
+    """Give a value as a field of a form has it, whether it is a number or what was typed."""
+    return value if isinstance(value, str) else looks.plain(value)
 
 
 def _done(name: str, say: Any) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import httpx2
 
@@ -24,13 +25,13 @@ class Visitor:
         assert answer.status_code == 200, (path, answer.status_code, answer.text[-2000:])
         return answer.text
 
-    async def send(self, path: str, page: str = "", **fields: object) -> httpx2.Response:
+    async def send(self, path: str, page: str = "", /, **fields: Any) -> httpx2.Response:
         """Send a form, with the hidden fields of the page that it stands in."""
         hidden = {name: hidden_of(page, name) for name in ("csrf", "tag")} if page else {}
         told = {name: value for name, value in hidden.items() if value is not None}
         return await self._http.post(path, data={**told, **fields}, headers=self._headers)
 
-    async def done(self, path: str, page: str = "", **fields: object) -> str:
+    async def done(self, path: str, page: str = "", /, **fields: Any) -> str:
         """Send a form, and give the page that the browser is sent on to."""
         answer = await self.send(path, page, **fields)
         assert answer.status_code == 303, (path, answer.status_code, words_of(answer.text)[:2000])

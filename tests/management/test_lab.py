@@ -93,3 +93,13 @@ async def test_a_run_that_makes_no_sense_is_refused(
 
     assert answer.status_code == status
     assert told in answer.json()["error"]["message"]
+
+
+async def test_a_draft_is_tried_before_it_is_stored() -> None:
+    where = here()
+    draft = {"name": "trio", "models": [{"target": "three/m"}, {"target": "one/m"}]}
+
+    *_, last = await run(where, combo="trio", requests=10, faults="1=unavailable@1-5", draft=draft)
+
+    assert [one["model"] for one in last["models"]] == ["three/m", "one/m"]
+    assert (last["answered"], last["models"][1]["answered"] > 0) == (10, True)

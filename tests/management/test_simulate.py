@@ -136,3 +136,22 @@ async def test_a_sessions_next_request_is_simulated_where_it_would_stay() -> Non
         assert found["candidates"][0]["account_id"] == winner.account_id
         assert found["candidates"][0]["detail"].startswith("the session stays")
         assert found["candidates"][0]["first_share"] == 1.0
+
+
+async def test_a_draft_is_decided_on_in_the_place_of_what_is_stored() -> None:
+    here = world(combos=[combo("duo", "one/m", "two/m"), combo("outer", "duo")])
+    stored = here.gateway.view.configs.current().combos
+    door = api(*rows(here.gateway))
+
+    turned = {"name": "duo", "models": [{"target": "two/m"}, {"target": "one/m"}]}
+    found = await door.post("/api/simulate", {"model": "duo", "draft": turned})
+    outer = await door.post("/api/simulate", {"model": "outer", "draft": turned})
+    plain = await door.post("/api/simulate", {"model": "duo"})
+    circle = {"name": "duo", "models": [{"target": "outer"}]}
+    refused = await door.call("POST", "/api/simulate", {"model": "duo", "draft": circle})
+
+    assert [one["name"] for one in found["candidates"]] == ["two/m", "one/m"]
+    assert [one["name"] for one in outer["candidates"]] == ["two/m", "one/m"]
+    assert [one["name"] for one in plain["candidates"]] == ["one/m", "two/m"]
+    assert refused.status_code == 400
+    assert here.gateway.view.configs.current().combos == stored
