@@ -25,8 +25,9 @@ from .choose.decide import decide
 from .content import ContentRule, ContentRules, Finding
 from .errors import LoopDetected, RoutingError
 from .guarded import GuardedReply, blocked, findings
-from .guarding.body import looked_at
+from .guarding.body import looking_at
 from .guarding.text import Watch
+from .guarding.turns import SLICE_CHARS, Steps, at_once, in_turns
 from .health.book import HealthBook
 from .health.key_rates import KeyRates, Need, Turn
 from .health.loads import Loads
@@ -126,6 +127,8 @@ class Engine:
             BudgetExceeded: no candidate's bound can be paid.
             UpstreamFailure: the candidates that were tried failed.
         """
+        if len(request.operation.body) > SLICE_CHARS and self.configs.current().content is not None:
+            request = await self._looked_at(request, caller)
         reply = self.begin(request, caller)
         await reply.start()
         return reply
@@ -166,7 +169,25 @@ class Engine:
             reply.turn = turn
         return reply
 
-    def _looked_at(self, request: RouteRequest, rule: ContentRule) -> RouteRequest:
+    async def _looked_at(self, request: RouteRequest, caller: Caller) -> RouteRequest:
+        """Give a long request as a content guard lets it go; others have their turns meanwhile.
+
+        Raises:
+            RoutingError: as `begin`, and what it raises is recorded as there.
+        """
+        require(caller, ROUTE)
+        config, target = self.configs.current(), request.target
+        refused = Reply(self._parts, _bound(request, caller), caller, None, None)
+        try:
+            prepared = self.preparer.prepare(config, target, now_s=request.at_s, mode=request.mode)
+            rules = config.content or ContentRules()
+            rule = rules.rule(caller.key_id, prepared.snapshot.combo)
+            return await in_turns(self._looking_at(request, rule))
+        except BaseException as ended:
+            refused.fail(ended)
+            raise
+
+    def _looking_at(self, request: RouteRequest, rule: ContentRule) -> Steps[RouteRequest]:
         """Give the request as a content guard lets it go.
 
         Raises:
@@ -178,7 +199,7 @@ class Engine:
         operation = request.operation
         if rule.requests != "off":
             watch = Watch(self.guards[rule.guard], rule.requests, rule.kinds)
-            operation = looked_at(operation, watch)
+            operation = yield from looking_at(operation, watch)
             if rule.requests == "block" and watch.found:
                 raise blocked("request", watch)
             found = findings("request", watch)
@@ -223,8 +244,9 @@ class Engine:
             config, request.target, now_s=request.at_s, mode=request.mode
         )
         snapshot = prepared.snapshot
-        if config.content is not None:
-            request = self._looked_at(request, config.content.rule(caller.key_id, snapshot.combo))
+        if config.content is not None and request.findings is None:
+            rule = config.content.rule(caller.key_id, snapshot.combo)
+            request = at_once(self._looking_at(request, rule))
         moment = None
         if prepared.counts:
             moment = moment_of(prepared, self.health, self.loads, self.tallies, request.at_s)

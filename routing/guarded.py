@@ -8,6 +8,7 @@ from .content import Finding, Side
 from .errors import ContentBlocked
 from .guarding.answers import AnswerGate
 from .guarding.text import Watch
+from .guarding.turns import in_turns
 from .model import Caller, Decision, Outcome, Piece, RouteRequest
 from .ports import Sink
 from .prepare import Prepared
@@ -71,9 +72,9 @@ class GuardedReply(Reply):
             piece = await super().__anext__()
         except StopAsyncIteration:
             self._is_over = True
-            given = gate.end()
+            given = await in_turns(gate.ending())
         else:
-            given = () if piece.delta is None else gate.feed(piece.delta)
+            given = () if piece.delta is None else await in_turns(gate.feeding(piece.delta))
         self._block()
         self._ready.extend(Piece(b"", one) for one in given)
 

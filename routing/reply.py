@@ -102,12 +102,8 @@ class Reply:
         """
         try:
             await self._try_in_order()
-        except RoutingError as error:
-            self.refuse(error)
-            raise
         except BaseException as ended:
-            self._break_off(ended)
-            self.close()
+            self.fail(ended)
             raise
 
     def __aiter__(self) -> "Reply":
@@ -174,6 +170,14 @@ class Reply:
     def refuse(self, error: RoutingError) -> None:
         """End the reply because of an error."""
         self._failed = error
+        self.close()
+
+    def fail(self, ended: BaseException) -> None:
+        """End the reply because of an error, or because its client has left."""
+        if isinstance(ended, RoutingError):
+            self.refuse(ended)
+            return
+        self._break_off(ended)
         self.close()
 
     def close(self) -> None:

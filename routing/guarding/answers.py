@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from ..conversation import Delta, ToolCallDelta
-from .body import json_text
+from .body import looking
 from .text import Gate, Watch
+from .turns import Steps, at_once
 
 _THOUGHT = ("reasoning", "reasoning_signature", "reasoning_encrypted")
 _ORDER = (*_THOUGHT, "text", "refusal", "image", "tool_call")
@@ -34,30 +35,39 @@ class AnswerGate:
 
     def feed(self, delta: Delta) -> Sequence[Delta]:
         """Give what may go on now."""
-        given = self._fed(delta)
-        return (delta,) if self._watch.mode == "warn" else given
+        return at_once(self.feeding(delta))
 
     def end(self) -> Sequence[Delta]:
         """Give what was held: the answer is over."""
-        held = self._held()
+        return at_once(self.ending())
+
+    def feeding(self, delta: Delta) -> Steps[Sequence[Delta]]:
+        """Give what may go on now, in turns."""
+        given = yield from self._fed(delta)
+        return (delta,) if self._watch.mode == "warn" else given
+
+    def ending(self) -> Steps[Sequence[Delta]]:
+        """Give what was held, in turns."""
+        held = yield from self._held()
         return () if self._watch.mode == "warn" else held
 
-    def _fed(self, delta: Delta) -> Sequence[Delta]:
-        before, words = self._words(delta)
+    def _fed(self, delta: Delta) -> Steps[Sequence[Delta]]:
+        before, words = yield from self._words(delta)
         if delta.finish is None and not delta.ended and delta.error is None:
             return (*before, words)
         words = structs.replace(words, finish=None, usage=None, error=None, ended=False)
         last = Delta(finish=delta.finish, usage=delta.usage, error=delta.error, ended=delta.ended)
-        return (*before, *([words] if words != _NOTHING else ()), *self._held(), last)
+        held = yield from self._held()
+        return (*before, *([words] if words != _NOTHING else ()), *held, last)
 
-    def _words(self, delta: Delta) -> tuple[Sequence[Delta], Delta]:
+    def _words(self, delta: Delta) -> Steps[tuple[Sequence[Delta], Delta]]:
         """Give what ends where a Delta begins, and what may go on of the Delta itself."""
         brought = [name for name in _ORDER if getattr(delta, name)]
         before: list[Delta] = []
         shown: dict[str, str] = {}
         for name, gate in self._gates.items() if brought else ():
             if name in brought:
-                shown[name] = gate.feed(getattr(delta, name))
+                shown[name] = yield from gate.feeding(getattr(delta, name))
                 # The rest of this Delta comes behind it.
                 shown[name] += gate.end() if name != brought[-1] else ""
             elif held := gate.end():
@@ -68,18 +78,17 @@ class AnswerGate:
             self._calls[call.index] = call if known is None else _joined(known, call)
         return before, structs.replace(delta, **shown, tool_call=None, logprobs=())
 
-    def _held(self) -> Sequence[Delta]:
-        words = [
+    def _held(self) -> Steps[Sequence[Delta]]:
+        given = [
             structs.replace(_NOTHING, **{name: held})
             for name, gate in self._gates.items()
             if (held := gate.end())
         ]
         calls, self._calls = self._calls, {}
-        whole = [
-            structs.replace(one, arguments=json_text(one.arguments, self._watch))
-            for _, one in sorted(calls.items())
-        ]
-        return (*words, *(Delta(tool_call=one) for one in whole))
+        for _, call in sorted(calls.items()):
+            arguments = yield from looking(call.arguments, self._watch)
+            given.append(Delta(tool_call=structs.replace(call, arguments=arguments)))
+        return given
 
 
 def _joined(one: ToolCallDelta, more: ToolCallDelta) -> ToolCallDelta:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from ..content import Mode
 from ..ports import ContentGuard
+from .turns import SLICE_CHARS, Steps, at_once
 
 
 def replaced(kind: str) -> str:
@@ -33,6 +34,14 @@ class Watch:
     def text(self, text: str) -> str:
         """Look at a whole text and give it as it may go on."""
         return self.part(text, start=0, end=len(text))[0]
+
+    def looking(self, text: str) -> Steps[str]:
+        """Do the same in turns."""
+        if len(text) <= SLICE_CHARS:
+            return self.text(text)
+        gate = Gate(self)
+        shown = yield from gate.feeding(text)
+        return shown + gate.end()
 
     def part(self, text: str, *, start: int, end: int) -> tuple[str, int]:
         """Look at a part of a text.
@@ -70,18 +79,31 @@ class Gate:
 
     def feed(self, text: str) -> str:
         """Take a piece, and give what may go on of all so far."""
-        if not text:
-            return ""
-        self._text += text
-        guard = self._watch.guard
-        end = max(guard.held_from(self._text), len(self._text) - guard.longest, self._start)
-        return self._pass(end)
+        return at_once(self.feeding(text))
+
+    def feeding(self, text: str) -> Steps[str]:
+        """Do the same in turns."""
+        if len(text) <= SLICE_CHARS:
+            return self._fed(text)
+        kept: list[str] = []
+        for at in range(0, len(text), SLICE_CHARS):
+            kept.append(self._fed(text[at : at + SLICE_CHARS]))
+            yield
+        return "".join(kept)
 
     def end(self) -> str:
         """Give the rest: nothing more comes."""
         shown, _ = self._watch.part(self._text, start=self._start, end=len(self._text))
         self._text, self._start = "", 0
         return shown
+
+    def _fed(self, text: str) -> str:
+        if not text:
+            return ""
+        self._text += text
+        guard = self._watch.guard
+        end = max(guard.held_from(self._text), len(self._text) - guard.longest, self._start)
+        return self._pass(end)
 
     def _pass(self, end: int) -> str:
         shown, at = self._watch.part(self._text, start=self._start, end=end)

@@ -30,7 +30,11 @@ STORED = (
 )
 """What speaks for the budgets' store."""
 
-GUARDS = ("tests/routing/test_content_guards.py",)
+GUARDS = (
+    "tests/routing/test_guarded_bodies.py",
+    "tests/routing/test_guarded_turns.py",
+    "tests/routing/test_content_guards.py",
+)
 """What speaks for the content guards."""
 
 KEPT_KEYS = ("tests/store/test_key_changes.py", "tests/store/test_keys.py")
@@ -73,8 +77,9 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
     ),
     "egress": (Target("omniroute.routing.upstream.egress", ("tests/upstream/test_egress.py",)),),
     "redaction": (
-        Target("omniroute.tools.redaction", ("tests/tools/test_audit.py",)),
+        Target("omniroute.tools.redaction", ("tests/tools/test_redaction.py",)),
         Target("omniroute.routing.guarding.pii", GUARDS),
+        Target("omniroute.routing.guarding.turns", GUARDS),
         Target("omniroute.routing.guarding.text", GUARDS),
         Target("omniroute.routing.guarding.body", GUARDS),
         Target(

@@ -35,9 +35,10 @@ class File(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """One part: its name, and where its value begins and ends in the body."""
+    """One part: its name, and where its head and its value begin, and end, in the body."""
 
     name: str
+    head: int
     begin: int
     end: int
     content_type: str = ""
@@ -164,6 +165,7 @@ def _part(head: bytes, begin: int, end: int) -> Part:
         raise _bad("a part has no name")
     return Part(
         name[1].decode("utf-8", "replace"),
+        begin - len(head),
         begin,
         end,
         "" if kind is None else kind[1].decode("latin-1"),
