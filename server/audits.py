@@ -40,12 +40,28 @@ class BrokenJson:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginJson:
+    """Where a chain begins: the number and the MAC of the last row that was removed before."""
+
+    chain_id: str
+    seq: int
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChainsJson:
-    """What the chains of decisions say; sound when nothing is broken."""
+    """What chains of records say; sound when nothing is broken.
+
+    Attributes:
+        removed: rows that were removed for their age, each behind a signed checkpoint.
+        begins: the chains that they were removed from.
+    """
 
     chains: int
     rows: int
     broken: tuple[BrokenJson, ...]
+    removed: int = 0
+    begins: tuple[BeginJson, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ Kind = Literal[
     "seconds_or_never",
     "days_or_never",
     "count_or_never",
+    "size_or_never",
     "milliseconds",
     "level",
     "log_format",

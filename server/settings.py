@@ -10,7 +10,6 @@ at once. Providers, keys, combos and budgets are not settings: they live in the 
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -24,6 +23,7 @@ from .env_file import EnvFile, EnvFileUnreadable, find_env_file, read_env_file
 from .setting import Kind, Setting
 from .settings_documented import DOCUMENTED, OWN_PREFIX, Documented, own_names
 from .settings_names import SETTINGS
+from .settings_paths import absolute, default_data_dir, home_of
 from .settings_values import READERS, Network, NotMeantForUs
 
 DATABASE_FILE = "storage.sqlite"
@@ -75,6 +75,8 @@ class Settings:
     shutdown_s: float = 30.0
     retention_days: float | None = 90.0
     retention_requests: int | None = None
+    retention_bytes: int | None = None
+    audit_retention_days: float | None = None
     backup_days: float | None = 1.0
     backups_kept: int = 7
     a2a_task_s: float = 300.0
@@ -194,7 +196,7 @@ def load_settings(
         SettingsError: values are wrong, or variables ask for what is not to be had: all of
             them in one message, a line each.
     """
-    home = _home(environ)
+    home = home_of(environ)
     file = _read_file(flags, environ, cwd, home)
     reading = _Reading(flags, environ, file)
     for row in SETTINGS:
@@ -207,27 +209,17 @@ def load_settings(
     values = reading.values
     given_dir = values.pop("data_dir", None)
     for name in FILES & values.keys():
-        values[name] = _absolute(values[name], cwd, home)
+        values[name] = absolute(values[name], cwd, home)
     settings = Settings(
         data_dir=default_data_dir(environ, home)
         if given_dir is None
-        else _absolute(given_dir, cwd, home),
+        else absolute(given_dir, cwd, home),
         environment={**reading.file_variables, **environ},
         from_file=frozenset(reading.file_variables) - frozenset(environ),
         **values,
     )
     path = None if file is None else file.path
     return settings, Sources(reading.origins, path, tuple(reading.notes))
-
-
-def default_data_dir(environ: Mapping[str, str], home: Path) -> Path:
-    """Give the data folder of a machine on which nothing names one."""
-    for name in ("XDG_CONFIG_HOME", "APPDATA"):
-        folder = Path(environ.get(name, ""))
-        # A relative path there is to be taken for none (XDG base directories, version 0.8).
-        if folder.is_absolute():
-            return folder / "omniroute"
-    return home / ".omniroute"
 
 
 def shown_values(settings: Settings) -> dict[str, str]:
@@ -298,14 +290,6 @@ class _Reading:
         return True
 
 
-def _home(environ: Mapping[str, str]) -> Path:
-    """Give the home folder as an absolute path; where the system knows none, the root."""
-    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or "~")
-    with suppress(RuntimeError):
-        home = home.expanduser()
-    return home if home.is_absolute() else Path("/")
-
-
 def _read_file(
     flags: Mapping[str, str | None], environ: Mapping[str, str], cwd: Path, home: Path
 ) -> EnvFile | None:
@@ -314,7 +298,7 @@ def _read_file(
         variable.name for row in SETTINGS if row.name == "data_dir" for variable in row.variables
     ]
     given = flags.get("data_dir") or next((environ[one] for one in names if environ.get(one)), None)
-    data_dir = default_data_dir(environ, home) if given is None else _absolute(given, cwd, home)
+    data_dir = default_data_dir(environ, home) if given is None else absolute(given, cwd, home)
     path = find_env_file((data_dir, default_data_dir({}, home), cwd))
     try:
         return None if path is None else read_env_file(path)
@@ -379,17 +363,10 @@ def _judge_file(reading: _Reading) -> None:
         )
 
 
-def _absolute(text: str, cwd: Path, home: Path) -> Path:
-    path = Path(text.strip())
-    if path.parts[:1] == ("~",):
-        path = home.joinpath(*path.parts[1:])
-    return Path(cwd.absolute(), path)
-
-
 def _shown(row: Setting, value: object) -> str:
     if row.secret:
         return row.default if value is None else "set"
-    if value is None and row.kind == "days_or_never":
+    if value is None and row.kind in ("days_or_never", "size_or_never"):
         return "never"
     if value is None or value == ():
         return row.default

@@ -177,8 +177,7 @@ SETTINGS: tuple[Setting, ...] = (
         "retention_days",
         "90",
         "How many days requests are kept, with their attempts, decisions and settled holds, and "
-        "calls of MCP tools; never removes none. The audit log of changes and what budgets have "
-        "spent stay.",
+        "calls of MCP tools; never removes none. What budgets have spent stays.",
         set_by("OMNIROUTE_RETENTION_DAYS", "LOG_RETENTION_DAYS", kind="days_or_never"),
         unit="days",
     ),
@@ -188,6 +187,22 @@ SETTINGS: tuple[Setting, ...] = (
         "How many requests are kept: beyond them the oldest are removed, whatever their age; never "
         "removes none for their number.",
         set_by("OMNIROUTE_RETENTION_REQUESTS", kind="count_or_never"),
+    ),
+    Setting(
+        "retention_bytes",
+        "never",
+        "How many bytes requests may take with what is kept of each, such as 10GiB: beyond them "
+        "the oldest are removed, whatever their age; never removes none for their size.",
+        set_by("OMNIROUTE_RETENTION_BYTES", kind="size_or_never"),
+        unit="bytes",
+    ),
+    Setting(
+        "audit_retention_days",
+        "never",
+        "How many days changes stay in the audit log. Older ones are removed behind a signed "
+        "checkpoint from which the log verifies; never removes none.",
+        set_by("OMNIROUTE_AUDIT_RETENTION_DAYS", kind="days_or_never"),
+        unit="days",
     ),
     Setting(
         "backup_days",

@@ -17,6 +17,7 @@ from .setting import Kind
 Network = IPv4Network | IPv6Network
 
 KEPT_MAX = 1_000_000_000
+KEPT_BYTES_MIN, KEPT_BYTES_MAX = 2**20, 2**50
 WORKERS_MAX = 64
 COUNT_MAX = 1_000_000
 SECONDS_MAX = 86_400.0
@@ -45,12 +46,15 @@ _UNITS = {
     "kb": 1000,
     "mb": 1000**2,
     "gb": 1000**3,
+    "tb": 1000**4,
     "k": 2**10,
     "m": 2**20,
     "g": 2**30,
+    "t": 2**40,
     "kib": 2**10,
     "mib": 2**20,
     "gib": 2**30,
+    "tib": 2**40,
 }
 _SIZE = re.compile(r"([0-9]{1,18})\s*([a-zA-Z]{0,3})")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252})")
@@ -180,9 +184,7 @@ def read_require_key_switch(text: str) -> str:
 
 def read_size(text: str) -> int:
     """Give a number of bytes, from 1 KiB to 1 GiB."""
-    found = _SIZE.fullmatch(text.strip())
-    unit = _UNITS.get(found[2].lower()) if found else None
-    size = int(found[1]) * unit if found and unit else 0
+    size = _bytes(text)
     if not BODY_BYTES_MIN <= size <= BODY_BYTES_MAX:
         raise ValueError("give a number of bytes from 1KiB to 1GiB, such as 33554432 or 32MiB")
     return size
@@ -228,6 +230,16 @@ def read_count_or_never(text: str) -> int | None:
     if not (word.isascii() and word.isdecimal()) or not 1 <= int(word[:20]) <= KEPT_MAX:
         raise ValueError(f"give a number from 1 to {KEPT_MAX}, or never")
     return int(word)
+
+
+def read_size_or_never(text: str) -> int | None:
+    """Give a number of bytes that may be kept, at least 1 MiB; None for 0 or `never`."""
+    if text.strip().lower() in ("never", "0"):
+        return None
+    size = _bytes(text)
+    if not KEPT_BYTES_MIN <= size <= KEPT_BYTES_MAX:
+        raise ValueError("give a number of bytes from 1MiB to 1024TiB, such as 10GiB, or never")
+    return size
 
 
 def read_milliseconds(text: str) -> float:
@@ -313,6 +325,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "seconds_or_never": read_seconds_or_never,
     "days_or_never": read_days_or_never,
     "count_or_never": read_count_or_never,
+    "size_or_never": read_size_or_never,
     "milliseconds": read_milliseconds,
     "level": read_level,
     "log_format": read_log_format,
@@ -360,6 +373,13 @@ def _origin(item: str) -> str:
     if not parts.scheme or not host or parts.path or parts.query or parts.fragment:
         raise ValueError(words)
     return item.rstrip("/")
+
+
+def _bytes(text: str) -> int:
+    """Give a number of bytes with its unit, 0 for what is none."""
+    found = _SIZE.fullmatch(text.strip())
+    unit = _UNITS.get(found[2].lower()) if found else None
+    return int(found[1]) * unit if found and unit else 0
 
 
 def _number(text: str) -> float:

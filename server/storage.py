@@ -260,13 +260,16 @@ async def _writing(storage: Storage) -> AsyncGenerator[None]:
 
 
 def _retention(settings: Settings, database: Database, ring: KeyRing) -> Retention:
-    return Retention(
+    retention = Retention(
         database,
         ring,
         DECISION_CHAINS,
         days=settings.retention_days,
         requests_max=settings.retention_requests,
     )
+    retention.bytes_max = settings.retention_bytes
+    retention.audit_days = settings.audit_retention_days
+    return retention
 
 
 def _ring_environment(settings: Settings) -> Mapping[str, str]:

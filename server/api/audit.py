@@ -13,6 +13,7 @@ from omniroute.routing.model import Caller
 
 from ..audits import (
     AuditPageJson,
+    BeginJson,
     BrokenJson,
     ChainsJson,
     DifferenceJson,
@@ -134,6 +135,8 @@ def chains_json(verified: Verified) -> ChainsJson:
         verified.chains,
         verified.rows,
         tuple(BrokenJson(one.chain_id, one.seq, one.reason) for one in verified.faults),
+        sum(one.seq for one in verified.begins),
+        tuple(BeginJson(one.chain_id, one.seq, one.mac.hex()) for one in verified.begins),
     )
 
 

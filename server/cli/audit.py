@@ -61,6 +61,10 @@ def log_page(found: LogJson) -> str:
         f"{chains.rows:,} changes in {chains.chains:,} chains verified, "
         f"{len(chains.broken):,} broken"
     )
+    if chains.removed:
+        parts.append(
+            f"{chains.removed:,} older ones were removed for their age, behind signed checkpoints"
+        )
     return "\n\n".join([*parts, *broken(chains)])
 
 

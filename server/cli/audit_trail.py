@@ -2,12 +2,12 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-from ..audits import ExportedJson, VerifiedJson
+from ..audits import BeginJson, ExportedJson, VerifiedJson
 from ..settings import Settings, Sources
 from .audit import VERIFY_S_MAX, broken, progress
 from .client import Client, call, decoded, read_whole, refusal, with_gateway
@@ -34,8 +34,8 @@ def verify(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         progress("verifying the chains")
         data = call(gateway, "GET", "/api/audit/verify", timeout_s=VERIFY_S_MAX)
         progress("")
-        missing = None if kept is None else _missing(kept, gateway)
-    found = decoded(data, VerifiedJson)
+        found = decoded(data, VerifiedJson)
+        missing = None if kept is None else _missing(kept, found, gateway)
     answer = _Answer(found.sound and not missing, found, missing)
     if arguments.json:
         show_json(answer)
@@ -65,12 +65,13 @@ def page(
     found: VerifiedJson, kept: list[ExportedJson] | None, missing: list[ExportedJson] | None
 ) -> str:
     """Give what was found as text."""
-    headings = ("RECORDS", "ROWS", "CHAINS", "BROKEN")
+    headings = ("RECORDS", "ROWS", "CHAINS", "REMOVED", "BROKEN")
     rows = [
         (
             WORDS.get(one.records, one.records),
             f"{one.chains.rows:,}",
             f"{one.chains.chains:,}",
+            f"{one.chains.removed:,}",
             f"{len(one.chains.broken):,}",
         )
         for one in found.verified
@@ -86,10 +87,24 @@ def page(
     return "\n\n".join(parts)
 
 
-def _missing(kept: list[ExportedJson], gateway: Client) -> list[ExportedJson]:
-    """Give what is not on record any more as it was exported."""
+def _missing(kept: list[ExportedJson], found: VerifiedJson, gateway: Client) -> list[ExportedJson]:
+    """Give what is not on record any more as it was exported, and was not removed for its age."""
     now = set(map(_entry, _lines(gateway)))
-    return [one for one in kept if one not in now]
+    begins = {
+        one.chain_id: one
+        for records in found.verified
+        for one in records.chains.begins
+        if records.records == "audit"
+    }
+    return [one for one in kept if one not in now and not _is_before(begins, one)]
+
+
+def _is_before(begins: Mapping[str, BeginJson], one: ExportedJson) -> bool:
+    """Whether a change was removed behind a checkpoint; the last of them has its MAC."""
+    begin = begins.get(one.chain_id)
+    return begin is not None and (
+        one.seq < begin.seq or (one.seq == begin.seq and one.mac == begin.mac)
+    )
 
 
 def _kept(path: Path) -> Iterator[ExportedJson]:

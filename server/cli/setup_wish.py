@@ -19,7 +19,8 @@ from ..clients.plan import FilePlan, planned, text_of, transports
 from ..clients.wishes import Model, Wish, mentions_models
 from ..management import GatewayFacts
 from ..management_keys import KeysJson, KeyWish, NewKeyJson
-from ..settings import Settings, Sources, default_data_dir
+from ..settings import Settings, Sources
+from ..settings_paths import default_data_dir
 from .client import Client as Gateway
 from .client import HttpClient, call, decoded, find_gateway, with_gateway
 from .exits import USAGE, Stop

@@ -68,11 +68,16 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a check of chains found; sound when there is no fault."""
+    """What a check of chains found; sound when there is no fault.
+
+    Attributes:
+        begins: where chains begin of which rows were removed, by their signed checkpoints.
+    """
 
     chains: int
     rows: int
     faults: tuple[Fault, ...]
+    begins: tuple[Link, ...] = ()
 
 
 class Chain:
@@ -169,12 +174,15 @@ async def verify(database: Readable, ring: KeyRing, table: ChainedTable) -> Veri
         Fault(row["chain_id"], int(row["seq"]), "the row belongs to no chain")
         for row in await database.read(Statement(table.orphans_sql))
     ]
+    begins: list[Link] = []
     for head in heads:
-        seen, fault = await _verify_head(database, ring, table, head)
+        begin, seen, fault = await _verify_head(database, ring, table, head)
         rows_seen += seen
         if fault is not None:
             faults.append(fault)
-    return Verified(len(heads), rows_seen, tuple(faults))
+        if begin is not None and begin.seq:
+            begins.append(Link(begin.chain_id, begin.seq, begin.mac))
+    return Verified(len(heads), rows_seen, tuple(faults), tuple(begins))
 
 
 def framed(*parts: str | bytes | float) -> bytes:
@@ -239,8 +247,8 @@ def _start(table: ChainedTable, head: Row, ring: KeyRing) -> Start | Fault:
 
 async def _verify_head(
     database: Readable, ring: KeyRing, table: ChainedTable, head: Row
-) -> tuple[int, Fault | None]:
-    """Give how many rows of a chain were seen, and the first fault.
+) -> tuple[Start | None, int, Fault | None]:
+    """Give where a chain begins, how many of its rows were seen, and the first fault.
 
     A fault is looked at again where rows were removed behind a new checkpoint meanwhile.
     """
@@ -248,7 +256,7 @@ async def _verify_head(
     while True:
         start = _start(table, head, ring)
         if isinstance(start, Fault):
-            return 0, start
+            return None, 0, start
         rows = _pages(database, table.rows_sql, chain_id, after=start.seq)
         async with aclosing(rows):
             seen, fault = await _verify_one(table, start, head, rows)
@@ -260,7 +268,7 @@ async def _verify_head(
             Statement(f"{_HEADS} AND chains.chain_id = $2", (table.kind, chain_id))
         )
         if fault is None or not again or again[0]["checkpoint_seq"] == head["checkpoint_seq"]:
-            return max(seen - start.seq, 0), fault
+            return start, max(seen - start.seq, 0), fault
         head = again[0]
 
 

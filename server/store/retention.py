@@ -1,17 +1,17 @@
 """What is kept for how long: requests that are older than so many days are removed, for good.
 
-So are the oldest where there are more than so many.
+So are the oldest where there are more than so many, or they take more than so many bytes.
 
 With a request go its attempts, its decision, snapshots that no other decision was made on, and
 the settled hold of its money. What a budget has spent stays as it is: windows keep their sums.
-Calls of tools go at the same age. The audit log of changes is kept for ever: it is small, and it
-is what people ask for years later.
+Calls of tools go at the same age. The audit log of changes is kept for ever unless it was given
+an age of its own: it is small, and it is what people ask for years later.
 
-Decisions and calls of tools are chained, so they are removed only from the beginning of their
-chain, in its order, and only behind a signed checkpoint that is stored with the removal: the
-chain then verifies from there on. Each row is verified before it goes. A chain that does not
-verify is kept as it is, whatever its age, and said so: the evidence of tampering is not thrown
-away.
+Decisions, calls of tools and changes are chained, so they are removed only from the beginning of
+their chain, in its order, and only behind a signed checkpoint that is stored with the removal: the
+chain then verifies from there on, and says how much is gone. Each row is verified before it goes.
+A chain that does not verify is kept as it is, whatever its age, and said so: the evidence of
+tampering is not thrown away.
 
 Removing is bounded: BATCH_ROWS rows a transaction, BATCHES_MAX of those in one go; what is left
 is for the next one, a moment later. When nothing is left, the next look is after LOOK_S.
@@ -24,9 +24,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 
+from .audit import AUDIT_CHAINS
 from .chain import ChainedTable, Link, checkpoint, first_rows, verified_part
 from .database import Database, Row, Statement, Steps
 from .keyring import KeyRing
+from .request_bytes import kept_from
 from .tool_calls import CALL_CHAINS
 
 BATCH_ROWS = 500
@@ -50,6 +52,7 @@ class Removed:
         holds: settled ones.
         boots: past runs of processes of which nothing else is kept.
         tool_calls: of MCP tools.
+        changes: entries of the audit log.
     """
 
     requests: int = 0
@@ -58,6 +61,7 @@ class Removed:
     holds: int = 0
     boots: int = 0
     tool_calls: int = 0
+    changes: int = 0
 
     def __add__(self, other: "Removed") -> "Removed":
         return Removed(
@@ -77,6 +81,8 @@ class Retention:
     Attributes:
         stored: gives a stored setting, which wins over what the process was told.
         requests_max: how many requests are kept.
+        bytes_max: how much they may take, see request_bytes.py.
+        audit_days: how old changes in the audit log get.
     """
 
     def __init__(
@@ -90,6 +96,8 @@ class Retention:
     ) -> None:
         self.stored: Callable[[str], object] = _nothing_stored
         self.requests_max = requests_max
+        self.bytes_max: int | None = None
+        self.audit_days: float | None = None
         self._days = days
         self._database = database
         self._ring = ring
@@ -108,6 +116,8 @@ class Retention:
             return
         before = await self._before(now_unix_s)
         removed = Removed() if before == -math.inf else await self.prune(before)
+        if self.audit_days is not None:
+            removed += await self._forget(now_unix_s - self.audit_days * SECONDS_A_DAY)
         if removed:
             log.info("retention_removed", extra={name: getattr(removed, name) for name in NAMES})
         else:
@@ -130,6 +140,8 @@ class Retention:
             if newest:
                 # The newest of those that are too many goes, too.
                 before = max(before, math.nextafter(newest[0]["at_unix_s"], math.inf))
+        if self.bytes_max is not None:
+            before = max(before, await kept_from(self._database, self.bytes_max))
         return before
 
     async def prune(self, before_unix_s: float, *, batches_max: int = BATCHES_MAX) -> Removed:
@@ -159,6 +171,16 @@ class Retention:
         if removed:
             return removed
         return await self._database.write(partial(_undecided, before_unix_s))
+
+    async def _forget(self, before_unix_s: float) -> Removed:
+        """Remove changes that are older than that from the audit log, some of them."""
+        total = Removed()
+        for _ in range(BATCHES_MAX):
+            removed = await self._first(AUDIT_CHAINS, self._changed, before_unix_s)
+            if not removed:
+                break
+            total += removed
+        return total
 
     async def _first(
         self,
@@ -223,6 +245,14 @@ class Retention:
         calls = yield Statement(_CALLS, (chain_id, found[0].seq))
         return Removed(tool_calls=len(calls))
 
+    def _changed(self, chain_id: str, before_unix_s: float) -> Steps[Removed]:
+        """Remove the oldest changes of one chain from the audit log."""
+        found = yield from self._due(AUDIT_CHAINS, AUDIT_CHAINS.rows_sql, chain_id, before_unix_s)
+        if found is None:
+            return Removed()
+        gone = yield Statement(_CHANGES, (chain_id, found[0].seq))
+        return Removed(changes=len(gone))
+
     def _stop(self, table: ChainedTable, chain_id: str, reason: str) -> None:
         if (table.kind, chain_id) not in self._broken:
             self._broken.add((table.kind, chain_id))
@@ -275,6 +305,7 @@ _REQUESTS = (
 )
 _DECISIONS = "DELETE FROM decisions WHERE chain_id = $1 AND seq <= $2 RETURNING request_id"
 _CALLS = "DELETE FROM mcp_tool_audit WHERE chain_id = $1 AND seq <= $2 RETURNING call_id"
+_CHANGES = "DELETE FROM audit WHERE chain_id = $1 AND seq <= $2 RETURNING seq"
 _SNAPSHOT = (
     "DELETE FROM snapshots WHERE snapshot_id = $1 AND NOT EXISTS "
     "(SELECT 1 FROM decisions WHERE decisions.snapshot_id = snapshots.snapshot_id) "

@@ -1,14 +1,18 @@
 """The commands that look into decisions, on the simulator and without a running gateway."""
 
+import asyncio
 import json
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from omniroute.server.store.audit import Entry
+from tests.cli.test_settings_effect import composed
 from tests.processes import plain_environment, run_command
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -173,10 +177,10 @@ def test_audit_verify_names_the_row_that_was_tampered_with(omniroute: Run, tmp_p
     told = json.loads(omniroute("audit", "verify", "--json").stdout)
 
     assert (sound.returncode, sound.stderr) == (0, "")
-    assert [line.split()[-3:] for line in sound.stdout.splitlines()[1:]] == [
-        ["1", "1", "0"],
-        ["1", "1", "0"],
-        ["0", "0", "0"],
+    assert [line.split()[-4:] for line in sound.stdout.splitlines()[1:]] == [
+        ["1", "1", "0", "0"],
+        ["1", "1", "0", "0"],
+        ["0", "0", "0", "0"],
     ]
     assert changed.returncode == 1
     assert "1  the row was changed" in changed.stdout
@@ -210,6 +214,33 @@ def test_an_export_shows_that_an_older_database_was_put_back(
     assert "2 changes in the export, 0 not on record as such" in same.stdout
     assert back.returncode == 1
     assert "2 changes in the export, 1 not on record as such" in back.stdout
+
+
+def test_changes_that_went_for_their_age_are_no_gap_in_an_export(
+    omniroute: Run, tmp_path: Path
+) -> None:
+    export = str(tmp_path / "audit.jsonl")
+
+    async def kept(**variables: str) -> None:
+        async with composed(tmp_path, variables) as opened:
+            storage = opened.parts.storage
+            if not variables:
+                entry = Entry(time.time() - 5 * 86_400, "maria", "look", "t", "{}")
+                await storage.database.write(lambda: storage.audit.append(entry))
+            await storage.poll()
+
+    asyncio.run(kept())
+    omniroute("combos", "add", "first", "sim/fast")
+    written = omniroute("audit", "export", export)
+    asyncio.run(kept(OMNIROUTE_AUDIT_RETENTION_DAYS="1"))
+    told = omniroute("audit", "verify", "--against", export)
+    log = omniroute("audit", "log")
+
+    assert written.stdout == f"2 changes written to {export}\n"
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.splitlines()[1].split()[-4:] == ["1", "2", "1", "0"]
+    assert "2 changes in the export, 0 not on record as such" in told.stdout
+    assert "1 older ones were removed for their age, behind signed checkpoints" in log.stdout
 
 
 def test_audit_verify_refuses_a_file_that_is_no_export(omniroute: Run, tmp_path: Path) -> None:

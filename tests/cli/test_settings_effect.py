@@ -27,6 +27,7 @@ from omniroute.server.compose import Composed, compose
 from omniroute.server.listeners import MCP_PORT
 from omniroute.server.settings import Settings, load_settings
 from omniroute.server.settings_names import SETTINGS, setting
+from omniroute.server.store.audit import Entry
 from tests.processes import OMNIROUTE, free_port, plain_environment
 from tests.store.outcomes import SNAPSHOT, answered
 from tests.telemetry.collector import collecting
@@ -219,6 +220,27 @@ async def retention_requests(folder: Path, variables: Environment) -> bool:
         await storage.poll()
         kept = [await storage.ledger.find(name, key_id=None) for name in ("r1", "r2")]
         return kept[0] is None and kept[1] is not None
+
+
+async def retention_bytes(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables) as opened:
+        storage = opened.parts.storage
+        for name, age_s in (("r1", 20.0), ("r2", 10.0)):
+            outcome = answered(name, at_unix_s=time.time() - age_s, error_detail="x" * 600_000)
+            storage.ledger.record(outcome, SNAPSHOT)
+        await storage.ledger.flush()
+        await storage.poll()
+        kept = [await storage.ledger.find(name, key_id=None) for name in ("r1", "r2")]
+        return kept[0] is None and kept[1] is not None
+
+
+async def audit_retention_days(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables) as opened:
+        storage = opened.parts.storage
+        entry = Entry(time.time() - 5 * 86_400, "maria", "look", "t", "{}")
+        await storage.database.write(lambda: storage.audit.append(entry))
+        await storage.poll()
+        return (await storage.audit.verify()).begins != ()
 
 
 async def backup_days(folder: Path, variables: Environment) -> bool:
@@ -480,6 +502,8 @@ PROBES = {
     "shutdown_s": Probe("1", shutdown_s),
     "retention_days": Probe("1", retention_days),
     "retention_requests": Probe("1", retention_requests),
+    "retention_bytes": Probe("1MiB", retention_bytes),
+    "audit_retention_days": Probe("1", audit_retention_days),
     "backup_days": Probe("never", backup_days),
     "backups_kept": Probe("1", backups_kept),
     "a2a_task_s": Probe(str(BRIEF_S), a2a_task_s),
