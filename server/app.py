@@ -27,6 +27,7 @@ from .exchange import Door, Head, Header, SocketDoor
 from .gate import Gate
 from .guard import Guard
 from .paths import geminis, meant
+from .refused import Refused
 from .request_ids import identified
 from .rights import BELOW, EVERY, SOCKET, Needs
 from .telemetry.access import NO_ROUTE, logged, logged_door
@@ -65,6 +66,7 @@ class Front:
         last_s: monotonic time of the last request's begin or end.
         turnstile: lets requests begin.
         bounds: how much is taken at once.
+        refused: where what no door has answered is logged.
         app: answers what is not hot.
         draining: no new work is taken; /ready says so. Set by `drain`.
         closing: called when no new work is taken any more, to close what stays open.
@@ -88,6 +90,7 @@ class Front:
         self.last_s = time.monotonic()
         self.turnstile = Turnstile()
         self.bounds = Bounds()
+        self.refused = Refused()
         self.draining = False
         self.closing: Callable[[], None] = _nothing
         self.cutting: Callable[[], None] = _nothing

@@ -6,6 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 from .bounds import Bounds
 from .exchange import Door, Head
+from .refused import Refused
 from .turnstile import Turnstile
 
 
@@ -17,12 +18,14 @@ class Application(Protocol):
         last_s: monotonic time of the last request's end.
         turnstile: lets requests begin.
         bounds: how much is taken at once.
+        refused: where what no door has answered is logged.
     """
 
     busy: int
     last_s: float
     turnstile: Turnstile
     bounds: Bounds
+    refused: Refused
 
     def hot_door(self, head: Head) -> Door | None:
         """Give the door that answers a request by itself, None where there is none."""

@@ -15,9 +15,11 @@ from omniroute.routing.errors import interruption
 from .edge_answers import FAULT, STOPPING, Refusal
 from .exchange import Header, headers_of
 from .own_exchange import CHUNKED, CLOSE, LAST_CHUNK, STATUS_LINES, OwnExchange
-from .request_ids import HEADER, request_id_of
+from .request_ids import request_id_of
 
 ASGI = {"version": "3.0", "spec_version": "2.3"}
+EXCHANGE = "omniroute.exchange"
+"""Where a scope holds what is asked and answered on a connection of ours."""
 _NO_BODY = frozenset({204, 304})
 _NOTED = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
@@ -49,6 +51,8 @@ class Cycle:
                 self._fail(request_id_of(scope))
         except asyncio.CancelledError as cancelled:
             refusal = STOPPING if interruption(cancelled) is not None else FAULT
+            if not exchange.has_left and not exchange.is_started:
+                connection.app.refused.note(refusal, request_id_of(scope), exchange.head.peer)
             self._fail(request_id_of(scope), refusal)
             raise
         except BaseException as error:
@@ -113,6 +117,7 @@ class Cycle:
             "query_string": url.query or b"",
             "headers": head.headers,
             "state": {},
+            EXCHANGE: exchange,
         }
 
     def _fail(self, request_id: str, refusal: Refusal = FAULT) -> None:
@@ -122,11 +127,11 @@ class Cycle:
         if exchange.is_started:
             exchange.connection.close()
             return
-        length = (b"content-length", b"%d" % len(refusal.body))
-        named = (HEADER, request_id.encode())
-        headers = [*headers_of(refusal.lines), length, named, (b"connection", b"close")]
-        self._start(refusal.status, headers)
-        self._send_body(refusal.body, more_body=False)
+        named = refusal.named(request_id)
+        length = (b"content-length", b"%d" % len(named.body))
+        headers = [*headers_of(named.lines), length, (b"connection", b"close")]
+        self._start(named.status, headers)
+        self._send_body(named.body, more_body=False)
 
     def _start(self, status: int, headers: list[Header]) -> None:
         exchange = self._exchange

@@ -120,7 +120,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         sockets=beside.sockets(parts, hot),
     )
     _end_in_order(front, mcp_door, a2a)
-    front.logs = settings.access_log
+    front.logs = front.refused.tells_all = settings.access_log
     front.bounds = _bounds(settings)
     front.app = build_app(
         [

@@ -381,7 +381,7 @@ class Connection(asyncio.Protocol):
             answering.keeps_alive = False
             return
         if exchange is None or not exchange.is_answered:
-            self.transport.write(refusal.data)
+            self.transport.write(self.app.refused.answer(refusal, self.peer and self.peer[0]))
         self.close()
 
     def _forget_waiting(self) -> None:

@@ -4,7 +4,7 @@ Nobody knows yet which dialect's client asks, so the body is in every dialect's 
 `type` and `error.type` are Anthropic's, `error.code` OpenAI's, `error.status` Google's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 JSON_LINES = b"content-type: application/json\r\n"
@@ -16,13 +16,25 @@ class Refusal:
 
     Attributes:
         status: of HTTP.
+        code: a stable word for programs.
         lines: its headers, without those that say its length.
-        body: JSON.
+        body: a JSON object.
     """
 
     status: int
+    code: str
     lines: bytes
     body: bytes
+
+    def named(self, request_id: str) -> "Refusal":
+        """Give the answer to one request: its head and its body name it.
+
+        Anthropic's clients read `request-id` (docs.anthropic.com, API overview, response headers,
+        read 2026-11-23), all others `x-request-id`.
+        """
+        name = request_id.encode()
+        lines = b"%bx-request-id: %b\r\nrequest-id: %b\r\n" % (self.lines, name, name)
+        return replace(self, lines=lines, body=b'%b,"request_id":"%b"}' % (self.body[:-1], name))
 
     @property
     def data(self) -> bytes:
@@ -46,7 +58,7 @@ def _refusal(
         lines += b"retry-after: %d\r\n" % again_s
     elif status < 500:
         lines += b"x-should-retry: false\r\n"
-    return Refusal(status, lines, body.encode())
+    return Refusal(status, code, lines, body.encode())
 
 
 FAULT = _refusal(

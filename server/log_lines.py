@@ -36,7 +36,7 @@ FIELDS = frozenset(
         *("cost_usd_nanos", "decisions", "detail", "door", "duration_ms", "error"),
         *("first_content_ms", "given_up", "held_usd_nanos", "held_usd_nanos_found"),
         *("hold_id", "holds", "host", "in_a_row", "input_tokens", "key_id", "kind"),
-        *("lease", "leased_usd_nanos", "leased_usd_nanos_found", "lived_s", "method"),
+        *("lease", "leased_usd_nanos", "leased_usd_nanos_found", "left_out", "lived_s", "method"),
         *("model_name", "next_in_s", "outbox", "output_tokens", "peer", "process_id"),
         *("provider", "reason", "recorded_as", "request_id", "requests", "response_bytes"),
         *("route", "signal", "snapshots", "stack", "standing", "state", "status"),

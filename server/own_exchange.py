@@ -58,6 +58,7 @@ class OwnExchange:
         is_here: its body has come in full.
         on_part: called when more of the body is here.
         on_left: called when the client leaves; without it the task is cancelled.
+        edge_said: status and request id of what the edge itself has answered.
         on_shutdown: called when the gateway ends, of a connection that went over.
         has_left: the client is gone.
         is_started, is_answered: how far the answer is.
@@ -77,6 +78,7 @@ class OwnExchange:
     on_part: Callable[[], object] | None = None
     on_left: Callable[[], object] | None = None
     on_shutdown: Callable[[], object] | None = None
+    edge_said: tuple[int, str] | None = None
     came_bytes = 0
     read_bytes = 0
     _held_bytes = 0
@@ -193,7 +195,9 @@ class OwnExchange:
             if door is not None and not self.has_left:
                 await door(self)
                 if not self.is_answered:
-                    self.fail()
+                    request_id = new_request_id()
+                    log.error("no_answer", extra={"request_id": request_id})
+                    self.fail(FAULT, request_id)
         except asyncio.CancelledError as cancelled:
             # Only the cancellation that the leaving client caused ends here.
             if not self.has_left:
@@ -218,9 +222,13 @@ class OwnExchange:
         self.keeps_alive = False
         if self.is_started:
             self.connection.close()
-        else:
-            named = b"x-request-id: %b\r\n" % (request_id or new_request_id()).encode()
-            self.whole(refusal.status, refusal.lines + named, refusal.body)
+            return
+        if request_id is None:
+            request_id = new_request_id()
+            self.connection.app.refused.note(refusal, request_id, self.head.peer)
+        self.edge_said = (refusal.status, request_id)
+        named = refusal.named(request_id)
+        self.whole(named.status, named.lines, named.body)
 
     # What the door calls.
 

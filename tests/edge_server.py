@@ -12,6 +12,7 @@ from omniroute.routing.errors import TooLarge
 from omniroute.server.bounds import Bounds
 from omniroute.server.edge import Connection
 from omniroute.server.exchange import Door, Exchange, Head
+from omniroute.server.refused import Refused
 from omniroute.server.turnstile import Turnstile
 
 WAIT_S = 5.0
@@ -33,6 +34,7 @@ class App:
     last_s: float = 0.0
     turnstile: Turnstile = field(default_factory=Turnstile)
     bounds: Bounds = field(default_factory=Bounds)
+    refused: Refused = field(default_factory=Refused)
 
     def hot_door(self, head: Head) -> Door | None:
         self.heads.append(head)

@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from omniroute.routing.model import Outcome
 
+from ..cycle import EXCHANGE
 from ..exchange import Door, Exchange, Head, Wait
+from ..own_exchange import OwnExchange
 
 NO_ROUTE = "-"
 CLIENT_LEFT = 499
@@ -36,8 +38,10 @@ class Entry:
         self._peer = peer
         self._began_s = time.monotonic()
 
-    def write(self) -> None:
-        """Log it."""
+    def write(self, edge_said: tuple[int, str] | None = None) -> None:
+        """Log it; where the edge itself has answered, with its status and request id."""
+        if edge_said is not None:
+            self.status, self.request_id = edge_said
         log.info(
             "http_request",
             extra={
@@ -103,7 +107,8 @@ def logged_door(door: Door, head: Head, route: str) -> Door:
         try:
             await door(NotedExchange(exchange, entry))
         finally:
-            entry.write()
+            # Only connections of our own have an edge that answers.
+            entry.write(getattr(exchange, "edge_said", None))
 
     return answer
 
@@ -127,7 +132,8 @@ async def logged(
     try:
         await app(scope, receive, note)
     finally:
-        entry.write()
+        exchange: OwnExchange | None = scope.get(EXCHANGE)
+        entry.write(None if exchange is None else exchange.edge_said)
 
 
 def log_outcome(outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ from omniroute.routing.model import Dialect, Outcome
 from omniroute.server.bounds import Bounds
 from omniroute.server.edge import Connection
 from omniroute.server.exchange import Door, Head
+from omniroute.server.refused import Refused
 from omniroute.server.turnstile import Turnstile
 from omniroute.server.v1.chat import ChatDoor
 from tests.fakes import account
@@ -97,6 +98,7 @@ class App:
     last_s: float = 0.0
     turnstile: Turnstile = field(default_factory=Turnstile)
     bounds: Bounds = field(default_factory=Bounds)
+    refused: Refused = field(default_factory=Refused)
 
     def hot_door(self, head: Head) -> Door | None:
         return self.door
