@@ -232,6 +232,12 @@ def now_unix_s() -> float:
     return time.time()
 
 
+def is_root() -> bool:
+    """Whether this user may do everything on the machine."""
+    # Windows has no such user, and no such call.
+    return getattr(os, "geteuid", lambda: 1)() == 0
+
+
 def _is_open(mode: int) -> bool:
     """Whether others may change a folder, or read or change a file. Windows has no such modes."""
     if os.name == "nt":

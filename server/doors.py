@@ -263,7 +263,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *backups.rows(parts.storage.backups),
         *retention.rows(parts.storage.retention, parts.storage.changes),
         *documented.rows(parts),
-        *status.rows(gateway, parts.authenticator, stored, parts.facts.now),
+        *status.rows(gateway, parts.authenticator, stored, parts.facts),
     )
 
 

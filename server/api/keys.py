@@ -46,11 +46,11 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
     """Give the routes."""
 
     async def list_all(request: Request, caller: Caller) -> KeysJson:
-        return KeysJson(tuple(_json(one) for one in keys.all()))
+        return KeysJson(tuple(key_json(one) for one in keys.all()))
 
     async def show(request: Request, caller: Caller) -> KeyJson:
         key_id = _id(request)
-        return _json(_there(key_id, keys.find(key_id)))
+        return key_json(_there(key_id, keys.find(key_id)))
 
     async def make(request: Request, caller: Caller) -> NewKeyJson:
         wish = await body_as(request, KeyWish)
@@ -64,7 +64,7 @@ def rows(keys: Keys, budgets: Budgets) -> tuple[Row, ...]:
         key_id = _id(request)
         edit = partial(_changed, await body_as(request, KeyChange))
         changed = await keys.change(key_id, edit, actor=caller.key_id, maker=bound_by(caller))
-        return _json(_there(key_id, changed))
+        return key_json(_there(key_id, changed))
 
     async def roll(request: Request, caller: Caller) -> NewKeyJson:
         key_id = _id(request)
@@ -126,10 +126,11 @@ def _changed(wish: KeyChange, terms: KeyTerms) -> KeyTerms:
 
 
 def _new(made: NewKey) -> NewKeyJson:
-    return NewKeyJson(_json(made.stored), made.text)
+    return NewKeyJson(key_json(made.stored), made.text)
 
 
-def _json(stored: StoredKey) -> KeyJson:
+def key_json(stored: StoredKey) -> KeyJson:
+    """Give a key as the API shows it, without its secret."""
     terms = stored.terms
     return KeyJson(
         key_id=stored.key_id,

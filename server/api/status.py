@@ -1,6 +1,6 @@
 """How the gateway is, and what it knows of itself for `doctor`."""
 
-from collections.abc import Callable
+import asyncio
 
 from starlette.requests import Request
 
@@ -8,8 +8,11 @@ from omniroute.routing.gateway import Gateway
 from omniroute.routing.model import Caller
 
 from ..auth import Authenticator
+from ..doctor_here import ReportJson, report
+from ..facts import Facts
 from ..management import CircuitJson, CooldownJson, GatewayFacts, HeldJson, StatusJson
 from ..store.keys import Keys
+from .keys import key_json
 from .rows import Row
 
 
@@ -17,7 +20,7 @@ def rows(
     gateway: Gateway,
     authenticator: Authenticator,
     keys: Keys,
-    facts: Callable[[], GatewayFacts],
+    own: Facts,
 ) -> tuple[Row, ...]:
     """Give the routes."""
 
@@ -50,9 +53,14 @@ def rows(
         )
 
     async def doctor(request: Request, caller: Caller) -> GatewayFacts:
-        return facts()
+        return own.now()
+
+    async def look(request: Request, caller: Caller) -> ReportJson:
+        shown = tuple(map(key_json, keys.all()))
+        return await asyncio.to_thread(report, own, own.now(), shown)
 
     return (
         Row("GET", "/api/status", "read:health", "How the gateway is", status),
         Row("GET", "/api/doctor", "admin", "What the gateway knows of itself", doctor),
+        Row("GET", "/api/doctor/report", "admin", "What is wrong, and what to do", look),
     )

@@ -1,11 +1,10 @@
 """`omniroute doctor --security`: how safe the gateway is set up, and what would make it safer."""
 
-import os
 from argparse import Namespace
 
 from omniroute.routing.errors import RoutingError
 
-from ..doctor_facts import Facts
+from ..doctor_facts import Facts, is_root
 from ..management_keys import KeyJson, KeysJson
 from ..security import Check, Standing, standing
 from ..settings import Settings, Sources
@@ -25,7 +24,7 @@ _GRADES = {
 def tell(arguments: Namespace, facts: Facts, settings: Settings, sources: Sources) -> int:
     """Say the grade and what it is made of; the status is 1 for an F."""
     keys = _keys(facts, settings, sources)
-    found = standing(facts, keys, is_root=_is_root())
+    found = standing(facts, keys, is_root=is_root())
     if arguments.json:
         show_json(found)
     else:
@@ -44,11 +43,6 @@ def _keys(facts: Facts, settings: Settings, sources: Sources) -> tuple[KeyJson, 
             return decoded(call(gateway, "GET", "/api/keys"), KeysJson).keys
     except (RoutingError, Stop):
         return None
-
-
-def _is_root() -> bool:
-    # Windows has no such user, and no such call.
-    return getattr(os, "geteuid", lambda: 1)() == 0
 
 
 def _page(found: Standing, keys: tuple[KeyJson, ...] | None) -> str:

@@ -3,10 +3,17 @@
 from ..api.calls import Calls
 from ..parts import Parts
 from .door import Dashboard
-from .pages import combos, keys, providers, settings
+from .pages import audit, combos, health, keys, providers, settings
 
 
 def dashboard(parts: Parts, calls: Calls) -> Dashboard:
     """Give the dashboard over a gateway's parts and its management API."""
-    rows = (*combos.rows(), *providers.rows(), *keys.rows(), *settings.rows())
+    rows = (
+        *combos.rows(),
+        *providers.rows(),
+        *keys.rows(),
+        *health.rows(),
+        *audit.rows(),
+        *settings.rows(),
+    )
     return Dashboard(rows, calls, parts.authenticator, parts.version)
