@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import processes
 from tests.browser.browser import Browser, running
@@ -24,6 +25,12 @@ __all__ = [
     "pytest_testnodedown",
     "pytest_unconfigure",
 ]
+
+settings.register_profile(
+    "untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
+# A property that takes long shows a busy machine, and no fault.
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
