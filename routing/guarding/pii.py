@@ -43,7 +43,8 @@ _PATTERNS = {
     ),
 }
 KINDS = tuple(_PATTERNS)
-_CARD_DIGITS = range(13, 20)
+_CARD_DIGITS_MIN = 13
+"""The most, 19, are in the pattern."""
 _IBAN_CHARS = range(15, 35)
 
 
@@ -90,19 +91,19 @@ def _pattern() -> re.Pattern[str]:
 def _card_end(text: str) -> int:
     """Give how much of a run of digits is a card's number, the most that can be; 0 is none."""
     places = [place for place, char in enumerate(text) if char.isdecimal()]
-    for count in range(len(places), _CARD_DIGITS.start - 1, -1):
+    for count in range(len(places), _CARD_DIGITS_MIN - 1, -1):
         end = places[count - 1] + 1
         digits = [int(text[place]) for place in places[:count]]
         if end in places:
             continue
-        if count in _CARD_DIGITS and _is_issued(digits) and _luhn(digits):
+        if _is_issued(digits) and _luhn(digits):
             return end
     return 0
 
 
 def _is_issued(digits: list[int]) -> bool:
     """Whether cards begin so. Times in milliseconds do not, and look like cards else."""
-    if len(digits) == _CARD_DIGITS.start:
+    if len(digits) == _CARD_DIGITS_MIN:
         return digits[0] == 4
     return digits[0] != 2 or 22 <= digits[0] * 10 + digits[1] <= 27
 
@@ -114,9 +115,8 @@ def _luhn(digits: list[int]) -> bool:
 
 def _iban_end(text: str) -> int:
     """Give how much of a text is an IBAN, the most that can be; 0 is none."""
-    for end in range(len(text), 0, -1):
-        if end < len(text) and text[end] not in " \u00a0":
-            continue
+    blanks = [place for place, char in enumerate(text) if char in " \u00a0"]
+    for end in (len(text), *reversed(blanks)):
         compact = text[:end].replace(" ", "").replace("\u00a0", "")
         if len(compact) in _IBAN_CHARS:
             digits = "".join(str(int(char, 36)) for char in compact[4:] + compact[:4])
