@@ -21,6 +21,8 @@ LOCAL = "local"
 """The key id of whoever is at this machine and needs no key."""
 LOCAL_CLI = "local-cli"
 """The key id of the command line, which presents the token of this user's own gateway."""
+OWNER = "owner"
+"""The key id of whoever signs in to the dashboard with its password."""
 
 ALIASES = {
     "execute:completions": "write:route",
@@ -83,10 +85,10 @@ def _expand_one(name: str) -> Iterable[str]:
 
 
 def bound_by(caller: Caller) -> str | None:
-    """Give the key that bounds what its holder may make; None of who needs none, at the machine."""
-    return None if caller.key_id in (LOCAL, LOCAL_CLI) else caller.key_id
+    """Give the key that bounds what its holder may make; None of who has no key and needs none."""
+    return None if caller.key_id in (LOCAL, LOCAL_CLI, OWNER) else caller.key_id
 
 
 def owner_of(key_id: str) -> str:
-    """Give whose budgets pay for a key: the command line is the local user's, too."""
-    return LOCAL if key_id == LOCAL_CLI else key_id
+    """Give whose budgets pay for a key: command line and password are the local user's, too."""
+    return LOCAL if key_id in (LOCAL_CLI, OWNER) else key_id

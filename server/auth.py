@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import structs
 from starlette.types import Scope
 
-from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, SCOPES, require_one
+from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, OWNER, SCOPES, require_one
 from omniroute.routing.errors import NotAuthenticated
 from omniroute.routing.model import Caller
 
@@ -33,6 +33,8 @@ KEYLESS = Caller(LOCAL, frozenset((*SCOPES, ADMIN)))
 """The caller of keyless mode: whoever is at this machine."""
 CLI = Caller(LOCAL_CLI, frozenset((*SCOPES, ADMIN)))
 """The caller that presents the token of the runtime file, which only this user can read."""
+BY_PASSWORD = Caller(OWNER, frozenset((*SCOPES, ADMIN)))
+"""The caller who has signed in to the dashboard with its password."""
 
 FORWARDED = frozenset(
     {
@@ -62,6 +64,7 @@ class KnownKeys:
         generation: gives a number that is another one whenever anything of that may be.
         lasts: whether the key of that id is valid until the generation ends.
         caller_of: gives the Caller of a key's id, None when the key is no more.
+        has_password: whether one can sign in with a password.
     """
 
     check: Callable[[str], Caller | None]
@@ -70,6 +73,7 @@ class KnownKeys:
     generation: Callable[[], int] = count().__next__
     lasts: Callable[[str], bool] = bool
     caller_of: Callable[[str], Caller | None] = lambda key_id: None
+    has_password: Callable[[], bool] = bool
 
 
 class Authenticator:
@@ -124,6 +128,8 @@ class Authenticator:
             return self._paying(CLI)
         if key_id == LOCAL:
             return None if self.needs_key() else self._paying(KEYLESS)
+        if key_id == OWNER:
+            return self._paying(BY_PASSWORD) if self._keys.has_password() else None
         return self._keys.caller_of(key_id)
 
     def _find(self, head: Head) -> Caller:
@@ -156,6 +162,14 @@ class Authenticator:
         budget_ids = self._keys.local_budgets()
         return structs.replace(caller, budget_ids=budget_ids) if budget_ids else caller
 
+    def caller_by_key(self, text: str) -> Caller | None:
+        """Give whom a key belongs to; None when it is none of ours, or no more valid."""
+        return self._keys.check(text)
+
+    def needs_sign_in(self) -> bool:
+        """Whether the dashboard needs one from this machine, too."""
+        return self.needs_key() or self._keys.has_password()
+
     def needs_key(self) -> bool:
         """Whether a request from this machine would need a key now."""
         return not self._keyless or self._keys.has_keys()
@@ -166,18 +180,37 @@ class Authenticator:
         A forwarded one did only if a trusted proxy says so: the last address that no trusted
         proxy stands for is its client (X-Forwarded-For, each proxy adds its peer at the end).
         """
-        host = head.peer
         if FORWARDED.isdisjoint(head.named):
-            return host is None or is_loopback(host)
-        hops = [
+            return head.peer is None or is_loopback(head.peer)
+        if not self._hops(head):
+            return False
+        return is_loopback(self.address_of(head))
+
+    def address_of(self, head: Head) -> str:
+        """Give where a request began, as far as who is trusted says; "" in this process."""
+        hops = self._hops(head)
+        if not hops:
+            return head.peer or ""
+        return next((hop for hop in reversed(hops) if not self._trusts(hop)), hops[0])
+
+    def is_https(self, head: Head) -> bool:
+        """Whether a proxy that is trusted says that the client's connection is encrypted."""
+        told = head.named.get(b"x-forwarded-proto", b"")
+        return told.strip().lower() == b"https" and self._is_from_proxy(head)
+
+    def _hops(self, head: Head) -> list[str]:
+        """Give the addresses that a forwarded request came by, none where that is not believed."""
+        if not self._is_from_proxy(head):
+            return []
+        return [
             hop.strip()
             for name, value in head.headers
             if name == b"x-forwarded-for"
             for hop in value.decode("latin-1").split(",")
         ]
-        if host is None or not hops or not self._trusts(host):
-            return False
-        return is_loopback(next((hop for hop in reversed(hops) if not self._trusts(hop)), hops[0]))
+
+    def _is_from_proxy(self, head: Head) -> bool:
+        return head.peer is not None and self._trusts(head.peer)
 
     def _trusts(self, host: str) -> bool:
         try:

@@ -35,6 +35,7 @@ from .doors import open_doors
 from .facts import Facts
 from .layers import Layers
 from .parts import Parts
+from .passwords import checking
 from .runtime_file import Running, new_token
 from .settings import Settings, Sources
 from .storage import Storage, open_storage
@@ -171,6 +172,9 @@ async def compose(
             token=token,
             peers=peers,
         )
+        await opened.enter_async_context(
+            checking(parts.checker, settings.initial_password, storage.passwords)
+        )
         front = await opened.enter_async_context(open_doors(parts))
         await opened.enter_async_context(followed(parts, front))
         yield Composed(parts, front, layers)
@@ -188,6 +192,7 @@ def _authenticator(settings: Settings, storage: Storage, token: str) -> Authenti
             generation=lambda: keys.generation,
             lasts=keys.lasts,
             caller_of=keys.caller_of,
+            has_password=lambda: storage.passwords.stored is not None,
         ),
         keyless=keyless,
         token=token,

@@ -8,6 +8,7 @@ from omniroute.routing.upstream.upstream import HttpUpstream
 
 from .auth import Authenticator
 from .facts import Facts
+from .passwords import Checker
 from .settings import Settings
 from .storage import Storage
 from .telemetry.telemetry import Telemetry
@@ -24,6 +25,7 @@ class Parts:
         http: providers over HTTP, for what is no chat.
         token: presented as a key, it gives admin rights.
         peers: the other workers of this gateway.
+        checker: hashes and checks passwords.
         telemetry: follows what requests come to.
     """
 
@@ -38,5 +40,6 @@ class Parts:
     facts: Facts
     token: str = field(repr=False)
     peers: Peers
+    checker: Checker = field(default_factory=Checker)
     telemetry: Telemetry = field(default_factory=Telemetry)
     response_cache: ResponseCache = field(default_factory=ResponseCache)

@@ -30,6 +30,7 @@ Kind = Literal[
     "database",
     "secret",
     "proxy",
+    "password",
 ]
 """How the text of a value is read; settings.py has one function for each."""
 
@@ -75,7 +76,7 @@ class Setting:
     @property
     def secret(self) -> bool:
         """Whether the value may never be shown."""
-        return self.kind in ("secret", "database", "proxy")
+        return self.kind in ("secret", "database", "proxy", "password")
 
 
 def set_by(*names: str, kind: Kind, **others: Kind) -> tuple[Variable, ...]:

@@ -91,6 +91,9 @@ class Settings:
     log_file_bytes_max: int = 50 * 2**20
     access_log: bool = False
     otel: bool = False
+    dashboard_idle_s: float = 28_800.0
+    dashboard_days: int = 7
+    initial_password: str | None = field(default=None, repr=False)
     dev: bool = False
     open_browser: bool = True
     storage_encryption_key: str | None = field(default=None, repr=False)

@@ -103,13 +103,8 @@ DOCUMENTED: tuple[Documented, ...] = (
     *_refused(_GUARD, "TOOL_POLICY_MODE", harmless=_OFF),
     *_ignored(_PROXY, *_PROXIES, warn=True),
     *_ignored(_PROXY_ELSE, "NO_PROXY", "no_proxy", "ENABLE_SOCKS5_PROXY"),
-    *_ignored(
-        "there is no password to log in with; make an admin key with "
-        "`omniroute keys add --scope admin`",
-        "INITIAL_PASSWORD",
-        warn=True,
-    ),
-    *_ignored("there are no login sessions", "JWT_SECRET", "AUTH_COOKIE_SECURE"),
+    *_ignored("sessions of the dashboard are random and kept here, not signed", "JWT_SECRET"),
+    *_ignored("there is nothing to switch off", "AUTH_COOKIE_SECURE"),
     *_ignored(
         "keys are hashed with the key ring of the data folder, or STORAGE_ENCRYPTION_KEY",
         "API_KEY_SECRET",

@@ -305,6 +305,27 @@ SETTINGS: tuple[Setting, ...] = (
         set_by("OMNIROUTE_OTEL", kind="switch"),
     ),
     Setting(
+        "dashboard_idle_s",
+        "28800",
+        "After how long without a request a session of the dashboard is over.",
+        set_by("OMNIROUTE_DASHBOARD_IDLE_S", kind="seconds"),
+        unit="seconds",
+    ),
+    Setting(
+        "dashboard_days",
+        "7",
+        "After how many days a session of the dashboard is over, however much it is used.",
+        set_by("OMNIROUTE_DASHBOARD_DAYS", kind="count"),
+        unit="days",
+    ),
+    Setting(
+        "initial_password",
+        "none",
+        "The dashboard's password, set at a start where there is none yet: at least 12 "
+        "characters, and none of the usual examples. `omniroute password set` is the better way.",
+        set_by("OMNIROUTE_INITIAL_PASSWORD", "INITIAL_PASSWORD", kind="password"),
+    ),
+    Setting(
         "dev",
         "off",
         "Also listen on 127.0.0.1:20130 for MCP alone.",

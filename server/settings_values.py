@@ -306,6 +306,20 @@ def read_proxy(text: str) -> str:
     return text.strip()
 
 
+def read_password(text: str) -> str:
+    """Give a password.
+
+    Raises:
+        NotMeantForUs: it is an example's, or too easy to guess; nobody is let in by it.
+    """
+    from .passwords import WeakPassword, checked_password  # noqa: PLC0415 - only who sets one pays
+
+    try:
+        return checked_password(text)
+    except WeakPassword as weak:
+        raise NotMeantForUs(f"no password was set with it, as {weak}") from None
+
+
 READERS: Mapping[Kind, Callable[[str], Any]] = {
     "address": read_address,
     "machine_name": read_machine_name,
@@ -333,6 +347,7 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "database": read_database,
     "secret": read_secret,
     "proxy": read_proxy,
+    "password": read_password,
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from omniroute.routing.model import Config
 from omniroute.routing.ports import Clock
 
-from .settings import Settings
+from .settings import SECONDS_A_DAY, Settings
 from .store.audit import Audit
 from .store.backups import Backups, Where, note_restored
 from .store.boots import (
@@ -39,9 +39,12 @@ from .store.keys import Keys
 from .store.learned_limits import StoredLimits
 from .store.ledger import DECISION_CHAINS, StoredLedger
 from .store.mismatches import Mismatches
+from .store.passwords import Passwords
 from .store.pushes import StoredPushes
 from .store.retention import Retention
 from .store.rings import Rings
+from .store.sign_in_locks import Locks
+from .store.sign_ins import SignIns
 from .store.tasks import StoredTasks
 from .store.tool_calls import ToolCalls
 from .store.vault import Vault
@@ -87,6 +90,9 @@ class Storage:
     learned: StoredExperience
     retention: Retention
     backups: Backups
+    sign_ins: SignIns
+    passwords: Passwords
+    locks: Locks
     clock: Clock
     _beaten_s: float = 0.0
     _swept_s: float = 0.0
@@ -96,7 +102,7 @@ class Storage:
 
     async def load(self) -> None:
         """Read what is kept for the first time."""
-        for load in (self.configs.load, self.budgets.load, self.keys.load):
+        for load in (self.configs.load, self.budgets.load, self.keys.load, self.passwords.load):
             await load()
         for load in (self.counters.load, self.limits.load, self.learned.load):
             await load()
@@ -112,6 +118,8 @@ class Storage:
             # Budgets first: no key names one that is not known yet.
             await self.budgets.load()
             await self.keys.load()
+        if self.passwords.version != self.configs.current().version:
+            await self.passwords.load()
 
     async def fresh(self) -> int:
         """Have all of the configuration as it is stored now, or later; give its version now.
@@ -149,6 +157,8 @@ class Storage:
             await self.tasks.prune(now_unix_s=now_unix_s)
             await self.answers.prune(now_unix_s=now_unix_s)
             await self.responses.prune(now_unix_s=now_unix_s)
+            await self.sign_ins.prune(now_unix_s=now_unix_s)
+            await self.locks.prune(now_unix_s=now_unix_s)
         if now - self._corrected_s >= CORRECT_S:
             self._corrected_s = now
             await self.budgets.correct()
@@ -231,6 +241,9 @@ async def open_storage(
             learned=StoredExperience(database, clock),
             retention=_retention(settings, database, ring),
             backups=_backups(settings, where, database, ring, changes),
+            sign_ins=_sign_ins(settings, SignIns(database, ring, changes, clock)),
+            passwords=Passwords(database, changes),
+            locks=Locks(database, changes, clock),
             clock=clock,
         )
         storage.retention.stored = storage.configs.setting
@@ -290,6 +303,12 @@ def _backups(
     backups = Backups(where, database, ring, changes)
     backups.every_days, backups.kept = settings.backup_days, settings.backups_kept
     return backups
+
+
+def _sign_ins(settings: Settings, sign_ins: SignIns) -> SignIns:
+    sign_ins.idle_s = settings.dashboard_idle_s
+    sign_ins.lasts_s = settings.dashboard_days * SECONDS_A_DAY
+    return sign_ins
 
 
 def _answers(settings: Settings, database: Database, changes: Changes, clock: Clock) -> KeptAnswers:

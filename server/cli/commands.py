@@ -16,6 +16,7 @@ from .commands_health import HEALTH_COMMANDS
 from .commands_keyring import KEYRING_COMMANDS
 from .commands_keys import KEY_COMMANDS
 from .commands_mcp import MCP_COMMANDS
+from .commands_password import PASSWORD_COMMANDS
 from .commands_proxy import PROXY_COMMANDS
 from .commands_setup import SETUP_COMMANDS
 from .commands_shaping import SHAPING_COMMANDS
@@ -53,6 +54,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *SETUP_COMMANDS,
     *KEY_COMMANDS,
+    *PASSWORD_COMMANDS,
     *PROXY_COMMANDS,
     *KEYRING_COMMANDS,
     Command("budgets", "what keys, combos and sessions may spend", usage=NOUN),

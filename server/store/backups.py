@@ -35,7 +35,7 @@ from .backup_copy import copy_file, copy_tables
 from .backup_file import Checked, Manifest, NoBackup, check_backup, manifest_of, seal_file
 from .changes import Changes, Told
 from .data_folder import write_private
-from .database import Database
+from .database import Database, Statement
 from .keyring import KeyRing
 from .sqlite_file import STAGED, backups_beside
 
@@ -50,6 +50,7 @@ LOOK_S = 60.0
 RETRY_S = 3_600.0
 """How long after a failure it is tried again."""
 SECONDS_A_DAY = 86_400.0
+_END_SESSIONS = "UPDATE dashboard_sessions SET ended_unix_s = $1 WHERE ended_unix_s IS NULL"
 ROOM = 1.2
 """The free space that a copy needs, as a part of the database."""
 
@@ -302,7 +303,10 @@ async def note_restored(where: Where, changes: Changes) -> None:
         # Of several processes that open at once, the one that gets it tells.
         word.rename(taken)
         told = msgspec.json.decode(taken.read_bytes(), type=_Restored)
-        await changes.note(Told(told.actor, "backup.restored", "database", {"from": told.backup}))
+        # Who was signed in then may have been signed out since.
+        end = Statement(_END_SESSIONS, (changes.now(),))
+        restored = Told(told.actor, "backup.restored", "database", {"from": told.backup})
+        await changes.make(restored, end)
         taken.unlink()
 
 

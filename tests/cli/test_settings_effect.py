@@ -479,6 +479,27 @@ async def open_browser(folder: Path, variables: Environment) -> bool:
     return not opened.exists()
 
 
+async def dashboard_idle_s(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables) as opened:
+        sessions = opened.parts.storage.sign_ins
+        made = await sessions.begin("key", (), address="", agent="")
+        await asyncio.sleep(LONGER_S)
+        found = await sessions.find(made.text)
+        return found is not None and not found.is_open
+
+
+async def dashboard_days(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables) as opened:
+        sessions = opened.parts.storage.sign_ins
+        await sessions.begin("key", (), address="", agent="")
+        [one] = await sessions.open()
+        return one.ends_unix_s - one.made_unix_s < 4 * 86_400.0
+
+
+async def initial_password(folder: Path, variables: Environment) -> bool:
+    return bool((await answer(folder, variables, "/api/dashboard/password")).json()["is_set"])
+
+
 PROBES = {
     "host": Probe("127.0.0.2", host),
     "port": Probe(str(PORT), port),
@@ -518,6 +539,9 @@ PROBES = {
     "log_file_bytes_max": Probe("1KiB", log_file_bytes_max),
     "access_log": Probe("on", access_log),
     "otel": Probe("on", otel),
+    "dashboard_idle_s": Probe(str(BRIEF_S), dashboard_idle_s),
+    "dashboard_days": Probe("3", dashboard_days),
+    "initial_password": Probe("seven fake horses 42", initial_password),
     "dev": Probe("on", dev),
     "open_browser": Probe("off", open_browser),
     "storage_encryption_key": Probe(SECRET, storage_encryption_key),

@@ -155,6 +155,14 @@ WRITES = (
     Write("PATCH /api/pricing", "pricing.put", {"mine": {"m": {"input": 1, "output": 2}}}),
     Write("DELETE /api/pricing", "pricing.put", path="/api/pricing?provider=mine"),
     Write("POST /api/pricing/reprice", "pricing.reprice", {"range": "7d"}),
+    Write("PUT /api/dashboard/password", "password.set", {"password": "seven fake horses 42"}),
+    Write("DELETE /api/dashboard/password", "password.remove", path="/api/dashboard/password"),
+    Write(
+        "DELETE /api/dashboard/sessions/{session_id}",
+        "dashboard.sign_out",
+        path="/api/dashboard/sessions/{session}",
+    ),
+    Write("DELETE /api/dashboard/sessions", "dashboard.sign_out_all"),
     Write("POST /api/prune", "records.prune", {"days": 30}),
 )
 CHANGES_NOTHING = {
@@ -222,7 +230,9 @@ async def gateway(folder: Path) -> AsyncIterator[Gateway]:
         transport = httpx.ASGITransport(app=opened.app, client=("127.0.0.1", 1))
         headers = {"authorization": f"Bearer {opened.token}"}
         async with httpx.AsyncClient(transport=transport, base_url=HOST, headers=headers) as client:
-            yield Gateway(opened, client)
+            sessions = opened.parts.storage.sign_ins
+            session = await sessions.begin("somebody", (), address="", agent="")
+            yield Gateway(opened, client, {"session": session.session_id})
 
 
 async def test_every_route_that_writes_is_in_one_of_the_tables(tmp_path: Path) -> None:

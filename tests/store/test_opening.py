@@ -31,6 +31,7 @@ from omniroute.server.store.learned_limits_table import LearnedLimitRow
 from omniroute.server.store.push_tables import PushOutboxRow
 from omniroute.server.store.ring_tables import RingKeyRow, SharedProxyRow
 from omniroute.server.store.schema import HEAD, REVISIONS
+from omniroute.server.store.sign_in_tables import DashboardSessionRow
 from omniroute.server.store.table import Table
 from omniroute.server.store.tables import TaskRow
 from omniroute.server.store.tool_calls_table import ToolCallRow
@@ -94,6 +95,7 @@ def differences(connection: Connection) -> list[object]:
         *learned,
         BudgetRow,
         CheckpointRow,
+        DashboardSessionRow,
         TaskRow,
         ToolCallRow,
         PushOutboxRow,
