@@ -31,6 +31,7 @@ from .api import (
     lab,
     mcp,
     metrics,
+    overview,
     providers,
     proxies,
     requests,
@@ -246,6 +247,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         ),
         *proxies.rows(gateway, parts.storage.configs, own_urls=settings.own_urls),
         *usage.rows(gateway),
+        *overview.rows(gateway, parts.storage),
         # Before those of all combos, which may have any name.
         *autos.rows(gateway),
         *combos.rows(gateway),

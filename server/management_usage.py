@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 from omniroute.routing.usage import (
     CallRow,
     Dimension,
+    Grouping,
     LastFailure,
     Selection,
     Spread,
@@ -50,6 +51,7 @@ class UsageJson(Struct, frozen=True, rename="camel"):
     """Requests that have something in common; `name` is null for those without, and for all.
 
     `repricedCost` is what they would have cost at later prices, null where none was priced anew.
+    `cachedRequests` are those of whose prompt the provider had a part in its cache.
     `latency` and `firstToken` are there for the summary, and for what was asked for `by`.
     """
 
@@ -71,6 +73,7 @@ class UsageJson(Struct, frozen=True, rename="camel"):
     unpriced_requests: int
     simulated_requests: int
     simulated_cost: float
+    cached_requests: int
     avg_latency_ms: float | None
     latency: SpreadJson | None = None
     first_token: SpreadJson | None = None
@@ -238,10 +241,10 @@ def analytics_json(
     )
 
 
-def usage_json(row: UsageRow, by: Dimension | None = None) -> UsageJson:
+def usage_json(row: UsageRow, by: Grouping | None = None) -> UsageJson:
     """Give requests that have something in common."""
     total, name = row.total, row.name
-    if by in {"day", "hour"} and name is not None:
+    if by in {"day", "hour", "minute"} and name is not None:
         name = moment(int(name))
     provider, _, model = (row.name or "").partition("/")
     return UsageJson(
@@ -263,6 +266,7 @@ def usage_json(row: UsageRow, by: Dimension | None = None) -> UsageJson:
         unpriced_requests=total.unpriced,
         simulated_requests=total.simulated,
         simulated_cost=total.simulated_usd_nanos / NANOS,
+        cached_requests=total.cached,
         avg_latency_ms=_ms(total.mean_s),
         latency=_spread(row.times),
         first_token=_spread(row.first_content),

@@ -38,7 +38,8 @@ class Overview:
     """Requests of a window: together, along it, by what they have in common, and by error.
 
     Attributes:
-        selection: the window and the filters; it begins with a whole step.
+        selection: the window and the filters; it begins with a whole step, that of all times
+            with the first request.
         step: what `series` is by: minute, hour or day; steps without requests are left out.
         tables: rows by model, key, combo and provider; a name of None is those without.
         errors: those with an error, by its class, the most frequent first; without times.
@@ -65,10 +66,17 @@ class Overviews:
         require(caller, "read:usage")
         if ADMIN not in caller.scopes:
             selection = replace(selection, key_id=caller.key_id)
-        selection, step = stepped(selection, self._clock.unix())
         await self._ledger.flush()
         await self._ledger.gather()
-        found = await self._pieces.usage(selection, step)
+        now_unix_s = self._clock.unix()
+        first = await self._pieces.first_unix_s()
+        first = now_unix_s if first is None else first
+        if not selection.since_unix_s:
+            selection = replace(selection, since_unix_s=first)
+        selection, step = stepped(selection, now_unix_s)
+        # Nothing is before the first request: a long window has no more pieces than it has days.
+        since = max(selection.since_unix_s, first // STEP_S[step] * STEP_S[step])
+        found = await self._pieces.usage(replace(selection, since_unix_s=since), step)
         failed = [row for row in found.by["error"] if row.name is not None]
         return Overview(
             selection,
@@ -88,4 +96,4 @@ def stepped(selection: Selection, now_unix_s: float) -> tuple[Selection, Groupin
     if length_s <= HOURS_S_MAX:
         step = "minute" if length_s <= MINUTES_S_MAX else "hour"
     since = selection.since_unix_s // STEP_S[step] * STEP_S[step]
-    return replace(selection, since_unix_s=since, until_unix_s=until), step
+    return replace(selection, since_unix_s=float(since), until_unix_s=until), step

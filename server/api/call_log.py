@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from starlette.requests import Request
 
@@ -27,13 +28,14 @@ from ..management_usage import NANOS
 from ..storage import Storage
 from ..store.call_log import ROWS_MAX, STATUS_NAMES, Filters, call_log, logged, minutes
 from .pages import CURSOR, cursor_of, tell_next
-from .queries import Query, count
+from .queries import WINDOW, Query, count, flag_in, moment_in
 from .rows import Row, number
 
 LOG_PATH = "/api/usage/call-logs"
 LINES = 200
 ROWS = 100
 MINUTES = 10
+MS_MAX = 86_400_000
 _FILTERS = (
     Query("status", str, f"one of {', '.join(STATUS_NAMES)}"),
     Query("model", str, "asked for, or that answered"),
@@ -42,6 +44,14 @@ _FILTERS = (
     Query("apiKey", str, "the id or the name of a key"),
     Query("combo", str, "that was asked for"),
     Query("search", str, "a part of an id, a name or an error"),
+    Query("answeredBy", str, "provider/model of who answered"),
+    Query("error", str, "the class of the error"),
+    *WINDOW,
+    Query("cached", bool, "whether a part of the prompt was in the provider's cache"),
+    Query("priced", bool, "whether the cost is known"),
+    Query("minMs", count(0, MS_MAX), "took at least so many milliseconds"),
+    Query("minFirstMs", count(0, MS_MAX), "the first content took at least so many"),
+    Query("without", Literal["provider", "combo"], "nobody answered; no combo was named"),
     Query("before", str, "the id of a request: only older ones, for the next page"),
     Query("limit", count(1, ROWS_MAX), f"how many; {ROWS} unless said"),
     CURSOR,
@@ -132,8 +142,22 @@ def _filters(request: Request, caller: Caller, log: _Log) -> Filters:
         account_ids=None if account is None else _ids(account, accounts),
         combo=query.get("combo") or None,
         search=query.get("search") or None,
+        answered_by=query.get("answeredBy") or None,
+        error=query.get("error") or None,
+        since_unix_s=moment_in(request, "since"),
+        until_unix_s=moment_in(request, "until"),
+        cached=flag_in(request, "cached"),
+        priced=flag_in(request, "priced"),
+        total_s_min=_seconds(request, "minMs"),
+        first_content_s_min=_seconds(request, "minFirstMs"),
+        without=query.get("without") or None,
         before=after[0] if after is not None else query.get("before") or None,
     )
+
+
+def _seconds(request: Request, name: str) -> float | None:
+    text = request.query_params.get(name, "")
+    return int(text) / 1000 if text else None
 
 
 def _ids(named: str, names: Mapping[str, str]) -> tuple[str, ...]:

@@ -27,9 +27,37 @@ class Query:
     summary: str
 
 
+WINDOW = (
+    Query("since", str, "the beginning, in seconds since 1970"),
+    Query("until", str, "the end, in seconds since 1970, which is not in it; now unless said"),
+)
+"""A window of time: what a figure of an overview counts is found in the call log by the same."""
+
+
 def count(least: int, most: int) -> Any:
     """Give the kind of a parameter that is a number within these bounds."""
     return Annotated[int, Meta(ge=least, le=most)]
+
+
+def moment_in(request: Request, name: str) -> float | None:
+    """Give a moment of the query, in seconds since 1970; None where it is not said.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    text = request.query_params.get(name, "")
+    if not text:
+        return None
+    plain = text.replace(".", "", 1)
+    if not (plain.isascii() and plain.isdecimal()) or not float(text[:40]) <= NUMBER_MAX:
+        raise BadRequest(f"{name} is a moment in seconds since 1970", field=name)
+    return float(text[:40])
+
+
+def flag_in(request: Request, name: str) -> bool | None:
+    """Give whether the query says true or false, as it was checked; None where it says nothing."""
+    text = request.query_params.get(name)
+    return None if text is None else text in {"true", "1"}
 
 
 def check_query(request: Request, known: tuple[Query, ...]) -> None:

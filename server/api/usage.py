@@ -111,10 +111,10 @@ def rows(gateway: Gateway) -> tuple[Row, ...]:
     )
 
 
-def asked(request: Request, now_unix_s: float) -> tuple[str, Selection]:
+def asked(request: Request, now_unix_s: float, default: str = RANGE) -> tuple[str, Selection]:
     """Give the range that was asked for in words, and what is to be added up."""
     query = request.query_params
-    named = query.get("range", RANGE)
+    named = query.get("range", default)
     return named, Selection(
         since_unix_s=since(named, now_unix_s),
         key_id=query.get("key") or None,

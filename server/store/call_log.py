@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from .database import Database, Row, Rows, Statement, Value
+from .spreads import MODEL
 
 ROWS_MAX = 500
 MINUTE_S = 60
@@ -35,6 +36,9 @@ _STATUSES = {
     "client_gone": ("client_gone",),
 }
 STATUS_NAMES = tuple(_STATUSES)
+WITHOUT_NAMES = ("provider", "combo")
+"""What a request can lack: somebody who answered it, a combo that it named."""
+_LACKS = {"provider": "provider IS NULL", "combo": "combo IS NULL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,13 @@ class Filters:
     Attributes:
         key_ids: of one of these keys.
         status: one of STATUS_NAMES.
+        answered_by: provider/model of who answered; `model` is also what was asked for.
+        error: the class of their error.
+        since_unix_s, until_unix_s: came at or after the one, before the other.
+        cached: a part of the prompt was in the provider's cache, or none was.
+        priced: what they cost is known, or is not.
+        total_s_min, first_content_s_min: took at least so long, in all and to the first content.
+        without: one of WITHOUT_NAMES: they have none.
         search: a part of an id, a name or an error, whatever its case.
         before: the id of a request: only older ones.
     """
@@ -56,6 +67,15 @@ class Filters:
     combo: str | None = None
     search: str | None = None
     before: str | None = None
+    answered_by: str | None = None
+    error: str | None = None
+    since_unix_s: float | None = None
+    until_unix_s: float | None = None
+    cached: bool | None = None
+    priced: bool | None = None
+    total_s_min: float | None = None
+    first_content_s_min: float | None = None
+    without: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +135,8 @@ def _where(filters: Filters) -> tuple[list[str], list[Value]]:
             words.append(f"{column} IN ({', '.join(map(place, ids))})" if ids else "FALSE")
     if filters.status is not None:
         words.append(f"status IN ({', '.join(map(place, _STATUSES[filters.status]))})")
-    for column, value in (
-        ("provider", filters.provider),
-        ("combo", filters.combo),
-    ):
-        if value is not None:
-            words.append(f"{column} = {place(value)}")
+    words += [f"{told} {place(value)}" for told, value in _values(filters) if value is not None]
+    words += _claims(filters)
     if filters.model is not None:
         mark = place(filters.model)
         words.append(f"(model = {mark} OR target = {mark} OR provider || '/' || model = {mark})")
@@ -129,6 +145,32 @@ def _where(filters: Filters) -> tuple[list[str], list[Value]]:
         found = " OR ".join(f"lower({one}) LIKE {mark} ESCAPE '!'" for one in _SEARCHED)
         words.append(f"({found})")
     return words, values
+
+
+def _values(filters: Filters) -> tuple[tuple[str, Value], ...]:
+    """Give what is compared with a value."""
+    return (
+        ("provider =", filters.provider),
+        (f"{MODEL} =", filters.answered_by),
+        ("combo =", filters.combo),
+        ("error =", filters.error),
+        ("at_unix_s >=", filters.since_unix_s),
+        ("at_unix_s <", filters.until_unix_s),
+        ("total_s >=", filters.total_s_min),
+        ("first_content_s >=", filters.first_content_s_min),
+    )
+
+
+def _claims(filters: Filters) -> list[str]:
+    """Give what is asked for without a value."""
+    words: list[str] = []
+    if filters.cached is not None:
+        words.append("cached_input_tokens > 0" if filters.cached else "cached_input_tokens = 0")
+    if filters.priced is not None:
+        words.append(f"cost_usd_nanos IS {'NOT NULL' if filters.priced else 'NULL'}")
+    if filters.without is not None:
+        words.append(_LACKS[filters.without])
+    return words
 
 
 def _pattern(text: str) -> str:

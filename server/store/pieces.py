@@ -51,6 +51,7 @@ PARTED: tuple[Grouping, ...] = ("provider", "model", "combo", "key", "error")
 """What every answer is parted by, besides its step."""
 _WHO = f"provider AS provider, {MODEL} AS model, combo AS combo, key_id AS key"
 _ERROR = "error AS error"
+_FIRST = "SELECT min(at_unix_s) AS first FROM outcomes"
 _MARK = (
     "SELECT count(*) AS number, COALESCE(sum(at_unix_s - $1), 0) AS moments FROM outcomes "
     "WHERE at_unix_s >= $1 AND at_unix_s < $2"
@@ -109,6 +110,12 @@ class Pieces:
     def times_kept(self) -> int:
         """How many times are kept."""
         return sum(self._sizes.values())
+
+    async def first_unix_s(self) -> float | None:
+        """Give when the oldest request on record came; None of none."""
+        (row,) = await self._database.read(Statement(_FIRST))
+        first: float | None = row["first"]
+        return first
 
     async def usage(self, selection: Selection, step: Step) -> Usage:
         """Add up the requests of a window that has an end: whole, by `step` and by PARTED.
