@@ -93,7 +93,7 @@ async def test_a_record_that_was_changed_behind_our_back_is_named(tmp_path: Path
     async with opened(tmp_path) as gateway, client(gateway) as http:
         visitor = Visitor(http, gateway.token)
         await visitor.done(f"{HEALTH}/profile", profile="aggressive")
-        path = tmp_path / "storage.sqlite"
+        path = gateway.parts.settings.data_dir / "storage.sqlite"
         with sqlite3.connect(path) as database:
             database.execute("UPDATE audit SET actor = 'somebody'")
         database.close()
