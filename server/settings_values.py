@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .setting import Kind
+from .settings_sizes import bytes_of
 
 Network = IPv4Network | IPv6Network
 
@@ -40,23 +41,6 @@ _LEVELS = {
     "error": "error",
     "fatal": "error",
 }
-_UNITS = {
-    "": 1,
-    "b": 1,
-    "kb": 1000,
-    "mb": 1000**2,
-    "gb": 1000**3,
-    "tb": 1000**4,
-    "k": 2**10,
-    "m": 2**20,
-    "g": 2**30,
-    "t": 2**40,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "tib": 2**40,
-}
-_SIZE = re.compile(r"([0-9]{1,18})\s*([a-zA-Z]{0,3})")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252})")
 
 
@@ -184,7 +168,7 @@ def read_require_key_switch(text: str) -> str:
 
 def read_size(text: str) -> int:
     """Give a number of bytes, from 1 KiB to 1 GiB."""
-    size = _bytes(text)
+    size = bytes_of(text)
     if not BODY_BYTES_MIN <= size <= BODY_BYTES_MAX:
         raise ValueError("give a number of bytes from 1KiB to 1GiB, such as 33554432 or 32MiB")
     return size
@@ -236,7 +220,7 @@ def read_size_or_never(text: str) -> int | None:
     """Give a number of bytes that may be kept, at least 1 MiB; None for 0 or `never`."""
     if text.strip().lower() in ("never", "0"):
         return None
-    size = _bytes(text)
+    size = bytes_of(text)
     if not KEPT_BYTES_MIN <= size <= KEPT_BYTES_MAX:
         raise ValueError("give a number of bytes from 1MiB to 1024TiB, such as 10GiB, or never")
     return size
@@ -388,13 +372,6 @@ def _origin(item: str) -> str:
     if not parts.scheme or not host or parts.path or parts.query or parts.fragment:
         raise ValueError(words)
     return item.rstrip("/")
-
-
-def _bytes(text: str) -> int:
-    """Give a number of bytes with its unit, 0 for what is none."""
-    found = _SIZE.fullmatch(text.strip())
-    unit = _UNITS.get(found[2].lower()) if found else None
-    return int(found[1]) * unit if found and unit else 0
 
 
 def _number(text: str) -> float:

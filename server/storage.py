@@ -246,14 +246,18 @@ async def open_storage(
             locks=Locks(database, changes, clock),
             clock=clock,
         )
-        storage.retention.stored = storage.configs.setting
-        await storage.load()
-        await note_restored(where, changes)
+        await _begin(storage, where)
         async with _writing(storage):
             yield storage
         await storage.flush()
         await storage.budgets.end()
         await end_boot(database, boot.boot_id, clock.unix())
+
+
+async def _begin(storage: Storage, where: Where) -> None:
+    storage.retention.stored = storage.configs.setting
+    await storage.load()
+    await note_restored(where, storage.changes)
 
 
 @asynccontextmanager
