@@ -225,9 +225,7 @@ async def open_storage(
             keys=Keys(database, vault, changes, clock),
             configs=ConfigStore(database, vault, changes, overlay=overlay, proxy=settings.proxy),
             ledger=StoredLedger(database, ring, boot_id=boot.boot_id),
-            tool_calls=ToolCalls(
-                database, ring, boot_id=boot.boot_id, keeps_arguments=settings.mcp_audit_arguments
-            ),
+            tool_calls=_tool_calls(settings, database, ring, boot.boot_id),
             budgets=Budgets(database, changes, clock, boot_id=boot.boot_id),
             tasks=StoredTasks(database, boot.boot_id),
             pushes=StoredPushes(database, vault),
@@ -252,6 +250,11 @@ async def open_storage(
         await storage.flush()
         await storage.budgets.end()
         await end_boot(database, boot.boot_id, clock.unix())
+
+
+def _tool_calls(settings: Settings, database: Database, ring: KeyRing, boot_id: str) -> ToolCalls:
+    keeps = settings.mcp_audit_arguments
+    return ToolCalls(database, ring, boot_id=boot_id, keeps_arguments=keeps)
 
 
 async def _begin(storage: Storage, where: Where) -> None:
