@@ -37,7 +37,11 @@ GUARDS = (
 )
 """What speaks for the content guards."""
 
-KEPT_KEYS = ("tests/store/test_key_changes.py", "tests/store/test_keys.py")
+KEPT_KEYS = (
+    "tests/store/test_keys_read.py",
+    "tests/store/test_key_changes.py",
+    "tests/store/test_keys.py",
+)
 """What speaks for keys as they are kept."""
 KEY_TERMS = "tests/store/test_key_terms.py"
 

@@ -173,6 +173,22 @@ def test_a_refusal_waits_for_as_many_as_are_needed() -> None:
     assert much.value.retry_after_s == pytest.approx(31.0)
 
 
+@pytest.mark.parametrize("tokens", [100, 101, 5000])
+def test_what_takes_all_or_more_leaves_nothing(tokens: int) -> None:
+    turn = let_in(KeyRates(), need(Rates(tokens_per_minute=100), tokens), 1000.0)
+
+    assert turn is not None
+    assert turn.tokens_left == 0
+
+
+def test_one_token_too_many_is_too_many() -> None:
+    book, wanted = KeyRates(), need(Rates(tokens_per_minute=100), 60)
+    book.enter(wanted, 1000.0).end(60, 1000.0)
+
+    assert let_in(book, replace(wanted, tokens=41), 1001.0) is None
+    assert let_in(book, replace(wanted, tokens=40), 1001.0) is not None
+
+
 def test_a_turn_says_what_was_left_when_it_came() -> None:
     book, wanted = KeyRates(), need(Rates(5, 100), 30)
 
@@ -204,6 +220,50 @@ def test_gateways_that_share_a_limit_let_in_their_share_each_and_at_least_one() 
 
     assert by_three == [2, 2, 2]
     assert by_ten == [1] * 10
+
+
+@pytest.mark.parametrize(("gateways", "share"), [(0, 7), (1, 7), (2, 3), (7, 1), (8, 1)])
+def test_a_gateway_has_its_share_of_as_many_as_there_are_now(gateways: int, share: int) -> None:
+    book, wanted = KeyRates(gateways=3), need(Rates(requests_per_minute=7))
+
+    book.share(gateways)
+
+    assert sum(let_in(book, wanted, 5.0) is not None for _ in range(9)) == share
+
+
+def test_a_second_is_empty_when_its_place_is_used_again() -> None:
+    book, half = KeyRates(), need(Rates(tokens_per_minute=100), 50)
+    for at_s in (1000.0, 1061.0, 1122.0):
+        book.enter(half, at_s).end(50, at_s)
+
+    # Each of the three was counted in the same place, and two of them have left.
+    full = [let_in(book, replace(half, tokens=tokens), 1123.0) for tokens in (51, 50, 1)]
+
+    assert [one is not None for one in full] == [False, True, False]
+
+
+def test_nobody_is_told_to_wait_for_less_than_a_millisecond() -> None:
+    book, wanted = KeyRates(), need(Rates(requests_per_minute=1))
+    book.enter(wanted, 1000.0).end(0, 1000.0)
+
+    with pytest.raises(RateLimited) as refused:
+        book.enter(wanted, 1060.9998)
+
+    assert refused.value.retry_after_s == 0.001
+
+
+def test_four_thousand_and_ninety_six_keys_are_counted_for() -> None:
+    book, wanted = KeyRates(), need(Rates(requests_per_minute=1))
+    for number in range(4096):
+        book.enter(replace(wanted, key_id=f"key-{number}"), 1.0).end(0, 1.0)
+
+    first = let_in(book, replace(wanted, key_id="key-0"), 2.0)
+    book.enter(replace(wanted, key_id="one more"), 2.0).end(0, 2.0)
+    again = [let_in(book, replace(wanted, key_id=f"key-{number}"), 3.0) for number in (0, 2, 1)]
+
+    # Of the first it was asked last; the second is the one that was forgotten.
+    assert first is None
+    assert [one is not None for one in again] == [False, False, True]
 
 
 def test_keys_that_are_counted_for_are_bounded_and_those_at_work_stay(

@@ -8,7 +8,7 @@ import pytest
 from omniroute.routing.errors import Conflict, NotAllowed, NotAuthenticated
 from omniroute.routing.rates import Rates
 from omniroute.server.store.key_bounds import KeysNow, stronger_in
-from omniroute.server.store.key_terms import KeyTerms, StoredKey
+from omniroute.server.store.key_terms import KeyRows, KeyTerms, StoredKey, values_of
 
 NOW = 1000.0
 OWN = KeyTerms("own", ("read:health", "write:route"), ("groq/*", "fast"), rates=Rates(60, 1000, 5))
@@ -196,6 +196,24 @@ def test_where_nobody_manages_from_elsewhere_any_key_may_go() -> None:
         now.check_admin_left("one", after, now_unix_s=NOW, required=lambda count: True)
 
     assert set(now.keys) == {"one", "two"}
+
+
+COLUMNS = (
+    *("name", "scopes", "models", "budget_ids", "keep_content", "enabled", "expires_unix_s"),
+    *("requests_per_minute", "tokens_per_minute", "concurrency_max"),
+)
+"""Those of a key's terms, in the order of their values."""
+
+
+def test_keys_are_judged_as_they_were_read() -> None:
+    row = dict(zip(COLUMNS, values_of(OWN), strict=True))
+    row |= {"key_id": "one", "created_unix_s": 0.0, "created_by": "test"}
+    row |= {"rolled_unix_s": None, "old_until_unix_s": None}
+
+    now = KeysNow.of(KeyRows(7, [row], {"one": ("b1",)}))
+
+    assert now == keys({"one": ("b1",)}, one=OWN)
+    assert now.charged("one") == {"b1"}
 
 
 def test_of_many_names_five_are_told() -> None:
