@@ -48,6 +48,7 @@ KEY_TERMS = "tests/store/test_key_terms.py"
 AREAS: Mapping[str, tuple[Target, ...]] = {
     "authorisation": (
         Target("omniroute.routing.access", ("tests/rights/test_scopes.py",)),
+        Target("omniroute.routing.catalog.names", ("tests/catalog/test_names.py",)),
         Target("omniroute.server.auth", ("tests/rights/test_callers.py",)),
         Target("omniroute.server.guard", ("tests/rights/test_guard.py",)),
         Target("omniroute.server.gate", ("tests/rights/test_gate.py",)),
