@@ -76,6 +76,18 @@ async def test_each_reading_is_another_generation(sqlite_store: Opened) -> None:
     assert (again, keys.generation) == (at_first + 1, at_first + 2)
 
 
+async def test_keys_that_were_read_since_a_change_are_not_read_again(sqlite_store: Opened) -> None:
+    keys = sqlite_store.keys
+    # As when other processes answer that they know, and this one has looked meanwhile.
+    sqlite_store.changes.tell = keys.load
+    at_first = keys.generation
+
+    made = await keys.create(AGENT, actor="test")
+
+    assert keys.generation == at_first + 1
+    assert keys.check(made.text) is not None
+
+
 async def test_a_reading_that_was_overtaken_changes_nothing(
     sqlite_store: Opened, clock: FakeClock
 ) -> None:
