@@ -103,7 +103,7 @@ def reservation(
 
     def steps() -> Steps[Judged]:
         rows = yield statement
-        return Judged(bool(rows) and bool(rows[0]["paid"]), standings_of(rows))
+        return Judged(any(row["paid"] for row in rows), standings_of(rows))
 
     return steps
 

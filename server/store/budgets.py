@@ -82,7 +82,6 @@ class Budgets:
         # Is told, once in a window, that a budget is past its threshold.
         self.on_warning: Callable[[str], None] = lambda words: None
         self.on_warned: Callable[[str, int], None] = lambda budget_id, window_start: None
-        self._windows = Windows(day=0, month=0, until=0)
         self._paid = Recent()
         self._leases = Leases(
             database, clock, boot_id=boot_id, start_of=self._start_of, see=self._see
@@ -103,9 +102,8 @@ class Budgets:
             standing = self._seen(line)
             left = budget.cap_usd_nanos if standing is None else standing.left_usd_nanos
             left -= self._leases.unrecorded_usd_nanos(line.budget_id)
-            if least is None or left < least:
-                least = left
-        return least if least is None or least > 0 else 0
+            least = left if least is None else min(least, left)
+        return None if least is None else max(least, 0)
 
     def paying(
         self, budget_ids: tuple[str, ...], *, combo: str | None, session_id: str | None
@@ -217,9 +215,8 @@ class Budgets:
             return None
         start = self._start(budget)
         rows = await self._database.read(_window_of(budget_id, start))
-        if not rows:
-            return Standing(budget_id, start, budget.cap_usd_nanos, 0, 0)
-        return standings_of(rows)[0]
+        fresh = Standing(budget_id, start, budget.cap_usd_nanos, 0, 0)
+        return next(iter(standings_of(rows)), fresh)
 
     async def load(self) -> None:
         """Read all budgets, and how they stand."""
@@ -378,10 +375,7 @@ class Budgets:
         return self._windows_now().start(budget.period)
 
     def _windows_now(self) -> Windows:
-        now_unix_s = self._clock.unix()
-        if not self._windows.day <= now_unix_s < self._windows.until:
-            self._windows = windows_at(now_unix_s)
-        return self._windows
+        return windows_at(self._clock.unix())
 
 
 def _window_of(budget_id: str, window_start: int) -> Statement:

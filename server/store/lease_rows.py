@@ -87,7 +87,7 @@ def grant(wish: Wish, kind: str, *, boot_id: str, now_unix_s: float) -> Steps[Gr
     own = yield Statement(_LEASED, (wish.lease_id,))
     if standing is None or (not own and not wish.is_new):
         return Granted(0, 0, standing, lost=True)
-    own_usd_nanos = int(own[0]["leased_usd_nanos"]) if own else 0
+    own_usd_nanos = sum(int(row["leased_usd_nanos"]) for row in own)
     (boots,) = yield Statement(_LIVING, (now_unix_s - SILENT_S,))
     share = share_of(
         standing,
@@ -102,7 +102,7 @@ def grant(wish: Wish, kind: str, *, boot_id: str, now_unix_s: float) -> Steps[Gr
     line, until_unix_s = wish.line, now_unix_s + CHUNK_S
     if own:
         # It never falls: the process goes by the greater one until it has the answer.
-        exposed = max(wish.exposed_usd_nanos, int(own[0]["exposed_usd_nanos"]))
+        exposed = max(wish.exposed_usd_nanos, *(int(row["exposed_usd_nanos"]) for row in own))
         yield Statement(_LEASE_MORE, (wish.lease_id, chunk, until_unix_s, exposed))
     else:
         names = (wish.lease_id, boot_id, line.budget_id, line.window_start)
@@ -123,7 +123,8 @@ def give_back(
     rows = yield Statement(_LEASED, (lease_id,))
     if not rows:
         return Returned(0, None)
-    amount = max(0, int(rows[0]["leased_usd_nanos"]) - (keep_usd_nanos or 0))
+    (row,) = rows
+    amount = max(0, int(row["leased_usd_nanos"]) - (keep_usd_nanos or 0))
     if keep_usd_nanos is None:
         yield Statement(_END_LEASE, (lease_id,))
     else:
@@ -158,11 +159,12 @@ def write_off(line: Line, lease_id: str, kind: str, *, now_unix_s: float) -> Ste
     rows = yield Statement(_LEASED, (lease_id,))
     if not rows:
         return None
-    leased = int(rows[0]["leased_usd_nanos"])
-    amount = min(leased, int(rows[0]["exposed_usd_nanos"]))
+    (row,) = rows
+    leased = int(row["leased_usd_nanos"])
+    amount = min(leased, int(row["exposed_usd_nanos"]))
     if amount:
         lines = json.dumps([[line.budget_id, line.window_start]])
-        values = (f"lease:{lease_id}", lines, amount, rows[0]["boot_id"], now_unix_s)
+        values = (f"lease:{lease_id}", lines, amount, row["boot_id"], now_unix_s)
         yield Statement(_KEEP_WRITTEN_OFF, values)
     yield Statement(_END_LEASE, (lease_id,))
     yield from change_window(line, held=-leased, leased=-leased, spent=amount)
@@ -187,7 +189,7 @@ def change_window(
 ) -> Steps[Standing | None]:
     """Add to what a window has, and give how it stands then; None when it is gone."""
     rows = yield Statement(_CHANGE, (line.budget_id, line.window_start, held, leased, spent))
-    return standings_of(rows)[0] if rows else None
+    return next(iter(standings_of(rows)), None)
 
 
 LEASED_WINDOWS = (

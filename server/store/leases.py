@@ -242,7 +242,7 @@ class Leases:
             # One that was made while we were reading is none.
             if row["lease_id"] not in known and int(row["lease_id"].rpartition("-")[2]) < made:
                 line = Line(row["budget_id"], int(row["window_start"]))
-                stray = Lease(line, row["lease_id"], 0, granted=True)
+                stray = Lease(line, row["lease_id"], 0)
                 self._closing[stray.lease_id] = stray
                 self._return(stray)
 

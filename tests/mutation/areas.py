@@ -21,15 +21,8 @@ class Target:
         return self.module.removeprefix("omniroute.").replace(".", "/") + ".py"
 
 
+LEASE = "tests/store/test_lease.py"
 TERMS = "tests/store/test_budget_terms.py"
-STORED = (
-    "tests/store/test_budgets.py",
-    "tests/store/test_leases.py",
-    "tests/store/test_budget_subjects.py",
-    "tests/store/test_budget_actions.py",
-)
-"""What speaks for the budgets' store."""
-
 GUARDS = (
     "tests/routing/test_guarded_bodies.py",
     "tests/routing/test_guarded_turns.py",
@@ -72,13 +65,13 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
             "omniroute.routing.accounting.payment",
             ("tests/routing/test_payment_steps.py", "tests/routing/test_payment.py"),
         ),
-        Target("omniroute.server.store.budget", (TERMS, *STORED)),
-        Target("omniroute.server.store.windows", (TERMS, *STORED)),
-        Target("omniroute.server.store.budget_rows", STORED),
-        Target("omniroute.server.store.lease", ("tests/store/test_lease.py",)),
-        Target("omniroute.server.store.lease_rows", STORED),
-        Target("omniroute.server.store.leases", STORED),
-        Target("omniroute.server.store.budgets", STORED),
+        Target("omniroute.server.store.budget", (TERMS,)),
+        Target("omniroute.server.store.windows", (TERMS, "tests/store/test_budget_rows.py")),
+        Target("omniroute.server.store.budget_rows", ("tests/store/test_budget_rows.py",)),
+        Target("omniroute.server.store.lease", (LEASE,)),
+        Target("omniroute.server.store.lease_rows", ("tests/store/test_lease_rows.py", LEASE)),
+        Target("omniroute.server.store.leases", ("tests/store/test_leases_step_by_step.py",)),
+        Target("omniroute.server.store.budgets", ("tests/store/test_budgets_step_by_step.py",)),
     ),
     "egress": (Target("omniroute.routing.upstream.egress", ("tests/upstream/test_egress.py",)),),
     "redaction": (

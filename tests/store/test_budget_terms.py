@@ -10,6 +10,7 @@ from omniroute.server.store.budget import (
     NAME_CHARACTERS_MAX,
     USD_NANOS_MAX,
     Budget,
+    budget_of,
     checked_budget,
 )
 from omniroute.server.store.windows import windows_at
@@ -23,6 +24,7 @@ GOOD = Budget("b", "k", "mine", 1)
         GOOD,
         replace(GOOD, cap_usd_nanos=0),
         replace(GOOD, cap_usd_nanos=USD_NANOS_MAX),
+        replace(GOOD, name="x"),
         replace(GOOD, name="x" * NAME_CHARACTERS_MAX),
         replace(GOOD, warn_percent=1),
         replace(GOOD, warn_percent=100),
@@ -55,6 +57,21 @@ def test_terms_beyond_their_bounds_are_refused_by_name(budget: Budget, field: st
     assert refused.value.field == field
 
 
+def test_a_budget_blocks_at_its_cap_in_all_of_time_unless_it_says_otherwise() -> None:
+    assert (GOOD.period, GOOD.action, GOOD.tier) == ("total", "block", "cheap")
+    assert (GOOD.warn_percent, GOOD.allow_unpriced) == (80, False)
+    assert (GOOD.combo, GOOD.session_id) == (None, None)
+
+
+def test_a_budget_is_read_from_its_row() -> None:
+    names = {"budget_id": "b", "key_id": "k", "name": "n", "combo": "c", "session_id": None}
+    terms = {"cap_usd_nanos": 5, "period": "day", "warn_percent": 50, "allow_unpriced": 1}
+
+    budget = budget_of({**names, **terms, "action": "degrade", "tier": "free"})
+
+    assert budget == Budget("b", "k", "n", 5, "day", 50, True, "degrade", "free", "c", None)
+
+
 def test_the_bounds_are_those_that_the_documents_name() -> None:
     assert (NAME_CHARACTERS_MAX, USD_NANOS_MAX) == (200, 10**18)
 
@@ -66,6 +83,7 @@ def test_the_bounds_are_those_that_the_documents_name() -> None:
         ((2026, 11, 1), (2026, 11, 1), (2026, 11, 1), (2026, 11, 2)),
         ((2026, 12, 31, 23, 59, 59, 999_999), (2026, 12, 31), (2026, 12, 1), (2027, 1, 1)),
         ((2028, 2, 29, 12), (2028, 2, 29), (2028, 2, 1), (2028, 3, 1)),
+        ((1969, 12, 31, 12), (1969, 12, 31), (1969, 12, 1), (1970, 1, 1)),
     ],
 )
 def test_windows_begin_at_midnight_in_utc(
