@@ -23,7 +23,7 @@ from .choose.balance import NOTHING
 from .choose.classic import is_classic
 from .choose.decide import decide
 from .content import ContentRule, ContentRules, Finding
-from .errors import LoopDetected, RoutingError
+from .errors import GatewayBusy, LoopDetected, RoutingError
 from .guarded import GuardedReply, blocked, findings
 from .guarding.body import looking_at
 from .guarding.text import Watch
@@ -36,6 +36,7 @@ from .model import Caller, Config, Decision, RouteRequest
 from .moments import moment_of
 from .ports import Budgets, Clock, Configs, ContentGuard, Ledger, Upstream
 from .prepare import Prepared, Preparer
+from .pressure import Pressure
 from .rates import Rates
 from .reply import Reply
 from .tracing import ASKED_BY
@@ -56,6 +57,7 @@ class Engine:
     Attributes:
         sleep: waits between two calls of one candidate.
         guards: what may look at requests and answers, by name.
+        pressure: whether there is room for new requests.
     """
 
     configs: Configs
@@ -72,6 +74,7 @@ class Engine:
     sessions: Sessions = field(default_factory=Sessions)
     rates: KeyRates = field(default_factory=KeyRates)
     guards: Mapping[str, ContentGuard] = field(default_factory=dict[str, ContentGuard])
+    pressure: Pressure = field(default_factory=Pressure)
     _parts: Parts = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -120,6 +123,7 @@ class Engine:
 
         Raises:
             NotAllowed: the caller may not route, or not to this model.
+            GatewayBusy: there is no room for new requests.
             LoopDetected: the request came from this gateway.
             ModelNotFound: nothing goes by the target's name.
             RateLimited: the caller's key has reached a limit of its own.
@@ -140,6 +144,7 @@ class Engine:
 
         Raises:
             NotAllowed: the caller may not route.
+            GatewayBusy: there is no room for new requests.
             LoopDetected: the request came from this gateway.
             ModelNotFound: nothing goes by the target's name.
             RateLimited: the caller's key has reached a limit of its own.
@@ -148,6 +153,8 @@ class Engine:
         request = _bound(request, caller)
         parts, turn = self._parts, None
         try:
+            if self.pressure.why is not None:
+                raise GatewayBusy(self.pressure.why)
             if request.via and self.instance_id in request.via.split(","):
                 raise LoopDetected(
                     "this request has already come through this gateway: a provider's base URL "

@@ -20,6 +20,7 @@
     ├── LoopDetected         the request came from this gateway
     ├── NoCandidate          nothing configured could serve the request now
     ├── StorageUnavailable   the database does not answer
+    ├── GatewayBusy          the gateway has no room for new work now
     ├── Interrupted          the gateway itself ends the request: it is stopping
     └── UpstreamFailure      a provider was called and did not answer well
         └── AllFailed        every candidate was tried
@@ -240,6 +241,15 @@ class StorageUnavailable(RoutingError):
 
     status = 503
     code = "storage_unavailable"
+
+
+class GatewayBusy(RoutingError):
+    """The gateway has no room for new work now: it is short of memory."""
+
+    status = 503
+    code = "gateway_busy"
+    # A door rounds up to whole seconds: the client is asked to wait for five.
+    retry_after_s = 4.5
 
 
 class Interrupted(RoutingError):

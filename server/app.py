@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniroute.routing.errors import NotFound, RoutingError
+from omniroute.routing.pressure import Pressure
 
 from . import cors
 from .asgi import HEAD, answer, head_of
@@ -67,6 +68,7 @@ class Front:
         turnstile: lets requests begin.
         bounds: how much is taken at once.
         refused: where what no door has answered is logged.
+        pressure: whether there is room for new requests.
         app: answers what is not hot.
         draining: no new work is taken; /ready says so. Set by `drain`.
         closing: called when no new work is taken any more, to close what stays open.
@@ -91,6 +93,7 @@ class Front:
         self.turnstile = Turnstile()
         self.bounds = Bounds()
         self.refused = Refused()
+        self.pressure = Pressure()
         self.draining = False
         self.closing: Callable[[], None] = _nothing
         self.cutting: Callable[[], None] = _nothing
@@ -189,7 +192,7 @@ class Front:
 
     def not_ready(self) -> str | None:
         """Give why no new work is taken, None when it is."""
-        return "the gateway is shutting down" if self.draining else None
+        return "the gateway is shutting down" if self.draining else self.pressure.why
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]

@@ -34,6 +34,7 @@ from .discovery import accounts_from_environment, local_targets, probe_local
 from .doors import open_doors
 from .facts import Facts
 from .layers import Layers
+from .memory import watch_of
 from .parts import Parts
 from .passwords import checking
 from .runtime_file import Running, new_token
@@ -89,6 +90,9 @@ class Composed:
             group.create_task(self._probe())
             group.create_task(self.parts.telemetry.run())
             group.create_task(self.parts.storage.backups.keep_up())
+            watch = watch_of(self.parts)
+            if watch is not None:
+                group.create_task(watch.run())
 
     async def _poll(self) -> None:
         while True:

@@ -123,7 +123,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     )
     _end_in_order(front, mcp_door, a2a)
     front.logs = front.refused.tells_all = settings.access_log
-    front.bounds = _bounds(settings)
+    front.bounds, front.pressure = _bounds(settings), parts.gateway.route.pressure
     front.app = build_app(
         [
             # They are looked at in turn, and none of these is asked for as often.
@@ -286,6 +286,7 @@ def _metrics(parts: Parts, made: Callable[[], Front]) -> tuple[Row, ...]:
             cpu_s=cpu_s(),
             resident_bytes=resident_bytes(),
             descriptors=descriptors(),
+            is_short=front.pressure.why is not None,
         )
 
     telemetry = parts.telemetry

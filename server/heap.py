@@ -7,6 +7,7 @@ are mapped, filled with zeros and thrown away. So it is told to keep what is fre
 
 import ctypes
 import sys
+from typing import Any
 
 KEPT_BYTES_MAX = 8 * 2**20
 """Free memory at the end of the heap that is not given back."""
@@ -20,9 +21,20 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 def keep_freed_memory() -> None:
     """Bound what is given back to the kernel; only glibc has such bounds, and needs them."""
-    if not sys.platform.startswith("linux"):
-        return
-    set_parameter = getattr(ctypes.CDLL(None), "mallopt", None)
+    set_parameter = _of_the_library("mallopt")
     if set_parameter is not None:
         set_parameter(_TRIM_THRESHOLD, KEPT_BYTES_MAX)
         set_parameter(_MMAP_THRESHOLD, MAPPED_BYTES)
+
+
+def give_back_freed_memory() -> None:
+    """Give all that is free back to the kernel (malloc_trim(3), glibc). It may take a while."""
+    trim = _of_the_library("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def _of_the_library(name: str) -> Any:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), name, None)

@@ -31,7 +31,7 @@ LIBRARY = "library_message"
 
 FIELDS = frozenset(
     (
-        *("account_id", "attempts", "boots", "budget_id", "chain_id", "combo"),
+        *("account_id", "attempts", "boots", "budget_id", "bytes_max", "chain_id", "combo"),
         *("connections",),
         *("cost_usd_nanos", "decisions", "detail", "door", "duration_ms", "error"),
         *("first_content_ms", "given_up", "held_usd_nanos", "held_usd_nanos_found"),
@@ -41,7 +41,7 @@ FIELDS = frozenset(
         *("provider", "reason", "recorded_as", "request_id", "requests", "response_bytes"),
         *("route", "signal", "snapshots", "stack", "standing", "state", "status"),
         *("task_id", "tool", "tool_calls", "topic", "total_ms", "trace_id", "tries"),
-        *("usd_nanos", "waiting", "where", "window_start", "worker", "workers"),
+        *("usd_nanos", "used_bytes", "waiting", "where", "window_start", "worker", "workers"),
     )
 )
 """Every field that an event may have."""

@@ -17,6 +17,8 @@ Kind = Literal[
     "require_key",
     "require_key_switch",
     "size",
+    "memory",
+    "mebibytes",
     "count",
     "seconds",
     "seconds_or_never",

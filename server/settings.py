@@ -66,6 +66,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     body_bytes_max: int = 32 * 2**20
     connections_per_address_max: int = 1000
+    memory_max: int | None = None
     first_byte_hold_s: float = 10.0
     response_cache_s: float | None = None
     connect_s: float = 3.0
@@ -349,13 +350,8 @@ def _judge_file(reading: _Reading) -> None:
     if file is None:
         return
     for line in file.faulty_lines:
-        reading.notes.append(
-            Note(
-                "warning",
-                ".env",
-                f"line {line} of {file.path} is not NAME=value and was passed over",
-            )
-        )
+        words = f"line {line} of {file.path} is not NAME=value and was passed over"
+        reading.notes.append(Note("warning", ".env", words))
     if file.readable_by_others and file.variables:
         reading.notes.append(
             Note(

@@ -124,7 +124,6 @@ DOCUMENTED: tuple[Documented, ...] = (
     ),
     *_ignored("scopes are always enforced", "OMNIROUTE_MCP_ENFORCE_SCOPES"),
     *_ignored("nothing depends on it", "INSTANCE_NAME", "MACHINE_ID_SALT", "OMNIROUTE_API_KEY_ID"),
-    *_ignored("memory is not limited by a variable", "OMNIROUTE_MEMORY_MB"),
     *_ignored(
         "a rate-limited candidate is replaced at once instead of waited for",
         "RATE_LIMIT_MAX_WAIT_MS",

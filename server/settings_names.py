@@ -121,6 +121,15 @@ SETTINGS: tuple[Setting, ...] = (
         set_by("OMNIROUTE_CONNECTIONS_PER_ADDRESS_MAX", kind="count"),
     ),
     Setting(
+        "memory_max",
+        "what the control group (container) of the gateway may hold",
+        "The most memory that the gateway should hold, all its workers together, such as 512MiB. "
+        "Where 90 % of it, or of what the control group allows, is held, new requests that cost "
+        "are refused with 503 until it is 85 %.",
+        set_by("OMNIROUTE_MEMORY_MAX", kind="memory", OMNIROUTE_MEMORY_MB="mebibytes"),
+        unit="bytes",
+    ),
+    Setting(
         "first_byte_hold_s",
         "10",
         "How long a stream's status waits for the first content before keep-alives are sent; "

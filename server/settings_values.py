@@ -25,6 +25,8 @@ SECONDS_MAX = 86_400.0
 DAYS_MAX = 36_500
 BODY_BYTES_MIN = 1024
 BODY_BYTES_MAX = 2**30
+MEMORY_BYTES_MIN = 64 * 2**20
+MEMORY_BYTES_MAX = 2**40
 SECRET_CHARS_MIN = 32
 """Of each of several; store/keyring.py asks for the same."""
 ITEMS_MAX = 100
@@ -174,6 +176,21 @@ def read_size(text: str) -> int:
     return size
 
 
+def read_memory(text: str) -> int:
+    """Give a number of bytes, from 64 MiB to 1 TiB."""
+    size = bytes_of(text)
+    if not MEMORY_BYTES_MIN <= size <= MEMORY_BYTES_MAX:
+        raise ValueError("give a number of bytes from 64MiB to 1024GiB, such as 512MiB")
+    return size
+
+
+def read_mebibytes(text: str) -> int:
+    """Give the bytes of a number of mebibytes, from 64 to 1048576."""
+    if not text.strip().isdecimal():
+        raise ValueError("give a whole number of mebibytes from 64 to 1048576, such as 512")
+    return read_memory(f"{text.strip()}MiB")
+
+
 def read_count(text: str) -> int:
     """Read a whole number of at least 1."""
     if not text.strip().isdecimal() or not 1 <= int(text) <= COUNT_MAX:
@@ -319,6 +336,8 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "require_key": read_require_key,
     "require_key_switch": read_require_key_switch,
     "size": read_size,
+    "memory": read_memory,
+    "mebibytes": read_mebibytes,
     "seconds": read_seconds,
     "seconds_or_never": read_seconds_or_never,
     "days_or_never": read_days_or_never,
@@ -333,6 +352,13 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
     "proxy": read_proxy,
     "password": read_password,
 }
+
+
+def _bytes(text: str) -> int:
+    """Give a number of bytes with its unit, 0 where the text is none."""
+    found = _SIZE.fullmatch(text.strip())
+    unit = _UNITS.get(found[2].lower()) if found else None
+    return int(found[1]) * unit if found and unit else 0
 
 
 def _items(text: str) -> list[str]:

@@ -104,6 +104,11 @@ def _tell_lives(page: Page, lives: Sequence[Live]) -> None:
         [(one, one.resident_bytes) for one in lives],
     )
     gauge(
+        "omniroute_memory_short",
+        "1 while new requests are refused as memory is short, else 0.",
+        [(one, int(one.is_short)) for one in lives],
+    )
+    gauge(
         "omniroute_process_open_fds",
         "Files and sockets that a process has open.",
         [(one, one.descriptors) for one in lives],

@@ -35,6 +35,7 @@ class Live(msgspec.Struct, array_like=True):
     cpu_s: float
     resident_bytes: int | None
     descriptors: int | None
+    is_short: bool
 
 
 class Told(msgspec.Struct, array_like=True):

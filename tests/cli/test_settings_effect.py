@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from omniroute.server.cli.exits import UNAVAILABLE
 from omniroute.server.compose import Composed, compose
 from omniroute.server.listeners import MCP_PORT
+from omniroute.server.memory import watch_of
 from omniroute.server.settings import Settings, load_settings
 from omniroute.server.settings_names import SETTINGS, setting
 from omniroute.server.store.audit import Entry
@@ -142,6 +143,13 @@ async def connections_per_address_max(folder: Path, variables: Environment) -> b
     async with composed(folder, variables) as opened:
         refused = [opened.app.bounds.enter(("192.0.2.1", port)) for port in (1, 2)]
     return refused[0] is None and refused[1] is not None
+
+
+async def memory_max(folder: Path, variables: Environment) -> bool:
+    """So little may be held by two that this process is over its half."""
+    async with composed(folder, {"OMNIROUTE_WORKERS": "2", **variables}) as opened:
+        watch = watch_of(opened.parts)
+        return watch is not None and watch.look()
 
 
 async def first_byte_hold_s(folder: Path, variables: Environment) -> bool:
@@ -514,6 +522,7 @@ PROBES = {
     "allowed_origins": Probe("https://app.example", allowed_origins),
     "body_bytes_max": Probe("1024", body_bytes_max),
     "connections_per_address_max": Probe("1", connections_per_address_max),
+    "memory_max": Probe("64MiB", memory_max),
     "first_byte_hold_s": Probe(str(BRIEF_S), first_byte_hold_s),
     "response_cache_s": Probe("60", response_cache_s),
     "connect_s": Probe(str(BRIEF_S), connect_s),

@@ -39,7 +39,7 @@ MODELS = 100_000
 GUIDE = Path(__file__).parents[2] / "docs/observability.md"
 REQUESTS = "omniroute_requests_total"
 TOOL_CALLS = "omniroute_tool_call_duration_seconds_count"
-LIVE = Live(1, 1, 2, 3, 4, 5.0, None, None)
+LIVE = Live(1, 1, 2, 3, 4, 5.0, None, None, False)
 
 
 def page_of(counted: Counted) -> str:
