@@ -76,6 +76,7 @@ def environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=words.closed,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -12,6 +12,12 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "strings"
 DEFAULT = "en"
+_EMBEDDING_ENDS, _ISOLATE_ENDS = "\u202c", "\u2069"
+_ENDS = {
+    **dict.fromkeys("\u202a\u202b\u202d\u202e", _EMBEDDING_ENDS),
+    **dict.fromkeys("\u2066\u2067\u2068", _ISOLATE_ENDS),
+}
+"""What ends each mark that changes the direction of what follows it."""
 
 
 class UnknownWord(KeyError):
@@ -43,7 +49,24 @@ def say(language: str, name: str, /, **places: object) -> str:
     text = catalogue(language).get(name) or catalogue(DEFAULT).get(name)
     if text is None:
         raise UnknownWord(name)
-    return text.format(**places) if places else text
+    return text.format(**{key: closed(one) for key, one in places.items()}) if places else text
+
+
+def closed(value: object) -> object:
+    """Give a text whose marks that turn a line around end where it ends; anything else as it is.
+
+    What somebody named or said may open such a mark and leave it open: the words of the page
+    after it would read backwards. Source: Unicode Standard Annex 9, sections 2.1 to 2.6.
+    """
+    if not isinstance(value, str) or not any(mark in value for mark in _ENDS):
+        return value
+    open_marks: list[str] = []
+    for mark in value:
+        if mark in _ENDS:
+            open_marks.append(_ENDS[mark])
+        elif mark in open_marks:
+            del open_marks[len(open_marks) - 1 - open_marks[::-1].index(mark) :]
+    return value + type(value)("".join(reversed(open_marks)))
 
 
 def language_of(accepted: str, known: Sequence[str] | None = None) -> str:

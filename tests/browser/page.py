@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.browser import checker, finding, keys
@@ -39,11 +40,13 @@ class Manner:
     Args:
         dark: likes it dark.
         script: the browser runs the page's script.
+        key: what every request presents, as a client does who needs no sign-in; "" for nothing.
         patience_s: how long a test waits for what it says must come.
     """
 
     dark: bool = False
     script: bool = True
+    key: str = ""
     patience_s: float = PATIENCE_S
 
 
@@ -61,8 +64,9 @@ class Cookie:
 class Page:
     """One tab at one origin."""
 
-    def __init__(self, window: Window, origin: str) -> None:
+    def __init__(self, window: Window, origin: str, manner: Manner) -> None:
         self.origin = origin
+        self._manner = manner
         self._window = window
 
     # Where it is
@@ -174,6 +178,13 @@ class Page:
         found: int = self._window.run("what => document.querySelectorAll(what).length", selector)
         return found
 
+    def html(self, selector: str) -> str:
+        """Give the HTML of the first element of a CSS selector; nothing where there is none."""
+        found: str = self._window.run(
+            "what => document.querySelector(what)?.outerHTML ?? ''", selector
+        )
+        return found
+
     def attribute(self, selector: str, name: str) -> str | None:
         """Give an attribute of the first element of a CSS selector."""
         value: str | None = self._window.run(finding.ATTRIBUTE, selector, name)
@@ -199,6 +210,10 @@ class Page:
         """How much wider than the window the page is."""
         wider: int = self._window.run(finding.SIDEWAYS)
         return wider
+
+    def evaluate(self, function: str, *arguments: object) -> Any:
+        """Give what a JavaScript function finds in the document, run beside the page's script."""
+        return self._window.run(function, *arguments)
 
     def script_value(self, expression: str) -> object:
         """Give a value of the page's own script: what a test of what ran may look at."""
@@ -278,8 +293,7 @@ class Page:
     @contextmanager
     def beside(self) -> Iterator["Page"]:
         """Open another tab with the same cookies."""
-        manner = Manner(script=self._window.script, patience_s=self._window.patience_s)
-        with opened(self._window.pipe, self.origin, self._window.context, manner) as page:
+        with opened(self._window.pipe, self.origin, self._window.context, self._manner) as page:
             yield page
 
     def _find(self, name: str, roles: tuple[str, ...], within: str) -> Thing:
@@ -301,7 +315,10 @@ def opened(pipe: Pipe, origin: str, context: str, manner: Manner) -> Iterator[Pa
         window.show(width=WIDTH, height=HEIGHT, dark=manner.dark)
         window.call("Emulation.setTimezoneOverride", timezoneId="UTC")
         window.set_script(on=manner.script)
-        page = Page(window, origin)
+        if manner.key:
+            sent = {"authorization": f"Bearer {manner.key}"}
+            window.call("Network.setExtraHTTPHeaders", headers=sent)
+        page = Page(window, origin, manner)
         try:
             yield page
         except BaseException as error:

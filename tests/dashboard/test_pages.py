@@ -135,6 +135,25 @@ def test_the_language_is_the_first_one_that_is_known() -> None:
     assert words.language_of("de;q=x", known) == "en"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("\u202eturned", "\u202eturned\u202c"),
+        ("\u202e\u2066both", "\u202e\u2066both\u2069\u202c"),
+        ("\u2066ended\u2069", "\u2066ended\u2069"),
+        (
+            "\u2066\u202eended with what is in it\u2069",
+            "\u2066\u202eended with what is in it\u2069",
+        ),
+        ("\u2069\u202cnothing is open", "\u2069\u202cnothing is open"),
+    ],
+)
+def test_a_mark_that_turns_the_line_around_ends_with_its_text(text: str, shown: str) -> None:
+    assert words.closed(text) == shown
+    assert words.say("en", "layout.sure", about=text).endswith(f"{shown}?")
+
+
 def _token(text: str) -> dict[str, str]:
     return {"authorization": f"Bearer {text}", "accept-encoding": "gzip"}
 
