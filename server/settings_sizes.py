@@ -2,6 +2,8 @@
 
 import re
 
+BODY_BYTES_MIN = 1024
+BODY_BYTES_MAX = 2**30
 _UNITS = {
     "": 1,
     "b": 1,
@@ -20,6 +22,14 @@ _UNITS = {
 }
 
 _SIZE = re.compile(r"([0-9]{1,18})\s*([a-zA-Z]{0,3})")
+
+
+def read_size(text: str) -> int:
+    """Give a number of bytes, from 1 KiB to 1 GiB."""
+    size = bytes_of(text)
+    if not BODY_BYTES_MIN <= size <= BODY_BYTES_MAX:
+        raise ValueError("give a number of bytes from 1KiB to 1GiB, such as 33554432 or 32MiB")
+    return size
 
 
 def bytes_of(text: str) -> int:

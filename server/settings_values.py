@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .setting import Kind
-from .settings_sizes import bytes_of
+from .settings_sizes import bytes_of, read_size
 
 Network = IPv4Network | IPv6Network
 
@@ -23,8 +23,6 @@ WORKERS_MAX = 64
 COUNT_MAX = 1_000_000
 SECONDS_MAX = 86_400.0
 DAYS_MAX = 36_500
-BODY_BYTES_MIN = 1024
-BODY_BYTES_MAX = 2**30
 MEMORY_BYTES_MIN = 64 * 2**20
 MEMORY_BYTES_MAX = 2**40
 SECRET_CHARS_MIN = 32
@@ -96,16 +94,12 @@ def read_workers(text: str) -> int:
 
 def read_folder(text: str) -> str:
     """Give a path as it was written."""
-    if not text.strip() or "\0" in text:
-        raise ValueError("give the path of a folder")
-    return text.strip()
+    return _path(text, "a folder")
 
 
 def read_file(text: str) -> str:
     """Give a path as it was written."""
-    if not text.strip() or "\0" in text:
-        raise ValueError("give the path of a file")
-    return text.strip()
+    return _path(text, "a file")
 
 
 def read_url(text: str) -> str:
@@ -166,14 +160,6 @@ def read_require_key(text: str) -> str:
 def read_require_key_switch(text: str) -> str:
     """Give `always` for a switch that is on, else `auto`."""
     return "always" if read_switch(text) else "auto"
-
-
-def read_size(text: str) -> int:
-    """Give a number of bytes, from 1 KiB to 1 GiB."""
-    size = bytes_of(text)
-    if not BODY_BYTES_MIN <= size <= BODY_BYTES_MAX:
-        raise ValueError("give a number of bytes from 1KiB to 1GiB, such as 33554432 or 32MiB")
-    return size
 
 
 def read_memory(text: str) -> int:
@@ -354,11 +340,10 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
 }
 
 
-def _bytes(text: str) -> int:
-    """Give a number of bytes with its unit, 0 where the text is none."""
-    found = _SIZE.fullmatch(text.strip())
-    unit = _UNITS.get(found[2].lower()) if found else None
-    return int(found[1]) * unit if found and unit else 0
+def _path(text: str, kind: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise ValueError(f"give the path of {kind}")
+    return text.strip()
 
 
 def _items(text: str) -> list[str]:
