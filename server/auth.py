@@ -122,6 +122,16 @@ class Authenticator:
                 head.caller, head.generation = caller, generation
         return caller
 
+    def vouch(self, head: Head, caller: Caller, needs: tuple[str, ...]) -> None:
+        """Say whose a request is that this process makes for a caller who was let in before.
+
+        Raises:
+            NotAllowed: the caller has none of the scopes that the request's route needs.
+        """
+        if needs:
+            require_one(caller, needs)
+        head.caller, head.generation = caller, self._keys.generation()
+
     def caller_named(self, key_id: str) -> Caller | None:
         """Give who had this key id when a request was accepted; None when that key is no more."""
         if key_id == LOCAL_CLI:

@@ -42,6 +42,7 @@ from .api import (
     simulate,
     status,
     tasks,
+    translate,
     usage,
 )
 from .api.calls import Calls
@@ -101,7 +102,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     rows = (*_management(parts), *tasks.rows(a2a), *_metrics(parts, lambda: front))
     departed, below = departed_rows({(one.method, one.path) for one in rows})
     served = (*departed, *rows, *below)
-    pages = dashboard(parts, Calls(rows, parts.storage))
+    pages = dashboard(parts, Calls(rows, parts.storage), lambda: front)
     gate = Gate(
         authenticator,
         (*RIGHTS, *rights_of(served), *pages.rights()),
@@ -258,6 +259,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *shaping.rows(gateway),
         *guards.rows(parts.storage.configs, gateway.route.guards),
         *simulate.rows(gateway),
+        *translate.rows(),
         *lab.rows(gateway),
         *audit.rows(gateway, parts.storage.ledger, Decisions(parts.storage.database)),
         *audit.log_rows(parts.storage.audit),

@@ -1,19 +1,38 @@
 """All pages of the dashboard, in the order of its menu, on one screen."""
 
+from collections.abc import Callable
+
+from starlette.types import ASGIApp
+
 from ..api.calls import Calls
 from ..parts import Parts
+from .asking import Doors
 from .door import Dashboard
-from .pages import audit, combos, health, keys, overview, providers, requests, settings
+from .pages import (
+    audit,
+    combos,
+    health,
+    keys,
+    overview,
+    playground,
+    providers,
+    requests,
+    settings,
+    translate,
+)
 
 
-def dashboard(parts: Parts, calls: Calls) -> Dashboard:
-    """Give the dashboard over a gateway's parts and its management API."""
+def dashboard(parts: Parts, calls: Calls, front: Callable[[], ASGIApp]) -> Dashboard:
+    """Give the dashboard over a gateway's parts, its management API and all of its doors."""
+    doors = Doors(front, parts.authenticator)
     rows = (
         *overview.rows(),
         *requests.rows(),
         *combos.rows(),
         *providers.rows(),
         *keys.rows(),
+        *playground.Playground(doors, parts.settings.public_url).rows(),
+        *translate.rows(),
         *health.rows(),
         *audit.rows(),
         *settings.rows(),

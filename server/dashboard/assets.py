@@ -33,33 +33,39 @@ def has_package() -> bool:
 
 def address_of(name: str) -> str:
     """Give where an asset is served. Raises NotFound where there is none of that name."""
-    return f"{PREFIX}/{_asset(name)[1]}/{name}"
+    _file(name)
+    return f"{PREFIX}/{_stamp()}/{name}"
 
 
 async def serve(request: Request) -> Response:
     """Answer a GET of an asset."""
     name: str = request.path_params["name"]
-    packed, stamp, plain = _asset(name)
+    path = _file(name)
     headers = {
-        "cache-control": KEPT if stamp == request.path_params["stamp"] else "no-cache",
+        "cache-control": KEPT if _stamp() == request.path_params["stamp"] else "no-cache",
         "x-content-type-options": "nosniff",
         "vary": "accept-encoding",
     }
     if "gzip" in request.headers.get("accept-encoding", ""):
         headers["content-encoding"] = "gzip"
-        body = packed
+        body = _packed(path)
     else:
-        body = plain.read_bytes()
-    return Response(body, headers=headers, media_type=_KINDS[plain.suffix])
+        body = path.read_bytes()
+    return Response(body, headers=headers, media_type=_KINDS[path.suffix])
 
 
 @cache
-def _asset(name: str) -> tuple[bytes, str, Path]:
-    """Give an asset packed, what its content is known by, and its file."""
-    path = _file(name)
-    content = path.read_bytes()
-    stamp = hashlib.blake2b(content, digest_size=8).hexdigest()[:STAMP_CHARS]
-    return gzip.compress(content, 9, mtime=0), stamp, path
+def _stamp() -> str:
+    """Give what all assets together are known by: a script names another one beside it."""
+    content = hashlib.blake2b(digest_size=8)
+    for name in (BASE, *sorted(one.name for one in OURS.iterdir() if one.suffix in _KINDS)):
+        content.update(_file(name).read_bytes())
+    return content.hexdigest()[:STAMP_CHARS]
+
+
+@cache
+def _packed(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), 9, mtime=0)
 
 
 def _file(name: str) -> Path:

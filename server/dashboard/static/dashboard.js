@@ -30,7 +30,12 @@ function copies(button) {
   });
 }
 
-if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach(copies);
+// What a part of a page that came later needs as well.
+export function wire(place) {
+  if (navigator.clipboard) place.querySelectorAll("[data-copy]").forEach(copies);
+}
+
+wire(document);
 setInterval(tick, 15000);
 
 const menu = document.getElementById("menu");
