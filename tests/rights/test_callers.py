@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, SCOPES
+from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, OWNER, SCOPES
 from omniroute.routing.errors import NotAllowed, NotAuthenticated
 from omniroute.routing.model import Caller
 from omniroute.server.auth import Authenticator, KnownKeys, is_loopback
@@ -27,6 +27,7 @@ class Keys:
     budgets: tuple[str, ...] = ()
     generation: int = 7
     last: bool = True
+    password: bool = False
     looked: int = 0
 
     def check(self, presented: str) -> Caller | None:
@@ -46,6 +47,7 @@ class Keys:
             lambda: self.generation,
             lambda key_id: self.last,
             self.find,
+            lambda: self.password,
         )
         networks = tuple(ip_network(one) for one in proxies)
         return Authenticator(keys=known, keyless=keyless, token=token, trusted_proxies=networks)
@@ -237,6 +239,47 @@ def test_a_trusted_proxy_says_where_a_request_began(
     assert told.startswith("let in: local" if local else "this gateway needs a key")
 
 
+@pytest.mark.parametrize(
+    ("peer", "hops", "address"),
+    [
+        ("10.0.0.1", ["198.51.100.9"], "198.51.100.9"),
+        ("10.0.0.1", ["127.0.0.1, 198.51.100.9", "10.0.0.2"], "198.51.100.9"),
+        ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("192.0.2.7", ["198.51.100.9"], "192.0.2.7"),
+        ("unix", ["198.51.100.9"], "unix"),
+        (None, ["198.51.100.9"], ""),
+        (None, [], ""),
+    ],
+)
+def test_where_a_request_began_is_what_a_trusted_proxy_says_or_its_peer(
+    peer: str | None, hops: list[str], address: str
+) -> None:
+    who = Keys().authenticator(proxies=["10.0.0.0/24"])
+    others = [(b"via", b"203.0.113.1"), (b"x-real-ip", b"203.0.113.2")]
+    headers = [(b"x-forwarded-for", hop.encode()) for hop in hops]
+
+    assert who.address_of(head(*others, *headers, peer=peer)) == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "said", "encrypted"),
+    [
+        *(("10.0.0.1", b"https", True), ("10.0.0.1", b" HTTPS ", True)),
+        *(("10.0.0.1", b"http", False), ("10.0.0.1", b"https, http", False)),
+        *(("10.0.0.1", None, False), ("10.0.0.1", b"", False)),
+        *(("192.0.2.7", b"https", False), ("unix", b"https", False), (None, b"https", False)),
+    ],
+)
+def test_a_connection_is_encrypted_where_a_trusted_proxy_says_so(
+    peer: str | None, said: bytes | None, encrypted: bool
+) -> None:
+    who = Keys().authenticator(proxies=["10.0.0.0/24"])
+    headers = [] if said is None else [(b"x-forwarded-proto", said)]
+
+    assert who.is_https(head(*headers, peer=peer)) is encrypted
+
+
 def test_a_chain_of_trusted_proxies_alone_began_at_its_first() -> None:
     who = Keys({}).authenticator(keyless=True, proxies=["10.0.0.0/24", "127.0.0.0/8"])
     local = head((b"x-forwarded-for", b"127.0.0.1, 10.0.0.2"), peer="10.0.0.1")
@@ -312,6 +355,50 @@ def test_a_caller_is_found_again_by_the_id_of_its_key() -> None:
     assert with_keys == [MINE, None, None, cli_paying]
     assert without == [None, paying, cli_paying]
     assert [who.caller_named(LOCAL), who.caller_named(LOCAL_CLI)] == [local, cli]
+
+
+def test_whoever_signed_in_is_found_again_while_there_is_a_password() -> None:
+    keys = Keys(budgets=("b1",), password=True)
+    who = keys.authenticator(keyless=True)
+
+    with_password = who.caller_named(OWNER)
+    keys.password = False
+
+    assert with_password == Caller(OWNER, ALL, budget_ids=("b1",))
+    assert who.caller_named(OWNER) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "keyless", "password", "needs"),
+    [
+        ({}, True, False, False),
+        ({}, True, True, True),
+        ({}, False, False, True),
+        ({"key-mine": MINE}, True, False, True),
+        ({"key-mine": MINE}, False, True, True),
+    ],
+)
+def test_the_dashboard_needs_a_sign_in_where_there_is_a_key_or_a_password(
+    known: dict[str, Caller], keyless: bool, password: bool, needs: bool
+) -> None:
+    who = Keys(known, password=password).authenticator(keyless=keyless)
+
+    assert who.needs_sign_in() is needs
+
+
+def test_a_key_that_is_typed_in_is_its_caller_and_no_other_text_is() -> None:
+    who = Keys().authenticator(keyless=True)
+
+    told = [who.caller_by_key(text) for text in ("key-mine", "key-yours", "strange", TOKEN)]
+
+    assert told == [MINE, YOURS, None, None]
+
+
+def test_a_password_that_nobody_has_told_of_is_none() -> None:
+    who = Authenticator(keys=KnownKeys(lambda text: None, bool), keyless=True, token=None)
+
+    assert who.needs_sign_in() is False
+    assert who.caller_named(OWNER) is None
 
 
 def test_a_scope_of_asgi_is_asked_for_like_a_head() -> None:

@@ -6,6 +6,7 @@ from omniroute.routing.access import (
     ADMIN,
     LOCAL,
     LOCAL_CLI,
+    OWNER,
     PRESETS,
     SCOPES,
     bound_by,
@@ -98,8 +99,10 @@ def test_of_several_scopes_the_last_is_named_to_who_has_none() -> None:
     assert lacking("read:usage", "read:models", "read:combos", "write:route") == "write:route"
 
 
-def test_who_is_at_the_machine_is_bound_by_no_key_and_pays_as_one() -> None:
-    bounds = {key_id: bound_by(Caller(key_id, frozenset())) for key_id in (LOCAL, LOCAL_CLI, "abc")}
+def test_who_has_no_key_is_bound_by_none_and_pays_as_who_is_at_the_machine() -> None:
+    ids = (LOCAL, LOCAL_CLI, OWNER, "abc")
 
-    assert bounds == {LOCAL: None, LOCAL_CLI: None, "abc": "abc"}
-    assert [owner_of(key_id) for key_id in (LOCAL, LOCAL_CLI, "abc")] == [LOCAL, LOCAL, "abc"]
+    bounds = [bound_by(Caller(key_id, frozenset())) for key_id in ids]
+
+    assert bounds == [None, None, None, "abc"]
+    assert [owner_of(key_id) for key_id in ids] == [LOCAL, LOCAL, LOCAL, "abc"]
