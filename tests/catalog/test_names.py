@@ -121,6 +121,31 @@ def test_of_two_aliases_that_fit_the_one_with_more_said_wins(first: str, second:
     assert alias_of([(first, "first"), (second, "second")], name) == "first"
 
 
+def pattern_of(characters: int, marks: int, stars: int) -> str:
+    return "a" * characters + "?" * marks + "*" * stars
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # A character weighs 11, a star takes 49 of it and a mark 4.
+        (pattern_of(6, 0, 2), pattern_of(1, 0, 1)),
+        (pattern_of(1, 0, 1), pattern_of(5, 0, 2)),
+        (pattern_of(10, 0, 3), pattern_of(1, 0, 1)),
+        (pattern_of(1, 0, 1), pattern_of(22, 0, 6)),
+        (pattern_of(1, 0, 1), pattern_of(23, 0, 6)),
+        (pattern_of(3, 0, 1), pattern_of(3, 1, 1)),
+        (pattern_of(1, 0, 1), pattern_of(2, 3, 1)),
+        (pattern_of(5, 10, 1), pattern_of(1, 0, 1)),
+    ],
+)
+def test_how_much_is_said_is_weighed_as_it_is_documented(first: str, second: str) -> None:
+    name = "a" * 60
+
+    assert alias_of([(second, "second"), (first, "first")], name) == "first"
+    assert alias_of([(first, "first"), (second, "second")], name) == "first"
+
+
 def test_of_two_as_specific_the_first_wins_and_none_is_none() -> None:
     assert alias_of([("a*", "one"), ("*a", "two")], "a") == "one"
     assert alias_of([("a*", "one"), ("plain", "two")], "b") is None
