@@ -1,5 +1,6 @@
 """An answer that a content guard looks at before its client sees it."""
 
+import asyncio
 from collections import deque
 
 from msgspec import structs
@@ -72,9 +73,16 @@ class GuardedReply(Reply):
             piece = await super().__anext__()
         except StopAsyncIteration:
             self._is_over = True
-            given = await in_turns(gate.ending())
+            steps = gate.ending()
         else:
-            given = () if piece.delta is None else await in_turns(gate.feeding(piece.delta))
+            if piece.delta is None:
+                return
+            steps = gate.feeding(piece.delta)
+        try:
+            given = await in_turns(steps)
+        except asyncio.CancelledError as ended:
+            self._break_off(ended)
+            raise
         self._block()
         self._ready.extend(Piece(b"", one) for one in given)
 

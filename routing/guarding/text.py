@@ -83,12 +83,13 @@ class Gate:
 
     def feeding(self, text: str) -> Steps[str]:
         """Do the same in turns."""
-        if len(text) <= SLICE_CHARS:
-            return self._fed(text)
         kept: list[str] = []
-        for at in range(0, len(text), SLICE_CHARS):
+        at = 0
+        while len(text) - at > SLICE_CHARS:
             kept.append(self._fed(text[at : at + SLICE_CHARS]))
+            at += SLICE_CHARS
             yield
+        kept.append(self._fed(text[at:]))
         return "".join(kept)
 
     def end(self) -> str:

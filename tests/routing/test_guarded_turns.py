@@ -10,7 +10,7 @@ import pytest
 from omniroute.routing.content import ContentRule, ContentRules, Finding, Span
 from omniroute.routing.conversation import Delta
 from omniroute.routing.engine import Engine, new_request_id
-from omniroute.routing.errors import ContentBlocked, ModelNotFound, NotAllowed
+from omniroute.routing.errors import ContentBlocked, Interrupted, ModelNotFound, NotAllowed
 from omniroute.routing.guarding.answers import AnswerGate
 from omniroute.routing.guarding.body import looking_at
 from omniroute.routing.guarding.pii import PiiGuard
@@ -54,7 +54,7 @@ def test_a_long_body_is_looked_at_in_turns_whatever_it_is_made_of(value: object)
 
     count, changed = pauses(body)
 
-    assert len(body) / SLICE_CHARS <= count + 2
+    assert len(body) / SLICE_CHARS - 2 <= count <= 2 * len(body) / SLICE_CHARS
     assert changed.body == body.replace(MAIL.encode(), SHOWN.encode())
 
 
@@ -65,8 +65,30 @@ def test_a_long_text_of_a_form_is_looked_at_in_turns() -> None:
     assert changed.body == FORM.format(f"{LONG}{SHOWN}").encode()
 
 
-def test_a_short_body_is_looked_at_at_once() -> None:
-    assert pauses(json.dumps({"content": MAIL * 500}).encode())[0] == 0
+@pytest.mark.parametrize(("length", "count"), [(4_096, 0), (4_097, 1), (9_500, 2)])
+def test_a_body_has_a_pause_behind_each_slice(length: int, count: int) -> None:
+    # The last text ends with the character of that number.
+    body = b'{"content":["' + MAIL.encode() * 500 + b'","' + b'","'.join([b"x" * 1_000] * 9)
+    body = body[: length - 1] + b'"'
+
+    assert pauses(body + b"]}")[0] == count
+    assert SLICE_CHARS == 4_096
+
+
+@pytest.mark.parametrize(("length", "count"), [(4_096, 0), (4_097, 1), (8_192, 1), (8_193, 2)])
+def test_a_text_has_a_pause_behind_each_slice(length: int, count: int) -> None:
+    assert sum(1 for _ in watch().looking("x" * length)) == count
+
+
+def test_a_pause_is_one_turn_of_the_loop_and_no_time() -> None:
+    work = in_turns(watch().looking("x" * SLICE_CHARS + f" {MAIL}"))
+
+    paused = work.send(None)
+    with pytest.raises(StopIteration) as ended:
+        work.send(None)
+
+    assert paused is None
+    assert ended.value.value == "x" * SLICE_CHARS + f" {SHOWN}"
 
 
 @pytest.mark.parametrize("shift", range(-8, 2))
@@ -230,3 +252,39 @@ async def test_who_leaves_while_a_long_request_is_looked_at_is_on_record() -> No
     (told,) = here.ledger.records
     assert told.outcome.status == "client_gone"
     assert here.upstream.calls == []
+
+
+class Stopping(PiiGuard):
+    """Has the gateway end the request that it looks at."""
+
+    def find(self, text: str, kinds: Collection[str], *, start: int = 0) -> Iterator[Span]:
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling():
+            task.cancel(Interrupted("the gateway is shutting down"))
+        return super().find(text, kinds, start=start)
+
+
+@pytest.mark.anyio
+async def test_a_long_request_is_told_that_the_gateway_stops() -> None:
+    here, engine = guarded(ContentRules(everywhere=ContentRule(requests="redact")), Stopping())
+
+    with pytest.raises(Interrupted, match="shutting down"):
+        await engine.open(asked(here), ADMIN)
+
+    (told,) = here.ledger.records
+    assert (told.outcome.status, told.outcome.error) == ("refused", "gateway_stopping")
+
+
+@pytest.mark.anyio
+async def test_who_waits_for_a_long_answer_is_told_that_the_gateway_stops() -> None:
+    here, engine = guarded(ContentRules(everywhere=ContentRule(answers="redact")), Stopping())
+    said = (Piece(b"", Delta(text=LONG, finish="stop", ended=True)),)
+    here.upstream.scripts["one/m"] = here.upstream.scripts["two/m"] = lambda call: said
+    reply = await engine.open(asked(here), ADMIN)
+
+    with pytest.raises(Interrupted, match="shutting down"):
+        await anext(reply)
+    reply.close()
+
+    (told,) = here.ledger.records
+    assert (told.outcome.status, told.outcome.error) == ("failed", "gateway_stopping")
