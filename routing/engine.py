@@ -34,7 +34,8 @@ from .health.loads import Loads
 from .health.tallies import Tallies
 from .model import Caller, Config, Decision, RouteRequest
 from .moments import moment_of
-from .ports import Budgets, Clock, Configs, ContentGuard, Ledger, Upstream
+from .noted import NotedGuardedReply, NotedReply
+from .ports import Budgets, Clock, Configs, ContentGuard, Contents, Ledger, Upstream
 from .prepare import Prepared, Preparer
 from .pressure import Pressure
 from .rates import Rates
@@ -46,6 +47,13 @@ from .wire.shaped import shaped
 
 ROUTE = "write:route"
 NANOS_PER_MS = 1_000_000
+_REPLIES = {
+    (False, False): Reply,
+    (True, False): GuardedReply,
+    (False, True): NotedReply,
+    (True, True): NotedGuardedReply,
+}
+"""The reply of a request, by whether a guard looks at it and whether it is noted."""
 IDS_AT_ONCE = 64
 """How many ids random bits are fetched for at once."""
 
@@ -58,6 +66,7 @@ class Engine:
         sleep: waits between two calls of one candidate.
         guards: what may look at requests and answers, by name.
         pressure: whether there is room for new requests.
+        contents: where keys that wish it have their prompts and answers kept; None nowhere.
     """
 
     configs: Configs
@@ -75,6 +84,7 @@ class Engine:
     rates: KeyRates = field(default_factory=KeyRates)
     guards: Mapping[str, ContentGuard] = field(default_factory=dict[str, ContentGuard])
     pressure: Pressure = field(default_factory=Pressure)
+    contents: Contents | None = None
     _parts: Parts = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -168,10 +178,10 @@ class Engine:
             raise
         if decision.combo is not None and decision.order:
             self.tallies.take_turn(decision.combo)
-        if request.findings is None:
+        if request.findings is None and not caller.log_content:
             reply = Reply(parts, request, caller, prepared, decision)
         else:
-            reply = self._guarded(request, caller, prepared, decision)
+            reply = self._observed(request, caller, prepared, decision)
         if turn is not None:
             reply.turn = turn
         return reply
@@ -215,16 +225,20 @@ class Engine:
             operation = structs.replace(operation, forward=False)
         return structs.replace(request, operation=operation, findings=found)
 
-    def _guarded(
+    def _observed(
         self, request: RouteRequest, caller: Caller, prepared: Prepared, decision: Decision
     ) -> Reply:
-        """Give a reply that a content guard looks at, where the rule asks for that."""
+        """Give a reply that a guard looks at, that is noted, or both, as is wished."""
         rules = self.configs.current().content or ContentRules()
         rule = rules.rule(caller.key_id, decision.combo)
-        if rule.answers == "off" or request.operation.forward:
-            return Reply(self._parts, request, caller, prepared, decision)
-        reply = GuardedReply(self._parts, request, caller, prepared, decision)
-        reply.watch(Watch(self.guards[rule.guard], rule.answers, rule.kinds))
+        is_guarded = rule.answers != "off" and not request.operation.forward
+        is_noted = caller.log_content and caller.keep_content and self.contents is not None
+        kind = _REPLIES[is_guarded, is_noted]
+        reply = kind(self._parts, request, caller, prepared, decision)
+        if isinstance(reply, GuardedReply):
+            reply.watch(Watch(self.guards[rule.guard], rule.answers, rule.kinds))
+        if isinstance(reply, NotedReply) and self.contents is not None:
+            reply.note(self.contents)
         return reply
 
     def _turn(self, request: RouteRequest, key_id: str, rates: Rates) -> Turn:

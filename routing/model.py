@@ -48,6 +48,7 @@ class Caller(Struct, frozen=True, gc=False):
         models: allowed targets, `*` as wildcard; empty allows all.
         budget_ids: the budgets every request of this key is charged to.
         keep_content: False for a no-log key: nothing of its prompts is stored anywhere.
+        log_content: True keeps what it asks and is answered in the call log.
         rates: what it may ask for in a minute and at once; None bounds nothing.
     """
 
@@ -56,6 +57,7 @@ class Caller(Struct, frozen=True, gc=False):
     models: tuple[str, ...] = ()
     budget_ids: tuple[str, ...] = ()
     keep_content: bool = True
+    log_content: bool = False
     rates: Rates | None = None
 
 

@@ -18,8 +18,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from .content import Span
+from .conversation import Delta
 from .guard import Guard, GuardStanding, GuardTerms
-from .model import Account, Call, Combo, Config, Outcome, Piece, Price, Snapshot
+from .model import Account, Call, Combo, Config, Dialect, Outcome, Piece, Price, Snapshot
 from .preference import FitnessRule, ProfileName
 from .shaping import Shaping
 from .usage import CallDimension, CallRow, Grouping, Selection, Usage
@@ -51,6 +52,30 @@ class ContentGuard(Protocol):
 
     def held_from(self, text: str) -> int:
         """Give from where on a text may be the beginning of something: what follows decides."""
+        ...
+
+
+class Exchanged(Struct, frozen=True, gc=False):
+    """What was asked and answered, of a request whose key wishes it to be kept.
+
+    Attributes:
+        asked: the request's body.
+        answered: bytes of that dialect as they were sent, or the steps that they were made of.
+    """
+
+    request_id: str
+    key_id: str
+    at_unix_s: float
+    dialect: Dialect
+    asked: bytes
+    answered: bytes | tuple[Delta, ...]
+
+
+class Contents(Protocol):
+    """Where what was asked and answered is kept."""
+
+    def keep(self, exchanged: Exchanged) -> None:
+        """Take it; never waits."""
         ...
 
 

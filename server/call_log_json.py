@@ -2,10 +2,12 @@
 
 The names are those that OmniRoute documents: in camel case, times in ISO 8601 and milliseconds,
 money in dollars. A row is one request; its attempts are in the row of its id. Prompts and
-answers are not kept, so there are none to show: `requestBody` and `responseBody` are null.
+answers are kept of keys alone that wish it: of others `requestBody` and `responseBody` are null,
+and so they are for anybody but an administrator.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +16,7 @@ from .management_usage import NANOS, moment
 from .redacting import redacted
 from .store.call_log import Minute
 from .store.database import Row
+from .wording import Words
 
 OK, CLIENT_GONE, REFUSED, FAILED = 200, 499, 403, 502
 _BY_CODE = {
@@ -94,12 +97,16 @@ class LoggedJson(Struct, frozen=True, rename="camel"):
 
 
 class LoggedDetailJson(Struct, frozen=True, rename="camel"):
-    """One request with its calls; what was asked and answered is not kept."""
+    """One request with its calls, and what was asked and answered where its key has it kept.
+
+    A body is JSON as it was sent, without credentials; a streamed answer is the whole one that it
+    adds up to. Of what is too long it is text: the beginning and the end.
+    """
 
     request: LoggedJson
     tried: tuple[TriedJson, ...]
-    request_body: None
-    response_body: None
+    request_body: Any
+    response_body: Any
     has_request_body: bool
     has_response_body: bool
 
@@ -201,8 +208,10 @@ def logged_json(row: Row, keys: Mapping[str, str], accounts: Mapping[str, str]) 
     )
 
 
-def detail_json(row: Row, keys: Mapping[str, str], accounts: Mapping[str, str]) -> LoggedDetailJson:
-    """Give one request with its calls."""
+def detail_json(
+    row: Row, keys: Mapping[str, str], accounts: Mapping[str, str], words: Words | None
+) -> LoggedDetailJson:
+    """Give one request with its calls, and what was kept of its words."""
     calls = _tried.decode(row["tried"])
     first_s = calls[0].started_s if calls else 0.0
     tried = tuple(
@@ -223,10 +232,10 @@ def detail_json(row: Row, keys: Mapping[str, str], accounts: Mapping[str, str]) 
     return LoggedDetailJson(
         logged_json(row, keys, accounts),
         tried,
-        request_body=None,
-        response_body=None,
-        has_request_body=False,
-        has_response_body=False,
+        request_body=None if words is None else words.asked,
+        response_body=None if words is None else words.answered,
+        has_request_body=words is not None,
+        has_response_body=words is not None and words.answered is not None,
     )
 
 

@@ -225,6 +225,7 @@ def _gateway(
         instance_id=storage.boot_id,
         tallies=storage.counters.tallies,
         guards={"pii": PiiGuard()},
+        contents=storage.contents,
     )
     guards = StoredGuards(storage.budgets, storage.keys)
     views = Views(

@@ -104,6 +104,8 @@ class KeyJson:
         requests_per_minute, tokens_per_minute, concurrency_max: null bounds nothing.
         rolled_unix_s: when it last got a new secret; null when it has its first one.
         old_until_unix_s: until when the secret before that is good, too.
+        keep_content: false stores nothing of what it asks; log_content: true keeps that, and
+            what it is answered, in the call log.
     """
 
     key_id: str
@@ -112,6 +114,7 @@ class KeyJson:
     models: tuple[str, ...] = ()
     enabled: bool = True
     keep_content: bool = True
+    log_content: bool = False
     created_unix_s: float = 0.0
     expires_unix_s: float | None = None
     requests_per_minute: int | None = None
@@ -143,6 +146,7 @@ class KeyWish:
     models: tuple[str, ...] = ()
     expires_unix_s: float | None = None
     keep_content: bool = True
+    log_content: bool = False
     budget: BudgetTerms | None = None
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
@@ -157,6 +161,7 @@ class KeyChange(Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[str, ...] | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     keep_content: bool | UnsetType = UNSET
+    log_content: bool | UnsetType = UNSET
     expires_unix_s: float | UnsetType | None = UNSET
     requests_per_minute: int | UnsetType | None = UNSET
     tokens_per_minute: int | UnsetType | None = UNSET

@@ -78,6 +78,7 @@ class Settings:
     retention_requests: int | None = None
     retention_bytes: int | None = None
     audit_retention_days: float | None = None
+    content_bytes: int | None = 256 * 2**20
     backup_days: float | None = 1.0
     backups_kept: int = 7
     a2a_task_s: float = 300.0

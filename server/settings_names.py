@@ -206,6 +206,14 @@ SETTINGS: tuple[Setting, ...] = (
         unit="bytes",
     ),
     Setting(
+        "content_bytes",
+        "268435456",
+        "How many bytes prompts and answers may take that are kept for keys with --log-content: "
+        "beyond them the oldest are removed; never removes none before their requests go.",
+        set_by("OMNIROUTE_CONTENT_BYTES", kind="size_or_never"),
+        unit="bytes",
+    ),
+    Setting(
         "audit_retention_days",
         "never",
         "How many days changes stay in the audit log. Older ones are removed behind a signed "

@@ -28,6 +28,7 @@ from .store.boots import (
 from .store.budgets import Budgets
 from .store.changes import Changes
 from .store.configs import ConfigStore
+from .store.contents import StoredContents
 from .store.counters import StoredCounters
 from .store.data_folder import make_data_folder
 from .store.database import Database, open_database
@@ -87,6 +88,7 @@ class Storage:
     limits: StoredLimits
     answers: KeptAnswers
     responses: KeptResponses
+    contents: StoredContents
     learned: StoredExperience
     retention: Retention
     backups: Backups
@@ -168,6 +170,7 @@ class Storage:
         """Store everything that is queued."""
         await self.ledger.flush()
         await self.tool_calls.flush()
+        await self.contents.flush()
         await self.budgets.flush()
         await self.counters.flush()
         await self.limits.flush()
@@ -236,6 +239,7 @@ async def open_storage(
             limits=StoredLimits(database, clock),
             answers=_answers(settings, database, changes, clock),
             responses=KeptResponses(database),
+            contents=StoredContents(database, vault, clock),
             learned=StoredExperience(database, clock),
             retention=_retention(settings, database, ring),
             backups=_backups(settings, where, database, ring, changes),
@@ -270,6 +274,7 @@ async def _writing(storage: Storage) -> AsyncGenerator[None]:
         writers = [
             group.create_task(storage.ledger.run()),
             group.create_task(storage.tool_calls.run()),
+            group.create_task(storage.contents.run()),
             group.create_task(storage.budgets.run()),
         ]
         try:
@@ -289,6 +294,7 @@ def _retention(settings: Settings, database: Database, ring: KeyRing) -> Retenti
     )
     retention.bytes_max = settings.retention_bytes
     retention.audit_days = settings.audit_retention_days
+    retention.content_bytes_max = settings.content_bytes
     return retention
 
 

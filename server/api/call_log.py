@@ -80,7 +80,10 @@ class _Log:
         row = await logged(self.storage.database, request_id, _owner(caller))
         if row is None:
             raise NotFound(f"no request {request_id[:80]!r} is on record for this key")
-        return detail_json(row, *self.names())
+        words = None
+        if ADMIN in caller.scopes:
+            words = await self.storage.contents.find(request_id)
+        return detail_json(row, *self.names(), words)
 
     def names(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """Give the names of keys and of accounts, by their ids."""

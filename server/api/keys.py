@@ -115,6 +115,7 @@ def _wished(wish: KeyWish) -> KeyTerms:
         models=wish.models,
         expires_unix_s=wish.expires_unix_s,
         keep_content=wish.keep_content,
+        log_content=wish.log_content,
         rates=Rates(wish.requests_per_minute, wish.tokens_per_minute, wish.concurrency_max),
     )
 
@@ -139,6 +140,7 @@ def key_json(stored: StoredKey) -> KeyJson:
         models=terms.models,
         enabled=terms.enabled,
         keep_content=terms.keep_content,
+        log_content=terms.log_content,
         created_unix_s=stored.created_unix_s,
         expires_unix_s=terms.expires_unix_s,
         requests_per_minute=terms.rates.requests_per_minute,

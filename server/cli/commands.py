@@ -215,6 +215,11 @@ COMMANDS: tuple[Command, ...] = (
         options=(
             Option("id", "the request's id: the x-request-id of its answer", arity="optional"),
             Option("--last", "the newest request", arity="switch"),
+            Option(
+                "--content",
+                "what was asked and answered, of a key made with --log-content",
+                arity="switch",
+            ),
             JSON,
         ),
         examples=(

@@ -21,6 +21,11 @@ BOUNDS = (
     Option("--tokens-per-minute", "the most tokens in any 60 seconds, input and output", "N"),
     Option("--concurrency", "the most requests at the same time", "N"),
 )
+LOG_CONTENT = Option(
+    "--log-content",
+    "keep what it asks and is answered in the call log, for administrators",
+    arity="switch",
+)
 ID = Option("id", "its id, as `omniroute keys list` shows it")
 
 KEY_COMMANDS: tuple[Command, ...] = (
@@ -40,6 +45,7 @@ KEY_COMMANDS: tuple[Command, ...] = (
             Option("--expires", "after 12h or 90d, or on a day such as 2027-01-31", "WHEN"),
             *BOUNDS,
             Option("--no-log", "store nothing of what its requests contain", arity="switch"),
+            LOG_CONTENT,
             Option("--budget-usd", "the most it may spend, in US dollars", "USD"),
             Option(
                 "--budget-period",
@@ -77,6 +83,12 @@ KEY_COMMANDS: tuple[Command, ...] = (
             *(Option(one.name, f"{one.words}, or none", one.value, one.arity) for one in BOUNDS),
             Option("--no-log", "store nothing of what its requests contain", arity="switch"),
             Option("--log", "store it as of other keys", arity="switch"),
+            LOG_CONTENT,
+            Option(
+                "--forget-content",
+                "keep none of that any more, and remove what was kept",
+                arity="switch",
+            ),
             Option("--disable", "refuse it until it is enabled", arity="switch"),
             Option("--enable", "accept it again", arity="switch"),
             JSON,

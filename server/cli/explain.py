@@ -1,10 +1,12 @@
 """`omniroute explain`: why a request went where it went, what it cost, and when what happened."""
 
+import json
 from argparse import Namespace
 from urllib.parse import quote
 
 from omniroute.routing.policy import OUTRUN
 
+from ..call_log_json import LoggedDetailJson
 from ..management import RequestsJson
 from ..settings import Settings, Sources
 from ..stories import AttemptJson, CandidateJson, ContrastJson, DeltaJson, FlipJson, StoryJson
@@ -17,6 +19,7 @@ from .output import (
     fields,
     moment,
     one_line,
+    safe_text,
     show,
     show_json,
     table,
@@ -32,14 +35,41 @@ def explain(arguments: Namespace, settings: Settings, sources: Sources) -> int:
     if bool(arguments.id) == arguments.last:
         raise Stop("give a request's id, or --last for the newest request", USAGE)
     with with_gateway(settings, sources) as gateway:
-        request_id = arguments.id or _newest(gateway)
-        data = call(gateway, "GET", f"/api/explain/{quote(request_id, safe='')}")
-    story = decoded(data, StoryJson)
+        request_id = quote(arguments.id or _newest(gateway), safe="")
+        if arguments.content:
+            path = f"/api/usage/call-logs/{request_id}"
+            kept = decoded(call(gateway, "GET", path), LoggedDetailJson)
+        else:
+            story = decoded(call(gateway, "GET", f"/api/explain/{request_id}"), StoryJson)
+    if arguments.content:
+        return _show_content(kept, as_json=arguments.json)
     if arguments.json:
         show_json(story)
     else:
         show(page(story))
     return OK
+
+
+def _show_content(kept: LoggedDetailJson, *, as_json: bool) -> int:
+    """Show what was asked and answered."""
+    if as_json:
+        show_json({"asked": kept.request_body, "answered": kept.response_body})
+    elif not kept.has_request_body:
+        who = kept.request.api_key_name or kept.request.api_key_id
+        raise Stop(
+            f"nothing is kept of what {kept.request.id} asked: its key, {who}, had no wish for it "
+            "(`omniroute keys change ID --log-content`), or it was removed since"
+        )
+    else:
+        bodies = (("Asked", kept.request_body), ("Answered", kept.response_body))
+        show(safe_text("\n\n".join(f"{name}\n{_text(body)}" for name, body in bodies)))
+    return OK
+
+
+def _text(body: object) -> str:
+    if isinstance(body, str):
+        return body
+    return NOTHING if body is None else json.dumps(body, indent=2, ensure_ascii=False)
 
 
 def page(story: StoryJson) -> str:

@@ -71,6 +71,7 @@ def add(arguments: Namespace, settings: Settings, sources: Sources) -> int:
         models=tuple(arguments.models),
         expires_unix_s=expiry(arguments.expires, datetime.now().astimezone()),
         keep_content=not arguments.no_log,
+        log_content=arguments.log_content,
         budget=budget,
         requests_per_minute=bound(arguments.requests_per_minute, "--requests-per-minute"),
         tokens_per_minute=bound(arguments.tokens_per_minute, "--tokens-per-minute"),
@@ -219,6 +220,7 @@ def _bounds(arguments: Namespace) -> dict[str, object]:
 def _switches(arguments: Namespace) -> dict[str, object]:
     options = (
         ("keep_content", arguments.log, arguments.no_log),
+        ("log_content", arguments.log_content, arguments.forget_content),
         ("enabled", arguments.enable, arguments.disable),
     )
     for name, on, off in options:
@@ -258,7 +260,9 @@ def _number(bound: int | None) -> str:
 def _state(key: KeyJson, now: float) -> str:
     expired = key.expires_unix_s is not None and key.expires_unix_s <= now
     state = "disabled" if not key.enabled else "expired" if expired else "valid"
-    return state if key.keep_content else f"{state}, no log"
+    if not key.keep_content:
+        return f"{state}, no log"
+    return f"{state}, logs content" if key.log_content else state
 
 
 def _row(key: KeyJson, now: float) -> tuple[str, ...]:

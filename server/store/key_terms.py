@@ -25,6 +25,7 @@ class KeyTerms:
         budget_ids: budgets that every request of the key is charged to, beside its own.
         expires_unix_s: from when on it is refused; None is never.
         keep_content: False keeps nothing of its prompts anywhere.
+        log_content: True keeps what it asks and is answered in the call log.
     """
 
     name: str
@@ -33,6 +34,7 @@ class KeyTerms:
     budget_ids: tuple[str, ...] = ()
     expires_unix_s: float | None = None
     keep_content: bool = True
+    log_content: bool = False
     enabled: bool = True
     rates: Rates = UNLIMITED
 
@@ -98,6 +100,12 @@ def checked_terms(
             "a key ends in the future: to end one now, revoke it or switch it off",
             field="expires_unix_s",
         )
+    if terms.log_content and not terms.keep_content:
+        raise BadRequest(
+            "a key that keeps nothing of its prompts cannot have them in the call log: say one "
+            "of keep_content and log_content",
+            field="log_content",
+        )
     for name, limit in terms.rates.limits():
         if limit is not None and not 0 < limit <= RATE_MAX:
             raise BadRequest(f"{name} is a number from 1 to {RATE_MAX}, or null", field=name)
@@ -119,6 +127,7 @@ def facts_of(terms: KeyTerms) -> dict[str, object]:
         "expires_unix_s": terms.expires_unix_s,
         "enabled": terms.enabled,
         "keep_content": terms.keep_content,
+        "log_content": terms.log_content,
         **{name: limit for name, limit in terms.rates.limits() if limit is not None},
     }
 
@@ -129,6 +138,7 @@ def values_of(terms: KeyTerms) -> tuple[Value, ...]:
         *(terms.name, _json(terms.scopes), _json(terms.models), _json(terms.budget_ids)),
         *(terms.keep_content, terms.enabled, terms.expires_unix_s),
         *(limit for _, limit in terms.rates.limits()),
+        terms.log_content,
     )
 
 
@@ -141,6 +151,7 @@ def stored_key(row: Row) -> StoredKey:
         budget_ids=_names(row["budget_ids"]),
         expires_unix_s=row["expires_unix_s"],
         keep_content=bool(row["keep_content"]),
+        log_content=bool(row["log_content"]),
         enabled=bool(row["enabled"]),
         rates=Rates(row["requests_per_minute"], row["tokens_per_minute"], row["concurrency_max"]),
     )
@@ -159,8 +170,9 @@ def read_keys() -> Steps[KeyRows]:
     (version,) = yield Statement("SELECT version FROM config_version")
     rows = yield Statement(
         "SELECT key_id, name, digest, pepper_id, scopes, models, budget_ids, keep_content, "
-        "enabled, expires_unix_s, requests_per_minute, tokens_per_minute, concurrency_max, "
-        "created_unix_s, created_by, rolled_unix_s, old_digest, old_pepper_id, old_until_unix_s "
+        "log_content, enabled, expires_unix_s, requests_per_minute, tokens_per_minute, "
+        "concurrency_max, created_unix_s, created_by, rolled_unix_s, old_digest, old_pepper_id, "
+        "old_until_unix_s "
         "FROM keys ORDER BY created_unix_s, key_id"
     )
     owned: dict[str, tuple[str, ...]] = {}
@@ -194,6 +206,8 @@ def _json(names: tuple[str, ...]) -> str:
     return msgspec.json.encode(names).decode()
 
 
+FORGET = "DELETE FROM request_contents WHERE key_id = $1"
+"""What was kept of a key's prompts goes with its wish to have it."""
 _OWNED = (
     "SELECT key_id, budget_id FROM budgets WHERE combo IS NULL AND session_id IS NULL "
     "ORDER BY budget_id"

@@ -30,6 +30,7 @@ from .database import Database, Row, Statement, Steps
 from .key_bounds import KeysNow
 from .key_secrets import ID_PLACE, KEY_SHAPE, Secret, new_id, new_secret, nobodys, secret_of
 from .key_terms import (
+    FORGET,
     KeyTerms,
     NewKey,
     StoredKey,
@@ -229,10 +230,9 @@ class Keys:
                 now.check_terms(terms, maker)
                 now.check_charged(key_id, terms, maker)
                 now.check_admin_left(key_id, terms, now_unix_s=now_unix_s, required=self.required)
-                yield Statement(
-                    _UPDATE,
-                    (key_id, *values_of(terms)),
-                )
+                yield Statement(_UPDATE, (key_id, *values_of(terms)))
+                if not terms.log_content:
+                    yield Statement(FORGET, (key_id,))
                 return True
 
             try:
@@ -301,6 +301,7 @@ class Keys:
             now.check_touch(key_id, maker)
             now.check_admin_left(key_id, None, now_unix_s=now_unix_s, required=self.required)
             yield Statement("DELETE FROM keys WHERE key_id = $1", (key_id,))
+            yield Statement(FORGET, (key_id,))
             kept = now.named_by_others(key_id)
             for budget_id in (one for one in read.owned.get(key_id, ()) if one not in kept):
                 yield Statement("DELETE FROM budgets WHERE budget_id = $1", (budget_id,))
@@ -348,6 +349,7 @@ class Keys:
             models=terms.models,
             budget_ids=tuple(dict.fromkeys((*terms.budget_ids, *owned))),
             keep_content=terms.keep_content,
+            log_content=terms.log_content,
             rates=None if terms.rates == UNLIMITED else terms.rates,
         )
         secret = secret_of(ring, row["pepper_id"], row["digest"])
@@ -370,13 +372,13 @@ class _Overtaken(Exception):
 _INSERT = (
     "INSERT INTO keys (key_id, digest, pepper_id, created_unix_s, created_by, name, scopes, "
     "models, budget_ids, keep_content, enabled, expires_unix_s, requests_per_minute, "
-    "tokens_per_minute, concurrency_max) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+    "tokens_per_minute, concurrency_max, log_content) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 )
 _UPDATE = (
     "UPDATE keys SET name = $2, scopes = $3, models = $4, budget_ids = $5, keep_content = $6, "
     "enabled = $7, expires_unix_s = $8, requests_per_minute = $9, tokens_per_minute = $10, "
-    "concurrency_max = $11 WHERE key_id = $1"
+    "concurrency_max = $11, log_content = $12 WHERE key_id = $1"
 )
 _ROLL = (
     "UPDATE keys SET old_digest = NULL, old_pepper_id = NULL, digest = $2, pepper_id = $3, "

@@ -26,6 +26,8 @@ from functools import partial
 
 from .audit import AUDIT_CHAINS
 from .chain import ChainedTable, Link, checkpoint, first_rows, verified_part
+from .contents import kept_from as contents_kept_from
+from .contents import outdated
 from .database import Database, Row, Statement, Steps
 from .keyring import KeyRing
 from .request_bytes import kept_from
@@ -53,6 +55,7 @@ class Removed:
         boots: past runs of processes of which nothing else is kept.
         tool_calls: of MCP tools.
         changes: entries of the audit log.
+        contents: prompts and answers, of keys that wish them kept.
     """
 
     requests: int = 0
@@ -62,6 +65,7 @@ class Removed:
     boots: int = 0
     tool_calls: int = 0
     changes: int = 0
+    contents: int = 0
 
     def __add__(self, other: "Removed") -> "Removed":
         return Removed(
@@ -83,6 +87,7 @@ class Retention:
         requests_max: how many requests are kept.
         bytes_max: how much they may take, see request_bytes.py.
         audit_days: how old changes in the audit log get.
+        content_bytes_max: how much kept prompts and answers may take.
     """
 
     def __init__(
@@ -98,6 +103,7 @@ class Retention:
         self.requests_max = requests_max
         self.bytes_max: int | None = None
         self.audit_days: float | None = None
+        self.content_bytes_max: int | None = None
         self._days = days
         self._database = database
         self._ring = ring
@@ -116,6 +122,7 @@ class Retention:
             return
         before = await self._before(now_unix_s)
         removed = Removed() if before == -math.inf else await self.prune(before)
+        removed += await self._unkept(before)
         if self.audit_days is not None:
             removed += await self._forget(now_unix_s - self.audit_days * SECONDS_A_DAY)
         if removed:
@@ -144,6 +151,19 @@ class Retention:
             before = max(before, await kept_from(self._database, self.bytes_max))
         return before
 
+    async def _unkept(self, before_unix_s: float) -> Removed:
+        """Remove prompts and answers that go with their requests, or are too much, some of them."""
+        before, most = before_unix_s, self.content_bytes_max
+        if most is not None:
+            before = max(before, await contents_kept_from(self._database, most))
+        gone = 0
+        for _ in range(BATCHES_MAX):
+            removed = await self._database.write(partial(outdated, before))
+            gone += removed
+            if not removed:
+                break
+        return Removed(contents=gone)
+
     async def prune(self, before_unix_s: float, *, batches_max: int = BATCHES_MAX) -> Removed:
         """Remove what is older than that, in batches_max transactions; nothing: all is done."""
         total = Removed()
@@ -168,6 +188,7 @@ class Retention:
         # Both in step: left for later, one of them would never be reached under load.
         removed = await self._first(self._table, self._decided, before_unix_s)
         removed += await self._first(CALL_CHAINS, self._called, before_unix_s)
+        removed += Removed(contents=await self._database.write(partial(outdated, before_unix_s)))
         if removed:
             return removed
         return await self._database.write(partial(_undecided, before_unix_s))

@@ -112,6 +112,10 @@ _SECRETS = (
         "SELECT substr(secret, 1, 9) AS head, COUNT(*) AS number FROM shared_proxies "
         "GROUP BY substr(secret, 1, 9)"
     ),
+    Statement(
+        "SELECT substr(secret, 1, 9) AS head, COUNT(*) AS number FROM request_contents "
+        "GROUP BY substr(secret, 1, 9)"
+    ),
 )
 _VIRTUAL = Statement("SELECT pepper_id AS key_id, COUNT(*) AS number FROM keys GROUP BY pepper_id")
 _CHAINS = Statement(

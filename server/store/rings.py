@@ -78,6 +78,13 @@ SEALED = (
         "UPDATE shared_proxies SET secret = $3 WHERE place = $1 AND secret = $2 RETURNING place",
     ),
     Sealed(
+        "request_contents",
+        "SELECT request_id AS row_id, secret FROM request_contents "
+        "WHERE substr(secret, 1, 9) <> $1 AND request_id > $2 ORDER BY request_id LIMIT $3",
+        "UPDATE request_contents SET secret = $3 WHERE request_id = $1 AND secret = $2 "
+        "RETURNING request_id",
+    ),
+    Sealed(
         RING_KEYS,
         "SELECT key_id AS row_id, secret FROM ring_keys WHERE secret IS NOT NULL "
         "AND substr(secret, 1, 9) <> $1 AND key_id > $2 ORDER BY key_id LIMIT $3",

@@ -31,6 +31,7 @@ REVISIONS = (
     "0033",
     "0036",
     "0037",
+    "0034",
 )
 """Every schema this program can start from, oldest first; the files of migrations/versions."""
 

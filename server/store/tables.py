@@ -15,6 +15,7 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     Text,
+    false,
     text,
 )
 from sqlmodel import Field
@@ -69,6 +70,7 @@ class KeyRow(Table, table=True):
     old_digest: bytes | None = Field(sa_type=LargeBinary)
     old_pepper_id: str | None = Field(sa_type=Text)
     old_until_unix_s: float | None = Field(sa_type=Double)
+    log_content: bool = Field(sa_column_kwargs={"server_default": false()})
 
 
 class ComboRow(Table, table=True):

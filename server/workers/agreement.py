@@ -31,6 +31,7 @@ def agree(storage: Storage, peers: Peers) -> None:
     async def store(words: object) -> None:
         await storage.ledger.flush()
         await storage.tool_calls.flush()
+        await storage.contents.flush()
         await storage.counters.flush()
         await storage.learned.flush()
 

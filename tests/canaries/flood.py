@@ -16,6 +16,7 @@ ACCOUNTS = 100
 WRONG_KEYS = 1_000
 NO_LOG = 900
 PROMPTS = 400
+LOGGED = 200
 HEADERS = 450
 BAD_BODIES = 300
 AT_ONCE = 4
@@ -103,6 +104,18 @@ def prompts(key: str, number: int) -> Iterator[Job]:
             ),
             Job("POST", "/a2a", asked(text), sent),
         )[at % 8]
+
+
+def logged(key: str, number: int) -> Iterator[Job]:
+    """Give requests of a key that has its prompts kept, at doors that keep none by themselves."""
+    for at in range(number):
+        text, sent = canary("logged prompt"), {"authorization": f"Bearer {key}"}
+        yield (
+            Job("POST", "/v1/chat/completions", chat(text), sent),
+            Job("POST", "/v1/chat/completions", {**chat(text), "stream": True}, sent),
+            Job("POST", "/v1/messages", {**chat(text), "max_tokens": 20}, sent),
+            Job("POST", "/v1/embeddings", {"model": "sim/embed", "input": text}, sent),
+        )[at % 4]
 
 
 def called(tool: str, arguments: object) -> dict[str, object]:

@@ -84,6 +84,9 @@ def flooded(running: RunningGateway, port: int, said: Said) -> None:
         for _ in range(flood.PROMPTS)
     ]
     at_once(running.port, iter(kept), said)
+    # What its key wishes to have kept is kept sealed: nothing of it is to be read anywhere.
+    logging = running.new_key("--scope", "agent", "--log-content")
+    at_once(running.port, flood.logged(logging, flood.LOGGED), said)
     told = [running.call("GET", path, key=admin) for path in TOLD]
     for path, answer in zip(TOLD, told, strict=True):
         said.take(path, dict(answer.headers), answer.body)

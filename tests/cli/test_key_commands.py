@@ -49,6 +49,32 @@ def test_a_key_is_made_with_limits_shown_and_changed(running: RunningGateway) ->
     assert every["name"] == "batch"
 
 
+def test_what_a_key_asked_is_shown_as_long_as_it_wishes_that(running: RunningGateway) -> None:
+    key_id, secret = made(running, "--name", "seen", "--log-content")
+    body = {"model": "sim/fast", "messages": [{"role": "user", "content": "hello \x1b[31mred"}]}
+    request_id = running.call("POST", "/v1/chat/completions", body, key=secret).headers[
+        "x-request-id"
+    ]
+    page = running.command("keys", "show", key_id).stdout
+    shown = running.command("explain", request_id, "--content")
+    told = said(running.command("explain", request_id, "--content", "--json"))
+    both = running.command("keys", "change", key_id, "--no-log")
+    running.command("keys", "change", key_id, "--forget-content")
+    gone = running.command("explain", request_id, "--content")
+    story = running.command("explain", request_id)
+
+    assert "valid, logs content" in page
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "\x1b" not in shown.stdout
+    assert "You said: hello" in shown.stdout
+    assert told["asked"] == body
+    assert "You said: hello" in told["answered"]["choices"][0]["message"]["content"]
+    assert (both.returncode, "keep_content" in both.stderr) == (1, True)
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert "nothing is kept of what" in gone.stderr
+    assert story.returncode == 0
+
+
 def test_a_key_is_switched_off_and_on_and_given_an_end(running: RunningGateway) -> None:
     key_id, secret = made(running)
     running.command("keys", "change", key_id, "--disable")

@@ -242,6 +242,11 @@ async def retention_bytes(folder: Path, variables: Environment) -> bool:
         return kept[0] is None and kept[1] is not None
 
 
+async def content_bytes(folder: Path, variables: Environment) -> bool:
+    async with composed(folder, variables) as opened:
+        return opened.parts.storage.retention.content_bytes_max is None
+
+
 async def audit_retention_days(folder: Path, variables: Environment) -> bool:
     async with composed(folder, variables) as opened:
         storage = opened.parts.storage
@@ -534,6 +539,7 @@ PROBES = {
     "retention_requests": Probe("1", retention_requests),
     "retention_bytes": Probe("1MiB", retention_bytes),
     "audit_retention_days": Probe("1", audit_retention_days),
+    "content_bytes": Probe("never", content_bytes),
     "backup_days": Probe("never", backup_days),
     "backups_kept": Probe("1", backups_kept),
     "a2a_task_s": Probe(str(BRIEF_S), a2a_task_s),

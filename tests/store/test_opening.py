@@ -23,6 +23,7 @@ from omniroute.server.store import migrate, sqlite_file
 from omniroute.server.store.boots import new_boot, register_boot
 from omniroute.server.store.budget_tables import BudgetRow
 from omniroute.server.store.checkpoints_table import CheckpointRow
+from omniroute.server.store.contents_table import ContentRow
 from omniroute.server.store.database import CannotOpenStore, Statement, open_database
 from omniroute.server.store.experience_table import ExperienceRow
 from omniroute.server.store.kept_answers_table import KeptAnswerRow
@@ -96,6 +97,7 @@ def differences(connection: Connection) -> list[object]:
         BudgetRow,
         CheckpointRow,
         DashboardSessionRow,
+        ContentRow,
         TaskRow,
         ToolCallRow,
         PushOutboxRow,

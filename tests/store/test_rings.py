@@ -41,6 +41,7 @@ async def sealed_by(store: Opened) -> set[str]:
     rows = [
         *await store.database.read(Statement("SELECT secret FROM accounts")),
         *await store.database.read(Statement("SELECT secret FROM task_subscriptions")),
+        *await store.database.read(Statement("SELECT secret FROM request_contents")),
         *await store.database.read(Statement("SELECT secret FROM ring_keys")),
     ]
     return {sealed_with(bytes(row["secret"])) for row in rows if row["secret"] is not None}
