@@ -29,6 +29,7 @@ from .api import (
     keyring,
     keys,
     lab,
+    live,
     mcp,
     metrics,
     overview,
@@ -54,6 +55,7 @@ from .bounds import BODIES_AT_ONCE, Bounds, connections_by_files
 from .card_key import open_card_key
 from .dashboard.all_pages import dashboard
 from .exchange import Door
+from .feed import Feed
 from .gate import Gate
 from .guard import Guard
 from .home import page
@@ -99,7 +101,9 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
     a2a = _a2a(parts, repeats, webhooks)
     services = _services(parts)
     # The figures of the front, which is made of what the rows need.
-    rows = (*_management(parts), *tasks.rows(a2a), *_metrics(parts, lambda: front))
+    feed = live.feed_of(parts)
+    own = (*tasks.rows(a2a), *live.rows(feed))
+    rows = (*_management(parts), *own, *_metrics(parts, lambda: front))
     departed, below = departed_rows({(one.method, one.path) for one in rows})
     served = (*departed, *rows, *below)
     pages = dashboard(parts, Calls(rows, parts.storage), lambda: front)
@@ -122,7 +126,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         doors=dict.fromkeys(MCP_PATHS, mcp_door.app),
         sockets=beside.sockets(parts, hot),
     )
-    _end_in_order(front, mcp_door, a2a)
+    _end_in_order(front, mcp_door, a2a, feed)
     front.logs = front.refused.tells_all = settings.access_log
     front.bounds, front.pressure = _bounds(settings), parts.gateway.route.pressure
     front.app = build_app(
@@ -146,12 +150,16 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
             yield front
 
 
-def _end_in_order(front: Front, mcp_door: McpDoor, a2a: A2ADoor) -> None:
+def _end_in_order(front: Front, mcp_door: McpDoor, a2a: A2ADoor, feed: Feed) -> None:
+    def close() -> None:
+        mcp_door.drain()
+        feed.end()
+
     def cut() -> None:
         mcp_door.cut()
         a2a.stop()
 
-    front.closing = mcp_door.drain
+    front.closing = close
     front.cutting = cut
 
 

@@ -13,6 +13,7 @@ from .pages import (
     combos,
     health,
     keys,
+    live,
     overview,
     playground,
     providers,
@@ -27,6 +28,7 @@ def dashboard(parts: Parts, calls: Calls, front: Callable[[], ASGIApp]) -> Dashb
     doors = Doors(front, parts.authenticator)
     rows = (
         *overview.rows(),
+        *live.rows(),
         *requests.rows(),
         *combos.rows(),
         *providers.rows(),

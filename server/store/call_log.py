@@ -12,11 +12,12 @@ from .spreads import MODEL
 
 ROWS_MAX = 500
 MINUTE_S = 60
-_COLUMNS = (
+COLUMNS = (
     "SELECT request_id, key_id, door, at_unix_s, session_id, kind, target, combo, stream, status, "
     "error, error_detail, provider, account_id, model, model_served, simulated, attempts, tried, "
     "first_content_s, total_s, input_tokens, output_tokens, cached_input_tokens, "
-    "cache_write_tokens, reasoning_tokens, cost_usd_nanos, repriced_usd_nanos FROM outcomes"
+    "cache_write_tokens, reasoning_tokens, cost_usd_nanos, repriced_usd_nanos, "
+    "written_seq FROM outcomes"
 )
 _MINUTES = (
     "SELECT CAST(($1 - at_unix_s) / 60 AS BIGINT) AS ago, count(*) AS requests, "
@@ -102,12 +103,12 @@ async def call_log(database: Database, filters: Filters, limit: int) -> Rows:
     where = f" WHERE {' AND '.join(words)}" if words else ""
     values.append(min(limit, ROWS_MAX))
     order = f" ORDER BY at_unix_s DESC, request_id DESC LIMIT ${len(values)}"
-    return await database.read(Statement(_COLUMNS + where + order, tuple(values)))
+    return await database.read(Statement(COLUMNS + where + order, tuple(values)))
 
 
 async def logged(database: Database, request_id: str, key_id: str | None) -> Row | None:
     """Give one request; with a key_id only if it is that key's own."""
-    rows = await database.read(Statement(f"{_COLUMNS} WHERE request_id = $1", (request_id,)))
+    rows = await database.read(Statement(f"{COLUMNS} WHERE request_id = $1", (request_id,)))
     return rows[0] if rows and key_id in {None, rows[0]["key_id"]} else None
 
 

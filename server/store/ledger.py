@@ -26,7 +26,7 @@ from omniroute.routing.usage import CallDimension, CallRow, Grouping, Selection,
 
 from .calls import calls
 from .chain import Chain, ChainedTable, Fault, Growth, Verified, framed, verify
-from .database import Database, Many, RowRefused, Statement, Steps
+from .database import Database, Many, RowRefused, Statement, Steps, Unit
 from .keyring import KeyRing
 from .ledger_rows import (
     KEEP_DECISION,
@@ -92,6 +92,8 @@ class StoredLedger:
         self._database = database
         self._ring = ring
         self._chain = Chain("decisions", boot_id, ring)
+        self._boot_id = boot_id
+        self._next_seq = 1
         self._snapshots_known: dict[str, None] = {}
         # One at a time: a long one must leave connections to those who ask for a row.
         self._adding_up = asyncio.Lock()
@@ -179,18 +181,26 @@ class StoredLedger:
 
     async def _write(self, items: Sequence[Told], *, again: bool) -> None:
         try:
-            fresh = await self._database.write(partial(self._store, items, again=again))
+            fresh = await self._database.write(self._stored(items, again=again))
         except RowRefused:
             if again:
                 raise
             # A snapshot that was stored before may have been removed with its last decision.
             self._snapshots_known.clear()
-            fresh = await self._database.write(partial(self._store, items, again=True))
+            fresh = await self._database.write(self._stored(items, again=True))
         self._snapshots_known.update(fresh)
         while len(self._snapshots_known) > SNAPSHOTS_KNOWN_MAX:
             del self._snapshots_known[next(iter(self._snapshots_known))]
 
-    def _store(self, items: Sequence[Told], *, again: bool) -> Steps[dict[str, None]]:
+    def _stored(self, items: Sequence[Told], *, again: bool) -> Unit[dict[str, None]]:
+        """Give what stores outcomes; each try has numbers of its own, so theirs only rise."""
+        first_seq = self._next_seq
+        self._next_seq += len(items)
+        return partial(self._store, items, first_seq, again=again)
+
+    def _store(
+        self, items: Sequence[Told], first_seq: int, *, again: bool
+    ) -> Steps[dict[str, None]]:
         """Store outcomes, and give the snapshots that were not known to be stored."""
         if again:
             items = yield from _not_stored(items)
@@ -203,7 +213,8 @@ class StoredLedger:
         growth = yield from self._chain.open()
         before = growth.end.seq
         for first in range(0, len(items), SLICE_ROWS):
-            yield from _store_slice(items[first : first + SLICE_ROWS], growth)
+            written = (self._boot_id, first_seq + first)
+            yield from _store_slice(items[first : first + SLICE_ROWS], growth, written)
         if growth.end.seq > before:
             yield from self._chain.close(growth)
         return dict.fromkeys(fresh)
@@ -220,8 +231,10 @@ class StoredLedger:
                 return
 
 
-def _store_slice(items: Sequence[Told], growth: Growth) -> Steps[None]:
-    yield Many(KEEP_OUTCOME, [outcome_values(told) for told in items])
+def _store_slice(items: Sequence[Told], growth: Growth, written: tuple[str, int]) -> Steps[None]:
+    writer, seq = written
+    rows = [outcome_values(told, (writer, place)) for place, told in enumerate(items, seq)]
+    yield Many(KEEP_OUTCOME, rows)
     decisions = [
         decision_values(told.outcome, decision, growth)
         for told in items

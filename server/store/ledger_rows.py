@@ -61,6 +61,10 @@ class _Tried(Struct, frozen=True, gc=False, omit_defaults=True):
     swapped: bool = False
 
 
+Written = tuple[str | None, int | None]
+"""Who stored an outcome, and which one of theirs it is, in the order of their commits."""
+NOBODY: Written = (None, None)
+
 _encode = msgspec.json.Encoder().encode
 _attempts = msgspec.json.Decoder(tuple[_Tried, ...])
 
@@ -79,9 +83,9 @@ KEEP_OUTCOME = (
     "model, model_served, simulated, attempts, first_content_s, total_s, input_tokens, "
     "output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, usage_source, "
     "cost_usd_nanos, reserved_usd_nanos, output_tokens_clamp, config_version, request, tried, "
-    "units) "
+    "units, written_by, written_seq) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)"
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)"
 )
 
 _COLUMNS = (
@@ -116,7 +120,7 @@ def newest(key_id: str | None, limit: int, before: tuple[float, str] | None = No
     return Statement(_COLUMNS + where + _NEWEST, tuple(values))
 
 
-def outcome_values(told: Told) -> tuple[Value, ...]:
+def outcome_values(told: Told, written: Written = NOBODY) -> tuple[Value, ...]:
     """Give the values of KEEP_OUTCOME."""
     outcome, snapshot = told.outcome, told.snapshot
     request, winner, usage = outcome.request, outcome.winner, outcome.usage
@@ -157,6 +161,7 @@ def outcome_values(told: Told) -> tuple[Value, ...]:
         None if decision is not None else _encode(request).decode(),
         _encode([_tried(one) for one in outcome.attempts]).decode(),
         usage.units or None,
+        *written,
     )
 
 

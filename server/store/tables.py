@@ -172,13 +172,15 @@ class OutcomeRow(Table, table=True):
 
     `request` is set only when no decision was made; else the decision's record has it. `tried` is
     a list of its attempts, of which `attempts` is the number; their times are of the engine's
-    monotonic clock, good for differences.
+    monotonic clock, good for differences. `written_seq` rises with each row that the boot
+    `written_by` commits: who has seen one of them misses none that comes later.
     """
 
     __tablename__ = "outcomes"
     __table_args__ = (
         Index("ix_outcomes_at_unix_s", "at_unix_s"),
         Index("ix_outcomes_key_id_at_unix_s", "key_id", "at_unix_s"),
+        Index("ix_outcomes_written_by_written_seq", "written_by", "written_seq"),
         Index(
             "ix_outcomes_repriced",
             *("at_unix_s", "repriced_usd_nanos"),
@@ -223,6 +225,8 @@ class OutcomeRow(Table, table=True):
     tried: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("'[]'")})
     units: int | None = Field(sa_type=BigInteger)
     repriced_usd_nanos: int | None = Field(sa_type=BigInteger)
+    written_by: str | None = Field(sa_type=Text)
+    written_seq: int | None = Field(sa_type=BigInteger)
 
 
 class SnapshotRow(Table, table=True):
