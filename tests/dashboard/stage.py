@@ -99,7 +99,7 @@ def _name_things(gateway: RunningGateway, provider_url: str) -> None:
         "models": [FAILS, ANSWERS, BREAKS_OUT[:250]],
     }
     _put(gateway, "/api/providers", account)
-    for name in (BREAKS_OUT[:NAME_CHARS_MAX], ADDRESS):
+    for name in (BREAKS_OUT[:NAME_CHARS_MAX], ADDRESS, "n" * NAME_CHARS_MAX):
         key = {"name": name, "scopes": ["agent"]}
         made = _put(gateway, "/api/keys", key)
         terms = {"cap_usd_nanos": 1_000_000_000, "period": "day"}
