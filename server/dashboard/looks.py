@@ -74,6 +74,15 @@ def size(number: float | None) -> str:
     return f"{number:.0f} B"
 
 
+def cut(text: str | None, chars: int = 200) -> str:
+    """Give a text no longer than a page has room for; what was left out is counted."""
+    if text is None:
+        return UNKNOWN
+    if len(text) <= chars:
+        return text
+    return f"{text[:chars]}… (+{len(text) - chars:,})"
+
+
 def plain(number: float | None) -> str:
     """Give a number as a field of a form has it: no thousands, nothing where it is not known."""
     if number is None:

@@ -92,6 +92,7 @@ def environment() -> Environment:
         "exact": looks.exact,
         "ago": looks.ago,
         "plain": looks.plain,
+        "cut": looks.cut,
         "words": _pair,
         "optional": _optional,
     }

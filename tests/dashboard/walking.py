@@ -33,6 +33,9 @@ _SPILLED = """() => [...document.querySelectorAll('td, th, dd, dt, li, p, h1, h2
   .filter(one => one.clientWidth && one.scrollWidth > one.clientWidth + 1)
   .filter(one => getComputedStyle(one).overflowX === 'visible')
   .map(one => one.outerHTML.slice(0, 200))"""
+_WAITING = "main [hidden]:not([data-copy])"
+"""What only script shows; a button that copies is no loss where there is none."""
+WORDS_MIN = 5
 BROKEN_OUT = (
     "x-hostile, [data-hostile], [onerror], [onload], [href^='javascript:' i], "
     "[action^='javascript:' i], script:not([src]), style, iframe, object, embed, base"
@@ -94,12 +97,12 @@ def faults(page: Page) -> list[str]:
     return found
 
 
-def words(page: Page, addresses: Collection[str]) -> dict[str, str]:
-    """Give what is read at each address, but for what only script offers and what goes on."""
-    found = {}
-    for address in addresses:
-        page.open(address)
-        found[address] = re.sub(r"\bCopy\b|\d+ (?:s|min) ago|\bnow\b|\s+", "", page.text("main"))
+def faults_unscripted(page: Page, address: str) -> list[str]:
+    """Give what cannot be read at an address by a browser that runs no script."""
+    page.open(address)
+    found = [] if page.text("main h1").strip() else ["no heading"]
+    found += [] if len(page.text("main").split()) > WORDS_MIN else ["nothing to read"]
+    found += [f"waits for script: {page.html(_WAITING)[:200]}"] * page.count(_WAITING)
     return found
 
 
