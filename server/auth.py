@@ -148,7 +148,7 @@ class Authenticator:
         conflicting = len({key for _, key in found}) > 1
         if presented is not None and not conflicting and self._is_token(presented):
             return self._paying(CLI)
-        if self._keyless and not self._keys.has_keys() and self._is_local(head):
+        if self._keyless and not self._keys.has_keys() and self.is_local(head):
             return self._paying(KEYLESS)
         if conflicting:
             raise NotAuthenticated(
@@ -184,7 +184,7 @@ class Authenticator:
         """Whether a request from this machine would need a key now."""
         return not self._keyless or self._keys.has_keys()
 
-    def _is_local(self, head: Head) -> bool:
+    def is_local(self, head: Head) -> bool:
         """Whether the request began on this machine; in-process calls have no peer.
 
         A forwarded one did only if a trusted proxy says so: the last address that no trusted
@@ -231,6 +231,11 @@ class Authenticator:
 
     def _is_token(self, presented: str) -> bool:
         return self._token is not None and hmac.compare_digest(presented.encode(), self._token)
+
+
+def presents_key(head: Head) -> bool:
+    """Whether a request presents a key in any of the ways that one can."""
+    return bool(_presented(head))
 
 
 def _presented(head: Head) -> list[tuple[str, str]]:

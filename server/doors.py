@@ -111,6 +111,7 @@ async def open_doors(parts: Parts) -> AsyncGenerator[Front]:
         authenticator,
         (*RIGHTS, *rights_of(served), *pages.rights()),
         dict.fromkeys(MCP_PATHS, mcp_door.refusal) | dict.fromkeys(A2A_PATHS, a2a.refusal),
+        pages.entrance,
     )
     hot = _hot(parts) | services.hot()
     hot |= beside.vectors(parts, hot)

@@ -11,7 +11,7 @@ with the same decision: a key that was revoked since then is found there.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -23,11 +23,21 @@ from .asgi import HEAD, head_of
 from .auth import Authenticator
 from .errors import hot_refusal, refusal
 from .exchange import Door, Exchange, Head
-from .rights import EVERY, Needs, Right
+from .rights import DASHBOARD, EVERY, Needs, Right
 
 Words = Callable[[Scope, RoutingError], Response]
 """Gives the answer to a refused request, in the words of its door."""
 _OWN: Mapping[str, Words] = {}
+
+
+class Entrance(Protocol):
+    """Lets people in to pages."""
+
+    async def enter(
+        self, app: ASGIApp, needs: Needs, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Have a page answer a request, or say why it does not."""
+        ...
 
 
 class UndeclaredRoute(Exception):
@@ -40,6 +50,7 @@ class Gate:
     Args:
         rights: what each route needs.
         words: how a refusal is said at a path whose dialect is not seen by the path itself.
+        entrance: the way into pages of the dashboard, where people are known by a cookie.
 
     Raises:
         UndeclaredRoute: a route is declared twice, in two ways.
@@ -50,8 +61,10 @@ class Gate:
         authenticator: Authenticator,
         rights: Iterable[Right],
         words: Mapping[str, Words] = _OWN,
+        entrance: Entrance | None = None,
     ) -> None:
         self._authenticator = authenticator
+        self._entrance = entrance
         self._words = words
         self._needs: dict[tuple[str, str], Needs] = {}
         for right in rights:
@@ -101,17 +114,24 @@ class Gate:
 
         return answer
 
-    def app(self, app: ASGIApp, needs: Mapping[str, Needs] | Needs) -> ASGIApp:
+    def app(
+        self, app: ASGIApp, needs: Mapping[str, Needs] | Needs, *, is_page: bool = False
+    ) -> ASGIApp:
         """Give an application that is entered only by those who may.
 
         Args:
             app: what is entered.
             needs: the same for all methods, or of each.
+            is_page: whether it is a page of the dashboard: nowhere else a cookie is looked at.
         """
+        entrance = self._entrance if is_page else None
 
         async def gated(scope: Scope, receive: Receive, send: Send) -> None:
             head = scope[HEAD] = head_of(scope)
             needed = needs[head.method] if isinstance(needs, Mapping) else needs
+            if entrance is not None:
+                await entrance.enter(app, needed, scope, receive, send)
+                return
             error = self.refused(head, needed)
             if error is None:
                 await app(scope, receive, send)
@@ -134,5 +154,6 @@ class Gate:
             method: self.needs("GET" if method == "HEAD" else method, route.path)
             for method in route.methods
         }
-        gated.app = self.app(gated.app, needs)
+        is_page = route.path.startswith(DASHBOARD)
+        gated.app = self.app(gated.app, needs, is_page=is_page)
         return gated  # type: ignore[no-any-return]

@@ -23,6 +23,8 @@ SOCKET = "UPGRADE"
 """Stands for the method of what becomes a WebSocket."""
 BELOW = "..."
 """Ends a path that stands for all below it."""
+DASHBOARD = "/dashboard"
+"""Begins the path of every page for people."""
 EVERY = "*"
 """Stands for the methods of a door that looks at them itself."""
 

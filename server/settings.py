@@ -95,6 +95,7 @@ class Settings:
     otel: bool = False
     dashboard_idle_s: float = 28_800.0
     dashboard_days: int = 7
+    dashboard_plain_cookie: bool = False
     initial_password: str | None = field(default=None, repr=False)
     dev: bool = False
     open_browser: bool = True

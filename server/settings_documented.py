@@ -104,7 +104,10 @@ DOCUMENTED: tuple[Documented, ...] = (
     *_ignored(_PROXY, *_PROXIES, warn=True),
     *_ignored(_PROXY_ELSE, "NO_PROXY", "no_proxy", "ENABLE_SOCKS5_PROXY"),
     *_ignored("sessions of the dashboard are random and kept here, not signed", "JWT_SECRET"),
-    *_ignored("there is nothing to switch off", "AUTH_COOKIE_SECURE"),
+    *_ignored(
+        "cookies are Secure; OMNIROUTE_DASHBOARD_PLAIN_COOKIE allows another over plain HTTP",
+        "AUTH_COOKIE_SECURE",
+    ),
     *_ignored(
         "keys are hashed with the key ring of the data folder, or STORAGE_ENCRYPTION_KEY",
         "API_KEY_SECRET",

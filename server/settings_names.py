@@ -336,6 +336,13 @@ SETTINGS: tuple[Setting, ...] = (
         unit="days",
     ),
     Setting(
+        "dashboard_plain_cookie",
+        "off",
+        "Let people sign in to the dashboard over plain HTTP, with a cookie that everybody on the "
+        "way can read; off lets them over HTTPS, and over HTTP on this machine alone.",
+        set_by("OMNIROUTE_DASHBOARD_PLAIN_COOKIE", kind="switch"),
+    ),
+    Setting(
         "initial_password",
         "none",
         "The dashboard's password, set at a start where there is none yet: at least 12 "

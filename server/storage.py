@@ -73,6 +73,7 @@ class Storage:
     """
 
     database: Database
+    vault: Vault
     boot_id: str
     keys: Keys
     configs: ConfigStore
@@ -224,6 +225,7 @@ async def open_storage(
         changes = Changes(database, audit, clock)
         storage = Storage(
             database=database,
+            vault=vault,
             boot_id=boot.boot_id,
             keys=Keys(database, vault, changes, clock),
             configs=ConfigStore(database, vault, changes, overlay=overlay, proxy=settings.proxy),

@@ -18,6 +18,7 @@ from .pages import (
     playground,
     providers,
     requests,
+    sessions,
     settings,
     translate,
 )
@@ -38,5 +39,6 @@ def dashboard(parts: Parts, calls: Calls, front: Callable[[], ASGIApp]) -> Dashb
         *health.rows(),
         *audit.rows(),
         *settings.rows(),
+        *sessions.rows(),
     )
-    return Dashboard(rows, calls, parts.authenticator, parts.version)
+    return Dashboard(rows, calls, parts)

@@ -17,10 +17,16 @@ from starlette.routing import Route
 from omniroute.routing.errors import NotFound, RoutingError
 
 from ..api.calls import Calls
-from ..auth import Authenticator
+from ..parts import Parts
 from ..rights import ANYONE, Right
 from . import assets
+from .entrance import Entrance
+from .kept_forms import KeptForms
+from .origins import Site
 from .policy import HEADERS
+from .sessions import Session, Sessions, current
+from .sign_in import Door, SignInPage
+from .tokens import Tokens
 from .visits import PageRow, Shown, Visit, sent
 
 if TYPE_CHECKING:
@@ -39,24 +45,31 @@ class Dashboard:
     Args:
         rows: the pages, in the menu's order.
         calls: the management API.
-        authenticator: says who looks.
-        version: of this program.
+        parts: of the gateway: who may look, and how people sign in.
+
+    Attributes:
+        entrance: lets requests in to the pages.
     """
 
-    def __init__(
-        self, rows: Sequence[PageRow], calls: Calls, authenticator: Authenticator, version: str
-    ) -> None:
+    def __init__(self, rows: Sequence[PageRow], calls: Calls, parts: Parts) -> None:
         self._rows = tuple(rows)
         self._calls = calls
-        self._authenticator = authenticator
         self._renderer: Renderer | None = None
-        self._version = version
+        self._version = parts.version
+        settings, storage = parts.settings, parts.storage
+        site = Site(parts.authenticator, settings.public_url, plain=settings.dashboard_plain_cookie)
+        tokens = Tokens(storage.vault.ring)
+        self._sessions = sessions = Sessions(parts, site, tokens)
+        kept = KeptForms(storage.vault, parts.clock)
+        self.entrance = Entrance(site, sessions, tokens, kept, self)
+        self._sign_in = SignInPage(parts, Door(site, sessions, tokens, kept, self, self.entrance))
 
     def routes(self) -> list[Route]:
         """Give the routes; the last one answers for every address where no page is."""
         return [
             Route(ASSET, assets.serve, methods=["GET"]),
             Route(f"{HOME}/", self._home, methods=["GET"]),
+            *self._sign_in.routes(),
             *(Route(row.path, self._endpoint(row), methods=[row.method]) for row in self._rows),
             Route(ELSE, self._nowhere, methods=["GET"]),
         ]
@@ -66,14 +79,30 @@ class Dashboard:
         return (
             Right("GET", ASSET, ANYONE),
             Right("GET", f"{HOME}/", ANYONE),
+            *self._sign_in.rights(),
             *(row.right for row in self._rows),
             Right("GET", ELSE, ANYONE),
         )
 
+    def show(self, request: Request, shown: Shown, session: Session | None = None) -> Response:
+        """Give the answer that shows something to whoever looks, or to nobody in particular."""
+        visit = None if session is None else self._visit(request, session)
+        return self._made().page(shown, visit, request.headers.get("accept-language", ""))
+
+    def _visit(self, request: Request, session: Session) -> Visit:
+        return Visit(
+            request,
+            session.caller,
+            self._calls,
+            self._sessions,
+            csrf=session.csrf,
+            name=session.name,
+            session_id=session.session_id,
+        )
+
     def _endpoint(self, row: PageRow) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            caller = self._authenticator.caller(request.scope)
-            visit = Visit(request, caller, self._calls)
+            visit = self._visit(request, current(request))
             try:
                 return self._answer(await self._done(row, visit), visit)
             except RoutingError as error:
@@ -115,8 +144,7 @@ class Dashboard:
 
     async def _nowhere(self, request: Request) -> Response:
         error = NotFound(f"no page of the dashboard is at {request.scope['path'][:200]}")
-        shown = Shown("error.html", {"status": 404, "error": error}, 404)
-        return self._made().page(shown, None, request.headers.get("accept-language", ""))
+        return self.show(request, Shown("error.html", {"status": 404, "error": error}, 404))
 
     def _made(self) -> "Renderer":
         if self._renderer is None:

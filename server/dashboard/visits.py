@@ -15,6 +15,7 @@ from omniroute.routing.model import Caller
 
 from ..api.calls import Called, Calls
 from ..rights import Right
+from .sessions import Sessions
 
 FORM_BYTES_MAX = 2**20
 FIELDS_MAX = 2_000
@@ -79,9 +80,11 @@ class Visit:
     """One request to a page.
 
     Attributes:
+        sessions: of everybody who has signed in.
         caller: who looks, whose scopes say what is shown and may be done.
         csrf: the token that every form sends.
         name: who that is, for the page's head.
+        session_id: of whoever has signed in; None of who did not have to.
         error: why what was sent was refused, when a page is shown again.
         fields: what a form sent; its page is filled with it when it is shown again.
     """
@@ -89,8 +92,10 @@ class Visit:
     request: Request
     caller: Caller
     calls: Calls
+    sessions: Sessions
     csrf: str = ""
     name: str = ""
+    session_id: str | None = None
     error: RoutingError | None = None
     fields: Fields = field(default_factory=Fields)
 

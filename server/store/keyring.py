@@ -47,7 +47,7 @@ class RingKey:
         return self.for_use("id")[:KEY_ID_BYTES].hex()
 
     def for_use(self, use: str) -> bytes:
-        """Give the 32 bytes derived for one use: id, secrets, pepper, chain or seed.
+        """Give the 32 bytes derived for one use: id, secrets, pepper, chain, seed or forms.
 
         One block of HKDF-Expand with SHA-256 (RFC 5869, section 2.3).
         """

@@ -509,6 +509,12 @@ async def dashboard_days(folder: Path, variables: Environment) -> bool:
         return one.ends_unix_s - one.made_unix_s < 4 * 86_400.0
 
 
+async def dashboard_plain_cookie(folder: Path, variables: Environment) -> bool:
+    where = {"OMNIROUTE_ALLOWED_HOSTS": "10.0.0.1", "OMNIROUTE_REQUIRE_KEY": "always"}
+    form = await answer(folder, {**where, **variables}, "/dashboard/sign-in", host="10.0.0.1")
+    return form.status_code == 200 and "Secure" not in form.headers["set-cookie"]
+
+
 async def initial_password(folder: Path, variables: Environment) -> bool:
     return bool((await answer(folder, variables, "/api/dashboard/password")).json()["is_set"])
 
@@ -556,6 +562,7 @@ PROBES = {
     "otel": Probe("on", otel),
     "dashboard_idle_s": Probe(str(BRIEF_S), dashboard_idle_s),
     "dashboard_days": Probe("3", dashboard_days),
+    "dashboard_plain_cookie": Probe("on", dashboard_plain_cookie),
     "initial_password": Probe("seven fake horses 42", initial_password),
     "dev": Probe("on", dev),
     "open_browser": Probe("off", open_browser),

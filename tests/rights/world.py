@@ -20,7 +20,7 @@ from omniroute.server import doors
 from omniroute.server.auth import Authenticator
 from omniroute.server.compose import Composed, compose
 from omniroute.server.exchange import Door, Exchange, Head
-from omniroute.server.gate import Gate, Words
+from omniroute.server.gate import Entrance, Gate, Words
 from omniroute.server.rights import BELOW, EVERY, SOCKET, Needs, Right
 from omniroute.server.settings import load_settings
 from omniroute.server.store.key_terms import KeyTerms
@@ -139,10 +139,14 @@ async def whole(
         """The gate as it is, with nothing behind it but a note."""
 
         def __init__(
-            self, authenticator: Authenticator, rights: Iterable[Right], words: Mapping[str, Words]
+            self,
+            authenticator: Authenticator,
+            rights: Iterable[Right],
+            words: Mapping[str, Words],
+            entrance: Entrance | None,
         ) -> None:
             declared.extend(rights)
-            super().__init__(authenticator, declared, words)
+            super().__init__(authenticator, declared, words, entrance)
             self._who = authenticator
 
         def needs(self, method: str, path: str) -> Needs:
@@ -159,7 +163,9 @@ async def whole(
 
             return super().door(watched, needs, head)
 
-        def app(self, app: ASGIApp, needs: Mapping[str, Needs] | Needs) -> ASGIApp:
+        def app(
+            self, app: ASGIApp, needs: Mapping[str, Needs] | Needs, *, is_page: bool = False
+        ) -> ASGIApp:
             async def watched(scope: Scope, receive: Receive, send: Send) -> None:
                 needed = needs[scope["method"]] if isinstance(needs, Mapping) else needs
                 told.append((needed, key_of(scope["headers"])))
@@ -167,7 +173,7 @@ async def whole(
                 await send({"type": "http.response.start", "status": ENTERED, "headers": headers})
                 await send({"type": "http.response.body", "body": b""})
 
-            return super().app(watched, needs)
+            return super().app(watched, needs, is_page=is_page)
 
     monkeypatch.setattr(doors, "Gate", Watched)
     environment = {"HOME": str(folder), "OMNIROUTE_DATA_DIR": str(folder / "data"), **variables}
