@@ -253,9 +253,13 @@ async def open_storage(
         await _begin(storage, where)
         async with _writing(storage):
             yield storage
-        await storage.flush()
-        await storage.budgets.end()
-        await end_boot(database, boot.boot_id, clock.unix())
+        await _end(storage)
+
+
+async def _end(storage: Storage) -> None:
+    await storage.flush()
+    await storage.budgets.end()
+    await end_boot(storage.database, storage.boot_id, storage.clock.unix())
 
 
 def _tool_calls(settings: Settings, database: Database, ring: KeyRing, boot_id: str) -> ToolCalls:

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..clients import journal
-from ..clients.changes import edited_data, in_words
+from ..clients.changes import in_words
 from ..clients.client import KEY_VARIABLE, SERVER, Client
-from ..clients.formats import edited
 from ..clients.places import Machine, NoPlace, path_of
 from ..clients.plan import (
     FilePlan,
     NotPlanned,
-    Target,
+    fragments,
     has_models,
     planned,
     read_file,
@@ -160,15 +159,6 @@ def _undo(client: Client, arguments: Namespace, side: GatewaySide, settings: Set
     journal.forget(last.folder)
     show(f"{client.title} is as it was before.")
     return OK
-
-
-def fragments(targets: Sequence[Target]) -> str:
-    """Give what belongs into files that have nothing else, each below its path."""
-    parts = []
-    for one in targets:
-        changed = edited_data(None, one.edits)
-        parts.append(f"# {one.path}\n{edited('', changed.changes, one.form)}")
-    return "\n".join(parts)
 
 
 def without_secrets(text: str) -> str:

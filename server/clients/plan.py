@@ -132,6 +132,16 @@ def text_of(path: Path, data: bytes | None) -> str:
         raise NotPlanned(f"{path} is no text in UTF-8; nothing was changed") from error
 
 
+def fragments(targets: Sequence[Target], *, named: bool = True) -> str:
+    """Give what belongs into files that have nothing else, each below its path if it is named."""
+    parts = []
+    for one in targets:
+        changed = edited_data(None, one.edits)
+        name = f"# {one.path}\n" if named else ""
+        parts.append(f"{name}{edited('', changed.changes, one.form)}")
+    return "\n".join(parts)
+
+
 def _plan_file(target: Target) -> FilePlan:
     path, form = target.path, target.form
     before = read_file(path)

@@ -20,6 +20,7 @@ from .pages import (
     requests,
     sessions,
     settings,
+    setup,
     translate,
 )
 
@@ -36,6 +37,7 @@ def dashboard(parts: Parts, calls: Calls, front: Callable[[], ASGIApp]) -> Dashb
         *keys.rows(),
         *playground.Playground(doors, parts.settings.public_url).rows(),
         *translate.rows(),
+        *setup.SetUp(doors, parts.settings.public_url).rows(),
         *health.rows(),
         *audit.rows(),
         *settings.rows(),
