@@ -9,7 +9,7 @@ import pytest
 from omniroute.routing.access import ADMIN, LOCAL, LOCAL_CLI, OWNER, SCOPES
 from omniroute.routing.errors import NotAllowed, NotAuthenticated
 from omniroute.routing.model import Caller
-from omniroute.server.auth import Authenticator, KnownKeys, is_loopback
+from omniroute.server.auth import Authenticator, KnownKeys, is_loopback, presents_key
 from omniroute.server.exchange import Head
 
 TOKEN = "token-of-this-machine"
@@ -399,6 +399,48 @@ def test_a_password_that_nobody_has_told_of_is_none() -> None:
 
     assert who.needs_sign_in() is False
     assert who.caller_named(OWNER) is None
+
+
+def test_a_request_that_is_vouched_for_is_the_callers_until_the_keys_change() -> None:
+    keys, asked = Keys(), head()
+    who = keys.authenticator()
+
+    who.vouch(asked, YOURS, ("read:models", "read:usage"))
+    vouched = who.caller_of(asked)
+    keys.generation += 1
+
+    assert vouched == YOURS
+    assert keys.looked == 0
+    assert "needs a key" in refusal_of(who, asked)
+
+
+def test_nobody_is_vouched_for_beyond_their_scopes() -> None:
+    asked, who = head(), Keys().authenticator()
+
+    with pytest.raises(NotAllowed, match="key yours lacks scope write:config"):
+        who.vouch(asked, YOURS, ("write:config",))
+    refused = refusal_of(who, asked)
+    who.vouch(asked, YOURS, ())
+
+    assert "needs a key" in refused
+    assert who.caller_of(asked) == YOURS
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "presents"),
+    [
+        ([BEARER], b"", True),
+        ([(b"x-api-key", b"anything")], b"", True),
+        ([], b"key=anything", True),
+        ([], b"", False),
+        ([(b"authorization", b"Basic YTpi"), (b"cookie", b"key=anything")], b"", False),
+        ([(b"x-api-key", b" ")], b"key=", False),
+    ],
+)
+def test_a_request_presents_a_key_or_not(
+    headers: list[tuple[bytes, bytes]], query: bytes, presents: bool
+) -> None:
+    assert presents_key(head(*headers, path="/v1beta/models", query=query)) is presents
 
 
 def test_a_scope_of_asgi_is_asked_for_like_a_head() -> None:

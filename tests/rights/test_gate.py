@@ -9,14 +9,14 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniroute.routing.errors import NotAllowed, NotAuthenticated, RoutingError
 from omniroute.routing.model import Caller
 from omniroute.server.asgi import HEAD
 from omniroute.server.auth import Authenticator, KnownKeys
 from omniroute.server.exchange import Exchange, Head
-from omniroute.server.gate import Gate, UndeclaredRoute, Words
+from omniroute.server.gate import Entrance, Gate, UndeclaredRoute, Words
 from omniroute.server.rights import ANY_KEY, ANYONE, EVERY, LISTS, ROUTES, Needs, Right
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +28,9 @@ RIGHTS = (
     Right("GET", "/open", ANYONE),
     Right(EVERY, "/every", ANY_KEY),
     Right("GET", "/every", ROUTES),
+    Right("GET", "/dashboard/x", ROUTES),
+    Right("POST", "/dashboard/x", ANY_KEY),
+    Right("GET", "/x/dashboard", ROUTES),
 )
 
 
@@ -42,10 +45,14 @@ class Held:
         }
     )
 
-    def gate(self, words: Mapping[str, Words] | None = None) -> Gate:
+    def gate(
+        self, words: Mapping[str, Words] | None = None, entrance: Entrance | None = None
+    ) -> Gate:
         known = KnownKeys(self.keys.get, lambda: True)
         who = Authenticator(keys=known, keyless=False, token=None)
-        return Gate(who, RIGHTS) if words is None else Gate(who, RIGHTS, words)
+        if words is None and entrance is None:
+            return Gate(who, RIGHTS)
+        return Gate(who, RIGHTS, words or {}, entrance)
 
 
 def head(key: str | None, path: str = "/many", method: str = "POST") -> Head:
@@ -292,6 +299,44 @@ async def test_a_route_is_entered_by_who_has_the_right_of_the_method() -> None:
         ("HEAD", None): 401,
         ("POST", None): 401,
     }
+
+
+@dataclass
+class Doorkeeper:
+    """An entrance that lets everybody in who knocks at a page, and notes what that needs."""
+
+    noted: list[tuple[str, Needs]] = field(default_factory=list[tuple[str, Needs]])
+
+    async def enter(
+        self, app: ASGIApp, needs: Needs, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self.noted.append((scope[HEAD].method, needs))
+        await app(scope, receive, send)
+
+
+async def test_a_page_is_entered_by_its_entrance_and_nothing_else_is() -> None:
+    keeper = Doorkeeper()
+    gate = Held().gate(entrance=keeper)
+    page = gate.route(Route("/dashboard/x", endpoint, methods=["GET", "POST"]))
+    beside = gate.route(Route("/x/dashboard", endpoint))
+
+    told = [
+        (await asked(route.app, None, route.path, method)).status
+        for route, method in ((page, "GET"), (page, "POST"), (page, "HEAD"), (beside, "GET"))
+    ]
+    others = [(await asked(gate.app(entered, ROUTES), None, "/dashboard/x")).status]
+
+    assert told == [299, 299, 299, 401]
+    assert others == [401]
+    assert keeper.noted == [("GET", ROUTES), ("POST", ANY_KEY), ("HEAD", ROUTES)]
+
+
+async def test_a_page_without_an_entrance_needs_a_key_like_all_else() -> None:
+    page = Held().gate().route(Route("/dashboard/x", endpoint, methods=["GET", "POST"]))
+
+    statuses = [(await asked(page.app, key, "/dashboard/x")).status for key in (None, ROUTER)]
+
+    assert statuses == [401, 299]
 
 
 async def socket(anything: object) -> None: ...
