@@ -63,12 +63,11 @@ class Passwords:
         """
         now = self._changes.now()
 
-        def steps() -> Steps[bool]:
+        def steps() -> Steps[None]:
             if only_first and (yield Statement(_READ)):
                 raise NothingChanged
             yield Statement(_PUT, (hashed, now, actor))
             yield Statement(_END, (OWNER, now))
-            return True
 
         return await self._make(Told(actor, "password.set", "dashboard", {}), steps)
 
@@ -76,15 +75,14 @@ class Passwords:
         """Have none any more; gives whether there was one."""
         now = self._changes.now()
 
-        def steps() -> Steps[bool]:
+        def steps() -> Steps[None]:
             if not (yield Statement(_REMOVE)):
                 raise NothingChanged
             yield Statement(_END, (OWNER, now))
-            return True
 
         return await self._make(Told(actor, "password.remove", "dashboard", {}), steps)
 
-    async def _make(self, told: Told, steps: Callable[[], Steps[bool]]) -> bool:
+    async def _make(self, told: Told, steps: Callable[[], Steps[None]]) -> bool:
         try:
             await self._changes.make(told, steps)
         except NothingChanged:
