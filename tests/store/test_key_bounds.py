@@ -8,7 +8,8 @@ import pytest
 from omniroute.routing.errors import Conflict, NotAllowed, NotAuthenticated
 from omniroute.routing.rates import Rates
 from omniroute.server.store.key_bounds import KeysNow, stronger_in
-from omniroute.server.store.key_terms import KeyRows, KeyTerms, StoredKey, values_of
+from omniroute.server.store.key_terms import KeyRows, KeyTerms, StoredKey
+from tests.store.key_rows import row_of
 
 NOW = 1000.0
 OWN = KeyTerms("own", ("read:health", "write:route"), ("groq/*", "fast"), rates=Rates(60, 1000, 5))
@@ -198,21 +199,10 @@ def test_where_nobody_manages_from_elsewhere_any_key_may_go() -> None:
     assert set(now.keys) == {"one", "two"}
 
 
-COLUMNS = (
-    *("name", "scopes", "models", "budget_ids", "keep_content", "enabled", "expires_unix_s"),
-    *("requests_per_minute", "tokens_per_minute", "concurrency_max"),
-)
-"""Those of a key's terms, in the order of their values."""
-
-
 def test_keys_are_judged_as_they_were_read() -> None:
-    row = dict(zip(COLUMNS, values_of(OWN), strict=True))
-    row |= {"key_id": "one", "created_unix_s": 0.0, "created_by": "test"}
-    row |= {"rolled_unix_s": None, "old_until_unix_s": None}
+    now = KeysNow.of(KeyRows(7, [row_of("one", OWN)], {"one": ("b1",)}))
 
-    now = KeysNow.of(KeyRows(7, [row], {"one": ("b1",)}))
-
-    assert now == keys({"one": ("b1",)}, one=OWN)
+    assert now.keys == {"one": StoredKey("one", OWN, 5.0, "otto")}
     assert now.charged("one") == {"b1"}
 
 

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import re
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import pytest
@@ -26,9 +25,9 @@ from omniroute.server.store.key_terms import (
     checked_terms,
     facts_of,
     stored_key,
-    values_of,
 )
 from omniroute.server.store.keyring import KeyRing, RingKey
+from tests.store.key_rows import row_of
 
 NOW_S = 1_700_000_000.0
 PLAIN = KeyTerms("an agent", ("write:route",))
@@ -163,24 +162,14 @@ def test_the_audit_is_told_everything_and_rates_where_there_are_any() -> None:
     }
 
 
-COLUMNS = (
-    *("name", "scopes", "models", "budget_ids", "keep_content", "enabled", "expires_unix_s"),
-    *("requests_per_minute", "tokens_per_minute", "concurrency_max"),
-)
-
-
 @pytest.mark.parametrize("terms", [FULL, PLAIN])
 def test_terms_come_back_from_their_row_as_they_went(terms: KeyTerms) -> None:
-    values = values_of(terms)
-    # SQLite has no truth of its own: it gives 0 and 1.
-    kept = [int(one) if isinstance(one, bool) else one for one in values]
-    row: dict[str, Any] = dict(zip(COLUMNS, kept, strict=True))
-    row |= {"key_id": "abc", "created_unix_s": 5, "created_by": "otto"}
+    row = row_of("abc", terms)
 
     stored = stored_key({**row, "rolled_unix_s": 7.0, "old_until_unix_s": 9.0})
-    fresh = stored_key({**row, "rolled_unix_s": None, "old_until_unix_s": None})
+    fresh = stored_key(row)
 
-    assert msgspec.json.decode(str(values[1])) == list(terms.scopes)
+    assert msgspec.json.decode(row["scopes"]) == list(terms.scopes)
     assert stored == StoredKey("abc", terms, 5.0, "otto", 7.0, 9.0)
     assert fresh == StoredKey("abc", terms, 5.0, "otto", None, None)
     assert isinstance(stored.created_unix_s, float)
