@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from omniroute.routing.errors import BadRequest, Conflict
+from omniroute.routing.errors import BadRequest, Conflict, NotAllowed
 from omniroute.routing.rates import Rates
 from omniroute.server.store.budget import Budget
 from omniroute.server.store.database import Database, Statement, Steps, Unit
@@ -22,6 +22,7 @@ from tests.store.opened import Opened, open_store
 pytestmark = pytest.mark.anyio
 
 AGENT = KeyTerms("an agent", ("agent",))
+NOBODYS = f"sk-omni-aaaaaaaaaaaa-{'x' * 43}"
 DAY_S = 86_400.0
 WAIT_S = 30.0
 
@@ -58,10 +59,12 @@ async def test_before_they_are_read_there_are_none(sqlite_store: Opened, clock: 
     keys = keys_on(sqlite_store, sqlite_store.database, clock)
 
     before = (len(keys), keys.version, keys.generation, keys.are_limited, keys.all())
+    told = (keys.find("abc"), keys.caller_of("abc"), keys.check(NOBODYS), keys.budgets_of("abc"))
     await keys.load()
     after = (len(keys), keys.version, keys.generation, keys.are_limited)
 
     assert before == (0, -1, 0, False, ())
+    assert told == (None, None, None, ())
     assert after == (1, sqlite_store.keys.version, 1, True)
 
 
@@ -222,6 +225,37 @@ async def test_what_is_not_there_cannot_be_changed_rolled_or_revoked(
     assert keys.version >= version
     told = await sqlite_store.audit.recent(limit=9, target=key_id)
     assert sorted(one.action for one in told) == ["key.create", "key.revoke"]
+
+
+async def test_who_may_touch_a_key_is_known_before_it_is_tried(sqlite_store: Opened) -> None:
+    keys = sqlite_store.keys
+    strong = await keys.create(replace(AGENT, scopes=("full", "admin")), actor="test")
+    weak = await keys.create(AGENT, actor="test")
+    ids = strong.stored.key_id, weak.stored.key_id
+
+    with pytest.raises(NotAllowed, match=f"key {ids[1]} cannot change key {ids[0]}"):
+        keys.check_touch(ids[0], ids[1])
+    keys.check_touch(ids[1], ids[0])
+    keys.check_touch(ids[0], None)
+
+    assert len(keys) == 2
+
+
+async def test_a_key_is_charged_to_what_its_maker_is_charged_to_by_then(
+    sqlite_store: Opened, sqlite_url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    maker = await sqlite_store.keys.create(replace(AGENT, scopes=("admin",)), actor="test")
+    by = maker.stored.key_id
+    async with open_store(sqlite_url, tmp_path, clock) as other:
+        await other.keys.change(by, lambda now: replace(now, budget_ids=("team",)), actor="test")
+
+    # This process has not looked since: the transaction has.
+    with pytest.raises(NotAllowed, match="not charged to team"):
+        await sqlite_store.keys.create(AGENT, actor=by, maker=by)
+
+    await sqlite_store.keys.load()
+    made = await sqlite_store.keys.create(AGENT, actor=by, maker=by)
+    assert made.stored.terms.budget_ids == ("team",)
 
 
 @dataclass
