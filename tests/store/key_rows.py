@@ -6,7 +6,7 @@ from omniroute.server.store.key_terms import KeyTerms, values_of
 
 COLUMNS = (
     *("name", "scopes", "models", "budget_ids", "keep_content", "enabled", "expires_unix_s"),
-    *("requests_per_minute", "tokens_per_minute", "concurrency_max"),
+    *("requests_per_minute", "tokens_per_minute", "concurrency_max", "log_content"),
 )
 """Those of a key's terms, in the order of their values."""
 

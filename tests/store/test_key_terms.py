@@ -41,7 +41,8 @@ FULL = KeyTerms(
     enabled=False,
     rates=Rates(60, 1000, 5),
 )
-"""Nothing of it is as it is by default."""
+"""Nothing of it is as it is by default, but what a key that keeps nothing cannot have."""
+LOGGED = replace(PLAIN, log_content=True)
 
 
 def field_of_refusal(terms: KeyTerms, before: KeyTerms | None = None) -> str | None:
@@ -64,6 +65,8 @@ def field_of_refusal(terms: KeyTerms, before: KeyTerms | None = None) -> str | N
         replace(PLAIN, models=("x" * 256, "two words")),
         replace(PLAIN, models=tuple(f"m{number}" for number in range(1000))),
         replace(PLAIN, expires_unix_s=NOW_S + 0.001),
+        LOGGED,
+        replace(PLAIN, keep_content=False),
         replace(PLAIN, rates=Rates(1, 1, 1)),
         replace(PLAIN, rates=Rates(10**9, 10**9, 10**9)),
     ],
@@ -89,6 +92,7 @@ def test_terms_at_their_bounds_are_as_they_were_wished_for(terms: KeyTerms) -> N
         (replace(PLAIN, expires_unix_s=NOW_S - 1), "expires_unix_s"),
         (replace(PLAIN, expires_unix_s=0.0), "expires_unix_s"),
         (replace(PLAIN, expires_unix_s=float("nan")), "expires_unix_s"),
+        (replace(LOGGED, keep_content=False), "log_content"),
         (replace(PLAIN, rates=Rates(0, 1, 1)), "requests_per_minute"),
         (replace(PLAIN, rates=Rates(1, 0, 1)), "tokens_per_minute"),
         (replace(PLAIN, rates=Rates(1, 1, 10**9 + 1)), "concurrency_max"),
@@ -147,6 +151,7 @@ def test_the_audit_is_told_everything_and_rates_where_there_are_any() -> None:
         "expires_unix_s": NOW_S + 60,
         "enabled": False,
         "keep_content": False,
+        "log_content": False,
         "requests_per_minute": 60,
         "tokens_per_minute": 1000,
         "concurrency_max": 5,
@@ -159,10 +164,12 @@ def test_the_audit_is_told_everything_and_rates_where_there_are_any() -> None:
         "expires_unix_s": None,
         "enabled": True,
         "keep_content": True,
+        "log_content": False,
     }
+    assert facts_of(LOGGED)["log_content"] is True
 
 
-@pytest.mark.parametrize("terms", [FULL, PLAIN])
+@pytest.mark.parametrize("terms", [FULL, PLAIN, LOGGED])
 def test_terms_come_back_from_their_row_as_they_went(terms: KeyTerms) -> None:
     row = row_of("abc", terms)
 
@@ -173,7 +180,8 @@ def test_terms_come_back_from_their_row_as_they_went(terms: KeyTerms) -> None:
     assert stored == StoredKey("abc", terms, 5.0, "otto", 7.0, 9.0)
     assert fresh == StoredKey("abc", terms, 5.0, "otto", None, None)
     assert isinstance(stored.created_unix_s, float)
-    assert [type(one) for one in (stored.terms.keep_content, stored.terms.enabled)] == [bool, bool]
+    flags = (stored.terms.keep_content, stored.terms.log_content, stored.terms.enabled)
+    assert {type(one) for one in flags} == {bool}
 
 
 @pytest.fixture

@@ -153,6 +153,48 @@ async def test_a_caller_has_the_rates_of_its_key_and_none_where_there_are_none(
     assert (none_limited, keys.are_limited) == (False, True)
 
 
+async def test_a_caller_has_its_prompts_kept_as_its_key_says(sqlite_store: Opened) -> None:
+    keys = sqlite_store.keys
+    made = [
+        await keys.create(replace(AGENT, keep_content=keep, log_content=log), actor="test")
+        for keep, log in ((True, False), (True, True), (False, False))
+    ]
+
+    callers = [keys.check(one.text) for one in made]
+
+    told = [one and (one.keep_content, one.log_content) for one in callers]
+    assert told == [(True, False), (True, True), (False, False)]
+
+
+async def test_what_was_kept_of_prompts_goes_with_the_wish_to_have_it_or_the_key(
+    sqlite_store: Opened, sqlite_url: str
+) -> None:
+    keys = sqlite_store.keys
+    wanting, leaving = [
+        (await keys.create(replace(AGENT, log_content=True), actor="test")).stored.key_id
+        for _ in range(2)
+    ]
+
+    def of(key_id: str) -> int:
+        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as file:
+            asked = "SELECT count(*) FROM request_contents WHERE key_id = ?"
+            return int(file.execute(asked, (key_id,)).fetchone()[0])
+
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as file, file:
+        names = [row[1] for row in file.execute("PRAGMA table_info(request_contents)")]
+        values = ", ".join("?" for _ in names)
+        for key_id in (wanting, leaving):
+            row = [key_id if one == "key_id" else f"{key_id}{one}" for one in names]
+            file.execute(f"INSERT INTO request_contents VALUES ({values})", row)
+    await keys.change(wanting, lambda now: replace(now, name="renamed"), actor="test")
+    renamed = of(wanting)
+    await keys.change(wanting, lambda now: replace(now, log_content=False), actor="test")
+    await keys.revoke(leaving, actor="test")
+
+    assert renamed == 1
+    assert (of(wanting), of(leaving)) == (0, 0)
+
+
 async def test_a_caller_is_found_by_the_id_of_its_key_while_that_is_valid(
     sqlite_store: Opened, clock: FakeClock
 ) -> None:
