@@ -37,7 +37,6 @@ KEPT_KEYS = (
 )
 """What speaks for keys as they are kept."""
 KEY_TERMS = "tests/store/test_key_terms.py"
-SIGN_INS = "tests/store/test_sign_in_bounds.py"
 
 AREAS: Mapping[str, tuple[Target, ...]] = {
     "authorisation": (
@@ -52,12 +51,15 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
         Target("omniroute.server.store.key_bounds", ("tests/store/test_key_bounds.py",)),
         Target("omniroute.server.store.key_secrets", (KEY_TERMS,)),
         Target("omniroute.server.store.key_terms", (KEY_TERMS, *KEPT_KEYS)),
-        Target("omniroute.server.store.sign_ins", (SIGN_INS, "tests/store/test_sign_ins.py")),
+        Target(
+            "omniroute.server.store.sign_ins",
+            ("tests/store/test_sign_in_bounds.py", "tests/store/test_sign_ins.py"),
+        ),
         Target(
             "omniroute.server.store.sign_in_locks",
-            (SIGN_INS, "tests/store/test_sign_in_locks.py"),
+            ("tests/store/test_sign_in_waits.py", "tests/store/test_sign_in_locks.py"),
         ),
-        Target("omniroute.server.store.passwords", (SIGN_INS,)),
+        Target("omniroute.server.store.passwords", ("tests/store/test_password_changes.py",)),
     ),
     "budget": (
         Target(

@@ -5,18 +5,18 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
 
 from omniroute.routing.errors import BadRequest, Conflict, NotAllowed
 from omniroute.routing.rates import Rates
 from omniroute.server.store.budget import Budget
-from omniroute.server.store.database import Database, Statement, Steps, Unit
+from omniroute.server.store.database import Database, Statement, Steps
 from omniroute.server.store.key_terms import KeyTerms
 from omniroute.server.store.keyring import add_ring_key
 from omniroute.server.store.keys import Keys
 from tests.fakes import FakeClock
+from tests.store.failing import Held
 from tests.store.opened import Opened, open_store
 
 pytestmark = pytest.mark.anyio
@@ -25,29 +25,6 @@ AGENT = KeyTerms("an agent", ("agent",))
 NOBODYS = f"sk-omni-aaaaaaaaaaaa-{'x' * 43}"
 DAY_S = 86_400.0
 WAIT_S = 30.0
-
-
-@dataclass
-class Held:
-    """A database whose next reading is held back after it has read."""
-
-    real: Database
-    read_once: asyncio.Event = field(default_factory=asyncio.Event)
-    go_on: asyncio.Event = field(default_factory=asyncio.Event)
-    kind: Literal["sqlite", "postgres"] = "sqlite"
-
-    def submit(self, unit: Unit[Any]) -> "asyncio.Future[Any]":
-        return self.real.submit(unit)
-
-    async def write(self, unit: Unit[Any]) -> Any:
-        return await self.real.write(unit)
-
-    async def read(self, unit: Unit[Any]) -> Any:
-        found = await self.real.read(unit)
-        if not self.read_once.is_set():
-            self.read_once.set()
-            await self.go_on.wait()
-        return found
 
 
 def keys_on(store: Opened, database: Database, clock: FakeClock) -> Keys:
