@@ -34,9 +34,8 @@ def _correct(line: Line, kind: str) -> Steps[list[dict[str, object]]]:
     yield from locked_windows((line,), kind)
     rows: Rows = yield Statement(_DIFFERENT[kind])
     told: list[dict[str, object]] = []
-    for row in rows:
-        if (row["budget_id"], row["window_start"]) != (line.budget_id, line.window_start):
-            continue
+    place = (line.budget_id, line.window_start)
+    for row in [one for one in rows if (one["budget_id"], one["window_start"]) == place]:
         held, leased = int(row["found"]), int(row["leased"])
         yield Statement(_SET, (line.budget_id, line.window_start, held, leased))
         told.append(

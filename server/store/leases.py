@@ -162,7 +162,7 @@ class Leases:
         lease = Lease(line, lease_id, FIRST_HOLDS * usd_nanos, standing.recalled_unix_s)
         wish = lease.wish(usd_nanos)
         now_unix_s = self._clock.unix()
-        if share_of(standing, wish, own_usd_nanos=0, processes=1, now_unix_s=now_unix_s) > 0:
+        if share_of(standing, wish, own_usd_nanos=0, processes=1, now_unix_s=now_unix_s):
             self._made += 1
             self._open[line.budget_id] = lease
             self._ask_for(lease, wish)

@@ -23,6 +23,7 @@ class Target:
 
 LEASE = "tests/store/test_lease.py"
 TERMS = "tests/store/test_budget_terms.py"
+RECORDING = "tests/store/test_recording.py"
 GUARDS = (
     "tests/routing/test_guarded_bodies.py",
     "tests/routing/test_guarded_turns.py",
@@ -81,6 +82,12 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
         Target("omniroute.server.store.lease_rows", ("tests/store/test_lease_rows.py", LEASE)),
         Target("omniroute.server.store.leases", ("tests/store/test_leases_step_by_step.py",)),
         Target("omniroute.server.store.budgets", ("tests/store/test_budgets_step_by_step.py",)),
+        Target("omniroute.server.store.budget_words", ("tests/store/test_budget_words.py",)),
+        Target("omniroute.server.store.paying", ("tests/store/test_paying.py",)),
+        Target("omniroute.server.store.recording", (RECORDING,)),
+        Target("omniroute.server.store.settling", (RECORDING,)),
+        Target("omniroute.server.store.held", (RECORDING,)),
+        Target("omniroute.server.store.abandoned", (RECORDING,)),
     ),
     "egress": (Target("omniroute.routing.upstream.egress", ("tests/upstream/test_egress.py",)),),
     "redaction": (

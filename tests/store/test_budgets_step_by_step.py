@@ -157,6 +157,23 @@ async def test_what_leases_paid_is_not_left_though_it_is_not_recorded(
     assert await windows(sqlite_store) == [(0, 0, CHUNK)]
 
 
+async def test_nothing_is_left_when_leases_paid_more_than_a_cap_that_others_lowered(
+    sqlite_store: Opened,
+) -> None:
+    await put(sqlite_store)
+    await leased(sqlite_store)
+    await sqlite_store.budgets.reserve(hold("h1", 7))
+
+    for sql in (
+        "UPDATE budgets SET cap_usd_nanos = 5",
+        "UPDATE budget_windows SET cap_usd_nanos = 5, cap_passed = TRUE",
+    ):
+        await sqlite_store.database.write(Statement(sql))
+    await sqlite_store.budgets.load()
+
+    assert sqlite_store.budgets.left(("team",)) == 0
+
+
 async def test_what_a_request_pays_from_is_looked_up_once(
     sqlite_store: Opened, clock: WatchedClock
 ) -> None:
@@ -468,7 +485,7 @@ async def test_a_budget_that_another_process_removed_just_now_refuses(
 async def test_the_refusal_names_the_tightest_of_those_that_may_refuse(
     sqlite_store: Opened,
 ) -> None:
-    alert = replace(team(1, action="alert"), budget_id="alert")
+    alert = replace(team(1, action="alert"), budget_id="alert", name="alert")
     await put(sqlite_store, team(50), alert, replace(team(70), budget_id="other", name="other"))
     names = ("alert", "other", "team")
 

@@ -13,13 +13,12 @@ import pytest
 from omniroute.routing.errors import StorageUnavailable
 from omniroute.server.store import leases as of_leases
 from omniroute.server.store.budget import Budget
-from omniroute.server.store.budget_rows import Standing, open_windows
-from omniroute.server.store.database import Database, Statement, T, Unit
+from omniroute.server.store.budget_rows import Standing, open_windows, store_budget
+from omniroute.server.store.database import Database, Statement, Steps, T, Unit, open_database
 from omniroute.server.store.lease import Lease
 from omniroute.server.store.lease_rows import call_back
 from omniroute.server.store.leases import Leases
 from omniroute.server.store.windows import Line
-from tests.store.opened import Opened
 from tests.store.watched import WatchedClock
 
 pytestmark = pytest.mark.anyio
@@ -117,17 +116,22 @@ class Process:
 
 
 @pytest.fixture
-async def process(sqlite_store: Opened) -> Process:
+async def process(sqlite_url: str) -> AsyncIterator[Process]:
     """A process with two budgets of CAP nano-dollars, of which nothing is leased."""
-    database, clock, seen = Patient(sqlite_store.database), WatchedClock(), list[Standing]()
+    clock, seen, starts = WatchedClock(), list[Standing](), {"team": 0, "other": 0}
+    async with open_database(sqlite_url) as opened:
+        database = Patient(opened)
+        await database.write(lambda: budgets_in(opened))
+        leases = Leases(database, clock, boot_id="boot", start_of=starts.get, see=seen.extend)
+        yield Process(leases, database, clock, starts, seen)
+
+
+def budgets_in(database: Database) -> Steps[None]:
+    """Make the budgets with their windows, of the team one for a day, too."""
     for line in (TEAM, OTHER):
         budget = Budget(line.budget_id, "key-1", line.budget_id, CAP)
-        await sqlite_store.budgets.put(budget, actor="test")
-    windows = (TEAM, OTHER, Line("team", DAY_S))
-    await database.write(lambda: open_windows(database, windows))
-    starts = {"team": 0, "other": 0}
-    leases = Leases(database, clock, boot_id="boot", start_of=starts.get, see=seen.extend)
-    return Process(leases, database, clock, starts, seen)
+        yield from store_budget(budget, 0, now_unix_s=0.0)
+    yield from open_windows(database, (TEAM, OTHER, Line("team", DAY_S)))
 
 
 @asynccontextmanager
@@ -519,11 +523,14 @@ async def test_a_chunk_that_is_granted_after_its_lease_ended_is_given_back(
     process.want()
     process.want()
     process.leases.close_all()
-    # Giving back was asked for second and is done first: another process of the writer's may.
+    # Giving back was asked for second and is done first.
     process.database.waiting.reverse()
 
     await process.database.answer(2)
     between = await process.rows()
+    process.database.waiting.popleft()[1].set_exception(StorageUnavailable("gone"))
+    await turns()
+    await process.leases.tend()
     await process.database.answer()
 
     assert between == [("boot-0", CHUNK)]
