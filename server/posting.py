@@ -2,7 +2,7 @@
 
 The name is looked up once for each new connection, each of its addresses is judged by what the
 purpose permits, and the connection goes to a judged one. There are no redirects and no proxies
-from the environment; what compresses its answer, which nobody asked for, gave none.
+from the environment.
 """
 
 import ssl
@@ -16,7 +16,7 @@ from omniroute.routing.upstream.client import send
 from omniroute.routing.upstream.egress import Egress, Permit, parse_base_url
 from omniroute.routing.upstream.exchange import Exchange
 from omniroute.routing.upstream.pool import Pool, Way
-from omniroute.routing.upstream.refused import error_body, is_encoded
+from omniroute.routing.upstream.refused import error_body
 from omniroute.routing.upstream.tls import verifying_context
 from omniroute.routing.upstream.tunnel import parse_proxy
 
@@ -66,12 +66,10 @@ class Poster:
         """Send a body, through a proxy if one is given; give status and body of the answer.
 
         Raises:
-            UpstreamFailure: as `status`, or the answer is no plain text.
+            UpstreamFailure: as `status`.
         """
         answer = await self._sent(url, headers, body, limits, proxy)
         try:
-            if is_encoded(answer):
-                raise UpstreamFailure("the answer is compressed", kind="malformed")
             return answer.status, await error_body(answer)
         finally:
             answer.close()

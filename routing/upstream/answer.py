@@ -10,7 +10,7 @@ from ..model import Piece
 from ..ports import Sink
 from ..wire.pieces import PieceReader
 from .classify import HIDDEN, scrub, without_secrets
-from .exchange import Exchange
+from .incoming import Incoming
 from .pouring import Pouring, give
 
 END_GRACE_S = 1.0
@@ -45,12 +45,12 @@ class HttpAnswer:
 
     def __init__(
         self,
-        connection: Exchange,
+        connection: Incoming,
         reader: PieceReader,
         *,
         secrets: Sequence[str] = (),
     ) -> None:
-        self._connection: Exchange | None = connection
+        self._connection: Incoming | None = connection
         self.headers: Mapping[bytes, bytes] = connection.headers
         self.dropped: tuple[str, ...] = ()
         self._reader = reader
@@ -116,7 +116,7 @@ class HttpAnswer:
         if connection is not None:
             connection.close()
 
-    async def _advance(self, connection: Exchange) -> None:
+    async def _advance(self, connection: Incoming) -> None:
         """Make the next Pieces, and give the connection back when there are no more."""
         self._at = 0
         try:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from ..errors import UpstreamFailure
 from ..model import Piece
 from ..ports import Sink, Wait
-from .exchange import Exchange
+from .incoming import Incoming
 
 
 class Pouring:
@@ -27,7 +27,7 @@ class Pouring:
 
     def __init__(
         self,
-        connection: Exchange,
+        connection: Incoming,
         is_plain: Callable[[bytes], bool],
         made: Callable[[bytes], Sequence[Piece]],
         sink: Sink,

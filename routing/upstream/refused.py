@@ -2,15 +2,10 @@
 
 from ..errors import UpstreamFailure
 from .exchange import Exchange
+from .unpacked import readable
 
 ERROR_BYTES_MAX = 64 * 1024
 """How much of an error's body is read."""
-
-
-def is_encoded(connection: Exchange) -> bool:
-    """Whether a body was compressed, which nobody has asked for."""
-    encoding = connection.headers.get(b"content-encoding")
-    return encoding is not None and encoding.strip().lower() not in (b"", b"identity")
 
 
 async def error_body(connection: Exchange) -> bytes:
@@ -18,10 +13,12 @@ async def error_body(connection: Exchange) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        while size < ERROR_BYTES_MAX and (data := await connection.read()):
+        body = readable(connection, ERROR_BYTES_MAX)
+        while size < ERROR_BYTES_MAX and (data := await body.read()):
             parts.append(data)
             size += len(data)
     except UpstreamFailure:
-        # The status has said what matters; the rest of the words did not come.
+        # The status has said what matters; the rest of the words did not come, or nobody can
+        # read them.
         pass
     return b"".join(parts)[:ERROR_BYTES_MAX]

@@ -37,7 +37,7 @@ MODEL_PLACE = "{model}"
 
 _FIXED: Headers = (
     ("accept", "application/json, text/event-stream"),
-    # Nothing that was compressed is ever unpacked here: a few bytes could become gigabytes.
+    # What comes packed is read all the same (unpacked.py), and costs us what it saves nobody.
     ("accept-encoding", "identity"),
     ("content-type", "application/json"),
 )

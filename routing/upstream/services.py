@@ -28,11 +28,13 @@ from .client import send
 from .credentials import Tokens, is_document, with_bearer
 from .egress import Base, Permit, parse_base_url
 from .exchange import Exchange
+from .incoming import Incoming
 from .pool import Lane, Pool, Way
-from .refused import error_body, is_encoded
+from .refused import error_body
 from .request import MODEL_PLACE, target_of
 from .sigv4 import aws_keys, with_signature
 from .tunnel import proxy_of
+from .unpacked import readable
 
 UNAUTHORIZED = 401
 PLACES_MAX = 1024
@@ -139,17 +141,18 @@ class Services:
         known = _known(made.usage, call.candidate.facts.price)
         return PassedAnswer(connection, known, dropped, place.secrets)
 
-    async def _sent(self, call: Call, place: _Place, sent: Sent, left_s: float) -> Exchange:
+    async def _sent(self, call: Call, place: _Place, sent: Sent, left_s: float) -> Incoming:
         """Send one request and give the connection with the head of a good answer."""
         limits = structs.replace(call.limits, total_s=max(left_s, 0.0))
         head = await self._proved(call.account, place, _head(call, place, sent), sent.body)
         connection = await send(place.lane, head, sent.body, limits)
-        if 200 <= connection.status < 300 and not is_encoded(connection):
-            return connection
         try:
+            if 200 <= connection.status < 300:
+                return readable(connection, limits.answer_bytes_max)
             raise await self._refusal(call, place, connection)
-        finally:
+        except BaseException:
             connection.close()
+            raise
 
     async def _proved(self, account: Account, place: _Place, head: bytes, body: bytes) -> bytes:
         """Give a head with what stands for a credential that is not sent as it is."""
@@ -163,15 +166,9 @@ class Services:
 
     async def _refusal(self, call: Call, place: _Place, connection: Exchange) -> UpstreamFailure:
         account, status = call.account, connection.status
-        if status < 300:
-            return UpstreamFailure(
-                f"{account.provider} compressed the answer, which it was asked not to do",
-                kind="malformed",
-                provider_status=status,
-            )
         if status == UNAUTHORIZED and is_document(account):
             self._tokens().forget(account)
-        body = b"" if is_encoded(connection) else await error_body(connection)
+        body = await error_body(connection)
         return classify(
             Refusal("openai_chat", status, connection.headers, body),
             provider=account.provider,
@@ -233,14 +230,14 @@ class PassedAnswer:
 
     def __init__(
         self,
-        connection: Exchange,
+        connection: Incoming,
         usage: Usage | None,
         dropped: tuple[str, ...],
         secrets: Sequence[str],
     ) -> None:
         self.headers: Mapping[bytes, bytes] = connection.headers
         self.dropped = dropped
-        self._connection: Exchange | None = connection
+        self._connection: Incoming | None = connection
         self._usage = usage
         self._secrets = secrets
         self._has_begun = False
@@ -364,7 +361,7 @@ def _is_page(headers: Mapping[bytes, bytes]) -> bool:
     return kind in (b"application/json", b"text/html")
 
 
-async def _body(connection: Exchange) -> bytes:
+async def _body(connection: Incoming) -> bytes:
     """Give a whole body, and its connection back."""
     try:
         waiting = connection.whole()

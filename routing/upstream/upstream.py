@@ -31,12 +31,14 @@ from .client import send
 from .credentials import NoTokens, Tokens, is_document, with_bearer
 from .egress import Egress, Permit, Resolve
 from .exchange import Exchange
+from .incoming import Incoming
 from .pool import Lane, Pool, Way
-from .refused import error_body, is_encoded
+from .refused import error_body
 from .request import MODEL_PLACE, Envelope
 from .services import Services
 from .sigv4 import AwsKeys, aws_keys, with_signature
 from .tls import verifying_context
+from .unpacked import readable
 from .whole import WholeAnswer
 
 UNAUTHORIZED = 401
@@ -159,6 +161,7 @@ class HttpUpstream:
         else:
             head, body = await self._special(call, ready, path, body)
         connection = await send(ready.lane, head, body, limits)
+        incoming: Incoming = connection
         headers = connection.headers
         stream = _STREAMS.get(headers.get(b"content-type", b""))
         if (
@@ -168,18 +171,18 @@ class HttpUpstream:
             # Bytes are forwarded as they are: who asked for one kind cannot read the other.
             or (forward and stream != asked)
         ):
-            stream = await self._judged(call, ready.envelope, connection, forward=forward)
+            stream, incoming = await self._judged(call, ready.envelope, connection, forward=forward)
         secrets, bytes_max = ready.envelope.secrets, limits.answer_bytes_max
         if not stream:
             whole = WholeAnswer(
-                connection, ready.codec, forward=forward, bytes_max=bytes_max, secrets=secrets
+                incoming, ready.codec, forward=forward, bytes_max=bytes_max, secrets=secrets
             )
             whole.dropped = dropped
             return whole
         reader = PieceReader(
             ready.codec, forward=forward, stream=True, bytes_max=bytes_max, hider=hider
         )
-        answer = HttpAnswer(connection, reader, secrets=secrets)
+        answer = HttpAnswer(incoming, reader, secrets=secrets)
         answer.dropped = dropped
         return answer
 
@@ -195,13 +198,13 @@ class HttpUpstream:
             ready = self._make_ready(account)
         head = ready.envelope.head(path, call.headers, body_bytes=len(body))
         connection = await send(ready.lane, head, body, call.limits)
-        await self._judged(call, ready.envelope, connection, forward=False)
+        _, incoming = await self._judged(call, ready.envelope, connection, forward=False)
         try:
-            if (waiting := connection.whole()) is not None:
+            if (waiting := incoming.whole()) is not None:
                 await waiting
-            return connection.take()
+            return incoming.take()
         finally:
-            connection.close()
+            incoming.close()
 
     def close(self) -> None:
         """Cut every connection and open no more."""
@@ -228,15 +231,16 @@ class HttpUpstream:
 
     async def _judged(
         self, call: Call, envelope: Envelope, connection: Exchange, *, forward: bool
-    ) -> bool:
-        """Give whether what looks unusual is a stream, if it is an answer.
+    ) -> tuple[bool, Incoming]:
+        """Give whether what looks unusual is a stream, and its body, if it is an answer.
 
         Raises:
             UpstreamFailure: it is none; its connection is closed.
         """
         try:
-            if connection.status != 200 or is_encoded(connection):
+            if connection.status != 200:
                 raise await self._refusal(call, envelope, connection)
+            incoming = readable(connection, call.limits.answer_bytes_max)
             stream = _is_stream(call, connection)
             if forward and stream != call.operation.features.stream:
                 raise await _other_kind(call, connection, stream=stream)
@@ -246,7 +250,7 @@ class HttpUpstream:
         except BaseException:
             connection.close()
             raise
-        return stream
+        return stream, incoming
 
     def _make_ready(self, account: Account) -> "_Ready":
         envelope = Envelope(account)
@@ -274,10 +278,7 @@ class HttpUpstream:
     async def _refusal(
         self, call: Call, envelope: Envelope, connection: Exchange
     ) -> UpstreamFailure:
-        if connection.status == 200:
-            return _malformed(call, "compressed the answer, which it was asked not to do")
-        body = b"" if is_encoded(connection) else await error_body(connection)
-        account = call.account
+        body, account = await error_body(connection), call.account
         if connection.status == UNAUTHORIZED and is_document(account):
             self.tokens.forget(account)
         refusal = Refusal(account.dialect, connection.status, connection.headers, body)

@@ -7,7 +7,7 @@ from ..model import Piece
 from ..wire.codec import Codec
 from .answer import scrubbed
 from .classify import without_secrets
-from .exchange import Exchange
+from .incoming import Incoming
 
 
 class WholeAnswer:
@@ -37,7 +37,7 @@ class WholeAnswer:
 
     def __init__(
         self,
-        connection: Exchange,
+        connection: Incoming,
         codec: Codec,
         *,
         forward: bool,
@@ -46,7 +46,7 @@ class WholeAnswer:
     ) -> None:
         self.headers: Mapping[bytes, bytes] = connection.headers
         self.dropped: tuple[str, ...] = ()
-        self._connection: Exchange | None = connection
+        self._connection: Incoming | None = connection
         self._codec = codec
         self._forward = forward
         self._bytes_max = bytes_max

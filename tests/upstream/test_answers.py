@@ -104,8 +104,8 @@ async def test_a_door_that_reads_takes_either() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("coding", [b"gzip", b"br", b"zstd", b"deflate", b"gzip, identity"])
-async def test_a_compressed_answer_is_refused_and_never_unpacked(coding: bytes) -> None:
+@pytest.mark.parametrize("coding", [b"compress", b"gzip, identity", b"gzip, gzip", b"br, gzip"])
+async def test_an_answer_that_nobody_can_unpack_is_refused(coding: bytes) -> None:
     async def script(exchange: Exchange) -> None:
         headers = b"content-encoding: %s\r\n" % coding
         await exchange.send(whole(b"\x1f\x8b" + b"\x00" * 1000, headers=headers))

@@ -31,13 +31,17 @@ class Heard:
 
 @dataclass(frozen=True)
 class Told:
-    """What a vendor answers; one that breaks off never ends, one that hangs never begins."""
+    """What a vendor answers; one that breaks off never ends, one that hangs never begins.
+
+    `coding` is how its body is packed.
+    """
 
     body: bytes = b""
     content_type: str = "application/json"
     status: int = 200
     breaks_off: bool = False
     hangs: bool = False
+    coding: str = "identity"
 
 
 def told(**fields: object) -> Told:
@@ -91,7 +95,7 @@ async def shop(
         length = len(answer.body) + answer.breaks_off
         head = (
             f"HTTP/1.1 {answer.status} Said\r\ncontent-type: {answer.content_type}\r\n"
-            f"content-length: {length}\r\n\r\n"
+            f"content-encoding: {answer.coding}\r\ncontent-length: {length}\r\n\r\n"
         )
         await exchange.send(head.encode() + answer.body)
         if answer.breaks_off:
