@@ -14,6 +14,8 @@ from .incoming import Incoming
 from .unpacking import DECODERS, RATIO_MAX, Decoder, EndsEarly, NotPacked, room_for
 
 PLAIN = (b"", b"identity")
+UNPACKED_HERE_BYTES_MAX = 16 * 1024
+"""A whole answer that is longer as it came is unpacked beside the event loop."""
 _OF_THE_WIRE = frozenset({b"content-encoding", b"content-length"})
 
 
@@ -47,7 +49,6 @@ class Unpacked:
         self.headers = {
             name: value for name, value in connection.headers.items() if name not in _OF_THE_WIRE
         }
-        self.whole = connection.whole
         self.await_content = connection.await_content
         self.content_began = connection.content_began
         self.expect_end = connection.expect_end
@@ -58,19 +59,28 @@ class Unpacked:
         self._bytes_max = bytes_max
         self._packed_bytes = 0
         self._size = 0
+        self._body = b""
         self._pieces: Iterator[bytes] = iter(())
 
-    def take(self) -> bytes:
-        """Give a whole body. It is unpacked twice, first to count: a bomb is never here in full.
+    async def whole(self) -> None:
+        """Unpack a whole body, for `take`; a long one beside the event loop.
 
         Raises:
-            UpstreamFailure: it is not what it is said to be, or too large.
+            UpstreamFailure: it broke off, is not what it is said to be, or too large.
         """
+        waiting = self._connection.whole()
+        if waiting is not None:
+            await waiting
         body = self._connection.take()
-        self._packed_bytes, self._size = len(body), 0
-        for _ in self._counted(_all(self._made(), body)):
-            pass
-        return b"".join(_all(self._made(), body))
+        if len(body) <= UNPACKED_HERE_BYTES_MAX:
+            self._body = self._unpacked(body)
+        else:
+            self._body = await asyncio.to_thread(self._unpacked, body)
+
+    def take(self) -> bytes:
+        """Give what `whole` has unpacked."""
+        body, self._body = self._body, b""
+        return body
 
     async def read(self) -> bytes:
         """Give a piece of what has come; b"" when it is over.
@@ -95,6 +105,13 @@ class Unpacked:
         return done
 
     def no_read(self) -> None: ...
+
+    def _unpacked(self, body: bytes) -> bytes:
+        """Unpack a body twice, first to count: a bomb is never here in full."""
+        self._packed_bytes = len(body)
+        for _ in self._counted(_all(self._made(), body)):
+            pass
+        return b"".join(_all(self._made(), body))
 
     def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:

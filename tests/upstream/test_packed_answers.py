@@ -1,7 +1,9 @@
 """Answers that come packed although nobody has asked for it: read as if they were not."""
 
 import asyncio
+import gzip
 import json
+import random
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniroute.routing.errors import UpstreamFailure
+from omniroute.routing.upstream.unpacked import UNPACKED_HERE_BYTES_MAX
 from omniroute.routing.upstream.unpacking import DECODERS, NotPacked
 from omniroute.routing.upstream.upstream import HttpUpstream
 
@@ -124,6 +127,19 @@ async def test_a_packed_answer_is_read_and_its_connection_kept(packing: str) -> 
     assert answers == [ANSWER, ANSWER]
     assert server.requests[0].header(b"accept-encoding") == b"identity"
     assert {one.connection for one in server.requests} == {server.requests[0].connection}
+
+
+@pytest.mark.anyio
+async def test_a_long_packed_answer_is_read_as_well() -> None:
+    words = random.Random(1).randbytes(100_000).hex()
+    answer = ANSWER.replace(b"hello", words.encode())
+    body = gzip.compress(answer)
+
+    async with serving(answering("gzip", body)) as server, upstream() as made:
+        got = await ask(made, call_to(server.url))
+
+    assert len(body) > UNPACKED_HERE_BYTES_MAX
+    assert got == answer
 
 
 @pytest.mark.anyio
