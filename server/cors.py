@@ -2,7 +2,7 @@
 
 Whether an origin is allowed the guard has judged before: see guard.py. Here the browser is told:
 it asks before a request that a form could not send (a preflight), and hides an answer from a
-page that the answer does not name. Cookies are never taken, so none are allowed.
+page that the answer does not name. No cookie is taken from another origin, so none are allowed.
 
 Source: WHATWG Fetch, section 3.2, "CORS protocol" (living standard, read 2026-11-23).
 """

@@ -44,4 +44,5 @@ class Facts:
             database=self.storage.database.kind,
             now_unix_s=self.storage.clock.unix(),
             problems=self.storage.configs.problems,
+            has_password=self.storage.passwords.stored is not None,
         )

@@ -176,7 +176,8 @@ class GatewayFacts:
 
     `settings` are those in force in its process; another shell may have others. `ignored` are
     provider variables that were not taken, such as those that lead to ourselves. `problems` are
-    stored accounts, combos and settings that cannot be used, in words.
+    stored accounts, combos and settings that cannot be used, in words. `has_password` is the
+    dashboard's.
     """
 
     version: str
@@ -188,6 +189,7 @@ class GatewayFacts:
     database: str = "sqlite"
     now_unix_s: float | None = None
     problems: tuple[str, ...] = ()
+    has_password: bool = False
 
 
 def account_json(

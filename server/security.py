@@ -37,7 +37,7 @@ _EXAMPLES = ("change", "secret", "example", "password", "default", "omniroute", 
 _VERIFIED = ("verify-full", "verify-ca")
 _JUDGED = (
     *("host", "public_url", "trusted_proxies", "require_key", "allowed_hosts", "allowed_origins"),
-    *("a2a_private_webhooks", "mcp_audit_arguments", "log_level"),
+    *("a2a_private_webhooks", "mcp_audit_arguments", "log_level", "dashboard_plain_cookie"),
 )
 """Settings that count here and may be others in the gateway that runs."""
 
@@ -80,6 +80,7 @@ def standing(facts: Facts, keys: Sequence[KeyJson] | None, *, is_root: bool) -> 
         *_reach(facts),
         *_proxies(facts.settings),
         *_pages(facts.settings),
+        *_sign_in(facts),
         *_keys(facts, keys),
         *_files(facts),
         *_secrets(facts.settings),
@@ -171,6 +172,40 @@ def _pages(settings: Settings) -> Iterable[Check]:
         )
     else:
         yield Check("good", "hosts", "Host and Origin are checked on every request")
+
+
+def _sign_in(facts: Facts) -> Iterable[Check]:
+    settings = facts.settings
+    if settings.dashboard_plain_cookie and not settings.on_loopback:
+        yield Check(
+            "weakness",
+            "plain-cookie",
+            "people may sign in to the dashboard over plain HTTP",
+            "whoever is on the way can read the cookie, and do what its owner may",
+            "put a proxy with TLS in front, and OMNIROUTE_DASHBOARD_PLAIN_COOKIE=off",
+        )
+    running = facts.running.facts if facts.running is not None else None
+    if running is None:
+        return
+    if running.has_password and settings.initial_password is not None:
+        yield Check(
+            "hint",
+            "initial-password",
+            "the first password still stands in a variable, and is not needed there",
+            next="take INITIAL_PASSWORD out of the environment or the .env file",
+        )
+    if not running.has_password:
+        yield Check("good", "password", "the dashboard has no password: keys alone sign in")
+    elif running.needs_key:
+        yield Check("good", "password", "the dashboard has a password, kept as an argon2id hash")
+    else:
+        yield Check(
+            "hint",
+            "password-alone",
+            "the dashboard asks for a password, and programs of this machine need nothing",
+            "the management API does all that the dashboard does",
+            "`omniroute keys add` makes a key, and from then on everyone needs one",
+        )
 
 
 def _keys(facts: Facts, keys: Sequence[KeyJson] | None) -> Iterable[Check]:

@@ -257,6 +257,7 @@ async def open_storage(
 
 
 async def _end(storage: Storage) -> None:
+    """Store everything that is queued, and leave."""
     await storage.flush()
     await storage.budgets.end()
     await end_boot(storage.database, storage.boot_id, storage.clock.unix())

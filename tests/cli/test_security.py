@@ -167,6 +167,37 @@ def test_a_key_of_a_provider_may_go_plain_to_this_machine_and_its_network() -> N
     assert judged(facts=replace(WELL, accounts=accounts)).grade == "A"
 
 
+@pytest.mark.parametrize(
+    ("host", "weight"), [("0.0.0.0", ["no-tls", "plain-cookie"]), ("127.0.0.1", [])]
+)
+def test_a_cookie_over_plain_http_is_a_weakness_where_others_can_reach_it(
+    host: str, weight: list[str]
+) -> None:
+    found = judged(host=host, dashboard_plain_cookie=True)
+
+    assert names(found, "weakness") == weight
+
+
+@pytest.mark.parametrize(
+    ("needs_key", "has_password", "initial", "weight", "name"),
+    [
+        (True, False, None, "good", "password"),
+        (True, True, None, "good", "password"),
+        (False, True, None, "hint", "password-alone"),
+        (True, True, "seven fake horses 42", "hint", "initial-password"),
+    ],
+)
+def test_the_password_of_the_dashboard_is_looked_at(
+    needs_key: bool, has_password: bool, initial: str | None, weight: str, name: str
+) -> None:
+    told = GatewayFacts("0.1.0", needs_key, 1, (), has_password=has_password)
+    running = RunningFacts(1, "http://127.0.0.1:1", facts=told)
+    found = judged(facts=replace(WELL, running=running), initial_password=initial)
+
+    assert name in names(found, weight)
+    assert found.grade == "A"
+
+
 ADMIN = KeyJson("k2", "admin", ("admin",), created_unix_s=NOW - 1000, expires_unix_s=NOW + 1000)
 
 
