@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from tests.browser import checker, finding, keys
@@ -31,6 +31,14 @@ WIDTH, HEIGHT = 1280, 800
 PHONE = (390, 844)
 PICTURE_PX_MAX = 6000
 """A picture of a whole page is cut below this: what is longer shows nothing new."""
+
+
+class Look(TypedDict, total=False):
+    """How a window is shown: its size, WIDTH by HEIGHT if nothing is said, and light or dark."""
+
+    width: int
+    height: int
+    dark: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +250,13 @@ class Page:
 
     # How it looks
 
-    def show(self, *, width: int = WIDTH, height: int = HEIGHT, dark: bool = False) -> None:
+    def show(self, **look: Unpack[Look]) -> None:
         """Give the window a size and the person a liking for light or dark."""
-        self._window.show(width=width, height=height, dark=dark)
+        self._window.show(
+            width=look.get("width", WIDTH),
+            height=look.get("height", HEIGHT),
+            dark=look.get("dark", False),
+        )
 
     def screenshot(self, path: Path, *, whole: bool = True) -> Path:
         """Write a picture, PNG or WebP after its name: of the whole page, or of the window."""

@@ -8,11 +8,19 @@ from importlib import import_module
 from pathlib import Path
 
 from omniroute.server.dashboard.visits import PageRow
-from tests.browser.page import PHONE, Page
+from tests.browser.page import PHONE, Look, Page
 
-PAGES = Path(__file__).parents[2] / "server/dashboard/pages"
-EACH_MAX = 3
-"""How many addresses of one page are looked at: one thing of it, another, and a filter."""
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "server" / "dashboard" / "pages"
+EACH_MAX = 2
+"""How many addresses of one page are looked at: one thing of it, and another or a filter."""
+LOOKS: dict[str, Look] = {
+    "light": {},
+    "dark": {"dark": True},
+    "phone": {"width": PHONE[0], "height": PHONE[1]},
+}
+PICTURES = ROOT / "build" / "screenshots"
+"""Where a run leaves pictures to be looked at."""
 _LINKS = """() => [...document.querySelectorAll('a[href]')]
   .map(one => new URL(one.href, location.href))
   .filter(one => one.origin === location.origin && one.pathname.startsWith('/dashboard'))
@@ -75,8 +83,12 @@ def addresses(page: Page) -> Iterator[str]:
         waiting += page.evaluate(_LINKS)
 
 
-def faults(page: Page) -> list[str]:
-    """Give what is wrong with the page that is shown, in words: light, dark and on a phone."""
+def faults(page: Page, *, picture: str = "") -> list[str]:
+    """Give what is wrong with the page that is shown, in words: light, dark and on a phone.
+
+    Args:
+        picture: the name of the pictures that are left of it; "" for none.
+    """
     found = [] if page.status == 200 else [f"status {page.status}"]
     found += [f"of its own text: {page.html(BROKEN_OUT)[:200]}"] * page.count(BROKEN_OUT)
     if page.script_value("typeof window.hostile") != "undefined":
@@ -85,11 +97,11 @@ def faults(page: Page) -> list[str]:
         found.append("a text of somebody else's was taken for a template")
     found += [f"a text turns the line around: {one}" for one in page.evaluate(_OPEN)]
     found += [f"a text lies over another: {one}" for one in page.evaluate(_SPILLED)]
-    found += [f"light: {one}" for one in page.accessibility()]
-    page.show(dark=True)
-    found += [f"dark: {one}" for one in page.accessibility()]
-    page.show(width=PHONE[0], height=PHONE[1])
-    found += [f"phone: {one}" for one in page.accessibility()]
+    for look, shown in LOOKS.items():
+        page.show(**shown)
+        found += [f"{look}: {one}" for one in page.accessibility()]
+        if picture:
+            page.screenshot(PICTURES / f"{picture}-{look}.png")
     found += [f"phone: a text lies over another: {one}" for one in page.evaluate(_SPILLED)]
     if page.sideways_px:
         found.append(f"phone: {page.sideways_px} px wider than the window")
