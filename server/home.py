@@ -26,6 +26,7 @@ pre {{
 </style>
 <h1>OmniRoute {version} is running</h1>
 <p>{answers}</p>
+<p><a href="/dashboard">Open the dashboard</a></p>
 <table>
 {rows}
 </table>

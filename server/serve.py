@@ -322,7 +322,9 @@ def _announce(settings: Settings, sources: Sources, composed: Composed, running:
     facts = StartFacts(composed.parts.facts.now(), sources, settings.local_url, mcp_url)
     print(banner(settings, facts), flush=True)
     if settings.open_browser and sys.stdout.isatty():
-        threading.Thread(target=_open_browser, args=(settings.local_url,), daemon=True).start()
+        threading.Thread(
+            target=_open_browser, args=(f"{settings.local_url}/dashboard",), daemon=True
+        ).start()
 
 
 async def _exit_when_idle(server: Server, composed: Composed, idle_s: float) -> None:

@@ -359,10 +359,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "open_browser",
         "on",
-        "Open the browser on start where there is a page for it; --no-open turns it off.",
+        "Open the dashboard in the browser on start, where a person started it on a terminal.",
         set_by("OMNIROUTE_OPEN_BROWSER", kind="switch"),
         flag="--no-open",
-        flag_words="do not open the browser on start",
+        flag_words="do not open the dashboard on start",
     ),
     Setting(
         "storage_encryption_key",

@@ -30,6 +30,7 @@ def banner(settings: Settings, facts: StartFacts) -> str:
     """Give the text for a person who has just started the gateway."""
     url, gateway = facts.url, facts.gateway
     rows = [
+        ("dashboard", f"{url}/dashboard"),
         ("OpenAI clients", f"{url}/v1"),
         ("other clients", f"{url} (Anthropic's, Google's, Ollama's)"),
         ("MCP", f"{url}/mcp"),
@@ -45,7 +46,7 @@ def banner(settings: Settings, facts: StartFacts) -> str:
         ),
     ]
     if facts.mcp_url is not None:
-        rows.insert(3, ("MCP alone", facts.mcp_url))
+        rows.insert(4, ("MCP alone", facts.mcp_url))
     if settings.public_url is not None:
         rows.insert(0, ("from outside", settings.public_url))
     if facts.sources.env_file is not None:

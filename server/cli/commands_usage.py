@@ -1,4 +1,4 @@
-"""The command that tells what was used, as a row of the table of commands."""
+"""The commands that tell what was used and what is, as rows of the table of commands."""
 
 from .command import JSON, Command, Option
 
@@ -36,5 +36,24 @@ USAGE_COMMANDS: tuple[Command, ...] = (
         ),
         more="A request counts for who answered it, a call for who was called. Times are what 50 "
         "and 95 % of the answered ones did not take longer than.",
+    ),
+    Command(
+        "top",
+        "show what the gateway does now: figures, and requests as they come",
+        "top:top",
+        options=(
+            Option(
+                "--range",
+                "how far back the figures go: such as 1h, 1d (the default) or 7d",
+                "RANGE",
+                default="1d",
+            ),
+            Option("--every", "seconds from one look to the next; 2", "SECONDS", default="2"),
+            Option("--once", "draw it once, and end", arity="switch"),
+            JSON,
+        ),
+        examples=("omniroute top", "omniroute top --once --range 1h"),
+        more="It is drawn until it is interrupted, and once where there is no terminal. The same "
+        "is in the pages Overview and Live of the dashboard.",
     ),
 )

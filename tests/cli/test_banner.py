@@ -18,9 +18,10 @@ FRESH = StartFacts(
 def test_a_fresh_start_says_where_everything_is_and_that_answers_are_simulated() -> None:
     text = banner(SETTINGS, FRESH)
 
-    assert text.splitlines()[:11] == [
+    assert text.splitlines()[:12] == [
         "OmniRoute 0.1.0 is running.",
         "",
+        "  dashboard       http://127.0.0.1:20128/dashboard",
         "  OpenAI clients  http://127.0.0.1:20128/v1",
         "  other clients   http://127.0.0.1:20128 (Anthropic's, Google's, Ollama's)",
         "  MCP             http://127.0.0.1:20128/mcp",
