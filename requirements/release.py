@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from tests import foreign  # noqa: E402 - the project is not installed where this runs
 
 ROOMS = ("server", "tools", "a2a", "routing")
-KINDS = (".py", ".json")
+KINDS = (".py", ".json", ".toml", ".html", ".css", ".js")
 """The kinds of files that rooms are made of."""
 SUMS = "SHA256SUMS"
 TOOL_S_MAX = 300
