@@ -7,7 +7,7 @@ from typing import get_args
 from ..errors import BadRequest
 from ..model import Account, Combo, ComboModel, Config, Strategy
 from .autos import check_preference
-from .names import OWN_NAMES, is_reserved, spelled
+from .names import OWN_NAMES, check_parts, is_reserved, spelled
 from .prices import Facts, facts_of
 from .resolve import COMBO_DEPTH_MAX, TARGET_CHARS_MAX, models_of
 from .simulated import SIMULATED_PROVIDER
@@ -117,6 +117,7 @@ def validate_combo(combo: Combo, others: Iterable[Combo]) -> None:
         )
     if is_reserved(combo.name):
         raise BadRequest(f"{combo.name!r} is a name of the gateway's own", field="name")
+    check_parts(combo.name)
     if combo.strategy not in get_args(Strategy):
         raise BadRequest(f"strategy is one of {', '.join(get_args(Strategy))}", field="strategy")
     if len(combo.description) > DESCRIPTION_CHARS_MAX:

@@ -12,6 +12,7 @@ from ..errors import BadRequest
 from ..preference import FitnessRule
 from ..wire.families import FAMILIES
 from .fitness import DEFAULT, FAMILY_OF, TASKS, Fitness
+from .names import check_parts
 
 EVERY = ""
 """The kind of a rule for every kind of task."""
@@ -32,6 +33,7 @@ def check_rule(rule: FitnessRule) -> FitnessRule:
             f"pattern is a part of provider/model of 1 to {PATTERN_CHARS_MAX} printable characters",
             field="pattern",
         )
+    check_parts(pattern, "pattern")
     if rule.kind not in (EVERY, *KINDS):
         raise BadRequest(
             f"kind is one of {', '.join(KINDS)}, or is left out for all of them", field="kind"

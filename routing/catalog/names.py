@@ -108,6 +108,19 @@ def alias_of(aliases: Iterable[tuple[str, str]], name: str) -> str | None:
     return None if best is None else best[1]
 
 
+def check_parts(name: str, field: str = "name") -> None:
+    """Refuse a name that no URL can end with.
+
+    Clients take parts that are `.` or `..` out of a URL before they send it, also where they are
+    percent-encoded. Source: RFC 3986, sections 5.2.4 and 6.2.2.3.
+
+    Raises:
+        BadRequest: a part of it is one of these.
+    """
+    if not {".", ".."}.isdisjoint(name.split("/")):
+        raise BadRequest(f"no part of a {field} is . or .., as in {name[:64]!r}", field=field)
+
+
 def check_alias(aliases: Sequence[tuple[str, str]], name: str, target: str) -> None:
     """Refuse an alias that could not be used.
 
@@ -126,6 +139,7 @@ def check_alias(aliases: Sequence[tuple[str, str]], name: str, target: str) -> N
             )
     if is_reserved(name):
         raise BadRequest(f"{name!r} is a name of the gateway's own", field="name")
+    check_parts(name)
     if name == target:
         raise BadRequest(f"{name!r} would stand for itself", field="target")
     if "*" in target or "?" in target:

@@ -58,6 +58,7 @@ def test_a_combo_within_its_bounds_is_valid() -> None:
         (combo("x", "auto/fast"), "models[0]"),
         (combo("x", ComboModel("a/b", -1)), "models[0].weight"),
         (combo("x", ComboModel("a/b", 101)), "models[0].weight"),
+        *((combo(name, "a/b"), "name") for name in (".", "..", "a/..", "../a", "a/./b")),
         (replace(FINE, attempts_max=0), "attempts_max"),
         (replace(FINE, attempts_max=11), "attempts_max"),
         (replace(FINE, first_byte_s=0.5), "first_byte_s"),

@@ -117,6 +117,7 @@ async def test_a_removed_rule_lets_the_tables_speak_again() -> None:
     [
         ({"pattern": "", "fitness": 0.5}, "pattern"),
         ({"pattern": "x" * 257, "fitness": 0.5}, "pattern"),
+        ({"pattern": "one/..", "fitness": 0.5}, "pattern"),
         ({"pattern": "m", "kind": "maths", "fitness": 0.5}, "kind"),
         ({"pattern": "m", "fitness": 1.01}, "fitness"),
         ({"pattern": "m", "fitness": -0.01}, "fitness"),
