@@ -40,8 +40,6 @@ BACK = 20
 """So many of each process's newest requests are told to who says nothing of what it has seen."""
 AFTER_CHARS_MAX = 16_384
 RETRY_MS = 1_000
-STILL_HERE = b": still here\n\n"
-"""Comes every BEAT_S, so that who watches knows the gateway is there."""
 
 
 class State(msgspec.Struct, frozen=True, rename="camel"):
@@ -189,7 +187,7 @@ class Feed:
                     beaten_s = now_s
                     if now_s - began_s >= LIFE_S or not self._may(caller):
                         return
-                    yield STILL_HERE
+                    yield b": still here\n\n"
                 await self._turn()
         except StorageUnavailable:
             # Who watches comes back by itself, and says what it has seen.

@@ -6,7 +6,7 @@ that set them (`__Host-`), sent over TLS or to this machine, never to scripts, a
 what another site begins. Where a setting allows it, they have another name and go over plain
 HTTP as well.
 
-Source: RFC 6265bis (draft-ietf-httpbis-rfc6265bis-22), sections 4.1.2 and 4.1.3, read 2026-11-23.
+Source: draft-ietf-httpbis-rfc6265bis, section 4.1.3.2 (what `__Host-` asks for), read 2026-11-23.
 """
 
 from dataclasses import dataclass

@@ -8,6 +8,7 @@ is not done and not lost: what was entered is offered again (kept_forms.py).
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 from urllib.parse import quote
 
@@ -15,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from omniroute.routing.access import require_one
-from omniroute.routing.errors import NotAuthenticated, RoutingError
+from omniroute.routing.access import ADMIN, require_one
+from omniroute.routing.errors import NotAuthenticated, RoutingError, StorageUnavailable
 
 from ..asgi import head_of
 from ..errors import refusal
@@ -24,6 +25,7 @@ from ..exchange import Head, Header
 from ..rights import Needs
 from .cookies import Jar
 from .kept_forms import KeptForm, KeptForms
+from .lasting import Lasting
 from .origins import READS, OtherSite, Site
 from .policy import HEADERS
 from .sessions import PLACE, Session, Sessions, visited
@@ -75,12 +77,27 @@ class Entrance:
                 receive, late = await self._with_token(scope, receive, head, session)
                 if late is None:
                     scope[PLACE] = session
-                    await app(scope, receive, with_headers(send, session.cookies))
+                    may = partial(self._still, session, needs, head)
+                    goes_on = Lasting(may, receive, with_headers(send, session.cookies))
+                    await app(scope, goes_on.receive, goes_on.send)
                     return
                 answer = self.offered(Request(scope), late, session)
         except RoutingError as error:
             answer = self._refused(scope, error, session)
         await answer(scope, receive, send)
+
+    async def _still(self, session: Session, needs: tuple[str, ...], head: Head) -> bool:
+        """Whether somebody who was let in would be now."""
+        try:
+            caller = await self._sessions.still(session, head)
+        except NotAuthenticated:
+            return False
+        except StorageUnavailable:
+            # Nobody can be signed out either, while that lasts.
+            return True
+        if caller is None:
+            return False
+        return not needs or ADMIN in caller.scopes or not caller.scopes.isdisjoint(needs)
 
     def offered(
         self, request: Request, form: KeptForm, session: Session, status: int = 409

@@ -4,7 +4,7 @@ The whole gateway refuses foreign origins before (guard.py), with every port of 
 allowed. Here the origin has to be this very one: a page of another program on the same machine
 is another site. What a browser says of how a request began (Sec-Fetch-Site) is believed as well.
 
-Source: W3C Fetch Metadata Request Headers, working draft, section 2, read 2026-11-23.
+Source: MDN, "Sec-Fetch-Site header", read 2026-11-23.
 """
 
 from urllib.parse import urlsplit

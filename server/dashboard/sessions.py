@@ -87,6 +87,19 @@ class Sessions:
             return None
         return await self._signed_in(found, jar)
 
+    async def still(self, session: Session, head: Head) -> Caller | None:
+        """Give whose rights somebody has now who was found before; None when it is over.
+
+        Raises as `of`.
+        """
+        if session.session_id is not None:
+            if not await self._sign_ins.is_open(session.session_id):
+                return None
+            return self._authenticator.caller_named(session.caller.key_id)
+        if session.bound_to is not None and self._authenticator.needs_sign_in():
+            return None
+        return self._authenticator.caller_of(head)
+
     async def found(self, head: Head, jar: Jar) -> Found | None:
         """Give what the session's cookie stands for, open or not."""
         text = jar.read(head, SESSION)

@@ -150,6 +150,11 @@ class SignIns:
                 await self._database.write(Statement(_SEE, (sign_in.session_id, now)))
         return found
 
+    async def is_open(self, session_id: str) -> bool:
+        """Whether a session is open, as far as nobody's cookie is asked for. Raises as `find`."""
+        rows = await self._database.read(Statement(_FIND, (session_id,)))
+        return bool(rows) and self._is_open(_sign_in(rows[0]), self._clock.unix())
+
     async def renew(self, sign_in: SignIn, scopes: Iterable[str]) -> NewCookie | None:
         """Give a session whose key has other rights now another cookie; None when it has one."""
         text, digest, pepper = _new_text(sign_in.session_id, self._ring)

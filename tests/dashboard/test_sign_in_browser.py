@@ -23,7 +23,7 @@ def test_a_person_signs_in_changes_something_and_signs_out(
         password_of(running)
         with browser.page(running.url) as page:
             page.open("/dashboard/settings")
-            asked = page.path
+            asked, faults = page.path, page.accessibility()
             page.fill("Key or password", PASSWORD)
             page.follow("Sign in")
             page.wait_for_path("/dashboard/settings")
@@ -32,6 +32,7 @@ def test_a_person_signs_in_changes_something_and_signs_out(
             page.wait_for_text("Saved")
             page.follow("owner")
             listed = page.text("main")
+            faults += page.accessibility()
             page.follow("Sign out", within="owner")
             page.wait_for_path("/dashboard/sign-in")
             after = dict(page.cookies)
@@ -42,6 +43,7 @@ def test_a_person_signs_in_changes_something_and_signs_out(
     assert (cookie.http_only, cookie.secure, cookie.same_site) == (True, True, "Strict")
     assert cookie.path == "/"
     assert "this one" in listed
+    assert faults == []
     assert SESSION in after
     assert again == asked
 
@@ -61,10 +63,11 @@ def test_what_was_entered_when_the_session_ended_is_not_lost(
             told = page.text("main")
             page.fill("Key or password", PASSWORD)
             page.follow("Sign in")
-            offered = page.text("main")
+            offered, faults = page.text("main"), page.accessibility()
             page.follow("Send it again")
             page.wait_for_text("Saved")
 
     assert ended.status == 200
     assert "What you had entered is kept" in told
     assert "mode" in offered
+    assert faults == []
