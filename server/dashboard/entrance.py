@@ -125,6 +125,8 @@ class Entrance:
         fields = await sent(Request(scope, _noting(receive, body)))
         if self._tokens.fits(fields.text(FIELD), *session.bound_to):
             return _again(bytes(body), receive), None
+        if not is_page(head):
+            raise OtherSite("the page is too old: load it again")
         if not self._site.is_confirmed(head):
             raise OtherSite("what was sent has no token of a page of this dashboard")
         return receive, self._kept.kept(_place(scope), fields, session.caller.key_id)

@@ -124,6 +124,16 @@ async def test_what_is_no_form_needs_the_token_in_its_header(
     assert (await person.get(SESSIONS)).status_code == 303
 
 
+async def test_a_script_of_an_old_page_is_told_to_load_it_again(place: Place) -> None:
+    person = await place.signed_in()
+    told = await person.post(
+        PAGE, "", {"sec-fetch-mode": "cors", "accept": "*/*"}, csrf="0" * 64, **WISH
+    )
+
+    assert told.status_code == 403
+    assert "load it again" in told.json()["error"]["message"]
+
+
 async def test_a_token_is_of_one_session_alone(place: Place) -> None:
     first, second = await place.signed_in(), await place.signed_in()
     page = (await first.get(PAGE)).text

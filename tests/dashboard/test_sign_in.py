@@ -288,6 +288,30 @@ async def test_sessions_are_seen_and_ended_by_who_may(place: Place) -> None:
     assert out == [303, 303]
 
 
+async def test_an_administrator_sets_the_password_on_a_page_and_removes_it(place: Place) -> None:
+    keys = place.composed.parts.storage.keys
+    made = await keys.create(KeyTerms(name="weak", scopes=("read:usage",)), actor="test")
+    boss, weak = await place.signed_in(), await place.signed_in(made.text)
+    page, seen = (await boss.get(SESSIONS)).text, (await weak.get(SESSIONS)).text
+    path, wish = f"{SESSIONS}/password", {"password": PASSWORD, "again": PASSWORD}
+    refused = await weak.post(path, seen, **wish)
+    typo = await boss.post(path, page, password=PASSWORD, again=f"{PASSWORD} ")
+    short = await boss.post(path, page, password="short", again="short")
+    set_ = await boss.post(path, page, **wish)
+    owner = await place.signed_in(PASSWORD)
+    told = (await boss.get(SESSIONS)).text
+    removed = await boss.post(path, page, remove="on")
+
+    assert "The password" not in seen
+    assert [one.status_code for one in (refused, typo, short)] == [403, 400, 400]
+    assert "the two were not the same" in typo.text
+    assert "12 to 1024 characters" in short.text
+    assert PASSWORD not in typo.text + told
+    assert (set_.status_code, removed.status_code) == (303, 303)
+    assert "Remove the password" in told
+    assert (await owner.get(SESSIONS)).status_code == 303
+
+
 async def test_signing_out_everywhere_ends_the_sessions_of_the_one_key(place: Place) -> None:
     keys = place.composed.parts.storage.keys
     made = await keys.create(KeyTerms(name="other", scopes=("admin",)), actor="test")
