@@ -17,13 +17,14 @@ test-long: $(VENV)/.dev ## the checks that take minutes; SOAK=100000: a soak of 
 lint: $(VENV)/.dev ## formatting, lint, types and import contracts
 	@$(BIN)/python -m tests.run --only lint
 
-bench: $(VENV)/.dev ## a brown-out, simulated; what it costs, MCP and A2A too, beside nginx and (ARGS=--peers) LiteLLM and smg, and (ARGS="--python /usr/bin/python3") on another Python; OUTCOMES=folder: what auto is worth
+bench: $(VENV)/.dev ## a brown-out, simulated; what it costs, MCP, A2A and pages too, beside nginx and (ARGS=--peers) LiteLLM and smg, and (ARGS="--python /usr/bin/python3") on another Python; OUTCOMES=folder: what auto is worth
 	@$(BIN)/python -m benchmarks.brownout
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 	@$(BIN)/python -m benchmarks.dialects
 	@$(BIN)/python -m benchmarks.budgets
 	@$(BIN)/python -m benchmarks.mcp_calls
 	@$(BIN)/python -m benchmarks.a2a_streams
+	@$(BIN)/python -m benchmarks.pages
 	@$(if $(OUTCOMES),$(BIN)/python -m benchmarks.quality $(OUTCOMES))
 
 lock: $(VENV)/.dev ## refresh every lock file and the price table made from them

@@ -15,7 +15,13 @@ from tests.processes import RunningGateway, gateway
 
 FAST = "sim/fast@latency=0,pace=0"
 WAIT_S = 60.0
-PAGES = ("/dashboard", "/dashboard/live", "/dashboard/requests")
+SEEN = {
+    "/dashboard": "By model",
+    "/dashboard?table=time": "By time",
+    "/dashboard/live": "answered",
+    "/dashboard/requests": "answered",
+}
+"""What is seen on each page once there are requests."""
 
 
 @pytest.fixture
@@ -141,9 +147,9 @@ def test_pages_of_figures_are_usable_by_all_and_without_script(
     with browser.page(here.url) as page:
         for look, (width, dark) in looks.items():
             page.show(width=width, height=PHONE[1], dark=dark)
-            for path in PAGES:
+            for path, seen in SEEN.items():
                 page.open(path)
-                page.wait_for_text("By model" if path == "/dashboard" else "answered")
+                page.wait_for_text(seen)
                 faults[f"{path} {look}"] = page.accessibility()
                 wide[f"{path} {look}"] = page.sideways_px
         faults["all"] = page.complaints

@@ -10,6 +10,7 @@ from ...api.overview import PATH
 from ...management_usage import UsageJson
 from ...overview_json import OverviewJson
 from ..charts import Drawn, bars, lines
+from ..looks import exact
 from ..visits import Menu, PageRow, Shown, Visit
 
 PAGE = "/dashboard"
@@ -20,7 +21,10 @@ FILTERS = {"model": "answeredBy", "key": "key", "combo": "combo", "provider": "p
 """What the page can be narrowed to, and what finds the same in the list of requests."""
 WITHOUT = {"model": "provider", "provider": "provider", "combo": "combo"}
 """How the list of requests finds those that have no such name."""
+TIME = "time"
+"""The name of the table that says what the charts show."""
 STEPS_MAX = 400
+STEPS_LINKED_MAX = 200
 ROWS_MAX = 12
 ROWS_OF_ONE_MAX = 100
 """Rows of each table, and of one that is shown alone."""
@@ -49,9 +53,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of time with its requests; None where nothing was asked for."""
+    """One step of time with its requests; None where nothing was asked for.
+
+    `found` is where they are; "" where there are so many steps that their addresses would be most
+    of the page.
+    """
 
     at: float
+    named: str
     usage: UsageJson | None
     found: str
 
@@ -72,7 +81,7 @@ async def show(visit: Visit) -> Shown:
     found: OverviewJson = await visit.get(PATH, **query, **window)
     behind = _behind(found, query)
     steps = _steps(found, behind)
-    alone = asked.text("table")
+    alone = asked.text("table") if asked.text("table") in (*FILTERS, TIME) else ""
     return Shown(
         "overview.html",
         {
@@ -116,12 +125,15 @@ def _steps(found: OverviewJson, behind: Behind) -> list[Step]:
     """Give every step of the window, at most the last STEPS_MAX."""
     rows = {datetime.fromisoformat(one.name or "").timestamp(): one for one in found.series}
     number = ceil((found.until - found.since) / found.step_s)
+    first = max(number - STEPS_MAX, 0)
     steps: list[Step] = []
-    for place in range(max(number - STEPS_MAX, 0), number):
+    for place in range(first, number):
         at = found.since + place * found.step_s
         end = min(at + found.step_s, found.until)
-        link = behind(since=_moment(at), until=_moment(end))
-        steps.append(Step(at, rows.get(at), link))
+        is_linked = number - first <= STEPS_LINKED_MAX
+        link = behind(since=_moment(at), until=_moment(end)) if is_linked else ""
+        named = exact(at)[:-4].replace("T", " ")
+        steps.append(Step(at, named, rows.get(at), link))
     return steps
 
 
@@ -159,10 +171,10 @@ def _tables(found: OverviewJson, behind: Behind, alone: str) -> list[Table]:
         "combo": found.by_combo,
         "provider": found.by_provider,
     }
-    most = ROWS_OF_ONE_MAX if alone in every else ROWS_MAX
+    most = ROWS_OF_ONE_MAX if alone else ROWS_MAX
     tables: list[Table] = []
     for name, used in every.items():
-        if alone in every and name != alone:
+        if alone not in ("", name):
             continue
         ordered = sorted(used, key=lambda one: (-one.requests, one.name or ""))
         rows = tuple(_table_row(name, one, found.key_names, behind) for one in ordered[:most])
