@@ -45,7 +45,7 @@ function shown(one) {
   put("error", one.error);
   const tries = made.querySelector("[data-tries]");
   tries.textContent = one.attempts > 1 ? tries.dataset.words.replace("{number}", one.attempts) : "";
-  put("tokens", `${short(one.tokens.in)} → ${short(one.tokens.out)}`);
+  put("tokens", `${short(one.tokens.in)} / ${short(one.tokens.out)}`);
   put("cost", money(one.cost));
   put("first", duration(one.firstToken));
   put("total", duration(one.duration));
