@@ -1,10 +1,11 @@
 """Every page in a real browser: nothing runs that is not ours, and everybody can read it.
 
-The pages are those of server/dashboard/pages; a new one is walked as soon as it is there. They
+A new page is walked as soon as there is a route to it. They
 are looked at twice: of a gateway where nothing happened yet, and of one where everything that
 anybody may name or say is an attempt to break out of the page.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,6 @@ from tests.dashboard import stage, walking
 from tests.dashboard.stage import Stage
 from tests.processes import Answer, RunningGateway
 
-PAGE_BYTES_MAX = 60_000
 HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "content-security-policy": (
@@ -30,10 +30,10 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "cache-control": "no-store",
 }
-OF_A_REQUEST = {"connection", "content-length", "date", "server", "x-request-id"}
+OF_A_REQUEST = {"connection", "content-length", "date", "server", "set-cookie", "x-request-id"}
 """Headers whose values are of one request."""
+ODD_PATH = "%3Cscript%3Ewindow.hostile=1%3C/script%3E"
 NAMED = str.maketrans("/?=&%", "-----")
-Walk = dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +42,22 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def walk(browser: Browser, hostile: Stage) -> Walk:
-    """Every address of the hostile gateway's pages, with what is wrong there."""
+def test_nothing_that_others_named_or_said_runs_or_breaks_a_page(
+    browser: Browser, hostile: Stage
+) -> None:
     with browser.page(hostile.url, Manner(key=hostile.key)) as page:
-        return {address: walking.faults(page) for address in walking.addresses(page)}
+        found = {address: walking.faults(page) for address in walking.addresses(page)}
+
+    assert walking.unseen(found) == []
+    assert {address: faults for address, faults in found.items() if faults} == {}
 
 
-def test_every_page_is_walked(walk: Walk) -> None:
-    assert walk
-    assert walking.unseen(walk) == []
+def test_every_page_is_light_and_read_without_script(browser: Browser, hostile: Stage) -> None:
+    with browser.page(hostile.url, Manner(key=hostile.key, script=False)) as page:
+        found = {address: walking.faults_unscripted(page) for address in walking.addresses(page)}
 
-
-def test_nothing_that_others_named_or_said_runs_or_breaks_a_page(walk: Walk) -> None:
-    assert walk
-    assert {address: faults for address, faults in walk.items() if faults} == {}
+    assert walking.unseen(found) == []
+    assert {address: faults for address, faults in found.items() if faults} == {}
 
 
 def test_no_page_of_a_new_gateway_has_a_fault(
@@ -72,24 +73,27 @@ def test_no_page_of_a_new_gateway_has_a_fault(
     assert {address: faults for address, faults in found.items() if faults} == {}
 
 
-def test_every_page_is_read_without_script(browser: Browser, hostile: Stage, walk: Walk) -> None:
-    with browser.page(hostile.url, Manner(key=hostile.key, script=False)) as page:
-        found = {address: walking.faults_unscripted(page, address) for address in walk}
+def test_the_page_of_an_address_without_a_page_has_no_fault(
+    browser: Browser, shared_gateway: RunningGateway
+) -> None:
+    with browser.page(shared_gateway.url) as page:
+        with page.expecting("GET * answered 404"):
+            page.open(f"/dashboard/{ODD_PATH}")
+        found = walking.faults(page)
 
-    assert found
-    assert {address: faults for address, faults in found.items() if faults} == {}
+    assert found == ["status 404"]
 
 
-def test_every_page_comes_with_the_same_headers_and_is_light(hostile: Stage, walk: Walk) -> None:
-    nowhere = "/dashboard/%3Cscript%3Ewindow.hostile=1"
-    answers = {one: hostile.gateway.call("GET", one, key=hostile.key) for one in (*walk, nowhere)}
-    sizes = {one: len(answer.body) for one, answer in answers.items()}
-    refused = hostile.gateway.call("GET", next(iter(walk)), key="sk-omni-nobody")
+def test_every_page_comes_with_the_same_headers(shared_gateway: RunningGateway) -> None:
+    paths = [path for path in walking.pages() if "{" not in path]
+    answers = {one: shared_gateway.call("GET", one) for one in (*paths, f"/dashboard/{ODD_PATH}")}
 
     odd = {one: _headers(answer).items() ^ HEADERS.items() for one, answer in answers.items()}
     assert {one: found for one, found in odd.items() if found} == {}
-    assert {one: size for one, size in sizes.items() if size > PAGE_BYTES_MAX} == {}
-    assert refused.status in (303, 401)
+    cookies = {one.headers["set-cookie"] for one in answers.values() if "set-cookie" in one.headers}
+    assert {re.sub("=[^;]+", "", one, count=1) for one in cookies} == {
+        "__Host-omniroute-visit; Path=/; HttpOnly; SameSite=Strict; Secure"
+    }
 
 
 def _headers(answer: Answer) -> dict[str, str]:

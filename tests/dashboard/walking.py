@@ -1,17 +1,24 @@
 """Walks through the dashboard: every page, and every link from one to another."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import cache
-from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from omniroute.server.dashboard.visits import PageRow
+from starlette.routing import Route
+
+from omniroute.server.api.calls import Calls
+from omniroute.server.dashboard import door
+from omniroute.server.dashboard.all_pages import dashboard
 from tests.browser.page import PHONE, Look, Page
+from tests.v1.whole import opened
 
 ROOT = Path(__file__).parents[2]
-PAGES = ROOT / "server" / "dashboard" / "pages"
+EVENTS = "/events"
+"""How the path ends of what a page goes on hearing: that is no page of its own."""
 EACH_MAX = 2
 """How many addresses of one page are looked at: one thing of it, and another or a filter."""
 LOOKS: dict[str, Look] = {
@@ -41,9 +48,11 @@ _SPILLED = """() => [...document.querySelectorAll('td, th, dd, dt, li, p, h1, h2
   .filter(one => one.clientWidth && one.scrollWidth > one.clientWidth + 1)
   .filter(one => getComputedStyle(one).overflowX === 'visible')
   .map(one => one.outerHTML.slice(0, 200))"""
-_WAITING = "main [hidden]:not([data-copy])"
-"""What only script shows; a button that copies is no loss where there is none."""
+_WAITING = "main [hidden]:not(button, :has(.empty))"
+"""What only script shows, but for buttons that need it and what stands where a list is empty."""
 WORDS_MIN = 5
+PAGE_BYTES_MAX = 60_000
+"""How heavy a page may be, without its assets."""
 BROKEN_OUT = (
     "x-hostile, [data-hostile], [onerror], [onload], [href^='javascript:' i], "
     "[action^='javascript:' i], script:not([src]), style, iframe, object, embed, base"
@@ -52,28 +61,41 @@ BROKEN_OUT = (
 
 
 @cache
-def rows() -> tuple[PageRow, ...]:
-    """Give every page that is read."""
-    names = sorted(path.stem for path in PAGES.glob("*.py"))
-    modules = [import_module(f"omniroute.server.dashboard.pages.{name}") for name in names]
-    found = [row for module in modules if hasattr(module, "rows") for row in module.rows()]
-    return tuple(row for row in found if row.method == "GET")
+def routes() -> tuple[tuple[str, str], ...]:
+    """Give the method and path of every page and of what its forms do."""
+    with TemporaryDirectory() as folder:
+        found = asyncio.run(_routes(Path(folder)))
+    served = ((method, one.path) for one in found for method in (one.methods or ()))
+    return tuple((method, path) for method, path in served if method in ("GET", "POST"))
+
+
+def pages() -> list[str]:
+    """Give the path of every page that is read."""
+    return [path for method, path in routes() if method == "GET" and not path.endswith(EVENTS)]
 
 
 def unseen(addresses: Collection[str]) -> list[str]:
     """Give the pages that none of these addresses is of."""
-    seen = {_row_of(address) for address in addresses}
-    return [row.path for row in rows() if row.path not in seen]
+    seen = {_row_of(address, pages()) for address in addresses}
+    return [path for path in pages() if path not in seen]
+
+
+def undone(sent: Collection[tuple[str, str]]) -> list[str]:
+    """Give what forms do that none of these requests did: its path."""
+    actions = [path for method, path in routes() if method == "POST"]
+    done = {_row_of(address, actions) for method, address in sent if method == "POST"}
+    return [path for path in actions if path not in done]
 
 
 def addresses(page: Page) -> Iterator[str]:
     """Open every page, by its own address or by a link to it, and give each while it is shown."""
-    waiting = [row.path for row in rows() if "{" not in row.path]
+    known = pages()
+    waiting = [path for path in known if "{" not in path]
     seen: set[str] = set()
     visits: Counter[str] = Counter()
     while waiting:
         address = waiting.pop(0)
-        row = _row_of(address)
+        row = _row_of(address, known)
         if address in seen or row is None or visits[row] == EACH_MAX:
             continue
         seen.add(address)
@@ -109,20 +131,26 @@ def faults(page: Page, *, picture: str = "") -> list[str]:
     return found
 
 
-def faults_unscripted(page: Page, address: str) -> list[str]:
-    """Give what cannot be read at an address by a browser that runs no script."""
-    page.open(address)
+def faults_unscripted(page: Page) -> list[str]:
+    """Give what is wrong with the page that is shown, where the browser runs no script."""
     found = [] if page.text("main h1").strip() else ["no heading"]
     found += [] if len(page.text("main").split()) > WORDS_MIN else ["nothing to read"]
     found += [f"waits for script: {page.html(_WAITING)[:200]}"] * page.count(_WAITING)
-    return found
+    weight = page.evaluate("() => performance.getEntriesByType('navigation')[0].decodedBodySize")
+    return found + ([f"{weight} bytes"] if weight > PAGE_BYTES_MAX else [])
 
 
-def _row_of(address: str) -> str | None:
-    """Give the path, as its row names it, of the page at an address."""
+async def _routes(folder: Path) -> list[Route]:
+    async with opened(folder) as gateway:
+        calls = Calls((), gateway.parts.storage)
+        made = dashboard(gateway.parts, calls, lambda: gateway.app).routes()
+    return [one for one in made if one.path not in (door.ASSET, door.ELSE, f"{door.HOME}/")]
+
+
+def _row_of(address: str, known: Collection[str]) -> str | None:
+    """Give the one of some paths, as their routes name them, that an address is of."""
     path = address.partition("?")[0]
-    paths = [row.path for row in rows()]
-    if path in paths:
+    if path in known:
         return path
-    patterns = {re.sub(r"\{[a-z_]+(:path)?\}", "[^/]+", one): one for one in paths}
+    patterns = {re.sub(r"\{[a-z_]+(:path)?\}", "[^/]+", one): one for one in known}
     return next((one for pattern, one in patterns.items() if re.fullmatch(pattern, path)), None)
