@@ -36,6 +36,7 @@ HARMLESS = {
     ("AccountJson", "key_from"): "the name of the variable that holds it",
     ("AccountJson", "proxy"): "without user name and password",
     ("AccountJson", "headers"): "their names alone",
+    ("OverviewJson", "keyNames"): "what keys are called, by their ids",
     ("ProviderQuota", "tokenExpiresAt"): "a time",
 }
 """Text in answers whose name sounds as if it were a secret, and what it is."""
