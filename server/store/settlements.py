@@ -33,6 +33,9 @@ class _Settled:
     usd_nanos: int
 
 
+_Waiting = _Settled | Held
+
+
 class Settlements:
     """What waits to be stored.
 
@@ -55,9 +58,7 @@ class Settlements:
         self._boot_id = boot_id
         self._see = see
         self._aliases: dict[str, str] = {}
-        self._outbox: Outbox[_Settled | Held] = Outbox(
-            "settlements", self._write, limits=SETTLEMENTS
-        )
+        self._outbox: Outbox[_Waiting] = Outbox("settlements", self._write, limits=SETTLEMENTS)
 
     def __len__(self) -> int:
         return len(self._outbox)
@@ -85,7 +86,7 @@ class Settlements:
         """Store everything so far."""
         await self._outbox.flush()
 
-    async def _write(self, items: Sequence[_Settled | Held], *, again: bool) -> None:
+    async def _write(self, items: Sequence[_Waiting], *, again: bool) -> None:
         """Store a batch. Each statement changes nothing the second time."""
         held = [item for item in items if isinstance(item, Held) and not item.is_recorded]
         if held:

@@ -86,6 +86,7 @@ AREAS: Mapping[str, tuple[Target, ...]] = {
         Target("omniroute.server.store.paying", ("tests/store/test_paying.py",)),
         Target("omniroute.server.store.recording", (RECORDING,)),
         Target("omniroute.server.store.settling", (RECORDING,)),
+        Target("omniroute.server.store.settlements", ("tests/store/test_settlements.py",)),
         Target("omniroute.server.store.held", (RECORDING,)),
         Target("omniroute.server.store.abandoned", (RECORDING,)),
     ),
