@@ -30,6 +30,7 @@ class Complaints:
 
     origin: str
     told: list[str] = field(default_factory=list[str])
+    sent: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     _asked: dict[str, str] = field(default_factory=dict[str, str])
 
     def hear(self, name: str, event: Message) -> None:
@@ -59,6 +60,7 @@ class Complaints:
 
     def asked(self, event: Message) -> str | None:
         request = event["request"]
+        self.sent.append((request["method"], urlsplit(request["url"]).path))
         self._asked[event["requestId"]] = f"{request['method']} {request['url']}"
         return self._foreign(request["url"])
 

@@ -278,6 +278,11 @@ class Page:
         """Give what of WCAG 2.2 AA the page fails, a line each: rule, element, reason."""
         return checker.faults(self._window)
 
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        """The method and path of every request that the page has made."""
+        return self._window.complaints.sent
+
     # What it must not do
 
     @property
