@@ -275,7 +275,7 @@ def _management(parts: Parts) -> tuple[Row, ...]:
         *audit.rows(gateway, parts.storage.ledger, Decisions(parts.storage.database)),
         *audit.log_rows(parts.storage.audit),
         *audit.verify_rows(parts.storage.audit, parts.storage.ledger, parts.storage.tool_calls),
-        *mcp.rows(parts, MCP_SHOWN),
+        *mcp.rows(parts, MCP_SHOWN, _public_url(settings)),
         *backups.rows(parts.storage.backups),
         *sign_in.password_rows(parts.storage.passwords, parts.checker),
         *sign_in.session_rows(parts.storage.sign_ins, parts.authenticator.caller_named),

@@ -3,6 +3,9 @@
 Source: OmniRoute's reference, sections 1.1 and 1.5 (version 2.3.10).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 
@@ -78,6 +81,8 @@ class ToolJson(Shape, frozen=True):
         phase: 1 for the essential tools, 2 for the advanced ones.
         audit_level: full: every call is recorded, with a summary of its result.
         source_endpoints: of the management API and /v1, which do or show the same.
+        changes: it does more than read: it calls a provider, or changes a setting.
+        input_schema: of its arguments, as MCP clients are shown it.
     """
 
     name: str
@@ -86,6 +91,9 @@ class ToolJson(Shape, frozen=True):
     phase: int
     audit_level: str
     source_endpoints: tuple[str, ...]
+    title: str
+    changes: bool
+    input_schema: Mapping[str, Any]
 
 
 class ToolsJson(Shape, frozen=True):
@@ -113,13 +121,18 @@ class HeartbeatJson(Shape, frozen=True):
 
 
 class HttpTransportJson(Shape, frozen=True):
-    """MCP over streamable HTTP; the times are null where no gateway listens."""
+    """MCP over streamable HTTP; the times are null where no gateway listens.
+
+    Attributes:
+        url: of the gateway, as clients reach it; the paths are below it.
+    """
 
     online: bool
     transport: str
     started_at: str | None
     uptime: int | None
     paths: tuple[str, ...]
+    url: str
 
 
 class ActivityJson(Shape, frozen=True):

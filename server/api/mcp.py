@@ -45,12 +45,13 @@ HTTP = "streamable-http"
 _SUCCESS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def rows(parts: Parts, paths: Sequence[str]) -> tuple[Row, ...]:
+def rows(parts: Parts, paths: Sequence[str], url: str) -> tuple[Row, ...]:
     """Give the routes.
 
     Args:
         parts: of this process.
         paths: where MCP is served over HTTP.
+        url: of the gateway, as clients reach it.
     """
     calls, now = parts.storage.tool_calls, parts.clock.unix
 
@@ -68,7 +69,7 @@ def rows(parts: Parts, paths: Sequence[str]) -> tuple[Row, ...]:
             transport=HTTP,
             heartbeat_path=str(runtime_path(parts.settings.data_dir)),
             heartbeat=None if running is None else _heartbeat(running, beat, now()),
-            http_transport=_http(running, now(), paths),
+            http_transport=_http(running, now(), paths, url),
             activity=_activity(found),
             audit=AuditStateJson(calls.keeps_arguments, calls.waiting, calls.given_up),
         )
@@ -127,6 +128,7 @@ def _audit_rows(calls: ToolCalls, now: Callable[[], float]) -> tuple[Row, ...]:
 def tools_json() -> ToolsJson:
     """Give every tool of the table."""
     # With the first question: the table is read when somebody wants it.
+    from omniroute.tools.shapes import input_schema  # noqa: PLC0415
     from omniroute.tools.table import TABLE  # noqa: PLC0415
 
     known = {one.name: one for one in DOCUMENTED}
@@ -138,6 +140,9 @@ def tools_json() -> ToolsJson:
             phase=known[tool.name].phase,
             audit_level="full",
             source_endpoints=known[tool.name].endpoints,
+            title=tool.title,
+            changes=tool.changes,
+            input_schema=input_schema(tool.takes),
         )
         for tool in TABLE
     )
@@ -229,11 +234,14 @@ def _heartbeat(running: Running, beat_unix_s: float | None, now_unix_s: float) -
     )
 
 
-def _http(running: Running | None, now_unix_s: float, paths: Sequence[str]) -> HttpTransportJson:
+def _http(
+    running: Running | None, now_unix_s: float, paths: Sequence[str], url: str
+) -> HttpTransportJson:
     return HttpTransportJson(
         online=running is not None,
         transport=HTTP,
         started_at=None if running is None else iso(running.started_unix_s),
         uptime=None if running is None else int(now_unix_s - running.started_unix_s),
         paths=tuple(paths),
+        url=url,
     )

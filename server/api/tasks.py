@@ -59,7 +59,7 @@ def rows(door: Door) -> tuple[Row, ...]:
             return {"task": await tasks.task(request.path_params["id"], caller)}
 
     async def events(request: Request, caller: Caller) -> EventStream:
-        told = request.headers.get("last-event-id", "")
+        told = request.headers.get("last-event-id") or request.query_params.get("after", "")
         chars = int(told) if told.isdecimal() and int(told[:20]) <= CHARS_MAX else 0
         with _told():
             steps = await tasks.follow(request.path_params["id"], caller, chars)
@@ -84,7 +84,10 @@ def rows(door: Door) -> tuple[Row, ...]:
             ),
         ),
         Row("GET", "/api/a2a/tasks/{id}", "read:usage", "One task", one),
-        Row("GET", "/api/a2a/tasks/{id}/events", "read:usage", "Follow a task", events),
+        Row(
+            *("GET", "/api/a2a/tasks/{id}/events", "read:usage", "Follow a task", events),
+            query=(Query("after", str, "the id of the last event that was seen"),),
+        ),
         Row("POST", "/api/a2a/tasks/{id}/cancel", ROUTE, "Cancel a task", cancel),
     )
 

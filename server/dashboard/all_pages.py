@@ -9,11 +9,13 @@ from ..parts import Parts
 from .asking import Doors
 from .door import Dashboard
 from .pages import (
+    a2a,
     audit,
     combos,
     health,
     keys,
     live,
+    mcp,
     overview,
     playground,
     providers,
@@ -38,6 +40,10 @@ def dashboard(parts: Parts, calls: Calls, front: Callable[[], ASGIApp]) -> Dashb
         *playground.Playground(doors, parts.settings.public_url).rows(),
         *translate.rows(),
         *setup.SetUp(doors, parts.settings.public_url).rows(),
+        *mcp.rows(),
+        *mcp.Trying(doors).rows(),
+        *a2a.rows(),
+        *a2a.Talking(doors).rows(),
         *health.rows(),
         *audit.rows(),
         *settings.rows(),

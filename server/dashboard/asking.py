@@ -6,7 +6,7 @@ and with no credential in it. It is routed, paid for and recorded like any other
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +31,7 @@ class Asked:
     Attributes:
         needs: what the door's route needs, one of these scopes; any key where there is none.
         query: without the question mark.
+        named: further headers, their names in small letters.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Asked:
     needs: tuple[str, ...]
     query: str = ""
     accept: str = JSON
+    named: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Doors:
             (b"content-type", JSON.encode()),
             (b"accept", asked.accept.encode()),
             (b"content-length", str(len(asked.body)).encode()),
+            *((name.encode(), value.encode()) for name, value in asked.named.items()),
         ]
         head = Head("POST", asked.path, headers, peer=None)
         head.query = asked.query.encode()

@@ -124,6 +124,28 @@ def _use_them(gateway: RunningGateway) -> None:
     part = {"kind": "text", "text": HOSTILE}
     message = {"kind": "message", "messageId": "m-1", "role": "user", "parts": [part]}
     _put(gateway, "/a2a", _rpc("message/send", {"message": message}))
+    said = [{"role": "user", "content": HOSTILE}]
+    asked = {"omniroute_route_request": {"model": f"hostile/{ANSWERS}", "messages": said}}
+    for tool, arguments in (*asked.items(), ("omniroute_test_combo", {"comboId": HOSTILE[:200]})):
+        _call_tool(gateway, tool, arguments)
+
+
+def _call_tool(gateway: RunningGateway, tool: str, arguments: object) -> None:
+    version = "2026-07-28"
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": version,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": version,
+        "mcp-method": "tools/call",
+        "mcp-name": tool,
+    }
+    params = {"name": tool, "arguments": arguments, "_meta": meta}
+    asked = _rpc("tools/call", params)
+    answer = gateway.call("POST", "/mcp", asked, key=gateway.admin_key, headers=headers)
+    assert answer.status == 200, answer.body[:2000]
 
 
 def _rpc(method: str, params: object) -> object:

@@ -115,10 +115,10 @@ async def test_an_address_without_a_page_says_so_in_a_page(tmp_path: Path) -> No
 def test_every_word_that_a_page_says_is_in_the_catalogue_and_every_one_there_is_said() -> None:
     sources = [*ROOM.rglob("*.html"), *ROOM.rglob("*.py"), *ROOM.rglob("*.js")]
     text = "\n".join(path.read_text("utf-8") for path in sources)
-    said = set(re.findall(r"""["']([a-z_]+\.[a-z0-9_]+)["']""", text))
+    said = set(re.findall(r"""["']([a-z0-9_]+\.[a-z0-9_]+)["']""", text))
     menus = {f"menu.{one}" for one in re.findall(r'Menu\(\s*"([a-z0-9_]+)"', text)}
     stems = {path.stem for path in (words.FOLDER / words.DEFAULT).glob("*.toml")}
-    families = tuple(re.findall(r"""["']([a-z_]+\.[a-z0-9_]+_)["'] ?~""", text))
+    families = tuple(re.findall(r"""["']([a-z0-9_]+\.[a-z0-9_]+_)["'] ?~""", text))
     known = set(words.catalogue(words.DEFAULT))
 
     files = {path.name for path in ROOM.rglob("*")}
