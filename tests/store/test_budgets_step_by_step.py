@@ -19,8 +19,9 @@ from omniroute.server.store.budget import USD_NANOS_MAX, Budget
 from omniroute.server.store.budget_rows import LEASE_S, Standing
 from omniroute.server.store.budgets import Budgets
 from omniroute.server.store.database import Statement
+from omniroute.server.store.lease_rows import call_back
 from omniroute.server.store.paying import PURSES_MAX
-from omniroute.server.store.windows import windows_at
+from omniroute.server.store.windows import Line, windows_at
 from tests.store.opened import Opened, open_store
 from tests.store.watched import WatchedClock
 
@@ -293,6 +294,40 @@ async def test_a_budget_that_was_removed_is_not_polled(sqlite_store: Opened) -> 
     await sqlite_store.budgets.poll()
 
     assert sqlite_store.budgets.left(("team",)) is None
+
+
+async def test_a_lease_that_a_poll_sees_called_back_pays_no_more(
+    sqlite_store: Opened, clock: WatchedClock
+) -> None:
+    await put(sqlite_store)
+    await leased(sqlite_store)
+    before = sqlite_store.budgets.take(hold("h1"))
+    line = Line("team", 0)
+    await sqlite_store.database.write(call_back(line, now_unix_s=clock.unix()))
+
+    sqlite_store.budgets.left(("team",))
+    await sqlite_store.budgets.poll()
+
+    assert (before, sqlite_store.budgets.take(hold("h2"))) == (True, False)
+
+
+async def test_combos_and_sessions_pay_once_their_budgets_are_there(sqlite_store: Opened) -> None:
+    combo = replace(team(), budget_id="of-combo", key_id="", combo="fast")
+    session = replace(team(), budget_id="of-session", session_id="ses")
+    await put(sqlite_store, combo, session)
+
+    paying = sqlite_store.budgets.paying(("team",), combo="fast", session_id="ses")
+
+    assert paying == ("team", "of-combo", "of-session")
+
+
+async def test_models_without_a_price_are_paid_for_when_all_budgets_say_so(
+    sqlite_store: Opened,
+) -> None:
+    await put(sqlite_store, team(), replace(team(), budget_id="lax", allow_unpriced=True))
+
+    assert sqlite_store.budgets.pay_unpriced(("lax",))
+    assert not sqlite_store.budgets.pay_unpriced(("lax", "team"))
 
 
 async def test_each_degrading_budget_guards_and_the_strictest_counts(
