@@ -177,6 +177,7 @@ CHANGES_NOTHING = {
     "DELETE /api/cache": "what is forgotten is made again, nobody configured it",
     "POST /api/simulate": "decides and keeps nothing",
     "POST /api/lab": "plays and keeps nothing",
+    "POST /api/translate": "says a body in other words and keeps nothing",
     "POST /api/resilience/reset": "health is counted and forgotten, nobody configured it",
     "POST /api/a2a/tasks/{id}/cancel": "a task is its owner's, and its log says that it ended",
 }
