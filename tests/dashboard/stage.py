@@ -57,10 +57,20 @@ class _Provider(BaseHTTPRequestHandler):
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
         told = {"id": HOSTILE, "object": "chat.completion", "created": 1, "model": HOSTILE}
+        if asked.get("stream"):
+            choice = {"index": 0, "delta": message, "finish_reason": "stop"}
+            self._stream({**told, "choices": [choice]})
+            return
         self._answer(200, {**told, "choices": [choice], "usage": usage})
 
     def log_message(self, *_words: object) -> None:
         """Say nothing."""
+
+    def _stream(self, chunk: object) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode())
 
     def _answer(self, status: int, body: object) -> None:
         content = json.dumps(body).encode()

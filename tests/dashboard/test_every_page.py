@@ -52,6 +52,28 @@ def test_nothing_that_others_named_or_said_runs_or_breaks_a_page(
     assert {address: faults for address, faults in found.items() if faults} == {}
 
 
+def test_hostile_answers_stay_text_in_the_playground_and_hostile_names_in_live(
+    browser: Browser, hostile: Stage
+) -> None:
+    with (
+        browser.page(hostile.url, Manner(key=hostile.key)) as page,
+        page.beside() as live,
+    ):
+        live.open("/dashboard/live")
+        live.wait_for_text("Listening")
+        rows = live.count("tbody tr")
+        page.open("/dashboard/playground")
+        page.fill("What is asked", stage.BREAKS_OUT)
+        page.fill("Model or combo", f"hostile/{stage.ANSWERS}")
+        page.click("Send")
+        page.wait_for_text("data-hostile", "[data-said]")
+        page.wait_for_text("curl", "#codes")
+        live.wait_for(lambda: live.count("tbody tr") > rows, "the request in Live")
+
+        assert walking.faults(page) == []
+        assert walking.faults(live) == []
+
+
 def test_every_page_is_light_and_read_without_script(browser: Browser, hostile: Stage) -> None:
     with browser.page(hostile.url, Manner(key=hostile.key, script=False)) as page:
         found = {address: walking.faults_unscripted(page) for address in walking.addresses(page)}

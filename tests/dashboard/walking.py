@@ -33,7 +33,10 @@ _LINKS = """() => [...document.querySelectorAll('a[href]')]
   .filter(one => one.origin === location.origin && one.pathname.startsWith('/dashboard'))
   .map(one => one.pathname + one.search)"""
 _OPEN = """() => {
-  const found = [], text = document.body.innerText;
+  const found = [];
+  let text = document.body.innerText;
+  // What stands in a block of its own turns nothing but itself around.
+  for (const block of document.querySelectorAll('pre')) text = text.replace(block.innerText, '');
   for (const line of text.split('\\n')) {
     let depth = 0;
     for (const mark of line) {
