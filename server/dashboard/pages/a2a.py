@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 import orjson
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
 
 from omniroute.a2a.card import ENDPOINT
 from omniroute.a2a.dialects.native import STATES
@@ -31,8 +29,6 @@ TASKS = 25
 FILTERS = ("state", "skill", "contextId")
 ACTIVE = frozenset({"submitted", "working"})
 WAITS = "input-required"
-STREAM_S_MAX = 30.0
-"""A page that follows a task asks again after so long, and so no longer than its session lasts."""
 
 
 def rows() -> tuple[PageRow, ...]:
@@ -118,31 +114,8 @@ class Talking:
     async def events(self, visit: Visit) -> Response:
         """Tell what a task writes; a browser that comes back says what it saw last."""
         last = visit.request.headers.get("last-event-id")
-        return _ForAWhile(await visit.get(f"{_api(visit)}/events", after=last))
-
-
-class _ForAWhile(Response):
-    """Sends what another response does, and ends in order when that lasts too long."""
-
-    def __init__(self, told: Response) -> None:
-        super().__init__()
-        self._told = told
-        self.raw_headers = told.raw_headers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
-        has_ended = False
-
-        async def passed(message: Message) -> None:
-            nonlocal has_ended
-            is_body = message["type"] == "http.response.body"
-            has_ended = is_body and not message.get("more_body", False)
-            await send(message)
-
-        with anyio.move_on_after(STREAM_S_MAX):
-            await self._told(scope, receive, passed)
-        if not has_ended:
-            await send({"type": "http.response.body", "body": b""})
+        told: Response = await visit.get(f"{_api(visit)}/events", after=last)
+        return told
 
 
 def _asked(text: str, options: Mapping[str, str]) -> Asked:
