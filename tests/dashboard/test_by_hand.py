@@ -43,6 +43,9 @@ def test_everything_that_a_page_offers_is_done_by_hand(
             _ask_in_the_playground(page)
             _translate(page)
             _set_a_client_up(page)
+            _call_a_tool(page)
+            _follow_a_task(page)
+            _cancel_a_task(page)
         down = {_asked(gateway, secret) for _ in range(CALLS_DOWN)}
         _ask_again_one_account(page)
         down |= {_asked(gateway, secret) for _ in range(CALLS_DOWN)}
@@ -224,6 +227,46 @@ def _lift_the_budget(page: Page) -> None:
     page.click("Remove: day")
     page.follow("Remove")
     page.wait_for_text("The budget is gone")
+
+
+def _call_a_tool(page: Page) -> None:
+    page.open("/dashboard/mcp")
+    page.follow("Simulate routing", within="omniroute_simulate_route")
+    page.fill("model", "sim/smart")
+    page.fill("promptTokenEstimate", "100")
+    page.follow("Call it")
+    page.wait_for_text("It answered.")
+    assert '"sim/smart"' in page.text("#answer")
+    _looked_at(page, "mcp-called")
+    page.follow("Its calls")
+    page.wait_for_text("1 calls in all.")
+
+
+def _follow_a_task(page: Page) -> None:
+    _send_a_message(page, "sim/fast@latency=3")
+    page.evaluate("() => document.body.dataset.stays = 'yes'")
+    page.wait_for_text("[simulated by sim/fast]", "#text")
+    page.wait_for_text("completed", "dl")
+    assert page.attribute("body", "data-stays") == "yes"
+    _looked_at(page, "a2a-task")
+
+
+def _cancel_a_task(page: Page) -> None:
+    _send_a_message(page, "sim/fast@latency=600")
+    page.wait_for_text("Shown as it is written.")
+    _looked_at(page, "a2a-working")
+    page.click("Cancel it: Task")
+    page.follow("Cancel it", within="This cannot be undone.")
+    page.wait_for_text("The task was cancelled.")
+    assert "cancelled" in page.text("dl")
+
+
+def _send_a_message(page: Page, model: str) -> None:
+    page.open("/dashboard/a2a")
+    page.fill("Model or combo", model)
+    page.fill("Message", "Say hello.")
+    page.follow("Send a message", within="Model or combo")
+    page.wait_for_text("The message was sent")
 
 
 def _change_the_key(page: Page) -> None:
