@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from omniroute.server.rights import DASHBOARD
 from tests.rights.world import ENTERED, World, asked_as, request, whole
 
 pytestmark = pytest.mark.anyio
@@ -20,6 +21,8 @@ OPEN = (
     "https://app.example",
     "https://gateway.example",
 )
+PAGES_OWN = ("http://127.0.0.1", "https://gateway.example")
+"""Origins of the dashboard itself, where it is asked for by the first of OURS."""
 CLOSED = (
     *("https://evil.example", "null", "file://", "http://localhost.evil.example", "app.example"),
     *("https://app.example.evil.example", "http://app.example", "chrome-extension://x", ""),
@@ -68,7 +71,14 @@ async def test_every_route_is_entered_by_each_of_our_names_and_origins(world: Wo
     named = await statuses(world, OURS, (None,))
     paged = await statuses(world, OURS[:1], OPEN)
 
-    sockets = sum(right.method == "UPGRADE" for right in world.rights)
-    assert set(named) == {ENTERED}
+    got = zip(product(OPEN, world.rights), paged, strict=True)
     # A page is no client of a WebSocket here: what it asks is read by the other way in.
-    assert paged.count(ENTERED) >= len(paged) - sockets * len(OPEN)
+    told = {(*asked, status) for asked, status in got if asked[1].method != "UPGRADE"}
+    assert set(named) == {ENTERED}
+    # The dashboard takes what its own pages ask, and nothing of another site that may ask the API.
+    assert {one for one in told if one[2] != ENTERED} == {
+        (origin, right, 403)
+        for origin in OPEN
+        for right in world.rights
+        if origin not in PAGES_OWN and right.path.startswith(DASHBOARD)
+    }
