@@ -6,21 +6,22 @@ engine. What a form sends is either done, and the browser sent on to a page that
 refused, and the form shown again with the reason where it belongs and nothing of it lost.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from omniroute.routing.errors import NotFound, RoutingError
+from omniroute.routing.errors import NotFound, RoutingError, StorageUnavailable
 
 from ..api.calls import Calls
 from ..parts import Parts
 from ..rights import ANYONE, Right
 from . import assets
-from .entrance import Entrance
+from .entrance import Entrance, place_of
 from .kept_forms import KeptForms
 from .origins import Site
 from .policy import HEADERS
@@ -36,7 +37,14 @@ HOME = "/dashboard"
 ASSET = f"{assets.PREFIX}/{{stamp}}/{{name}}"
 ELSE = f"{HOME}/{{rest:path}}"
 
+PAGE_S_MAX = 15.0
+"""How long a page waits for what it shows; what a form does has no such end: it is done or not."""
+UNFORESEEN = "the log of the gateway has the cause"
+OF_NO_FORM = {"csrf", "tag"}
+"""Fields that nobody typed."""
+
 log = logging.getLogger("omniroute")
+Found = TypeVar("Found")
 
 
 class Dashboard:
@@ -61,6 +69,7 @@ class Dashboard:
         tokens = Tokens(storage.vault.ring)
         self._sessions = sessions = Sessions(parts, site, tokens)
         kept = KeptForms(storage.vault, parts.clock)
+        self._kept = kept
         self.entrance = Entrance(site, sessions, tokens, kept, self)
         self._sign_in = SignInPage(parts, Door(site, sessions, tokens, kept, self, self.entrance))
 
@@ -109,23 +118,40 @@ class Dashboard:
                 return self._refused(error, visit)
             except Exception as fault:
                 log.error("unexpected_error", exc_info=fault)
-                return self._refused(RoutingError("the log of the gateway has the cause"), visit)
+                return self._refused(RoutingError(UNFORESEEN), visit)
 
         return endpoint
 
     async def _done(self, row: PageRow, visit: Visit) -> Shown | Response:
-        if row.method != "GET":
-            visit.fields = await sent(visit.request)
+        if row.method == "GET":
+            return await _in_time(row.handle(visit))
+        visit.fields = await sent(visit.request)
         try:
             return await row.handle(visit)
         except RoutingError as error:
-            if row.again is None:
-                raise
             visit.error = error
-            again = await row.again(visit)
-            if isinstance(again, Shown):
-                return Shown(again.template, again.values, error.status)
-            return again
+        except Exception as fault:
+            log.error("unexpected_error", exc_info=fault)
+            visit.error = RoutingError(UNFORESEEN)
+        return await self._again(row, visit, visit.error)
+
+    async def _again(self, row: PageRow, visit: Visit, error: RoutingError) -> Shown | Response:
+        """Show a form again that was refused; as a list of what was typed if its page fails."""
+        if row.again is None:
+            raise error
+        try:
+            again = await _in_time(row.again(visit))
+        except Exception as fault:
+            if not isinstance(fault, RoutingError):
+                log.error("unexpected_error", exc_info=fault)
+            if visit.fields.values.keys() <= OF_NO_FORM:
+                raise error from fault
+            place = place_of(visit.request.scope)
+            form = self._kept.kept(place, visit.fields, visit.caller.key_id)
+            again = Shown("again.html", {"form": form})
+        if isinstance(again, Shown):
+            return Shown(again.template, again.values, error.status)
+        return again
 
     def _answer(self, done: Shown | Response, visit: Visit) -> Response:
         if isinstance(done, Response):
@@ -154,3 +180,18 @@ class Dashboard:
             menu = [row for row in self._rows if row.menu is not None]
             self._renderer = Renderer(menu, self._version)
         return self._renderer
+
+
+async def _in_time(showing: Awaitable[Found]) -> Found:
+    """Give what a page shows.
+
+    Raises:
+        StorageUnavailable: it takes too long, as it does when the store is slow.
+    """
+    try:
+        async with asyncio.timeout(PAGE_S_MAX):
+            return await showing
+    except TimeoutError:
+        raise StorageUnavailable(
+            f"what this page shows did not come within {PAGE_S_MAX:g} s: the store is slow now"
+        ) from None

@@ -129,7 +129,7 @@ class Entrance:
             raise OtherSite("the page is too old: load it again")
         if not self._site.is_confirmed(head):
             raise OtherSite("what was sent has no token of a page of this dashboard")
-        return receive, self._kept.kept(_place(scope), fields, session.caller.key_id)
+        return receive, self._kept.kept(place_of(scope), fields, session.caller.key_id)
 
     async def _unknown(self, request: Request, head: Head) -> Response:
         """Answer somebody who has to sign in."""
@@ -141,8 +141,8 @@ class Entrance:
         if head.method in READS:
             if head.named.get(b"sec-fetch-site") == b"cross-site":
                 # A link of another site: no cookie came with it, and with the next request one may.
-                return self._pages.show(request, Shown("hop.html", {"to": _place(request.scope)}))
-            asked = f"{SIGN_IN}?next={quote(_place(request.scope), safe='/')}"
+                return self._pages.show(request, Shown("hop.html", {"to": place_of(request.scope)}))
+            asked = f"{SIGN_IN}?next={quote(place_of(request.scope), safe='/')}"
             return RedirectResponse(asked, 303, HEADERS)
         fields = Fields()
         if self._site.is_confirmed(head):
@@ -151,7 +151,7 @@ class Entrance:
 
     async def _ended(self, request: Request, head: Head, fields: Fields) -> Response:
         """Have somebody sign in whose session was over when they sent a form."""
-        place, jar = _place(request.scope), self._site.jar(head)
+        place, jar = place_of(request.scope), self._site.jar(head)
         found = None if jar is None else await self._sessions.found(head, jar)
         key_id = "" if found is None else found.sign_in.key_id
         visit, cookies = visited(head, jar or Jar(is_secure=False))
@@ -196,7 +196,8 @@ def with_headers(send: Send, headers: Sequence[Header]) -> Send:
     return sending
 
 
-def _place(scope: Scope) -> str:
+def place_of(scope: Scope) -> str:
+    """Give the address on this gateway that was asked for, with its query."""
     query = scope.get("query_string", b"").decode("latin-1")
     path: str = quote(scope["path"], safe="/:@-._~!$&'()*+,;=")
     return f"{path}?{query}" if query else path

@@ -200,8 +200,10 @@ def _register_adapters() -> None:
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    # A reader does not make the file anew when it is gone: that would be an empty database.
     connection = sqlite3.connect(
-        path,
+        f"{path.resolve().as_uri()}?mode={'rw' if read_only else 'rwc'}",
+        uri=True,
         timeout=BUSY_MS / 1000,
         isolation_level=None,
         check_same_thread=False,
