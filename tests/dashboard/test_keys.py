@@ -116,5 +116,27 @@ async def test_an_edit_of_a_key_that_another_changed_is_told(tmp_path: Path) -> 
     assert gateway.parts.storage.keys.all()[0].terms.name == "first"
 
 
+async def test_a_key_wishes_its_prompts_kept_and_wishes_it_no_more(tmp_path: Path) -> None:
+    async with opened(tmp_path) as gateway, client(gateway) as http:
+        visitor = Visitor(http, gateway.token)
+        await visitor.send(PAGE, **WISH, log_content="on")
+        wished = gateway.parts.storage.keys.all()[0]
+        listed = await visitor.open(PAGE)
+        path = f"{PAGE}/{wished.key_id}"
+        page = await visitor.open(path)
+        await visitor.done(path, page, name="ci", scopes="agent", keep_content="on", enabled="on")
+        later = gateway.parts.storage.keys.all()[0]
+        refused = await visitor.send(PAGE, name="odd", scopes="agent", log_content="on")
+
+    box = 'name="log_content" value="on" checked'
+    assert (wished.terms.log_content, later.terms.log_content) == (True, False)
+    assert "prompts are kept" in words_of(listed)
+    assert box in page
+    assert box not in listed
+    assert refused.status_code == 400
+    assert 'id="log_content-error"' in refused.text
+    assert box in refused.text
+
+
 def _bearer(text: str) -> dict[str, str]:
     return {"authorization": f"Bearer {text}"}

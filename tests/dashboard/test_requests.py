@@ -121,3 +121,42 @@ async def test_a_key_opens_its_own_requests_alone(tmp_path: Path) -> None:
     assert LINK.findall(listed) == [f"{PAGE}/req_mine"]
     assert "Decide again" not in words_of(page)
     assert (other.status_code, missing.status_code, again.status_code) == (404, 404, 403)
+
+
+async def test_kept_prompts_are_shown_to_administrators_as_text_and_cut(tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    async with opened(tmp_path) as gateway, client(gateway) as http:
+        keys = gateway.parts.storage.keys
+        scopes = ("agent", "read:usage")
+        made = await keys.create(KeyTerms(name="kept", scopes=scopes, log_content=True), actor="me")
+        visitor, own = Visitor(http, gateway.token), Visitor(http, made.text)
+        for said in (f"hello {evil}", "long " * 5_000):
+            body = {"model": FAST, "messages": [{"role": "user", "content": said}]}
+            headers = {"authorization": f"Bearer {made.text}"}
+            await http.post("/v1/chat/completions", json=body, headers=headers)
+        await gateway.parts.storage.flush()
+        long, short = LINK.findall(await visitor.open(PAGE))
+        page, cut, hidden = [
+            await visitor.open(short),
+            await visitor.open(long),
+            await own.open(short),
+        ]
+
+    assert "What was asked and answered" in words_of(page)
+    assert "hello &lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert evil not in page
+    assert "What was asked and answered" not in words_of(hidden)
+    assert "alert(1)" not in hidden
+    assert len(cut.encode()) < 60_000
+    assert "… (+" in cut
+
+
+async def test_of_a_request_whose_prompt_is_not_kept_nothing_is_said(tmp_path: Path) -> None:
+    async with opened(tmp_path) as gateway, client(gateway) as http:
+        visitor = Visitor(http, gateway.token)
+        await ask(http, gateway.token, FAST)
+        (link,) = LINK.findall(await visitor.open(PAGE))
+        page = await visitor.open(link)
+
+    assert "hello" not in words_of(page)
+    assert "What was asked and answered" not in words_of(page)

@@ -23,6 +23,8 @@ PAGE = "/dashboard/combos"
 ONE = f"{PAGE}/one/{{name:path}}"
 NEW = f"{PAGE}/new"
 API = "/api/combos"
+ROWS = 40
+"""How many combos a page lists."""
 ROWS_MORE = 3
 """Empty lines that a form offers beyond a combo's own entries."""
 KNOWN_MAX = 600
@@ -57,11 +59,17 @@ def rows() -> tuple[PageRow, ...]:
 
 
 async def show_all(visit: Visit) -> Shown:
-    """Show every combo, with what each has done."""
+    """Show combos, with what each has done; all of them where they are few."""
     combos: tuple[ComboJson, ...] = (await visit.get(API)).combos
+    cursor = None
+    if len(combos) > ROWS:
+        after = visit.query.text("cursor") or None
+        called = await visit.call("GET", API, query={"limit": ROWS, "cursor": after})
+        combos, cursor = called.value.combos, called.cursor
     metrics = (await visit.get("/api/combos/metrics", range="7d"))["metrics"]
     shown = [(one, metrics.get(one.name), is_starter(one.combo_id)) for one in combos]
-    return Shown("combos.html", {"combos": shown, "changes": visit.may(CHANGES[0])})
+    values = {"combos": shown, "cursor": cursor, "changes": visit.may(CHANGES[0])}
+    return Shown("combos.html", values)
 
 
 async def show_new(visit: Visit) -> Shown:

@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
 
@@ -9,7 +10,7 @@ from omniroute.routing.access import PRESETS, SCOPES
 from omniroute.routing.errors import BadRequest
 
 from ...api.budgets import ACTIONS, PERIODS, TIERS
-from ...api.calls import path_to
+from ...api.calls import Called, path_to
 from ...management_keys import BudgetJson, KeyJson, NewKeyJson
 from ..visits import Fields, Menu, PageRow, Shown, Visit, onward
 
@@ -21,6 +22,9 @@ API = "/api/keys"
 BUDGETS_API = "/api/budgets"
 NANOS = 1_000_000_000
 SECONDS_A_DAY = 86_400
+ROWS = 15
+OF_KEY_MAX = 3
+"""How many keys, or budgets, a page lists; and how many budgets beside a key."""
 OVERLAPS_S = (0, 60, 3_600, 86_400)
 """For how long an old secret may stay good beside the new one."""
 _BOUNDS = ("requests_per_minute", "tokens_per_minute", "concurrency_max")
@@ -44,27 +48,50 @@ def rows() -> tuple[PageRow, ...]:
 
 
 async def show_all(visit: Visit) -> Shown:
-    """Show every key, every budget, and what makes new ones."""
-    keys: tuple[KeyJson, ...] = (await visit.get(API)).keys
+    """Show keys and budgets, a page of each, and what makes new ones."""
+    every: tuple[KeyJson, ...] = (await visit.get(API)).keys
     budgets: tuple[BudgetJson, ...] = (await visit.get(BUDGETS_API)).budgets
+    keys = await _part(visit, API, "cursor")
+    some = await _part(visit, BUDGETS_API, "budgets_after")
     of_key: dict[str, list[BudgetJson]] = defaultdict(list)
     for one in budgets:
         of_key[one.key_id].append(one)
     combos = (await visit.get("/api/combos")).combos
-    named = {one.key_id: one.name for one in keys}
+    named = {one.key_id: one.name for one in every}
+    shown: tuple[KeyJson, ...] = keys.value.keys
     return Shown(
         "keys.html",
         {
-            "keys": keys,
+            "keys": shown,
+            "cursor": keys.cursor,
             "of_key": of_key,
-            "budgets": budgets,
+            "of_key_max": OF_KEY_MAX,
+            "budgets": some.value.budgets,
+            "budgets_cursor": some.cursor,
             "named": named,
-            "subjects": [("local", "local"), *((one.key_id, one.name) for one in keys)],
+            "subjects": _subjects(visit, shown, named),
             "combos": [("", ""), *((one.name, one.name) for one in combos)],
             "now": time.time(),
             **_choices(),
         },
     )
+
+
+async def _part(visit: Visit, path: str, name: str) -> Called:
+    """Give a page of a list, after what the address says under this name."""
+    after = visit.query.text(name) if visit.request.method == "GET" else ""
+    return await visit.call("GET", path, query={"limit": ROWS, "cursor": after or None})
+
+
+def _subjects(
+    visit: Visit, shown: Sequence[KeyJson], named: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Give whose a budget may be: of this machine, of a key shown here, or who was chosen."""
+    ids = [one.key_id for one in shown]
+    chosen = visit.fields.text("of")
+    if chosen in named and chosen not in ids:
+        ids.append(chosen)
+    return [("local", "local"), *((one, named[one]) for one in ids)]
 
 
 async def show_one(visit: Visit) -> Shown:
@@ -77,7 +104,7 @@ async def show_one(visit: Visit) -> Shown:
         {
             "key": key,
             "tag": called.tag,
-            "budgets": budgets,
+            "budgets": budgets[:ROWS],
             "overlaps": OVERLAPS_S,
             "now": time.time(),
             **_choices(),
@@ -172,6 +199,7 @@ def _terms(fields: Fields) -> dict[str, object]:
         "scopes": fields.all("scopes"),
         "models": [one for one in fields.text("models").replace(",", " ").split() if one],
         "keep_content": fields.flag("keep_content"),
+        "log_content": fields.flag("log_content"),
     }
     if fields.flag("never") or days is not None:
         ends = None if days is None or fields.flag("never") else time.time() + days * SECONDS_A_DAY

@@ -1,5 +1,6 @@
 """Requests: those on record that a filter finds, and one of them with its decision opened."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ ASKED = {
 """What the page is asked for, and how the call log calls it."""
 FIELDS = ("status", "search", "model", "provider", "combo", "key", "error")
 """What the form of the page has fields for; whatever else narrows the list has a button."""
+CONTENT_MAX = 10_000
+"""How much of a kept prompt, and of its answer, a page shows."""
 OUTRUN = "outrun"
 LINE = 720
 LINE_MIN = 3
@@ -52,13 +55,18 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One request opened: every candidate in the order of trying, and the calls in time."""
+    """One request opened: every candidate in the order of trying, and the calls in time.
+
+    `asked` and `answered` are texts, None where nothing is kept or whoever looks may not see it.
+    """
 
     story: StoryJson
     logged: LoggedJson
     candidates: tuple[Judged, ...]
     tried: tuple[Tried, ...]
     span_s: float
+    asked: str | None
+    answered: str | None
 
 
 def rows() -> tuple[PageRow, ...]:
@@ -115,7 +123,10 @@ async def _shown(visit: Visit, replayed: SimulationJson | None) -> Shown:
     story: StoryJson = await visit.get(path_to("/api/explain/{}", request_id))
     if detail.request.id != story.request.request_id:
         raise NotFound(f"no request {request_id[:80]!r} is on record")
-    return Shown("request.html", {"one": opened(story, detail), "replayed": replayed})
+    return Shown(
+        "request.html",
+        {"one": opened(story, detail), "replayed": replayed, "content_max": CONTENT_MAX},
+    )
 
 
 def opened(story: StoryJson, detail: LoggedDetailJson) -> Opened:
@@ -130,7 +141,14 @@ def opened(story: StoryJson, detail: LoggedDetailJson) -> Opened:
         tuple(_judged(one, story) for one in ordered),
         tuple(_tried(one, span_s) for one in story.attempts),
         span_s,
+        _text(detail.request_body) if detail.has_request_body else None,
+        _text(detail.response_body) if detail.has_response_body else None,
     )
+
+
+def _text(body: object) -> str:
+    """Give a kept body as text; what was too long is kept as text already."""
+    return body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)
 
 
 def _judged(one: CandidateJson, story: StoryJson) -> Judged:
