@@ -6,10 +6,11 @@ import pytest
 
 from omniroute.routing.access import OWNER
 from omniroute.server.store.passwords import Passwords, StoredPassword
-from omniroute.server.store.sign_ins import NewCookie, SignIns
+from omniroute.server.store.sign_ins import SignIns
 from tests.fakes import FakeClock
 from tests.store.failing import Held
 from tests.store.opened import Opened
+from tests.store.signed_in import begun, seen_as
 
 pytestmark = pytest.mark.anyio
 
@@ -19,18 +20,6 @@ WAIT_S = 30.0
 @pytest.fixture
 def sessions(sqlite_store: Opened, clock: FakeClock) -> SignIns:
     return SignIns(sqlite_store.database, sqlite_store.ring, sqlite_store.changes, clock)
-
-
-async def begun(sessions: SignIns, key_id: str = "abc") -> NewCookie:
-    return await sessions.begin(key_id, ("b", "a"), address="10.0.0.1", agent="Browser/1")
-
-
-async def seen_as(sessions: SignIns, cookie: NewCookie) -> str:
-    """Give what a cookie stands for, in a word."""
-    found = await sessions.find(cookie.text)
-    if found is None:
-        return "nobody"
-    return "open" if found.is_open else "over"
 
 
 async def test_the_password_is_read_as_it_was_set(sqlite_store: Opened, clock: FakeClock) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from omniroute.routing.errors import StorageUnavailable
 from omniroute.server.store.database import Statement
-from omniroute.server.store.sign_ins import NewCookie, SignIn, SignIns
+from omniroute.server.store.sign_ins import SignIn, SignIns
 from tests.fakes import FakeClock
 from tests.store.failing import Failing
 from tests.store.opened import Opened
+from tests.store.signed_in import begun, seen_as
 
 pytestmark = pytest.mark.anyio
 
@@ -22,18 +23,6 @@ DAY_S = 86_400.0
 @pytest.fixture
 def sessions(sqlite_store: Opened, clock: FakeClock) -> SignIns:
     return SignIns(sqlite_store.database, sqlite_store.ring, sqlite_store.changes, clock)
-
-
-async def begun(sessions: SignIns, key_id: str = "abc") -> NewCookie:
-    return await sessions.begin(key_id, ("b", "a"), address="10.0.0.1", agent="Browser/1")
-
-
-async def seen_as(sessions: SignIns, cookie: NewCookie) -> str:
-    """Give what a cookie stands for, in a word."""
-    found = await sessions.find(cookie.text)
-    if found is None:
-        return "nobody"
-    return "open" if found.is_open else "over"
 
 
 async def test_a_session_is_kept_as_it_began(sessions: SignIns, clock: FakeClock) -> None:
