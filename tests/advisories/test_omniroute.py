@@ -209,7 +209,15 @@ def test_a_made_up_key_reaches_no_provider(target: Attacked, key: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/home", "/home/x", "/dashboard", "/api/restart", "/api/shutdown", "/api/system/update"],
+    [
+        "/home",
+        "/home/x",
+        "/dashboard/restart",
+        "/dashboard/shutdown",
+        "/api/restart",
+        "/api/shutdown",
+        "/api/system/update",
+    ],
 )
 def test_a_page_ends_or_restarts_nothing(target: Attacked, path: str) -> None:
     """https://github.com/diegosouzapw/OmniRoute/issues/2712."""
