@@ -299,7 +299,7 @@ _EFFECTS = (
         "html_502", "502 with an HTML page, as a proxy in front says it", "html_502", "server_error"
     ),
     Fault("error_as_200", "200 with the dialect's error body", "error_as_200", "server_error"),
-    Fault("gzip", "the body is gzipped though identity was asked for", "gzip", "malformed"),
+    Fault("gzip", "the body is gzipped though identity was asked for", "gzip"),
     Fault("early_hints", "a 103 comes before the answer", "early_hints"),
     Fault(
         "close_after_head",

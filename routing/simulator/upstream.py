@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Protocol
+from zlib import decompressobj
 
 from ..errors import BadRequest, FailureKind, Inexpressible, UpstreamFailure
 from ..model import Call, Dialect, Limits, Piece
@@ -32,6 +33,9 @@ from .voices.voice import Occasion
 
 DIALECT: Dialect = "openai_chat"
 SEED_BYTES = 12
+PACKED = ("content-encoding", "gzip")
+GZIP_BITS = 31
+"""What zlib calls a stream with gzip's head."""
 
 Sleep = Callable[[float], Coroutine[object, object, None]]
 
@@ -63,7 +67,8 @@ class SimulatedUpstream:
             UpstreamFailure: the request is refused, or the fault that it asks for says so.
         """
         patience = _Patience(call.limits, self._clock, self._sleep)
-        performance, dropped = _performance(call, _occasion(call, self._clock))
+        performed, dropped = _performance(call, _occasion(call, self._clock))
+        performance = _unpacked(performed)
         await patience.wait(performance.wait_s, call.limits.first_byte_s, "timeout_first_byte")
         head = performance.head
         if head is None:
@@ -262,6 +267,19 @@ def _played(call: Call, model: SimulatedModel, occasion: Occasion, body: bytes) 
     return perform(script_for(asked), openai_chat, occasion, stream=asked.stream)
 
 
+def _unpacked(performance: Performance) -> Performance:
+    """Give a performance whose bytes came packed as they are, as a real upstream does."""
+    head = performance.head
+    if head is None or PACKED not in head.headers:
+        return performance
+    left = tuple(one for one in head.headers if one != PACKED)
+    opened = decompressobj(wbits=GZIP_BITS)
+    frames = (
+        opened.decompress(one) if isinstance(one, bytes) else one for one in performance.frames
+    )
+    return replace(performance, head=replace(head, headers=left), frames=frames)
+
+
 def _require_kind(call: Call, model: SimulatedModel) -> None:
     if call.operation.kind not in model.facts.capabilities:
         raise BadRequest(f"the simulator's model {model.name} does not do {call.operation.kind}")
@@ -291,7 +309,6 @@ def _check(head: Head, performance: Performance, *, stream: bool | None, keep_bo
         head.status == 200
         and headers.get("content-type", "").startswith(expected)
         and not headers.get("content-type", "").startswith("text/html")
-        and "content-encoding" not in headers
     ):
         return
     body = b"".join(frame for frame in performance.frames if isinstance(frame, bytes))
