@@ -30,6 +30,11 @@ SPAN_S = 7 * 86_400
 CASE = Case("pages", "whole", 16, 800, "16 connections, whole answers of 1 KB")
 ANSWER_MS_MAX = 150.0
 """What 95 % of the answers may take at most."""
+OTHERS = (
+    *("combos", "providers", "providers/simulator", "keys", "mcp", "a2a", "playground"),
+    *("translate", "setup", "setup/claude-code", "health", "audit", "settings", "sessions"),
+)
+"""Pages beside those of the requests themselves."""
 _FILL = """
 INSERT INTO outcomes (request_id, key_id, door, at_unix_s, kind, target, combo, stream, status,
   error, error_detail, provider, account_id, model, simulated, attempts, first_content_s, total_s,
@@ -116,6 +121,7 @@ def pages(target: Target, rounds: int) -> bool:
         *("/dashboard?range=7d", "/dashboard?range=1d", "/dashboard?range=7d&key=key-1"),
         *("/dashboard/requests", "/dashboard/requests?status=error", "/dashboard/live"),
         f"/dashboard/requests/{newest}",
+        *(f"/dashboard/{one}" for one in OTHERS),
     )
     is_good = True
     for path in paths:

@@ -13,13 +13,14 @@ from ...api.calls import path_to
 from ...management import AccountJson, TestJson
 from ...management_health import ResilienceJson
 from ...management_usage import CallsAnswer
+from ..looks import moment_of
 from ..visits import Fields, Menu, PageRow, Shown, Visit, onward
 
 PAGE = "/dashboard/providers"
 ONE = f"{PAGE}/{{account}}"
 API = "/api/providers"
-RANGE = "7d"
-"""How far back a provider's calls are looked at."""
+RANGE = "1d"
+"""How far back a provider's calls are looked at: each of them is read."""
 
 
 def rows() -> tuple[PageRow, ...]:
@@ -53,6 +54,7 @@ async def show_all(visit: Visit) -> Shown:
             "real": [one for one in accounts if not one.simulated],
             "names": [(one.name, one.title or one.name) for one in PROVIDERS],
             "dialects": get_args(Dialect),
+            "since": _since(calls),
         },
     )
 
@@ -128,9 +130,16 @@ async def _one(visit: Visit, tried: TestJson | None) -> Shown:
             "alerts": _of(account, alerts),
             "timings": _of(account, timings),
             "calls": models.rows,
+            "since": _since(models),
             "dialects": get_args(Dialect),
         },
     )
+
+
+def _since(calls: CallsAnswer) -> int:
+    """Give where the window of some calls begins, in seconds since 1970, for a link to them."""
+    moment = moment_of(calls.since)
+    return 0 if moment is None else int(moment.timestamp())
 
 
 def _in_way(health: ResilienceJson) -> dict[str, list[Any]]:
